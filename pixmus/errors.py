@@ -1,0 +1,5 @@
+"""The one exception that a person sees: a sentence in the user's words."""
+
+
+class PixMusError(Exception):
+    """What is wrong with which file and what to do, in one sentence; the command line exits with 2."""

@@ -1,0 +1,65 @@
+# Everything runs from .venv, which is made on first use. No root needed.
+#   make soundtrack VIDEO=clip.mp4 [OUT=scored.mp4] [ARGS="--seed 7 --ensemble strings"]
+#   make test       format check, lint, types, tests: what CI runs (make check is the same)
+#   make demo       the page
+#   make fix        format and mend what can be mended automatically
+#   make bench      seconds and memory per stage
+#   make smoke      train for a few iterations, save, load, compose
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+FIRST_EXAMPLE = $(firstword $(sort $(wildcard $(addprefix examples/*.,mp4 mov mkv webm gif jpg png))))
+
+.DEFAULT_GOAL := help
+.PHONY: help soundtrack test check demo fix bench smoke
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+.venv/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "PixMus needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+		|| { echo "Python's venv module is missing; install it with: sudo apt-get install python3-venv" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/installed: .venv/made requirements.txt constraints.txt pyproject.toml
+	$(PIP) --requirement requirements.txt
+	$(PIP) --no-deps tinysoundfont
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-train.txt requirements-dev.txt
+	$(PIP) --requirement requirements-dev.txt
+	@touch $@
+
+soundtrack: .venv/installed
+	@clip="$(if $(VIDEO),$(VIDEO),$(FIRST_EXAMPLE))"; \
+	if [ -z "$$clip" ]; then \
+		echo "There is no clip in examples/; name one with: make soundtrack VIDEO=clip.mp4" >&2; exit 2; \
+	fi; \
+	$(BIN)/pixmus soundtrack "$$clip" $(if $(OUT),--out "$(OUT)") $(ARGS)
+
+test check: .venv/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest $(ARGS)
+
+demo: .venv/installed
+	@if [ ! -e app.py ]; then \
+		echo "The page (app.py) is not part of this version yet; use: make soundtrack VIDEO=clip.mp4" >&2; exit 2; \
+	fi; \
+	$(BIN)/python app.py $(ARGS)
+
+fix: .venv/installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/installed-dev
+	$(BIN)/pixmus bench $(ARGS)
+
+smoke: .venv/installed-dev
+	$(BIN)/pixmus train --smoke $(ARGS)

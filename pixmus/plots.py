@@ -1,7 +1,8 @@
 """Three pictures of a take on one time axis: cue timeline, piano-roll and mel spectrogram.
 
 Conventions: times are seconds from the first displayed frame. Every picture is `WIDTH_PX` wide and
-has the same left and right margins, so the seconds of all three line up above each other. The figures are built on their own canvas (no pyplot), so drawing leaves no state behind.
+has the same left and right margins, so the seconds of all three line up above each other. The
+figures are built on their own canvas (no pyplot), so drawing leaves no state behind.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import scipy.fft
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
@@ -153,8 +153,8 @@ def plot_piano_roll(
     }
     drums = score.parts.get("drums", ())
     if duration is None:
-        ends = [note.onset + note.duration for notes in score.parts.values() for note in notes]
-        duration = float(tempo_map.to_seconds(max([*ends, float(tempo_map.num_beats)])))
+        last_beats = [n.onset + n.duration for notes in score.parts.values() for n in notes]
+        duration = float(tempo_map.to_seconds(max([*last_beats, float(tempo_map.num_beats)])))
     drum_rows = [pitch for pitch in DRUM_PITCHES if any(note.pitch == pitch for note in drums)]
     heights = [4.3] + ([0.17 * max(len(drum_rows), 2)] if drums else [])
     num_notes = sum(len(notes) for notes in score.parts.values())
@@ -203,17 +203,19 @@ def plot_piano_roll(
         lane.set_yticklabels([DRUM_NAMES[pitch] for pitch in drum_rows])
         lane.tick_params(axis="y", labelsize=8, colors=QUIET, length=0, pad=5)
     _number_bars(roll, bars)
-    for hit in hit_points:
-        roll.axvline(hit.time, color=HIT_COLOUR, lw=0.9, alpha=0.55, zorder=2.6)
-        roll.plot(
-            *([hit.time], [high + 0.2]),
-            marker="v",
-            ms=_marker_size(hit.strength),
-            color=HIT_COLOUR,
-            mec=PAGE,
-            mew=0.7,
-            zorder=6,
-        )
+    times = [hit.time for hit in hit_points]
+    for axes in panels:
+        _draw_verticals(axes, times, HIT_COLOUR, "solid")
+    roll.scatter(
+        times,
+        [high + 0.2] * len(times),
+        s=[_marker_area(hit.strength) for hit in hit_points],
+        marker="v",
+        color=HIT_COLOUR,
+        edgecolors=PAGE,
+        linewidths=0.7,
+        zorder=6,
+    )
     _draw_legend(
         figure,
         [part for part in PARTS if score.parts.get(part)],
@@ -250,17 +252,17 @@ def plot_spectrogram(
     axes.set_yticklabels([f"{hz / 1000:g} kHz" if hz >= 1000 else f"{hz} Hz" for hz in marks])
     axes.tick_params(axis="y", labelsize=9.5, colors=QUIET, length=3, color=RULE, pad=4)
     axes.set_xlim(0.0, max(duration, 1e-3))
-    for cut in cuts:
-        axes.plot(
-            *([cut], [1.008]),
-            marker="v",
-            ms=5,
-            color=INK,
-            mec=PAGE,
-            mew=0.4,
-            transform=axes.get_xaxis_transform(),
-            clip_on=False,
-        )
+    axes.scatter(
+        list(cuts),
+        [1.008] * len(cuts),
+        s=25,
+        marker="v",
+        color=INK,
+        edgecolors=PAGE,
+        linewidths=0.4,
+        transform=axes.get_xaxis_transform(),
+        clip_on=False,
+    )
     _draw_cuts(axes, cuts, PAGE)
     _draw_colour_key(figure, picture)
     return figure
@@ -274,7 +276,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
 def mel_spectrogram_db(waveform: np.ndarray, sample_rate: int, columns: int = 1400) -> np.ndarray:
     """Mel power (at most `columns`, bands) in dB below its maximum, floored at -DYNAMIC_RANGE_DB.
 
-    Written with scipy alone: librosa's first mel spectrogram waits half a minute for a JIT.
+    Written with NumPy alone: librosa's first mel spectrogram waits half a minute for a JIT.
     Mel scale: O'Shaughnessy 1987, 2595 log10(1 + f / 700); triangular bands of unit sum.
     """
     mono = np.atleast_2d(waveform)
@@ -291,11 +293,12 @@ def mel_spectrogram_db(waveform: np.ndarray, sample_rate: int, columns: int = 14
         inside = slice(max(start, 0), min(stop, samples))
         piece[inside.start - start : inside.stop - start] = mono[:, inside].mean(axis=0)
         frames = np.lib.stride_tricks.sliding_window_view(piece, FFT_SIZE)[:: int(hop)]
-        spectrum = scipy.fft.rfft(frames * window, axis=1)
+        spectrum = np.fft.rfft(frames * window, axis=1)
         powers[first : first + len(block)] = (np.abs(spectrum) ** 2)[: len(block)] @ bands
     if len(powers) > columns:
         edges = np.linspace(0, len(powers), columns + 1).astype(int)[:-1]
-        powers = np.add.reduceat(powers, edges) / np.diff(np.append(edges, len(powers)))[:, None]
+        widths = np.diff(np.append(edges, len(powers)))[:, None]
+        powers = (np.add.reduceat(powers, edges) / widths).astype(np.float32)
     loudest = float(powers.max(initial=0.0))
     if loudest <= 0.0:
         return np.full_like(powers, -DYNAMIC_RANGE_DB)
@@ -313,7 +316,7 @@ def _highest_hz(sample_rate: int) -> float:
 
 def _mel_bands(sample_rate: int) -> np.ndarray:
     """Triangular filters, (FFT bins, bands); none is narrower than a bin."""
-    bins = _mel(scipy.fft.rfftfreq(FFT_SIZE, 1.0 / sample_rate))[:, None]
+    bins = _mel(np.fft.rfftfreq(FFT_SIZE, 1.0 / sample_rate))[:, None]
     edges = np.linspace(_mel(MEL_LOW_HZ), _mel(_highest_hz(sample_rate)), MEL_BANDS + 2)
     bin_width = np.gradient(bins[:, 0])[:, None]
     half_width = np.maximum(edges[1] - edges[0], bin_width)
@@ -395,7 +398,7 @@ def _seconds_locator(duration: float) -> FixedLocator:
     """Ticks at round seconds (or minutes), about twelve over the whole."""
     steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300)
     step = next((step for step in steps if duration / step <= 13), 600)
-    return FixedLocator(np.arange(0.0, duration + step * 1e-3, step))
+    return FixedLocator(np.arange(0.0, duration + step * 1e-3, step).tolist())
 
 
 def _clock(second: float, duration: float) -> str:
@@ -475,35 +478,43 @@ def _draw_cues(axes: Axes, cue_sheet: CueSheet) -> None:
 
 
 def _draw_hit_points(axes: Axes, hit_points: Sequence[HitPoint]) -> None:
+    times = [hit.time for hit in hit_points]
+    strengths = [hit.strength for hit in hit_points]
+    axes.vlines(times, 0.0, strengths, color=HIT_COLOUR, lw=1.3, zorder=4)
+    axes.scatter(
+        times,
+        strengths,
+        s=[_marker_area(strength) for strength in strengths],
+        color=HIT_COLOUR,
+        edgecolors=PAGE,
+        linewidths=0.8,
+        zorder=5,
+        clip_on=False,
+    )
     axes.set_ylim(0.0, 1.15)
-    for hit in hit_points:
-        axes.vlines(hit.time, 0.0, hit.strength, color=HIT_COLOUR, lw=1.3, zorder=4)
-        axes.plot(
-            *([hit.time], [hit.strength]),
-            marker="o",
-            ms=_marker_size(hit.strength),
-            color=HIT_COLOUR,
-            mec=PAGE,
-            mew=0.8,
-            zorder=5,
-            clip_on=False,
-        )
 
 
-def _marker_size(strength: float) -> float:
-    return 3.5 + 5.0 * strength
+def _marker_area(strength: float) -> float:
+    return (3.5 + 5.0 * strength) ** 2
 
 
 def _draw_cuts(axes: Axes, cuts: Sequence[float], colour: str) -> None:
+    _draw_verticals(axes, cuts, colour, CUT_DASHES)
+
+
+def _draw_verticals(
+    axes: Axes, times: Sequence[float], colour: str, dashes: str | tuple[int, tuple[int, int]]
+) -> None:
+    """Lines from the panel's foot to its head, paler where there are many of them."""
     low, high = axes.get_ylim()
     axes.vlines(
-        list(cuts),
+        list(times),
         *(0.0, 1.0),
         transform=axes.get_xaxis_transform(),
         color=colour,
         lw=0.9,
-        ls=CUT_DASHES,
-        alpha=0.5,
+        ls=dashes,
+        alpha=float(np.clip(15.0 / max(len(times), 1), 0.22, 0.5)),
         zorder=2.5,
     )
     axes.set_ylim(low, high)
@@ -531,7 +542,8 @@ def _draw_tempo(axes: Axes, tempo_map: TempoMap, duration: float) -> None:
     axes.set_ylim(middle - reach, middle + reach)
     axes.set_xlim(0.0, max(duration, 1e-3))
     axes.yaxis.tick_right()
-    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, prune="both"))
+    ticks = MaxNLocator(4, integer=True).tick_values(middle - reach, middle + reach)
+    axes.set_yticks([tick for tick in ticks if abs(tick - middle) < 0.8 * reach])
     axes.tick_params(axis="y", labelsize=8, colors=QUIET, length=0, pad=2)
     axes.grid(axis="y", color=RULE, lw=0.7)
 
@@ -571,19 +583,26 @@ def _draw_notes(
     colours = [(red, green, blue, 0.45 + 0.5 * note.velocity / 127) for note in notes]
     order = 3 + 0.1 * (PARTS_FROM_THE_BACK.index(part) if part in PARTS_FROM_THE_BACK else 0)
     axes.add_collection(PolyCollection(list(boxes), facecolors=colours, lw=0, zorder=order))
+    low_x, high_x = axes.get_xlim()
+    width = 0.9 * min(1.0, 60.0 / (high_x - low_x)) ** 0.5  # thinner where a second is narrow
     edge = (0.6 * red, 0.6 * green, 0.6 * blue)
     onset_lines = np.stack([np.stack([starts, low], -1), np.stack([starts, high], -1)], axis=1)
     axes.add_collection(
-        LineCollection(list(onset_lines), colors=[edge], linewidths=0.9, zorder=order + 0.05)
+        LineCollection(list(onset_lines), colors=[edge], linewidths=width, zorder=order + 0.05)
     )
 
 
 def _draw_bar_lines(axes: Axes, bars: np.ndarray) -> None:
     axes.grid(False)
     every = _bar_spacing(len(bars))
-    for index, second in enumerate(bars):
-        if every == 1 or index % every == 0:
-            axes.axvline(second, color="#cfd5dd", lw=0.8, zorder=1)
+    axes.vlines(
+        bars[::every],
+        *(0.0, 1.0),
+        transform=axes.get_xaxis_transform(),
+        color="#cfd5dd",
+        lw=0.8,
+        zorder=1,
+    )
 
 
 def _bar_spacing(num_bars: int) -> int:

@@ -19,7 +19,7 @@ from dataclasses import asdict, is_dataclass
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -27,7 +27,9 @@ from pixmus.cues import PARTS, CueSheet
 from pixmus.errors import PixMusError
 from pixmus.score import Score, write_midi
 from pixmus.tempo import TempoMap
-from pixmus.video import Frame
+
+if TYPE_CHECKING:  # PyAV is not needed here
+    from pixmus.video import Frame
 
 SAMPLE_RATE = 44100
 WAV_BLOCK = 1 << 20  # samples written at a time, so that a memory-mapped stem stays on disk

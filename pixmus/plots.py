@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,7 +25,9 @@ from pixmus.cues import PARTS, CueSheet, HitPoint
 from pixmus.features import CURVE_RATE_HZ
 from pixmus.score import DRUM_PITCHES, Score
 from pixmus.tempo import TempoMap
-from pixmus.video import Frame
+
+if TYPE_CHECKING:  # PyAV is not needed here
+    from pixmus.video import Frame
 
 WIDTH_PX = 1600
 DPI = 160

@@ -1,8 +1,8 @@
-"""A `TempoMap`: the one place where seconds become beats, fitted so that hit points lie on the grid.
+"""A `TempoMap`: where seconds become beats, fitted so that hit points lie on the grid.
 
-Conventions: times are seconds, musical positions are beats (quarter notes) from the first downbeat,
-tempo is quarter-note beats per minute. A *placed* hit point lies within `PLACED_TOLERANCE_S` of a
-point of the eighth-note grid.
+Conventions: times are seconds, musical positions are beats (quarter notes) from the first
+downbeat, tempo is quarter-note beats per minute. A *placed* hit point lies within
+`PLACED_TOLERANCE_S` of a point of the eighth-note grid.
 
 The fit has three steps, each within all bounds:
 
@@ -191,8 +191,13 @@ UNITS_PER_BEAT = 110
 PERIODS = np.arange(
     np.ceil(UNITS_PER_BEAT / (1 + MAX_BEND)), np.floor(UNITS_PER_BEAT / (1 - MAX_BEND)) + 1
 ).astype(np.intp)  # units
-BASE_RATIOS = np.linspace(1 - MAX_FROM_WISH, 1 + MAX_FROM_WISH, 13)
-WIDE_RATIOS = np.concatenate([np.linspace(0.75, 0.83, 4), np.linspace(1.17, 1.25, 4)])
+NEAR_RATIOS = np.linspace(1 - MAX_FROM_WISH, 1 + MAX_FROM_WISH, 13)
+FAR_RATIOS = np.concatenate(
+    [
+        1 - np.linspace(MAX_FROM_WISH_FOR_TWO, MAX_FROM_WISH, 3)[:2],
+        1 + np.linspace(MAX_FROM_WISH, MAX_FROM_WISH_FOR_TWO, 3)[1:],
+    ]
+)
 
 # What the fit weighs, in units of one placed hit point of strength 1. Found by trial on random cut
 # lists (`python -m pixmus.evaluation.placement`): bends cost little beside a hit point, much beside
@@ -201,10 +206,11 @@ WEAK_HIT_VALUE = 0.5  # value of placing a hit point of strength 0
 ON_BEAT_VALUE = 0.06
 ON_DOWNBEAT_VALUE = 0.12
 LAST_CHORD_VALUE = 0.25
-ENTRY_VALUE = 0.25
+ENTRY_VALUE = 0.6
 OFF_CENTRE_COST = 0.05  # of a hit point at the edge of its tolerance
-CHANGE_COST = 0.001  # times the square of a change of tempo in per cent
-BEND_COST = 0.00003  # a beat, times the square of its bend in per cent
+CHANGE_COST = 0.004  # times the square of a change of tempo in per cent
+BEND_COST = 0.0002  # a beat, times the square of its bend in per cent,
+BEND_COST_FIXED = 0.001  # and where the person asked for exactly this tempo
 OFFSET_COST = 0.3  # a second of silence at the start
 WISH_COST = 0.03  # of all hit points, for a base at the edge of its range
 SHORT_BAR_COST = 0.08
@@ -216,7 +222,7 @@ LONG_S = 120.0  # from here on only every second base tempo is tried
 RELAX_CHANGE = 1e4
 RELAX_BEND = 10.0
 RELAX_HIT = 1e5
-RELAX_RHO = 10.0
+RELAX_RHO = 100.0
 RELAX_SIGMA = 1e-3
 RELAX_ITERATIONS = 150
 
@@ -232,6 +238,7 @@ class _Wants:
     ends: tuple[tuple[float, float], ...]  # (earliest, latest) last chord of every cue
     latest_offset: float
     has_drums: bool
+    bend_cost: float
 
     @property
     def max_step(self) -> int:
@@ -244,20 +251,23 @@ class _Wants:
         if len(strong) == 0:
             return np.zeros(len(times), bool)
         behind = np.clip(np.searchsorted(strong, times), 1, max(1, len(strong) - 1))
-        off = np.minimum(np.abs(times - strong[behind - 1]), np.abs(times - strong[behind % len(strong)]))
-        return off < 0.99 * PLACED_TOLERANCE_S
+        off = np.minimum(
+            np.abs(times - strong[behind - 1]), np.abs(times - strong[behind % len(strong)])
+        )
+        is_near: NDArray[np.bool_] = off < 0.99 * PLACED_TOLERANCE_S
+        return is_near
 
     def downbeat_values(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
         """What a downbeat at each time is worth: strong hit points, entries, last chords."""
         values = ON_DOWNBEAT_VALUE * self.meets_strong_hit(times)
         for start in self.entries:
             near = (times >= start - PLACED_TOLERANCE_S) & (times <= start + ENTRY_TOLERANCE_S)
-            values[near] += ENTRY_VALUE
+            values[near] += ENTRY_VALUE * (1 - (times[near] - start))
         for earliest, latest in self.ends:
             middle, half = (earliest + latest) / 2, max((latest - earliest) / 2, 0.01)
             off = np.abs(times - middle) / half
             values += np.where(off <= 1, LAST_CHORD_VALUE * (1 - off / 4), 0.0)
-        return values
+        return np.asarray(values, dtype=np.float64)
 
 
 def _wants(cue_sheet: CueSheet, bar: float) -> _Wants:
@@ -281,11 +291,12 @@ def _wants(cue_sheet: CueSheet, bar: float) -> _Wants:
         ),
         latest_offset=min(bar, max(ENTRY_TOLERANCE_S, first_entry)),
         has_drums="drums" in cue_sheet.parts,
+        bend_cost=BEND_COST_FIXED if cue_sheet.tempo_fixed else BEND_COST,
     )
 
 
 def _hit_values(strengths: NDArray[np.float64]) -> NDArray[np.float64]:
-    return WEAK_HIT_VALUE + (1 - WEAK_HIT_VALUE) * strengths
+    return np.asarray(WEAK_HIT_VALUE + (1 - WEAK_HIT_VALUE) * strengths)
 
 
 class _Rewards:
@@ -339,7 +350,7 @@ class _Lattice:
         self.length = int(self.last.max() + PERIODS[-1] + 1)
         self.rewards = _Rewards(wants, self.units, self.length)
         self.num_positions = num_positions
-        self.bend_cost = BEND_COST * (100 * (PERIODS / UNITS_PER_BEAT - 1)) ** 2
+        self.bend_cost = wants.bend_cost * (100 * (PERIODS / UNITS_PER_BEAT - 1)) ** 2
         self.start = self._start_values()
         self.ending = self._run()
 
@@ -434,32 +445,39 @@ class _Lattice:
         """Beat times in units of the best beats for one base tempo, from beat 0 on."""
         ending, last = self.ending[row], self.last[row]
         final = ending[..., last : last + PERIODS[-1]]
-        position, column, time = np.unravel_index(int(final.argmax()), final.shape)
-        position, column, time = int(position), int(column), int(time + last)
+        top = np.unravel_index(int(final.argmax()), final.shape)
+        position, column, time = int(top[0]), int(top[1]), int(top[2]) + int(last)
         beats = [time]
-        while True:
+        while column >= 0:
             is_strong = bool(self.rewards.is_strong[row, time])
             time -= int(PERIODS[column])
             beats.append(time)
-            reach = 3 if is_strong else self.wants.max_step
-            low, high = max(0, column - reach), min(len(PERIODS), column + reach + 1)
-            steps = np.abs(np.arange(low, high) - column)
-            cost = np.array([_change_cost(int(step)) for step in steps])
-            before = (position - 1) % self.num_positions
-            options = [(before, 0.0)]
-            if position == 0 and self.num_positions > 1 and is_strong:
-                options.append((1, SHORT_BAR_COST))
-            best, best_value = (0, -1), float(UNREACHABLE) / 2
-            for option, extra in options:
-                value = ending[option, low:high, time] - cost - extra
-                top = int(value.argmax())
-                if value[top] > best_value:
-                    best, best_value = (option, low + top), float(value[top])
-                if option == 0 and self.start[row, time] - extra >= best_value:
-                    best, best_value = (0, -1), float(self.start[row, time]) - extra
-            position, column = best
-            if column < 0:
-                return np.array(beats[::-1], dtype=np.intp)
+            position, column = self._before(row, time, position, column, is_strong)
+        return np.array(beats[::-1], dtype=np.intp)
+
+    def _before(
+        self, row: int, time: int, position: int, column: int, is_strong: bool
+    ) -> tuple[int, int]:
+        """Position and period of the beat before the one that starts at `time`; -1: there is none.
+
+        `position` and `is_strong` belong to the end of the beat with the period `column`.
+        """
+        reach = 3 if is_strong else self.wants.max_step
+        low, high = max(0, column - reach), min(len(PERIODS), column + reach + 1)
+        cost = np.array([_change_cost(abs(other - column)) for other in range(low, high)])
+        ways = [((position - 1) % self.num_positions, 0.0)]
+        if position == 0 and self.num_positions > 1 and is_strong:
+            ways.append((1, SHORT_BAR_COST))
+        best, best_value = (0, -1), -np.inf
+        for way, extra in ways:
+            value = self.ending[row, way, low:high, time] - cost - extra
+            top = int(value.argmax())
+            if value[top] > best_value:
+                best, best_value = (way, low + top), float(value[top])
+            first = float(self.start[row, time]) - extra
+            if way == 0 and first > float(UNREACHABLE) / 2 and first >= best_value:
+                best, best_value = (0, -1), first
+        return best
 
 
 def _change_cost(step: int) -> float:
@@ -555,9 +573,7 @@ def _relax(wants: _Wants, lattice_times: NDArray[np.float64], base: float) -> ND
         + RELAX_BEND * first_1.T @ (first_0 - 1)
         + RELAX_HIT * meet_1.T @ (meet_0 - hits)
     )
-    factor = splu(
-        (p + RELAX_SIGMA * sparse.identity(count - 1) + RELAX_RHO * a.T @ a).tocsc()
-    )
+    factor = splu((p + RELAX_SIGMA * sparse.identity(count - 1) + RELAX_RHO * a.T @ a).tocsc())
     x = lattice[1:].copy()
     z = a @ x
     y = np.zeros(len(z))
@@ -598,24 +614,40 @@ def fit_tempo_map(cue_sheet: CueSheet) -> TempoMap:
     wants = _wants(cue_sheet, BEATS_PER_BAR * 60.0 / wish)
     if len(wants.times) == 0:
         return _steady_map(wants, wish, cue_sheet.tempo_fixed)
-    base = wish if cue_sheet.tempo_fixed else _choose_base(wants, wish)
+    if cue_sheet.tempo_fixed:
+        return _fit_around(wants, wish)
+    near = _fit_around(wants, _choose_base(wants, wish, NEAR_RATIOS))
+    num_strong = int((wants.strengths >= STRONG_HIT).sum())
+    num_near = _count_strong(near, cue_sheet.hit_points)
+    if num_strong - num_near < 2:
+        return near
+    far = _fit_around(wants, _choose_base(wants, wish, FAR_RATIOS))
+    return far if _count_strong(far, cue_sheet.hit_points) - num_near >= 2 else near
+
+
+def _count_strong(tempo_map: TempoMap, hit_points: Sequence[HitPoint]) -> int:
+    return sum(hit.strength >= STRONG_HIT for hit in place_hits(tempo_map, hit_points))
+
+
+def _choose_base(wants: _Wants, wish: float, ratios: NDArray[np.float64]) -> float:
+    """The base tempo, among shares of the wish, whose grid can place most."""
+    if wants.duration >= LONG_S:
+        ratios = ratios[::2]
+    value = _Lattice(wants, wish * ratios, 1).best_values()
+    cost = WISH_COST * (1 + _hit_values(wants.strengths).sum())
+    value -= cost * ((ratios - 1) / MAX_FROM_WISH) ** 2
+    return float(wish * ratios[value.argmax()])
+
+
+def _fit_around(wants: _Wants, base: float) -> TempoMap:
+    """The best tempo map whose local tempo stays near one base tempo."""
     lattice = _Lattice(wants, np.array([base]), BEATS_PER_BAR)
-    times = lattice.units[0] * lattice.trace(0)
-    times = _relax(wants, times, base)
+    times = _relax(wants, lattice.units[0] * lattice.trace(0), base)
     more = np.arange(1, 2 * BEATS_PER_BAR) * (times[-1] - times[-2])
     times = np.concatenate([times, times[-1] + more])
     num_needed = int(np.searchsorted(times, wants.duration - 1e-9))
     *starts, end = _choose_bars(wants, times, num_needed)
     return TempoMap(times[: end + 1], tuple(starts))
-
-
-def _choose_base(wants: _Wants, wish: float) -> float:
-    """The base tempo whose grid can place most; far from the wish only for two strong hits."""
-    ratios = BASE_RATIOS if wants.duration < LONG_S else BASE_RATIOS[::2]
-    cost = WISH_COST * _hit_values(wants.strengths).sum() + WISH_COST
-    value = _Lattice(wants, wish * ratios, 1).best_values()
-    value -= cost * ((ratios - 1) / MAX_FROM_WISH) ** 2
-    return float(wish * ratios[value.argmax()])
 
 
 def _steady_map(wants: _Wants, wish: float, is_fixed: bool) -> TempoMap:

@@ -1,19 +1,41 @@
 """A `Score`: the notes of every part, with the tempo map that ties them to the picture.
 
-Conventions: onsets and durations are beats from the first downbeat, pitches are MIDI numbers,
-velocities are 1..127, grid positions are steps (`STEPS_PER_BEAT` a beat).
+Conventions: onsets and durations are beats from the first downbeat, pitches are MIDI numbers
+(60 = middle C), velocities are 1..127, grid positions are steps (`STEPS_PER_BEAT` a beat).
+
+The piano-roll is one row a beat: `cells` of shape (beats, NUM_CELLS), uint8. A part owns a run of
+cells, `PART_LAYOUTS[part].cells`, laid out as onset (steps, pitches), sounding (steps, pitches;
+drums have none) and velocity (steps,). Onset and sounding cells are 0 or 1, velocity cells
+1..127 where the part has an onset and 0 elsewhere.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+import mido
+import numpy as np
+
+from pixmus.cues import PARTS
+from pixmus.errors import PixMusError
 from pixmus.tempo import TempoMap
 
 STEPS_PER_BEAT = 4
+TICKS_PER_BEAT = 480
 
 # The nine General MIDI drums that the drums part may play, in the order of its piano-roll rows.
 DRUM_PITCHES = (36, 38, 42, 46, 45, 48, 50, 49, 51)
+
+# Lowest pitch and number of pitches of every pitched part; a note outside moves by octaves.
+PART_RANGES = {
+    "melody": (48, 48),
+    "counter": (48, 48),
+    "harmony": (36, 60),
+    "bass": (24, 36),
+    "pad": (36, 48),
+}
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -34,3 +56,339 @@ class Score:
     tempo_map: TempoMap
     key: str = "C major"
     markers: tuple[tuple[float, str], ...] = ()  # seconds, name
+
+    def with_parts(self, parts: dict[str, Iterable[Note]]) -> Score:
+        """The same score with other notes, sorted."""
+        return replace(self, parts={name: tuple(sorted(notes)) for name, notes in parts.items()})
+
+
+@dataclass(frozen=True)
+class PartLayout:
+    """Where one part's cells lie in a row of the piano-roll."""
+
+    start: int
+    lowest_pitch: int
+    num_pitches: int
+    has_sounding: bool
+
+    @property
+    def num_roll_cells(self) -> int:
+        """Cells of the onset and sounding rolls, velocities left out."""
+        return STEPS_PER_BEAT * self.num_pitches * (2 if self.has_sounding else 1)
+
+    @property
+    def num_cells(self) -> int:
+        return self.num_roll_cells + STEPS_PER_BEAT
+
+    @property
+    def cells(self) -> slice:
+        return slice(self.start, self.start + self.num_cells)
+
+    @property
+    def onsets(self) -> slice:
+        return slice(self.start, self.start + STEPS_PER_BEAT * self.num_pitches)
+
+    @property
+    def sounding(self) -> slice:
+        return slice(self.onsets.stop, self.start + self.num_roll_cells)
+
+    @property
+    def velocities(self) -> slice:
+        return slice(self.start + self.num_roll_cells, self.start + self.num_cells)
+
+
+def _lay_out() -> dict[str, PartLayout]:
+    layouts: dict[str, PartLayout] = {}
+    start = 0
+    for part in PARTS:
+        lowest, num_pitches = PART_RANGES.get(part, (0, len(DRUM_PITCHES)))
+        layouts[part] = PartLayout(start, lowest, num_pitches, part != "drums")
+        start += layouts[part].num_cells
+    return layouts
+
+
+PART_LAYOUTS = _lay_out()
+NUM_CELLS = sum(layout.num_cells for layout in PART_LAYOUTS.values())
+
+
+def fold_pitch(part: str, pitch: int) -> int:
+    """The pitch moved by octaves into the part's range."""
+    lowest, num_pitches = PART_RANGES[part]
+    if pitch < lowest:
+        return pitch + 12 * -((pitch - lowest) // 12)
+    if pitch >= lowest + num_pitches:
+        return pitch - 12 * ((pitch - lowest - num_pitches) // 12 + 1)
+    return pitch
+
+
+def encode_notes(part: str, notes: Iterable[Note], num_beats: int) -> np.ndarray:
+    """The part's cells, uint8 (beats, cells of the part); notes are rounded to the grid."""
+    layout = PART_LAYOUTS[part]
+    num_steps = num_beats * STEPS_PER_BEAT
+    onset = np.zeros((num_steps, layout.num_pitches), np.uint8)
+    sounding = np.zeros_like(onset)
+    velocity = np.zeros(num_steps, np.uint8)
+    for note in sorted(notes):
+        first = round(note.onset * STEPS_PER_BEAT)
+        last = max(first + 1, round((note.onset + note.duration) * STEPS_PER_BEAT))
+        if not 0 <= first < num_steps:
+            continue
+        if part == "drums":
+            if note.pitch not in DRUM_PITCHES:
+                continue
+            row = DRUM_PITCHES.index(note.pitch)
+        else:
+            row = fold_pitch(part, note.pitch) - layout.lowest_pitch
+        onset[first, row] = 1
+        sounding[first : min(last, num_steps), row] = 1
+        velocity[first] = max(velocity[first], note.velocity)
+    rolls = [onset, sounding] if layout.has_sounding else [onset]
+    # (steps, pitches) -> (beats, steps * pitches)
+    flat = [roll.reshape(num_beats, -1) for roll in rolls]
+    return np.concatenate([*flat, velocity.reshape(num_beats, -1)], axis=1)
+
+
+def decode_notes(part: str, cells: np.ndarray) -> list[Note]:
+    """The notes of uint8 cells (beats, cells of the part); inverse of `encode_notes` on the grid."""
+    layout = PART_LAYOUTS[part]
+    num_beats = len(cells)
+    num_steps = num_beats * STEPS_PER_BEAT
+    width = STEPS_PER_BEAT * layout.num_pitches
+    onset = cells[:, :width].reshape(num_steps, layout.num_pitches) > 0
+    velocity = cells[:, layout.num_roll_cells :].reshape(num_steps)
+    notes = []
+    if not layout.has_sounding:
+        for step, row in zip(*np.nonzero(onset), strict=True):
+            pitch = DRUM_PITCHES[row]
+            strength = max(1, int(velocity[step]))
+            notes.append(Note(step / STEPS_PER_BEAT, pitch, 1 / STEPS_PER_BEAT, strength))
+        return sorted(notes)
+    sounding = cells[:, width : 2 * width].reshape(num_steps, layout.num_pitches) > 0
+    # A note goes on while its pitch sounds and is not struck again.
+    goes_on = sounding & ~onset
+    for step, row in zip(*np.nonzero(onset), strict=True):
+        tail = goes_on[step + 1 :, row]
+        stops = np.flatnonzero(~tail)
+        length = 1 + (int(stops[0]) if len(stops) else len(tail))
+        strength = max(1, int(velocity[step]))
+        notes.append(
+            Note(
+                step / STEPS_PER_BEAT,
+                layout.lowest_pitch + int(row),
+                length / STEPS_PER_BEAT,
+                strength,
+            )
+        )
+    return sorted(notes)
+
+
+def encode_score(score: Score, num_beats: int | None = None) -> np.ndarray:
+    """The score's piano-roll, uint8 (beats, NUM_CELLS)."""
+    num_beats = score.tempo_map.num_beats if num_beats is None else num_beats
+    cells = np.zeros((num_beats, NUM_CELLS), np.uint8)
+    for part, notes in score.parts.items():
+        cells[:, PART_LAYOUTS[part].cells] = encode_notes(part, notes, num_beats)
+    return cells
+
+
+# ------------------------------------------------------------------------------------------ MIDI
+
+# Tempo events carry whole microseconds; the rounding is spread so that it never adds up.
+MICROSECONDS = 1_000_000
+DRUM_CHANNEL = 9
+# The marker at beat 0 of a file with a pickup: reading it back needs to know where beats count from.
+PICKUP_END = "first downbeat"
+
+
+def _pickup_beats(tempo_map: TempoMap) -> int:
+    """Beats that the MIDI file holds before beat 0, so that tick 0 is picture time 0."""
+    offset = float(tempo_map.beat_times[0])
+    if offset <= 0:
+        return 0
+    beat_length = float(tempo_map.beat_times[1] - tempo_map.beat_times[0])
+    return max(1, round(offset / beat_length))
+
+
+def write_midi(score: Score, path: Path | str, programs: dict[str, int] | None = None) -> None:
+    """Write a format-1 MIDI file whose tick 0 is picture time 0 and whose tempo events are the map.
+
+    A gap before beat 0 becomes a pickup bar of whole beats. `programs` names the General MIDI
+    programme of each part.
+    """
+    tempo_map = score.tempo_map
+    pickup = _pickup_beats(tempo_map)
+    before = np.linspace(0.0, tempo_map.beat_times[0], pickup + 1)[:-1]
+    times = np.concatenate([before, tempo_map.beat_times]) * MICROSECONDS
+    conductor: list[tuple[int, int, mido.MetaMessage]] = []
+
+    lengths = np.diff(np.round(times)).astype(int)
+    for beat, length in enumerate(lengths):
+        if beat == 0 or length != lengths[beat - 1]:
+            message = mido.MetaMessage("set_tempo", tempo=int(length))
+            conductor.append((beat * TICKS_PER_BEAT, 1, message))
+    metre = None
+    bars = [(0, pickup)] if pickup else []
+    bars += [
+        (start + pickup, length)
+        for start, length in zip(tempo_map.bar_starts, tempo_map.bar_lengths, strict=True)
+    ]
+    for start, length in bars:
+        if length != metre:
+            signature = mido.MetaMessage("time_signature", numerator=int(length), denominator=4)
+            conductor.append((start * TICKS_PER_BEAT, 0, signature))
+            metre = length
+    if pickup:
+        start_marker = mido.MetaMessage("marker", text=PICKUP_END)
+        conductor.append((pickup * TICKS_PER_BEAT, 2, start_marker))
+    conductor.append((0, 0, mido.MetaMessage("key_signature", key=_MIDI_KEYS[score.key])))
+    for time, name in score.markers:
+        beat_position = float(tempo_map.to_beats(time)) + pickup
+        if time < tempo_map.beat_times[0]:
+            beat_position = float(np.interp(time * MICROSECONDS, times, np.arange(len(times))))
+        tick = max(0, round(beat_position * TICKS_PER_BEAT))
+        conductor.append((tick, 2, mido.MetaMessage("marker", text=name)))
+
+    midi = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, charset="utf-8")
+    midi.tracks.append(_track(conductor, (len(times) - 1) * TICKS_PER_BEAT, "PixMus"))
+    channels = iter(channel for channel in range(16) if channel != DRUM_CHANNEL)
+    for part, notes in score.parts.items():
+        channel = DRUM_CHANNEL if part == "drums" else next(channels)
+        program = (programs or {}).get(part, 0)
+        events = [(0, 0, mido.Message("program_change", channel=channel, program=program))]
+        for note in notes:
+            start = round((note.onset + pickup) * TICKS_PER_BEAT)
+            end = max(start + 1, round((note.onset + note.duration + pickup) * TICKS_PER_BEAT))
+            strike = {"channel": channel, "note": note.pitch}
+            events.append(
+                (max(0, start), 2, mido.Message("note_on", velocity=note.velocity, **strike))
+            )
+            events.append((end, 1, mido.Message("note_off", velocity=0, **strike)))
+        midi.tracks.append(_track(events, 0, part))
+    midi.save(path)
+
+
+def _track(events: list, end_tick: int, name: str) -> mido.MidiTrack:
+    """A track of (tick, order, message) events in order, with delta times."""
+    track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
+    now = 0
+    for tick, _, message in sorted(events, key=lambda event: event[:2]):
+        track.append(message.copy(time=tick - now))
+        now = tick
+    track.append(mido.MetaMessage("end_of_track", time=max(0, end_tick - now)))
+    return track
+
+
+_TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+_MINOR_TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
+KEYS = tuple(f"{tonic} major" for tonic in _TONICS) + tuple(
+    f"{tonic} minor" for tonic in _MINOR_TONICS
+)
+# MIDI spells D flat and A flat major where we say C sharp and A flat.
+_MIDI_KEYS = {key: key.split()[0] + ("m" if key.endswith("minor") else "") for key in KEYS}
+_KEYS_OF_MIDI = {name: key for key, name in _MIDI_KEYS.items()}
+
+
+def key_tonic(key: str) -> int:
+    """Pitch class 0..11 of the key's tonic, 0 = C."""
+    return KEYS.index(key) % 12
+
+
+def is_minor(key: str) -> bool:
+    """Whether the key is minor."""
+    return key.endswith("minor")
+
+
+def read_midi(path: Path | str) -> Score:
+    """The score of a MIDI file that PixMus wrote, or of any whose track names are parts."""
+    path = Path(path)
+    if not path.exists():
+        raise PixMusError(f"{path}: there is no such file; give a MIDI file that PixMus wrote.")
+    try:
+        midi = mido.MidiFile(path, charset="utf-8")
+    except Exception as error:  # mido raises many kinds for a file that is not MIDI
+        raise PixMusError(
+            f"{path.name} is not a MIDI file that can be read; give a .mid that PixMus wrote."
+        ) from error
+    ticks = midi.ticks_per_beat
+    tempos: list[tuple[int, int]] = []
+    signatures: list[tuple[int, int]] = []
+    markers: list[tuple[int, str]] = []
+    key = "C major"
+    parts: dict[str, tuple[Note, ...]] = {}
+    end_tick = 0
+    for index, track in enumerate(midi.tracks):
+        now = 0
+        name = ""
+        notes: list[Note] = []
+        pending: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for message in track:
+            now += message.time
+            if message.type == "track_name":
+                name = message.name
+            elif message.type == "set_tempo":
+                tempos.append((now, message.tempo))
+            elif message.type == "time_signature":
+                beats = max(1, round(message.numerator * 4 / message.denominator))
+                signatures.append((now, beats))
+            elif message.type == "marker":
+                markers.append((now, message.text))
+            elif message.type == "key_signature":
+                key = _KEYS_OF_MIDI.get(message.key, "C major")
+            elif message.type == "note_on" and message.velocity > 0:
+                strike = pending.setdefault((message.channel, message.note), [])
+                strike.append((now, message.velocity))
+            elif message.type in ("note_off", "note_on"):
+                waiting = pending.get((message.channel, message.note))
+                if waiting:
+                    start, velocity = waiting.pop(0)
+                    notes.append(
+                        Note(start / ticks, message.note, (now - start) / ticks, velocity)
+                    )
+        end_tick = max(end_tick, now)
+        if name in PARTS:
+            parts[name] = tuple(sorted(notes))
+        elif notes:
+            raise PixMusError(
+                f"{path.name}: track {index} is called {name!r}, which is no part; name the "
+                f"tracks {', '.join(PARTS)}."
+            )
+    return _place_on_map(parts, tempos, signatures, markers, key, end_tick, ticks)
+
+
+def _place_on_map(
+    parts: dict[str, tuple[Note, ...]],
+    tempos: list[tuple[int, int]],
+    signatures: list[tuple[int, int]],
+    markers: list[tuple[int, str]],
+    key: str,
+    end_tick: int,
+    ticks: int,
+) -> Score:
+    """Rebuild the tempo map of a MIDI file and count beats from its first full bar."""
+    num_beats = max(1, -(-end_tick // ticks))
+    lengths = np.full(num_beats, 500_000.0)
+    for tick, tempo in sorted(tempos):
+        lengths[tick // ticks :] = tempo
+    times = np.concatenate([[0.0], np.cumsum(lengths)]) / MICROSECONDS
+    signatures = sorted(signatures) or [(0, 4)]
+    pickup = 0
+    marked = [tick for tick, name in markers if name == PICKUP_END]
+    if marked:
+        pickup = marked[0] // ticks
+    bar_starts = []
+    beat = pickup
+    while beat < num_beats:
+        bar_starts.append(beat - pickup)
+        metre = [beats for tick, beats in signatures if tick <= beat * ticks][-1]
+        beat += metre
+    tempo_map = TempoMap(times[pickup:], tuple(bar_starts))
+    shifted = {
+        part: tuple(replace(note, onset=note.onset - pickup) for note in notes)
+        for part, notes in parts.items()
+    }
+    seconds = tuple(
+        (float(np.interp(tick / ticks, np.arange(num_beats + 1), times)), name)
+        for tick, name in markers
+        if name != PICKUP_END
+    )
+    return Score(shifted, tempo_map, key, seconds)

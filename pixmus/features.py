@@ -8,13 +8,23 @@ middle for a dissolve or a fade.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from pixmus.video import Frame
+
 CURVE_RATE_HZ = 4.0
 TRANSITION_KINDS = ("cut", "dissolve", "fade")
+
+THUMB_SIZE = (24, 40)  # rows, columns of the luma thumbnail kept of every frame
+CHROMA_SIZE = (6, 10)
+NOISE_LEVELS = 1.0  # luma change of a thumbnail cell that compression noise makes
+LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
 @dataclass(frozen=True)
@@ -50,3 +60,478 @@ class Features:
 def num_curve_values(duration: float) -> int:
     """How many 4 Hz values cover `duration` seconds (rounding noise in it starts no new value)."""
     return max(1, math.ceil(duration * CURVE_RATE_HZ - 1e-6))
+
+
+def extract_features(frames: Iterable[Frame], duration: float, frame_rate: Fraction) -> Features:
+    """Measure frames as they come (about 1 kB is kept of each) and find the transitions at the end.
+
+    Frames are uint8 RGB of any one size; 160 pixels of width are enough.
+    """
+    reducer = _Reducer()
+    times = []
+    for frame in frames:
+        times.append(frame.time)
+        reducer.add(frame.image)
+    length = num_curve_values(duration)
+    if not times:
+        empty = np.zeros(length, dtype=np.float32)
+        return Features(duration, frame_rate, (), *[empty.copy() for _ in range(6)])
+    luma, chroma, colours = reducer.result()
+    thumbs = Thumbnails(np.array(times), luma, chroma)
+    transitions = find_transitions(thumbs)
+    colour_curves = _average(thumbs.times, colours, duration)
+    return Features(
+        duration,
+        frame_rate,
+        transitions,
+        _motion_curve(thumbs, transitions, duration),
+        *colour_curves.T.astype(np.float32),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Thumbnails:
+    """What is kept of every frame: luma uint8 (frames, 24, 40), chroma int8 (frames, 6, 10, 2)."""
+
+    times: np.ndarray
+    luma: np.ndarray
+    chroma: np.ndarray
+
+
+class _Reducer:
+    """Reduces frames to thumbnails by two matrix products, the cheapest box average in numpy.
+
+    The rest is done for `BATCH` frames at a time: one frame's arrays are too small to be quick.
+    """
+
+    BATCH = 32
+
+    def __init__(self) -> None:
+        self._shape: tuple[int, ...] = ()
+        self._cells = np.empty((self.BATCH, THUMB_SIZE[0], THUMB_SIZE[1] * 3), dtype=np.float32)
+        self._waiting = 0
+        self._done: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+
+    def add(self, image: np.ndarray) -> None:
+        """Take the next frame, uint8 (height, width, 3)."""
+        height, width, _ = image.shape
+        if image.shape != self._shape:
+            self._shape = image.shape
+            self._pixels = np.empty((height, width * 3), dtype=np.float32)
+            self._rows = _box_weights(height, THUMB_SIZE[0])  # (24, height)
+            self._columns = np.kron(
+                _box_weights(width, THUMB_SIZE[1]).T, np.eye(3, dtype=np.float32)
+            )  # (width * 3, 40 * 3)
+        np.copyto(self._pixels, image.reshape(height, width * 3))
+        np.matmul(self._rows @ self._pixels, self._columns, out=self._cells[self._waiting])
+        self._waiting += 1
+        if self._waiting == self.BATCH:
+            self._flush()
+
+    def result(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Luma and chroma thumbnails, and (frames, 5) brightness, contrast, saturation, warmth,
+        edges, of all frames so far."""
+        self._flush()
+        luma, chroma, colours = (np.concatenate(part) for part in zip(*self._done, strict=True))
+        return luma, chroma, colours
+
+    def _flush(self) -> None:
+        if self._waiting == 0:
+            return
+        cells = self._cells[: self._waiting].reshape(-1, *THUMB_SIZE, 3)
+        self._waiting = 0
+        red, green, blue = (np.ascontiguousarray(cells[..., k]) for k in range(3))
+        luma = LUMA_WEIGHTS[0] * red + LUMA_WEIGHTS[1] * green + LUMA_WEIGHTS[2] * blue
+        chroma = np.stack([_coarse(red - luma), _coarse(blue - luma)], axis=-1)
+        high = np.maximum(np.maximum(red, green), blue)
+        low = np.minimum(np.minimum(red, green), blue)
+        edges = np.abs(np.diff(luma, axis=1)).mean((1, 2))
+        edges += np.abs(np.diff(luma, axis=2)).mean((1, 2))
+        colours = np.stack(
+            [
+                luma.mean((1, 2)),
+                luma.std((1, 2)),
+                (high - low).mean((1, 2)),
+                (red - blue).mean((1, 2)),
+                edges,
+            ],
+            axis=1,
+        )
+        self._done.append(
+            (
+                np.rint(luma).astype(np.uint8),
+                np.clip(np.rint(chroma / 2), -127, 127).astype(np.int8),
+                colours / 255,
+            )
+        )
+
+
+def _coarse(values: np.ndarray) -> np.ndarray:
+    """(frames, 24, 40) averaged to (frames, 6, 10)."""
+    tall = THUMB_SIZE[0] // CHROMA_SIZE[0]
+    rows = values.reshape(-1, CHROMA_SIZE[0], tall, THUMB_SIZE[1]).mean(axis=2)
+    return rows @ _box_weights(THUMB_SIZE[1], CHROMA_SIZE[1]).T
+
+
+def _box_weights(length: int, cells: int) -> np.ndarray:
+    """float32 (cells, length): how much each pixel counts in each cell's average."""
+    edges = np.linspace(0, length, cells + 1)
+    pixels = np.arange(length)
+    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    weights = np.maximum(overlap, 0)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _frame_spans(times: np.ndarray, duration: float) -> np.ndarray:
+    """How long each frame stands, seconds."""
+    ends = np.append(times[1:], max(duration, times[-1] + 1e-3))
+    return np.maximum(ends - times, 1e-6)
+
+
+def _average(times: np.ndarray, values: np.ndarray, duration: float) -> np.ndarray:
+    """(frames, n) values, each standing until the next frame, averaged over the 4 Hz clock."""
+    length = num_curve_values(duration)
+    spans = _frame_spans(times, duration)
+    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values * spans[:, None], 0)])
+    knots = np.append(times, times[-1] + spans[-1])
+    edges = np.arange(length + 1) / CURVE_RATE_HZ
+    edges[-1] = min(edges[-1], max(knots[-1], edges[-2] + 1e-3))
+    integral = np.stack([np.interp(edges, knots, column) for column in total.T], axis=1)
+    inside = np.diff(np.clip(edges, knots[0], knots[-1]))[:, None]
+    curve = np.diff(integral, axis=0) / np.maximum(inside, 1e-9)
+    first_good = np.flatnonzero(inside[:, 0] > 1e-6)
+    if first_good.size == 0:
+        return np.repeat(values[:1], length, axis=0)
+    nearest = np.clip(np.arange(length), first_good[0], first_good[-1])
+    return curve[nearest]
+
+
+# --- transitions -----------------------------------------------------------------------------
+#
+# A cut is a frame that differs from the one before, more than frames around it do (camera shake,
+# whip pans), and from which no frame just before comes back just after (flashes, repeated frames).
+# "Differs" is measured after moving every block to where it fits best, so that motion counts
+# little. The weights are a logistic regression on candidates of 30 montages of the clips that may
+# be tuned on (`Clip.tuned_on`), fitted once with a ridge of 0.3; the bias was then raised by 0.15.
+
+CUT_WEIGHTS = (16.4, 1.88, 1.66, 1.47, 0.88)  # see `_score`
+CUT_BIAS = -17.4
+MIN_CHANGE = 2.0  # luma levels a cut changes at least, on average
+# Frames before (1 = the last one) and after (0 = the new one) that are compared across a candidate.
+COMPARED_LAGS = (
+    (1, 0), (1, 1), (1, 2), (1, 4), (1, 6), (2, 0), (3, 0), (5, 0), (7, 0), (2, 1), (3, 2),
+)  # fmt: skip
+NEIGHBOURHOOD = 0.35  # s on each side that a cut's change is compared with
+BLOCK = (6, 8)  # thumbnail cells
+BLOCK_REACH = (2, 4)  # thumbnail cells that a block may move
+
+DISSOLVE_LENGTHS = (0.3, 0.5, 0.8, 1.2, 1.7)  # s, tried one by one
+MIN_DISSOLVE_LENGTH = 0.22  # s
+MIN_DISSOLVE_CHANGE = 8.0  # luma levels
+MAX_MIX_ERROR = 0.36  # of the change: how far the middle may be from the mean of both ends
+MIN_UNLIKE = 0.27  # unlikeness (see `_unlikeness`) of the two shots of a dissolve
+MIN_UNLIKE_COLOURED = 0.42  # the same plus a 50th of the chroma change (10 levels at most)
+MIN_DISSOLVE_AREA = 0.45  # share of the picture
+MAX_FADED_CONTRAST = 5.0  # luma levels of standard deviation
+MAX_FADE_REACH = 1.2  # s from full picture to none
+
+
+def find_transitions(thumbs: Thumbnails) -> tuple[Transition, ...]:
+    """Every cut, fade through a plain colour, and dissolve, in order of time."""
+    if len(thumbs.times) < 3:
+        return ()
+    change = _changes(thumbs)
+    cuts = _find_cuts(thumbs, change)
+    fades = _find_fades(thumbs, cuts)
+    cuts = [c for c in cuts if not any(first < c < last for first, last in fades)]
+    dissolves = _find_dissolves(thumbs, cuts, fades)
+    times = thumbs.times
+    found = [Transition(float(times[c]), float(times[c]), float(times[c]), "cut") for c in cuts]
+    for spans, kind in ((fades, "fade"), (dissolves, "dissolve")):
+        for first, last in spans:
+            start, end = np.interp([first, last], np.arange(len(times)), times)
+            middle = times[min(round((first + last) / 2), len(times) - 1)]
+            found.append(Transition(float(middle), float(start), float(end), kind))
+    return tuple(sorted(found, key=lambda transition: transition.time))
+
+
+def _changes(thumbs: Thumbnails) -> np.ndarray:
+    """(frames,) mean luma plus chroma difference of each frame to the one before, in levels."""
+    change = np.zeros(len(thumbs.times), dtype=np.float32)
+    for first in range(1, len(change), 1024):
+        rows = slice(first, min(first + 1024, len(change)))
+        before = slice(rows.start - 1, rows.stop - 1)
+        luma = np.abs(thumbs.luma[rows].astype(np.int16) - thumbs.luma[before]).mean((1, 2))
+        chroma = np.abs(thumbs.chroma[rows].astype(np.int16) - thumbs.chroma[before])
+        change[rows] = luma + 2 * chroma.mean((1, 2, 3))
+    return change
+
+
+def _find_cuts(thumbs: Thumbnails, change: np.ndarray) -> list[int]:
+    """Indices of the first frames of new shots."""
+    num_frames = len(change)
+    padded = np.pad(change, 2)
+    peak = np.max([padded[k : k + num_frames] for k in range(5)], axis=0)
+    candidates = np.flatnonzero((change > MIN_CHANGE) & (change >= peak))
+    candidates = candidates[candidates > 0]
+    rate = (num_frames - 1) / (thumbs.times[-1] - thumbs.times[0])
+    reach = max(2, round(rate * NEIGHBOURHOOD))
+    contrast = np.array([_contrast(change, int(c), reach) for c in candidates]).reshape(-1, 2)
+    # First against the nearest frames only: a cheap upper bound that rejects nearly all.
+    for lags in (COMPARED_LAGS[:1], COMPARED_LAGS):
+        back, forth = np.array(lags).T
+        before = np.maximum(candidates[:, None] - back, 0)
+        after = np.minimum(candidates[:, None] + forth, num_frames - 1)
+        unlike, colour = _compare(thumbs, before, after)
+        keep = _score(unlike, colour, contrast, change[candidates]) > 0
+        candidates, contrast = candidates[keep], contrast[keep]
+    return [int(index) for index in candidates]
+
+
+def _score(
+    unlike: np.ndarray, colour: np.ndarray, contrast: np.ndarray, change: np.ndarray
+) -> np.ndarray:
+    """Above 0 for a cut; arguments for each candidate, lowest over all compared pairs first."""
+    columns = (
+        unlike,
+        np.sqrt(colour),
+        np.minimum(contrast[:, 0], 2.5),
+        np.minimum(contrast[:, 1], 2.5),
+        np.minimum(np.log(change), 4.0),
+    )
+    return CUT_BIAS + sum(w * column for w, column in zip(CUT_WEIGHTS, columns, strict=True))
+
+
+def _contrast(change: np.ndarray, index: int, reach: int) -> tuple[float, float]:
+    """Log ratio of a candidate's change to the largest one just before and just after."""
+    sides = (change[max(1, index - reach) : index], change[index + 1 : index + 1 + reach])
+    highest = [float(side.max(initial=0.0)) for side in sides]
+    before, after = (float(np.log((change[index] + 1) / (high + 1))) for high in highest)
+    return before, after
+
+
+def _compare(
+    thumbs: Thumbnails, before: np.ndarray, after: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest unlikeness and lowest chroma difference of each row of frame pairs."""
+    if before.size == 0:
+        return np.zeros(0), np.zeros(0)
+    unlike = _unlikeness(thumbs.luma[before.ravel()], thumbs.luma[after.ravel()])
+    chroma = np.abs(thumbs.chroma[before].astype(np.int16) - thumbs.chroma[after])
+    return unlike.reshape(before.shape).min(axis=1), 2 * chroma.mean((2, 3, 4)).min(axis=1)
+
+
+def _unlikeness(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """0 for one picture however lit, about 0.5 for unrelated ones; (pairs, 24, 40) -> (pairs,).
+
+    Sum of absolute differences of blocks, each moved to where it fits best, over their texture.
+    """
+    rows, columns = THUMB_SIZE
+    tall, wide = BLOCK
+    down, right = BLOCK_REACH
+    gather = np.kron(np.eye(columns // wide), np.ones((wide, 1))).astype(np.float32)
+
+    def block_sums(values: np.ndarray) -> np.ndarray:
+        sums = (values.reshape(-1, columns) @ gather).reshape(len(values), rows // tall, tall, -1)
+        return sums.sum(axis=2)
+
+    result = []
+    for start in range(0, len(first), 64):  # small batches stay in the processor's cache
+        one = _standardise(first[start : start + 64])
+        other = _standardise(second[start : start + 64])
+        padded = np.pad(other, ((0, 0), (down, down), (right, right)), "edge")
+        best = np.full((len(one), rows // tall, columns // wide), np.inf, dtype=np.float32)
+        for y in range(2 * down + 1):
+            for x in range(2 * right + 1):
+                moved = padded[:, y : y + rows, x : x + columns]
+                np.minimum(best, block_sums(np.abs(one - moved)), out=best)
+        texture = block_sums(np.abs(one) + np.abs(other)).sum((1, 2))
+        result.append(best.sum((1, 2)) / (texture + 1e-3))
+    return np.concatenate(result)
+
+
+def _standardise(luma: np.ndarray) -> np.ndarray:
+    """Luma without exposure and contrast; plain pictures stay plain."""
+    luma = luma.astype(np.float32)
+    centred = luma - luma.mean((1, 2), keepdims=True)
+    return centred / (centred.std((1, 2), keepdims=True) + 6)
+
+
+def _find_fades(thumbs: Thumbnails, cuts: list[int]) -> list[tuple[int, int]]:
+    """(first, last) frames of fades from one shot through a plain colour to the next.
+
+    A shot that only begins or ends so (the clip's first and last fade) is no transition.
+    """
+    num_frames = len(thumbs.times)
+    luma = thumbs.luma.reshape(num_frames, -1)
+    contrast = luma.std(axis=1, dtype=np.float32)
+    plain = np.flatnonzero(contrast < MAX_FADED_CONTRAST)
+    if plain.size == 0:
+        return []
+    rate = (num_frames - 1) / (thumbs.times[-1] - thumbs.times[0])
+    reach = round(MAX_FADE_REACH * rate)
+    runs = np.split(plain, np.flatnonzero(np.diff(plain) > 1) + 1)
+    fades = []
+    for run in runs:
+        first, last = int(run[0]), int(run[-1])
+        down = _ramp(contrast, first, -1, reach, cuts)
+        up = _ramp(contrast, last, 1, reach, cuts)
+        if down and up:
+            fades.append((down, up))
+    return fades
+
+
+def _ramp(contrast: np.ndarray, edge: int, step: int, reach: int, cuts: list[int]) -> int:
+    """The frame where the picture is whole, walking away from the plain run; 0 if it is no ramp."""
+    index, steps = edge, 0
+    while 0 < index + step < len(contrast) and steps < reach:
+        crossed = index if step < 0 else index + 1  # the later frame of the pair looked at
+        if crossed in cuts and contrast[index] < 0.5 * contrast[index + step]:
+            break
+        if contrast[index + step] < contrast[index] * 1.01 + 0.05:
+            break
+        index, steps = index + step, steps + 1
+    return index if steps >= 3 and contrast[index] > 3 * MAX_FADED_CONTRAST else 0
+
+
+def _find_dissolves(
+    thumbs: Thumbnails, cuts: list[int], fades: list[tuple[int, int]]
+) -> list[tuple[float, float]]:
+    """(first, last) frame positions of dissolves.
+
+    Halfway through a dissolve the picture is the mean of both shots; halfway through a pan it is
+    another picture. Lighting changes are told apart by the likeness of both ends.
+    """
+    num_frames = len(thumbs.times)
+    rate = (num_frames - 1) / (thumbs.times[-1] - thumbs.times[0])
+    # What no dissolve may span: the number of cuts and of faded frames before each frame.
+    barrier = np.zeros(num_frames + 1, dtype=int)
+    for cut in cuts:
+        barrier[cut + 1 :] += 1
+    for first, last in fades:
+        barrier[first + 1 : last + 2] += np.arange(1, last - first + 2)
+        barrier[last + 2 :] += last - first + 1
+    proposals = []
+    for number, length in enumerate(DISSOLVE_LENGTHS):
+        half = max(2, round(length * rate / 2))
+        middle = np.arange(half, num_frames - half)
+        middle = middle[barrier[middle + half + 1] == barrier[middle - half + 1]]
+        if middle.size == 0:
+            continue
+        change, error = _mix_error(thumbs.luma, middle, half)
+        good = (change > MIN_DISSOLVE_CHANGE) & (error < MAX_MIX_ERROR)
+        for index, gain in zip(middle[good], (change * (1 - error))[good], strict=True):
+            proposals.append((float(gain), int(index), number, half))
+    proposals.sort(reverse=True)
+    found: list[tuple[float, float]] = []
+    tried = np.zeros((len(DISSOLVE_LENGTHS), num_frames), dtype=bool)
+    for _, index, number, half in proposals:
+        if tried[number, index]:
+            continue
+        tried[number, max(0, index - half) : index + half + 1] = True
+        span = _fit_dissolve(thumbs, index, half, barrier)
+        if span is None or (span[1] - span[0]) < MIN_DISSOLVE_LENGTH * rate:
+            continue
+        if not any(first < span[1] and span[0] < last for first, last in found):
+            found.append(span)
+            tried[:, max(0, index - half) : index + half + 1] = True
+    return found
+
+
+def _mix_error(luma: np.ndarray, middle: np.ndarray, half: int) -> tuple[np.ndarray, np.ndarray]:
+    """Change across each window, and how far its middle is from its ends' mean, over the change."""
+    change = np.empty(len(middle), dtype=np.float32)
+    error = np.empty(len(middle), dtype=np.float32)
+    for start in range(0, len(middle), 256):
+        rows = middle[start : start + 256]
+        before = luma[rows - half].astype(np.int16)
+        after = luma[rows + half].astype(np.int16)
+        here = slice(start, start + len(rows))
+        change[here] = np.abs(after - before).mean((1, 2))
+        mixed = np.abs(2 * luma[rows].astype(np.int16) - before - after).mean((1, 2)) / 2
+        error[here] = mixed / np.maximum(change[here], 1)
+    return change, error
+
+
+def _fit_dissolve(
+    thumbs: Thumbnails, index: int, half: int, barrier: np.ndarray
+) -> tuple[float, float] | None:
+    """(first, last) of the dissolve around frame `index`, or None where there is none."""
+    num_frames = len(thumbs.times)
+    # Some frames further out, so that both ends are whole; never past another transition.
+    far = half + max(2, half // 2)
+    low = max(0, index - far)
+    high = min(num_frames - 1, index + far)
+    while barrier[low + 1] != barrier[index + 1]:
+        low += 1
+    while barrier[high + 1] != barrier[index + 1]:
+        high -= 1
+    luma = thumbs.luma[low : high + 1].reshape(high - low + 1, -1).astype(np.float32)
+    before, after = luma[0], luma[-1]
+    way = after - before
+    # Where only the exposure has changed, or things have moved before a still background, most
+    # of the picture changes by one amount.
+    if (np.abs(way - np.median(way)) > MIN_DISSOLVE_CHANGE).mean() < MIN_DISSOLVE_AREA:
+        return None
+    share = (luma - before) @ way / max(float(way @ way), 1.0)  # 0 before, 1 after
+    inner = (share > 0.15) & (share < 0.85)
+    if inner.sum() < 3 or share.min() < -0.25 or share.max() > 1.25:
+        return None
+    rest = np.abs(luma - before - share[:, None] * way).mean(axis=1) / np.abs(way).mean()
+    if rest[inner].mean() > MAX_MIX_ERROR:
+        return None
+    ends = np.array([[low], [high]])
+    unlike, colour = _compare(thumbs, ends[:1], ends[1:])
+    if unlike[0] < MIN_UNLIKE or unlike[0] + 0.02 * min(colour[0], 10.0) < MIN_UNLIKE_COLOURED:
+        return None
+    slope, offset = np.polyfit(np.flatnonzero(inner), share[inner], 1)
+    if slope <= 0:
+        return None
+    first, last = low - offset / slope, low + (1 - offset) / slope
+    if last - first < 3 or last - first > 2 * (high - low):
+        return None
+    return max(float(first), 0.0), min(float(last), num_frames - 1.0)
+
+
+# --- motion ----------------------------------------------------------------------------------
+
+
+def _displacement(thumbs: Thumbnails) -> np.ndarray:
+    """(frames,) how far the picture moved since the frame before, in picture widths.
+
+    Luma change over luma gradient: the mean normal flow (Horn & Schunck 1981, Eq. 2).
+    """
+    moved = np.zeros(len(thumbs.times), dtype=np.float32)
+    for first in range(1, len(moved), 1024):
+        rows = slice(first, min(first + 1024, len(moved)))
+        luma = thumbs.luma[rows.start - 1 : rows.stop].astype(np.float32)
+        change = np.diff(luma, axis=0)
+        change -= change.mean((1, 2), keepdims=True)  # exposure is no motion
+        change = np.maximum(np.abs(change) - NOISE_LEVELS, 0).mean((1, 2))
+        luma = luma[1:]
+        gradient = np.abs(np.diff(luma, axis=1)).mean((1, 2))
+        gradient += np.abs(np.diff(luma, axis=2)).mean((1, 2))
+        moved[rows] = change / (gradient + 2.0) / THUMB_SIZE[1]
+    return moved
+
+
+def _motion_curve(
+    thumbs: Thumbnails, transitions: tuple[Transition, ...], duration: float
+) -> np.ndarray:
+    """float32 curve of motion in picture widths a second; transitions themselves do not count."""
+    times = thumbs.times
+    moved = _displacement(thumbs)
+    spans = np.append(0.0, np.diff(times))
+    gap = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    for transition in transitions:
+        inside = (times > transition.start - 0.5 * gap) & (times < transition.end + 0.5 * gap)
+        moved[inside], spans[inside] = 0.0, 0.0
+    length = num_curve_values(duration)
+    place = np.minimum((times * CURVE_RATE_HZ).astype(int), length - 1)
+    distance = np.bincount(place, moved, length)
+    seconds = np.bincount(place, spans, length)
+    known = np.flatnonzero(seconds > 1e-6)
+    if known.size == 0:
+        return np.zeros(length, dtype=np.float32)
+    speed = distance[known] / np.maximum(seconds[known], 0.5 / CURVE_RATE_HZ)
+    return np.interp(np.arange(length), known, speed).astype(np.float32)

@@ -8,6 +8,7 @@ complete, so Ctrl-C or a full disk leaves nothing half-written.
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import platform
@@ -25,15 +26,24 @@ import numpy as np
 
 from pixmus.cues import PARTS, CueSheet
 from pixmus.errors import PixMusError
-from pixmus.score import Score, write_midi
-from pixmus.tempo import TempoMap
 
-if TYPE_CHECKING:  # PyAV is not needed here
+if TYPE_CHECKING:  # the command line answers sooner without them
+    from pixmus.score import Score
+    from pixmus.tempo import TempoMap
     from pixmus.video import Frame
 
 SAMPLE_RATE = 44100
 WAV_BLOCK = 1 << 20  # samples written at a time, so that a memory-mapped stem stays on disk
 VERSIONED_PACKAGES = ("pixmus", "torch", "diffusers", "numpy", "av", "soundfile", "mido")
+DISK_TROUBLE = {
+    errno.ENOSPC: "the disk is full; free some space or choose another folder",
+    errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
+    errno.EFBIG: "the file grew too large for this disk; choose another folder",
+    errno.EACCES: "writing there is not allowed; choose another folder",
+    errno.EPERM: "writing there is not allowed; choose another folder",
+    errno.EROFS: "the disk is read-only; choose another folder",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+}
 
 
 class Take(Protocol):
@@ -78,6 +88,8 @@ def write_bundle(
     With `overwrite` the files of an earlier bundle are replaced and others are left alone.
     `scored_clip` is the finished clip where it was written already: it is copied, not made again.
     """
+    from pixmus.score import write_midi
+
     with new_folder(folder, overwrite) as place:
         if scored_clip is None:
             take.write_video(place / "scored.mp4")
@@ -161,9 +173,9 @@ def new_file(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
     check_new_file(path, overwrite)
     beside = _beside(path)
     try:
-        yield beside
-        if not overwrite:
-            check_new_file(path, overwrite)
+        with _named(beside, path):
+            yield beside
+        check_new_file(path, overwrite)
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
@@ -177,9 +189,10 @@ def new_folder(folder: str | Path, overwrite: bool = False) -> Iterator[Path]:
     beside = _beside(folder)
     beside.mkdir()
     try:
-        yield beside
+        with _named(beside, folder):
+            yield beside
+        check_new_folder(folder, overwrite)
         if folder.is_dir() and any(folder.iterdir()):
-            check_new_folder(folder, overwrite)
             _move_into(beside, folder)
         else:
             os.replace(beside, folder)  # an empty folder may be replaced by a rename
@@ -224,6 +237,21 @@ def _check_parent(path: Path) -> None:
 def _beside(path: Path) -> Path:
     """A hidden name next to `path`, with the same ending."""
     return path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+
+
+@contextmanager
+def _named(beside: Path, path: Path) -> Iterator[None]:
+    """Failures that name the file as the person knows it, not as it is called while unfinished."""
+    try:
+        yield
+    except PixMusError as error:
+        raise PixMusError(str(error).replace(str(beside), str(path))) from error
+    except OSError as error:
+        if error.errno not in DISK_TROUBLE:
+            raise
+        name = str(error.filename or path).replace(str(beside), str(path))
+        trouble = DISK_TROUBLE[error.errno]
+        raise PixMusError(f"{name} could not be written ({trouble}).") from error
 
 
 def _move_into(source: Path, folder: Path) -> None:

@@ -6,7 +6,6 @@ Heavy imports (torch, diffusers, matplotlib) stand inside the commands that need
 
 from __future__ import annotations
 
-import errno
 import importlib
 import pkgutil
 import secrets
@@ -27,7 +26,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from pixmus.bundle import check_new_file, check_new_folder, new_file, write_wav
+from pixmus.bundle import DISK_TROUBLE, check_new_file, check_new_folder, new_file, write_wav
 from pixmus.cues import CueSheet, Direction
 from pixmus.errors import PixMusError
 
@@ -45,41 +44,60 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Clip = Annotated[Path, typer.Argument(help="A video or a still image.", show_default=False)]
+Clip = Annotated[
+    Path, typer.Argument(metavar="CLIP", help="A video or a still image.", show_default=False)
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there already.")]
 Seed = Annotated[
     int | None,
-    typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same music; else a new one."),
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=2**32 - 1,
+        help="The same seed gives the same music; else a new one.",
+    ),
 ]
-Steps = Annotated[int, typer.Option(min=1, max=1000, help="Inference steps.")]
+Steps = Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Inference steps.")]
 Guidance = Annotated[
     float | None,
-    typer.Option(min=0.0, max=30.0, help="How closely the music follows the picture; 1 is free."),
+    typer.Option(
+        metavar="X", min=0.0, max=30.0, help="How closely the music follows the picture; 1 is free."
+    ),
 ]
 Model = Annotated[
-    str | None, typer.Option(help="Folder (or Hub id) of the model; else the one that came along.")
+    str | None,
+    typer.Option(
+        metavar="DIR", help="Folder (or Hub id) of the model; else the one that came along."
+    ),
 ]
-Tempo = Annotated[float | None, typer.Option(help="Beats per minute; else chosen from the cuts.")]
-Key = Annotated[str | None, typer.Option(help='For example "A minor".')]
-Style = Annotated[str | None, typer.Option(help="pop, song, quartet or game.")]
+Tempo = Annotated[
+    float | None, typer.Option(metavar="BPM", help="Beats per minute; else chosen from the cuts.")
+]
+Key = Annotated[str | None, typer.Option(metavar="KEY", help='For example "A minor".')]
+Style = Annotated[str | None, typer.Option(metavar="NAME", help="pop, song, quartet or game.")]
 Ensemble = Annotated[
     str | None,
     typer.Option(
+        metavar="NAME",
         help="piano, strings, piano and strings, orchestra, band, ambient or music box.",
     ),
 ]
 Parts = Annotated[
-    str | None, typer.Option(help='The parts that play, such as "melody,harmony,bass".')
+    str | None,
+    typer.Option(metavar="LIST", help='The parts that play, such as "melody,harmony,bass".'),
 ]
 Mood = Annotated[
     str | None,
     typer.Option(metavar="V,E", help='Valence and energy, each 0 to 1: "0.2,0.8" is dark, strong.'),
 ]
 Duration = Annotated[
-    float, typer.Option(min=0.5, max=600.0, help="Seconds that a still image stands for.")
+    float,
+    typer.Option(metavar="S", min=0.5, max=600.0, help="Seconds that a still image stands for."),
 ]
-MusicFrom = Annotated[float | None, typer.Option(help="Second at which music enters.")]
-MusicTo = Annotated[float | None, typer.Option(help="Second at which music has ended.")]
+MusicFrom = Annotated[float | None, typer.Option(metavar="S", help="Second at which music enters.")]
+MusicTo = Annotated[
+    float | None, typer.Option(metavar="S", help="Second at which music has ended.")
+]
 
 
 @app.command()
@@ -87,11 +105,16 @@ def soundtrack(
     clip: Clip,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The scored clip; else a new numbered name here."),
+        typer.Option(
+            "--out", "-o", metavar="MP4", help="The scored clip; else a new numbered name here."
+        ),
     ] = None,
     bundle: Annotated[
         Path | None,
-        typer.Option(help="Folder for clip, WAV, stems, MIDI, cue sheet, markers and pictures."),
+        typer.Option(
+            metavar="DIR",
+            help="Folder for clip, WAV, stems, MIDI, cue sheet, markers and pictures.",
+        ),
     ] = None,
     seed: Seed = None,
     steps: Steps = NUM_INFERENCE_STEPS,
@@ -102,7 +125,7 @@ def soundtrack(
     ensemble: Ensemble = None,
     parts: Parts = None,
     mood: Mood = None,
-    takes: Annotated[int, typer.Option(min=1, max=100, help="How many, by seed.")] = 1,
+    takes: Annotated[int, typer.Option(metavar="N", min=1, max=100, help="How many, by seed.")] = 1,
     duration: Duration = STILL_DURATION_S,
     music_from: MusicFrom = None,
     music_to: MusicTo = None,
@@ -184,7 +207,7 @@ def spot(
 
 @app.command()
 def compose(
-    cues: Annotated[Path, typer.Argument(help="A cue sheet.", show_default=False)],
+    cues: Annotated[Path, typer.Argument(metavar="CUES", help="A cue sheet.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", "-o", help="The score, MIDI.")] = Path("score.mid"),
     seed: Seed = None,
     steps: Steps = NUM_INFERENCE_STEPS,
@@ -211,7 +234,9 @@ def compose(
 
 @app.command()
 def render(
-    score: Annotated[Path, typer.Argument(help="A MIDI file.", show_default=False)],
+    score: Annotated[
+        Path, typer.Argument(metavar="SCORE", help="A MIDI file.", show_default=False)
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The music, WAV.")] = Path("music.wav"),
     ensemble: Ensemble = None,
     force: Force = False,
@@ -275,22 +300,12 @@ def main() -> NoReturn:
     except OSError as error:
         if error.errno not in DISK_TROUBLE:
             raise
-        about = f"{error.filename}: " if error.filename else "the output could not be written: "
-        _fail(f"{about}{error.strerror}; {DISK_TROUBLE[error.errno]}.")
+        _fail(
+            f"{error.filename or 'the output'} could not be written ({DISK_TROUBLE[error.errno]})."
+        )
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0)
-
-
-DISK_TROUBLE = {
-    errno.ENOSPC: "free some disk space or choose another folder",
-    errno.EDQUOT: "free some disk space or choose another folder",
-    errno.EFBIG: "free some disk space or choose another folder",
-    errno.EACCES: "choose another folder",
-    errno.EPERM: "choose another folder",
-    errno.EROFS: "choose another folder",
-    errno.ENAMETOOLONG: "choose a shorter name",
-}
 
 
 def _fail(message: str) -> NoReturn:

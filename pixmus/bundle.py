@@ -14,7 +14,7 @@ import os
 import platform
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from fractions import Fraction
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from pixmus.cues import PARTS, CueSheet
+from pixmus.cues import ENSEMBLES, PARTS, CueSheet
 from pixmus.errors import PixMusError
 
 if TYPE_CHECKING:  # the command line answers sooner without them
@@ -70,10 +70,6 @@ class Take(Protocol):
         """SHA-256 of the model's weights and of the SoundFont."""
 
     @property
-    def programs(self) -> Mapping[str, int]:
-        """The General MIDI programme of each part."""
-
-    @property
     def thumbnails(self) -> Sequence[Frame]:
         """Small frames along the clip, for the cue timeline."""
 
@@ -99,7 +95,8 @@ def write_bundle(
         (place / "stems").mkdir()
         for part, stem in take.stems.items():
             write_wav(place / "stems" / f"{part}.wav", stem)
-        write_midi(take.score, place / "score.mid", dict(take.programs))
+        programs = programs_of(take.cue_sheet.ensemble, take.score.parts)
+        write_midi(take.score, place / "score.mid", programs)
         take.cue_sheet.save(place / "cues.json")
         write_markers(place / "markers.csv", take.score.markers, take.cue_sheet.frame_rate)
         _write_pictures(take, place)
@@ -125,6 +122,35 @@ def describe_take(take: Take) -> dict[str, Any]:
         "sha256": _plain(take.hashes),
         "versions": _versions(),
     }
+
+
+def programs_of(ensemble: str, parts: Iterable[str]) -> dict[str, int]:
+    """The General MIDI programme that plays each part of an ensemble here."""
+    from pixmus.renderer import find_renderer
+    from pixmus.stems import VOICES
+
+    renderer = find_renderer()
+    return {part: VOICES[ensemble][part].sound(renderer).program for part in parts}
+
+
+def ensemble_of(midi_path: str | Path, parts: Iterable[str]) -> str:
+    """The ensemble whose programmes a MIDI file names most; of equals, the smallest that fits."""
+    import mido
+
+    parts = list(parts)
+    named: dict[str, int] = {}
+    for track in mido.MidiFile(midi_path, charset="utf-8").tracks:
+        for message in track:
+            if message.type == "program_change":
+                named.setdefault(track.name, message.program)
+
+    def fit(ensemble: str) -> tuple[int, int, int]:
+        programs = programs_of(ensemble, parts)
+        agreed = sum(named.get(part) == program for part, program in programs.items())
+        missing = len(set(parts) - set(ENSEMBLES[ensemble]))
+        return agreed, -missing, -len(ENSEMBLES[ensemble])
+
+    return max(ENSEMBLES, key=fit)
 
 
 def write_wav(path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:

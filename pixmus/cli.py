@@ -26,7 +26,16 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from pixmus.bundle import DISK_TROUBLE, check_new_file, check_new_folder, new_file, write_wav
+from pixmus.bundle import (
+    DISK_TROUBLE,
+    SAMPLE_RATE,
+    check_new_file,
+    check_new_folder,
+    ensemble_of,
+    new_file,
+    programs_of,
+    write_wav,
+)
 from pixmus.cues import CueSheet, Direction
 from pixmus.errors import PixMusError
 
@@ -228,7 +237,7 @@ def compose(
         score = pipe.compose(
             cue_sheet, num_inference_steps=steps, guidance_scale=guidance, seed=take_seed
         )
-        write_midi(score, place)
+        write_midi(score, place, programs_of(cue_sheet.ensemble, score.parts))
     typer.echo(f"{out}  (seed {take_seed}, {score.key})")
 
 
@@ -239,26 +248,48 @@ def render(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The music, WAV.")] = Path("music.wav"),
     ensemble: Ensemble = None,
+    cues: Annotated[
+        Path | None,
+        typer.Option(metavar="CUES", help="The cue sheet: its length, energy and ensemble."),
+    ] = None,
     force: Force = False,
 ) -> None:
     """Play a score with the SoundFont: stereo, 44.1 kHz, -14 LUFS."""
     from pixmus.score import read_midi
 
+    cue_sheet = None if cues is None else CueSheet.load(cues)
     music = read_midi(score)
+    if not any(music.parts.values()):
+        raise PixMusError(f"{score} holds no notes of PixMus' parts; there is nothing to play.")
     with new_file(out, force) as place, _stages() as on_stage:
         on_stage("render", None)
-        from pixmus.audio import render_music
+        from pixmus import audio
 
-        write_wav(place, render_music(music, ensemble))
+        stems = audio.render(
+            music,
+            ensemble or (cue_sheet.ensemble if cue_sheet else ensemble_of(score, music.parts)),
+            hits=cue_sheet.hit_points if cue_sheet else (),
+            cue_sheet=cue_sheet,
+        )
+        on_stage("mix", None)
+        duration = next(iter(stems.values())).shape[1] / SAMPLE_RATE
+        write_wav(place, audio.mix(stems, cue_sheet, duration))
     typer.echo(out)
 
 
 @app.command("measure-font")
-def measure_font() -> None:
-    """Measure each programme's attack time and loudness in the SoundFont that is in use."""
-    from pixmus.audio import measure_font as measure
+def measure_font(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="JSON", help="Else the table that rendering reads."),
+    ] = None,
+) -> None:
+    """Measure each programme's attack time and loudness, for each synth and SoundFont here."""
+    from pixmus.renderer import MEASUREMENTS, write_measurements
 
-    measure()
+    for renderer in write_measurements(out or MEASUREMENTS):
+        typer.echo(f"{renderer.synth} with {renderer.font}")
+    typer.echo(out or MEASUREMENTS)
 
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

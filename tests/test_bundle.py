@@ -10,11 +10,20 @@ import numpy as np
 import pytest
 import soundfile
 
-from pixmus.bundle import new_file, new_folder, timecode, write_bundle, write_markers, write_wav
+from pixmus.bundle import (
+    ensemble_of,
+    new_file,
+    new_folder,
+    programs_of,
+    timecode,
+    write_bundle,
+    write_markers,
+    write_wav,
+)
 from pixmus.cues import CURVES, ENSEMBLES, Cue, CueSheet, HitPoint
 from pixmus.errors import PixMusError
 from pixmus.features import num_curve_values
-from pixmus.score import Note, Score, read_midi
+from pixmus.score import Note, Score, read_midi, write_midi
 from pixmus.tempo import TempoMap
 
 DURATION = 4.0
@@ -60,7 +69,6 @@ class SmallTake:
         self.timings = {"compose": 1.23456}
         self.settings = {"seed": 7, "clip": Path("clip.mp4"), "steps": np.int64(20)}
         self.hashes = {"model": "00ff"}
-        self.programs = {"melody": 11}
         self.thumbnails = ()
 
     def write_video(self, path: Path, overwrite: bool = False) -> None:
@@ -184,6 +192,14 @@ def test_places_that_cannot_be_written_are_refused_first(tmp_path):
 )
 def test_timecode_is_the_nearest_frame(time, rate, expected):
     assert timecode(time, rate) == expected
+
+
+@pytest.mark.parametrize("ensemble", ENSEMBLES)
+def test_a_midi_file_names_its_ensemble(ensemble, tmp_path):
+    parts = dict.fromkeys(ENSEMBLES[ensemble], (Note(0.0, 48, 1.0, 80),))
+    score = Score(parts, TempoMap.constant(120.0, DURATION))
+    write_midi(score, tmp_path / "score.mid", programs_of(ensemble, parts))
+    assert ensemble_of(tmp_path / "score.mid", parts) == ensemble
 
 
 def test_markers_are_in_order_and_quoted(tmp_path):

@@ -11,10 +11,13 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
+import soundfile
 from typer.testing import CliRunner
 
 from pixmus import cli
 from pixmus.cues import CueSheet
+from pixmus.score import Note, Score, write_midi
+from pixmus.tempo import TempoMap
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -177,6 +180,25 @@ def test_interrupting_leaves_nothing(clip, tmp_path, monkeypatch):
     monkeypatch.setattr("pixmus.features.extract_features", interrupted)
     assert main(monkeypatch, "spot", clip, "-o", tmp_path / "cues.json") == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_render_plays_a_score_where_it_stands(tmp_path, monkeypatch):
+    """Two piano notes at 0.5 s and 1.5 s: silence, then sound at those places."""
+    tempo_map = TempoMap.constant(120.0, 4.0)
+    score = Score({"melody": (Note(1.0, 72, 0.5, 100), Note(3.0, 72, 0.5, 100))}, tempo_map)
+    write_midi(score, tmp_path / "score.mid")
+    code = main(monkeypatch, "render", tmp_path / "score.mid", "-o", tmp_path / "music.wav",
+                "--ensemble", "piano")  # fmt: skip
+    assert code == 0
+    music, rate = soundfile.read(tmp_path / "music.wav")
+    assert rate == 44100 and music.shape[1] == 2
+    level = np.abs(music).max(axis=1)
+    assert level[: int(0.38 * rate)].max() < 0.01 * level.max()
+    assert level[int(0.5 * rate) : int(0.7 * rate)].max() > 0.3 * level.max()
+    empty = Score({"melody": ()}, tempo_map)
+    write_midi(empty, tmp_path / "empty.mid")
+    assert main(monkeypatch, "render", tmp_path / "empty.mid", "-o", tmp_path / "no.wav") == 2
+    assert not (tmp_path / "no.wav").exists()
 
 
 def test_options_reach_the_pipeline(clip, tmp_path, monkeypatch, pipeline, capsys):

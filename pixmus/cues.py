@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pixmus.errors import PixMusError
-from pixmus.features import CURVE_RATE_HZ, num_curve_values
+from pixmus.features import CURVE_RATE_HZ, Features, Transition, num_curve_values
 
 SCHEMA_VERSION = 1
 
@@ -219,6 +219,333 @@ def key_tonic(key: str) -> int:
 def key_is_major(key: str) -> bool:
     """Whether the key is a major one."""
     return spell_key(key).endswith("major")
+
+
+# --- rules of spotting -----------------------------------------------------------------------
+#
+# Everything below is a rule that can be read and argued with. Picture curves become z-scores
+# against the clips of the shared test set (median and spread of the 59 clips' means), z-scores
+# become quantiles, so that a typical clip comes out near 0.5.
+
+TYPICAL_BRIGHTNESS = (0.45, 0.11)  # median and spread of mean luma
+TYPICAL_SHADOW = (0.27, 0.12)  # of brightness minus contrast, about the 16th percentile of luma
+TYPICAL_LOG_CHROMA = (math.log(0.17), 0.6)  # of log(mean chroma + 0.03)
+TYPICAL_LOG_MOTION = (math.log(0.03), 0.95)  # of log(picture widths a second + 0.004)
+TYPICAL_EDGES = (0.109, 0.04)  # of mean luma gradient
+TYPICAL_LOG_SHOT = (math.log(4.0), 0.7)  # of log(shot length in seconds)
+MAX_Z = 2.5
+CLIP_SPREAD = 0.75  # clips differ less in their means than bars do, whose quantiles curves are
+COLOURLESS = 0.015  # mean chroma of black-and-white film, whose colour says nothing
+COOL = 0.15  # blue minus red of a plainly cool picture
+PHRASE = 2.0  # s, standard deviation of the smoothing: curves move over phrases, not frames
+ARCH_HEIGHT = 0.05  # energy leads to a gentle climax ...
+ARCH_PEAK = 0.66  # ... two thirds into clips of at least ARCH_FROM
+ARCH_FROM = 12.0  # s
+
+SLOWEST_BPM, FASTEST_BPM = 60.0, 150.0  # tempo wish at energy 0 and 1
+MAJOR_FROM = 0.42  # mean valence: major keys are the commoner ones in every training corpus
+# Flat keys for dark pictures, sharp keys for bright ones (Steblin 2002, "A History of Key
+# Characteristics"), by mean register from low to high.
+MAJOR_TONICS = ("Eb", "Bb", "F", "C", "G", "D", "A")
+MINOR_TONICS = ("F", "C", "G", "D", "A", "E", "B")
+
+MIN_HIT_TIME = 0.25  # s: an earlier change belongs to the first chord
+LAST_HIT_MARGIN = 1.0  # s before the end, where music rings out and marks little
+SOFTNESS = {"cut": 1.0, "dissolve": 0.8, "fade": 0.9}
+
+HIGH_ENERGY, LOW_ENERGY = 0.62, 0.38
+BRIGHT, DARK = 0.60, 0.38  # valence
+LONG_CLIP = 20.0  # s: time for a pad to unfold
+SHORT_CLIP = 9.0  # s
+STYLE_OF_ENSEMBLE = {
+    "piano": "song",
+    "strings": "quartet",
+    "piano and strings": "song",
+    "orchestra": "game",
+    "band": "pop",
+    "ambient": "pop",
+    "music box": "pop",
+}
+ENSEMBLES_OF_STYLE = {  # calm, busy
+    "pop": ("piano", "band"),
+    "song": ("piano", "piano and strings"),
+    "quartet": ("strings", "strings"),
+    "game": ("ambient", "orchestra"),
+}
+MOODS = (  # rows dark, neither, bright; columns calm, neither, busy
+    ("sombre", "tense", "dark and driving"),
+    ("still", "easy", "driving"),
+    ("serene", "cheerful", "exuberant"),
+)
+
+
+def spot(features: Features, direction: Direction = Direction()) -> CueSheet:  # noqa: B008
+    """Propose what the music shall do, by the rules above; what `direction` asks for is obeyed."""
+    curves = _propose_curves(features)
+    curves = _directed_curves(curves, direction)
+    energy, valence = float(curves["energy"].mean()), float(curves["valence"].mean())
+    ensemble, style = _choose_players(features, energy, valence, direction)
+    tempo = direction.tempo_bpm
+    if tempo is None:
+        tempo = float(round(SLOWEST_BPM * (FASTEST_BPM / SLOWEST_BPM) ** energy))
+    inputs = ["colour"]
+    if features.motion.any():
+        inputs.append("motion")
+    if features.transitions:
+        inputs.append("cuts")
+    if direction != Direction():
+        inputs.append("direction")
+    return CueSheet(
+        duration=features.duration,
+        frame_rate=features.frame_rate,
+        cuts=tuple(round(time, 4) for time in features.cuts),
+        hit_points=_hit_points(features),
+        curves=curves,
+        cues=_cues(features.duration, _mood(energy, valence), direction),
+        key=direction.key or _choose_key(valence, float(curves["register"].mean())),
+        tempo_bpm=tempo,
+        tempo_fixed=direction.tempo_bpm is not None,
+        style=style,
+        ensemble=ensemble,
+        parts=direction.parts or ENSEMBLES[ensemble],
+        inputs=tuple(inputs),
+    )
+
+
+def _propose_curves(features: Features) -> dict[str, np.ndarray]:
+    """The four curves of a picture, before anybody asked for anything."""
+    brightness = _z(features.brightness, TYPICAL_BRIGHTNESS)
+    shadow = _z(features.brightness - features.contrast, TYPICAL_SHADOW)
+    chroma = _z(np.log(features.saturation + 0.03), TYPICAL_LOG_CHROMA)
+    if features.saturation.mean() < COLOURLESS:
+        chroma = np.zeros_like(chroma)
+    coolness = np.clip(-features.warmth / COOL, 0, 1.5)
+    motion = _z(np.log(features.motion + 0.004), TYPICAL_LOG_MOTION)
+    edges = _z(features.edges, TYPICAL_EDGES)
+    haste = -_z(np.log(_shot_lengths(features)), TYPICAL_LOG_SHOT)
+    # Colour and affect: Valdez & Mehrabian 1994, "Effects of color on emotions",
+    # J. Exp. Psychol. General 123(4), Eq. for pleasure and arousal, on standardised values.
+    # A picture's brightness is half its mean and half its shadows: low-key light is dark in mood
+    # whatever its highlights. Blue and green are the pleasant hues (same source, experiment 2).
+    light = 0.5 * (brightness + shadow)
+    pleasure = _mix((0.69, light), (0.22, chroma)) + 0.3 * coolness
+    arousal = _mix((-0.31, brightness), (0.60, chroma))
+    # Pace is motion and shot length together (Adams, Dorai & Venkatesh 2000, "Study of shot
+    # length and motion as contributing factors to movie tempo"); motion by itself raises arousal
+    # (Detenber, Simons & Bennett 1998), so do edits (Lang et al. 2000). Weights by judgement.
+    energy = _mix((0.60, motion), (0.45, haste), (0.20, arousal))
+    # Density follows pace and the amount of detail; high goes with bright and with fine detail
+    # (pitch and lightness: Marks 1974, Spence 2011).
+    density = _mix((0.80, energy), (0.35, edges), (0.25, motion))
+    register = _mix((0.80, brightness), (0.30, edges), (0.15, chroma))
+    smooth = {
+        name: _smooth(curve)
+        for name, curve in (
+            ("density", density),
+            ("energy", energy),
+            ("valence", pleasure),
+            ("register", register),
+        )
+    }
+    curves = {name: _quantile(CLIP_SPREAD * smooth[name]) for name in CURVES}
+    if features.duration >= ARCH_FROM:
+        place = (np.arange(len(smooth["energy"])) + 0.5) / CURVE_RATE_HZ / features.duration
+        arch = np.interp(place, (0.0, ARCH_PEAK, 1.0), (-1.0, 1.0, -0.5)) * ARCH_HEIGHT
+        for name, weight in (("energy", 1.0), ("density", 0.5)):
+            curves[name] = np.clip(curves[name] + weight * arch, 0, 1)
+    return {name: curve.astype(np.float32) for name, curve in curves.items()}
+
+
+def _shot_lengths(features: Features) -> np.ndarray:
+    """(n,) length of the shot that holds each value's middle, seconds, at least 0.3.
+
+    A clip without a transition says little about pace: its one shot counts as at most 6 s.
+    """
+    edges = np.array([0.0, *features.cuts, features.duration])
+    middles = (np.arange(len(features.motion)) + 0.5) / CURVE_RATE_HZ
+    shot = np.clip(np.searchsorted(edges, middles, side="right") - 1, 0, len(edges) - 2)
+    lengths = np.diff(edges)[shot]
+    if not features.cuts:
+        lengths = np.clip(lengths, 4.0, 6.0)
+    return np.maximum(lengths, 0.3)
+
+
+def _z(values: np.ndarray, typical: tuple[float, float]) -> np.ndarray:
+    middle, spread = typical
+    return np.clip((np.asarray(values, dtype=np.float64) - middle) / spread, -MAX_Z, MAX_Z)
+
+
+def _mix(*terms: tuple[float, np.ndarray]) -> np.ndarray:
+    """The weighted sum of independent z-scores as a z-score."""
+    norm = math.sqrt(sum(weight**2 for weight, _ in terms))
+    total = np.zeros_like(terms[0][1])
+    for weight, values in terms:
+        total = total + weight / norm * values
+    return total
+
+
+def _quantile(z: np.ndarray) -> np.ndarray:
+    """Normal quantiles of z-scores (logistic approximation, error below 0.01)."""
+    return 1 / (1 + np.exp(-1.702 * z))
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """`values` smoothed over a phrase by a Gaussian, mirrored at the ends."""
+    deviation = min(PHRASE * CURVE_RATE_HZ, len(values) / 6)
+    reach = min(len(values) - 1, math.ceil(3 * deviation))
+    if reach < 1:
+        return values
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    return np.convolve(np.pad(values, reach, "reflect"), taps / taps.sum(), "valid")
+
+
+def _directed_curves(curves: dict[str, np.ndarray], direction: Direction) -> dict[str, np.ndarray]:
+    """The curves with the means that were asked for; density follows an asked energy by 0.7."""
+    curves = dict(curves)
+    if direction.valence is not None:
+        curves["valence"] = _with_mean(curves["valence"], direction.valence)
+    if direction.energy is not None:
+        more = direction.energy - float(curves["energy"].mean())
+        density = min(max(float(curves["density"].mean()) + 0.7 * more, 0.0), 1.0)
+        curves["energy"] = _with_mean(curves["energy"], direction.energy)
+        curves["density"] = _with_mean(curves["density"], density)
+    return curves
+
+
+def _with_mean(curve: np.ndarray, mean: float) -> np.ndarray:
+    """`curve` shifted so that, cut to 0..1, its mean is `mean`."""
+    low, high = -1.0, 1.0
+    for _ in range(30):
+        shift = (low + high) / 2
+        if np.clip(curve + shift, 0, 1).mean() < mean:
+            low = shift
+        else:
+            high = shift
+    return np.clip(curve + (low + high) / 2, 0, 1).astype(np.float32)
+
+
+def _hit_points(features: Features) -> tuple[HitPoint, ...]:
+    """One hit point a transition; the strongest change has strength 1, others down to 0.2.
+
+    A change is strong when the two shots look and move differently and when the shot before was
+    long: a cut after long stillness is an event, the tenth of a quick run is not.
+    """
+    kept = [t for t in features.transitions if t.time >= MIN_HIT_TIME]
+    if not kept:
+        return ()
+    edges = [0.0, *features.cuts]
+    raw = []
+    for transition in kept:
+        before = transition.time - max(e for e in edges if e < transition.time)
+        length = min(before / 6.0, 1.0)
+        value = SOFTNESS[transition.kind] * (
+            0.25 + 0.45 * _visible_change(features, transition) + 0.30 * length
+        )
+        left = features.duration - transition.time
+        raw.append(value * min(1.0, 0.3 + 0.7 * left / LAST_HIT_MARGIN))
+    highest = max(raw)
+    return tuple(
+        HitPoint(round(t.time, 4), round(min(max(value / highest, 0.2), 1.0), 3))
+        for t, value in zip(kept, raw, strict=True)
+    )
+
+
+def _visible_change(features: Features, transition: Transition) -> float:
+    """0..1: how differently the second before and the second after a transition look and move."""
+    rate = CURVE_RATE_HZ
+    last = len(features.motion)
+    first_after = math.ceil(transition.end * rate - 1e-6)  # values wholly in the new shot
+    last_before = math.floor(transition.start * rate + 1e-6)
+    after = slice(min(first_after, last - 1), min(first_after + 4, last))
+    before = slice(max(last_before - 4, 0), max(last_before, 1))
+
+    def step(curve: np.ndarray) -> float:
+        return abs(float(curve[after].mean()) - float(curve[before].mean()))
+
+    change = (
+        step(features.brightness) / 0.15
+        + step(features.contrast) / 0.10
+        + step(features.saturation) / 0.15
+        + step(features.warmth) / 0.15
+        + step(np.log(features.motion + 0.02)) / 1.0
+    )
+    return 1 - math.exp(-change / 3)
+
+
+def _choose_players(
+    features: Features, energy: float, valence: float, direction: Direction
+) -> tuple[str, str]:
+    """(ensemble, style) by the tables above, in accord with whatever was asked for."""
+    calm, busy = energy < LOW_ENERGY, energy >= HIGH_ENERGY
+    colourful = float(features.saturation.mean()) >= math.exp(TYPICAL_LOG_CHROMA[0])
+    long, short = features.duration >= LONG_CLIP, features.duration < SHORT_CLIP
+    table = (  # the first row that is true
+        (direction.ensemble is not None, direction.ensemble),
+        (direction.style is not None, ENSEMBLES_OF_STYLE[direction.style or "pop"][energy >= 0.5]),
+        (busy and valence < DARK and short, "piano and strings"),
+        (busy and valence < DARK, "orchestra"),
+        (busy, "band"),
+        (calm and valence < BRIGHT and long, "ambient"),
+        (valence < DARK and long, "piano and strings"),
+        (valence < DARK, "strings"),
+        (short and colourful and valence >= BRIGHT and not calm, "music box"),
+        (calm and long, "piano and strings"),
+        (valence < BRIGHT and not calm, "piano and strings"),
+        (True, "piano"),
+    )
+    ensemble = next(name for is_so, name in table if is_so and name is not None)
+    if direction.parts is not None:
+        ensemble = _ensemble_with(direction.parts, ensemble, direction.ensemble is not None)
+    style = direction.style or STYLE_OF_ENSEMBLE[ensemble]
+    if direction.style is None and ensemble == "piano" and valence >= BRIGHT:
+        style = "pop"
+    return ensemble, style
+
+
+def _ensemble_with(parts: tuple[str, ...], ensemble: str, is_fixed: bool) -> str:
+    """`ensemble` where it has all the parts, else the first that has them."""
+    if set(parts) <= set(ENSEMBLES[ensemble]):
+        return ensemble
+    others = [name for name, has in ENSEMBLES.items() if set(parts) <= set(has)]
+    if is_fixed:
+        raise PixMusError(
+            f'The ensemble "{ensemble}" has the parts {", ".join(ENSEMBLES[ensemble])}; '
+            f"leave out the others or choose another ensemble than it for {', '.join(parts)}."
+        )
+    if not others:
+        raise PixMusError(
+            f"No ensemble has all the parts {', '.join(parts)}; leave out one of them."
+        )
+    return others[0]
+
+
+def _choose_key(valence: float, register: float) -> str:
+    is_major = valence >= MAJOR_FROM
+    tonics = MAJOR_TONICS if is_major else MINOR_TONICS
+    tonic = tonics[min(int(register * len(tonics)), len(tonics) - 1)]
+    return f"{tonic} {'major' if is_major else 'minor'}"
+
+
+def _mood(energy: float, valence: float) -> str:
+    row = int(valence >= DARK) + int(valence >= BRIGHT)
+    column = int(energy >= LOW_ENERGY) + int(energy >= HIGH_ENERGY)
+    return MOODS[row][column]
+
+
+def _cues(duration: float, name: str, direction: Direction) -> tuple[Cue, ...]:
+    start = direction.music_from or 0.0
+    end = duration if direction.music_to is None else min(direction.music_to, duration)
+    if start >= duration:
+        raise PixMusError(
+            f"The music is to start at {start:g} s, but the clip lasts {duration:.2f} s; "
+            "choose an earlier start."
+        )
+    if end <= start:
+        raise PixMusError(
+            f"The music is to end at {end:g} s, not after its start at {start:g} s; "
+            "choose a later end."
+        )
+    return (Cue(start, end, name),)
 
 
 def _rows(items: list[dict[str, Any]]) -> str:

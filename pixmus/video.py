@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import errno
 import heapq
+import itertools
+import math
 import os
 import struct
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 from av.container import InputContainer, OutputContainer
-from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
+from av.video.frame import PictureType, VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image, ImageOps
 
@@ -43,6 +45,7 @@ WRITABLE = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
 
 COPIED_CODEC = "h264"
 COPIED_PIXEL_FORMATS = ("yuv420p", "yuvj420p")  # 8-bit 4:2:0, limited and full range
+UPRIGHT = (1, 0, 0, 1)  # the display matrix of a picture that is shown as stored
 LARGEST_COPY = (2560, 1440)  # pixels, longer and shorter side; above it (4K) copies are not made
 LARGEST_ENCODE = (1920, 1080)  # pixels, longer and shorter side
 ENCODER_OPTIONS = {"preset": "veryfast", "crf": "18"}
@@ -52,6 +55,7 @@ MOVIE_TIMESCALE = "90000"  # ticks a second of the edit list's lengths; FFmpeg's
 
 AUDIO_GAP = 0.03  # seconds by which the clip's sound may drift from its timestamps unnoticed
 MISSING_END = 0.25  # seconds of a promised length that may be missing before a file counts as cut
+TIMESTAMP_TOLERANCE = 0.00101  # seconds; Matroska and WebM round to milliseconds
 # Frame rates worth naming exactly when the timestamps are too coarse to tell.
 STANDARD_RATES = tuple(
     Fraction(rate)
@@ -94,7 +98,7 @@ class MuxReport:
 
 @dataclass(frozen=True)
 class _Packet:
-    """Where one packet of the picture lies, in ticks of its stream; pts is None where not stored."""
+    """Where one packet of the picture lies, in ticks of its stream; pts None where not stored."""
 
     pts: int | None
     dts: int | None
@@ -112,10 +116,6 @@ class _Scan:
     end: float = 0.0  # of whatever stream reaches furthest, on the file's clock
     is_damaged: bool = False
 
-    @property
-    def has_timestamps(self) -> bool:
-        return all(packet.pts is not None for packet in self.packets if packet.is_shown)
-
     def shown(self) -> list[tuple[int, int]]:
         """Displayed frames in order as (pts, duration) in ticks; durations of 0 are filled in."""
         pairs = sorted(
@@ -123,7 +123,8 @@ class _Scan:
             for packet in self.packets
             if packet.is_shown
         )
-        if self.first_frame is not None and self.first_frame.pts is not None:
+        has_times = all(packet.pts is not None for packet in self.packets)
+        if has_times and self.first_frame is not None and self.first_frame.pts is not None:
             # What comes before the first frame that decodes is never displayed.
             pairs = [pair for pair in pairs if pair[0] >= self.first_frame.pts]
         usual = int(np.median(np.diff([pts for pts, _ in pairs]))) if len(pairs) > 1 else 0
@@ -138,8 +139,9 @@ def probe(path: str | Path, still_duration: float = 30.0) -> Video:
         return _probe_still(path, still_duration)
     with _open(path) as container:
         stream = _picture_stream(container, path)
-        if (container.duration or 0) / av.time_base > MAX_DURATION + DURATION_SLACK:
-            raise _too_long(path, container.duration / av.time_base)
+        length = (container.duration or 0) / av.time_base
+        if length > MAX_DURATION + DURATION_SLACK:
+            raise _too_long(path, length)
         promised = _promised_end(container)
         num_indexed = len(stream.index_entries) if "mp4" in container.format.name else 0
         scan = _scan(container, stream)
@@ -154,25 +156,25 @@ def probe(path: str | Path, still_duration: float = 30.0) -> Video:
             )
         if frame is None or not shown:
             raise PixMusError(
-                f"{path} has no frame that can be decoded ({stream.codec_context.name}); "
+                f"{path} has no frame that can be decoded ({_codec_name(stream)}); "
                 "export it again, for example as H.264 mp4."
             )
         if len(shown) == 1 and container.format.name == "gif":
             return _probe_still(path, still_duration)
         start = float(shown[0][0] * scan.time_base)
-        end = max(pts + length for pts, length in shown)
-        duration = float((end - shown[0][0]) * scan.time_base)
+        frame_rate = _frame_rate(shown, scan.time_base, stream)
+        duration = _duration(shown, scan.time_base, frame_rate)
         _check_duration(path, duration)
         width, height = _displayed_size(frame, stream)
         return Video(
             path=path,
             duration=duration,
-            frame_rate=_frame_rate(shown, scan.time_base, stream),
+            frame_rate=frame_rate,
             width=width,
             height=height,
             rotation=_rotation(_display_matrix(frame)),
             has_audio=any(s.codec_context is not None for s in container.streams.audio),
-            codec=stream.codec_context.name,
+            codec=_codec_name(stream),
             pixel_format=frame.format.name,
             start_time=start,
             is_still=False,
@@ -199,7 +201,7 @@ def read_frames(video: Video, max_width: int = 160) -> Iterator[Frame]:
                 turn = _turn(_display_matrix(frame))
             # Area averaging costs 5 % of decoding and spares the curves the flicker of aliasing.
             small = reformatter.reformat(
-                frame, width, height, "rgb24", interpolation="AREA", threads=1
+                frame, width, height, "rgb24", interpolation=Interpolation.AREA, threads=1
             )
             yield Frame(time, turn(small.to_ndarray()))
 
@@ -211,23 +213,25 @@ def read_audio(video: Video, sample_rate: int = SAMPLE_RATE) -> np.ndarray | Non
     waveform = np.zeros((2, round(video.duration * sample_rate)), np.float32)
     with _open(video.path) as container:
         stream = next(s for s in container.streams.audio if s.codec_context is not None)
-        resampler, position, expected = None, 0, None
-        for packet in container.demux(stream):
-            with suppress(av.error.InvalidDataError):  # a damaged packet leaves silence
-                for frame in packet.decode():
-                    if frame.pts is None:
-                        time = expected if expected is not None else 0.0
-                    else:
-                        time = float(frame.pts * frame.time_base) - video.start_time
-                    if expected is None or abs(time - expected) > AUDIO_GAP:
-                        if resampler is not None:
-                            _place(waveform, resampler.resample(None), position)
-                        resampler = av.AudioResampler("fltp", "stereo", sample_rate)
-                        position, expected = round(time * sample_rate), time
-                    expected += frame.samples / frame.sample_rate
-                    frame.pts = None
-                    position = _place(waveform, resampler.resample(frame), position)
-        if resampler is not None:
+        resampler, kind = av.AudioResampler("fltp", "stereo", sample_rate), None
+        position, expected = 0, -math.inf  # samples written, and seconds that they reach
+        for frame in _decoded_sound(container, stream):
+            time = expected
+            if frame.pts is not None and frame.time_base is not None:
+                time = float(frame.pts * frame.time_base) - video.start_time
+            time = max(time, -video.start_time)
+            this_kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if this_kind != kind or abs(time - expected) > AUDIO_GAP:
+                if kind is not None:
+                    _place(waveform, resampler.resample(None), position)
+                # FFmpeg would lower a mono sound by 3 dB on its way to two channels.
+                layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
+                resampler, kind = av.AudioResampler("fltp", layout, sample_rate), this_kind
+                position, expected = round(time * sample_rate), time
+            expected += frame.samples / frame.sample_rate
+            frame.pts = None
+            position = _place(waveform, resampler.resample(frame), position)
+        if kind is not None:
             _place(waveform, resampler.resample(None), position)
     return waveform
 
@@ -337,7 +341,7 @@ def _promised_end(container: InputContainer) -> float:
 
 def _scan(container: InputContainer, stream: VideoStream) -> _Scan:
     """Read every packet once, decoding only up to the first frame."""
-    scan = _Scan(stream.time_base)
+    scan = _Scan(_ticks(stream))
     try:
         for packet in container.demux():
             if packet.pts is not None:
@@ -348,35 +352,55 @@ def _scan(container: InputContainer, stream: VideoStream) -> _Scan:
             if packet.size:
                 scan.is_damaged |= packet.is_corrupt
                 is_shown = not packet.is_discard and not _is_hidden(packet, stream)
-                scan.packets.append(
-                    _Packet(packet.pts, packet.dts, packet.duration or 0, is_shown)
-                )
+                pts = packet.pts if _has_display_times(container) else None
+                scan.packets.append(_Packet(pts, packet.dts, packet.duration or 0, is_shown))
             if scan.first_frame is None:
                 with suppress(av.error.InvalidDataError):
-                    scan.first_frame = next(iter(packet.decode()), None)
+                    scan.first_frame = next(iter(stream.decode(packet)), None)
     except av.error.InvalidDataError:
         scan.is_damaged = True
     return scan
 
 
+def _ticks(stream: VideoStream) -> Fraction:
+    """Seconds a tick of the stream's clock."""
+    assert stream.time_base is not None, stream
+    return stream.time_base
+
+
+def _has_display_times(container: InputContainer) -> bool:
+    """AVI numbers its frames in decoding order only; what FFmpeg adds is a guess."""
+    return container.format.name != "avi"
+
+
+def _codec_name(stream: VideoStream) -> str:
+    return stream.codec_context.codec.canonical_name
+
+
 def _is_hidden(packet: av.Packet, stream: VideoStream) -> bool:
     """Whether a VP8 packet is a reference that is never shown (RFC 6386, 9.1, show_frame)."""
-    return stream.codec_context.name == "vp8" and not bytes(packet)[0] >> 4 & 1
+    return _codec_name(stream) == "vp8" and not bytes(packet)[0] >> 4 & 1
 
 
-def _frame_rate(
-    shown: list[tuple[int, int]], time_base: Fraction, stream: VideoStream
-) -> Fraction:
-    """The rate that explains every timestamp to a tick, or else the average rate."""
-    ticks = np.array([pts for pts, _ in shown]) - shown[0][0]
-    named = [stream.guessed_rate, stream.average_rate, stream.base_rate, *STANDARD_RATES]
-    for rate in named:
-        if rate:
-            ideal = np.arange(len(ticks)) / float(rate * time_base)
-            if np.abs(ticks - ideal).max() <= 1.0:
-                return Fraction(rate)
+def _frame_rate(shown: list[tuple[int, int]], time_base: Fraction, stream: VideoStream) -> Fraction:
+    """The rate that explains every timestamp, or else the average rate."""
+    times = (np.array([pts for pts, _ in shown]) - shown[0][0]) * float(time_base)
+    tolerance = max(float(time_base), TIMESTAMP_TOLERANCE)
+    for rate in (stream.guessed_rate, stream.average_rate, stream.base_rate, *STANDARD_RATES):
+        if rate and np.abs(times - np.arange(len(times)) / float(rate)).max() <= tolerance:
+            return Fraction(rate)
     length = (shown[-1][0] + shown[-1][1] - shown[0][0]) * time_base
     return (len(shown) / length).limit_denominator(1001)
+
+
+def _duration(shown: list[tuple[int, int]], time_base: Fraction, frame_rate: Fraction) -> float:
+    """Seconds from the first displayed frame to the end of the last.
+
+    Matroska rounds each time to a millisecond; a constant rate tells the exact length.
+    """
+    end = (max(pts + length for pts, length in shown) - shown[0][0]) * time_base
+    exact = len(shown) / frame_rate
+    return float(exact if abs(end - exact) <= 2 * TIMESTAMP_TOLERANCE else end)
 
 
 # Frames as they are displayed
@@ -388,15 +412,20 @@ def _displayed_frames(
     """Yield (time, decoded frame) for every displayed frame; damaged packets are left out."""
     stream.thread_type = "AUTO"
     stream.codec_context.thread_count = DECODING_THREADS
-    index, previous = 0, -1.0
+    ordered: list[float] = []  # times of packets as they come; AVI's frames take them in turn
+    count, previous = 0, -1.0
     for packet in container.demux(stream):
+        if packet.size and packet.dts is not None and not _is_hidden(packet, stream):
+            ordered.append(float(packet.dts * _ticks(stream)) - video.start_time)
         with suppress(av.error.InvalidDataError):
             for frame in packet.decode():
-                if frame.pts is None:  # AVI stores no times, and its rate is constant
-                    time = float(index / video.frame_rate)
+                if frame.pts is not None and _has_display_times(container):
+                    time = float(frame.pts * _ticks(stream)) - video.start_time
+                elif count < len(ordered):
+                    time = ordered[count]
                 else:
-                    time = float(frame.pts * stream.time_base) - video.start_time
-                index += 1
+                    time = previous + float(1 / video.frame_rate)
+                count += 1
                 if time > previous:
                     previous = time
                     yield time, frame
@@ -404,11 +433,11 @@ def _displayed_frames(
 
 def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
     """The turning part (a, b, c, d) of FFmpeg's display matrix: (x, y) to (ax + cy, bx + dy)."""
-    for data in frame.side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data))
-            return a, b, c, d
-    return 1, 0, 0, 1
+    data = frame.side_data.get("DISPLAYMATRIX")
+    if data is not None:
+        a, b, _, c, d, *_ = struct.unpack("=9i", memoryview(data))
+        return a, b, c, d
+    return UPRIGHT
 
 
 def _rotation(matrix: tuple[int, int, int, int]) -> int:
@@ -444,9 +473,9 @@ def _displayed_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
 def _is_image(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(12)
-    return (
-        head.startswith((b"\xff\xd8\xff", b"\x89PNG"))
-        or (head[:4], head[8:]) == (b"RIFF", b"WEBP")
+    return head.startswith((b"\xff\xd8\xff", b"\x89PNG")) or (head[:4], head[8:]) == (
+        b"RIFF",
+        b"WEBP",
     )
 
 
@@ -455,8 +484,8 @@ def _still_image(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                image = ImageOps.exif_transpose(image)
+            with Image.open(path) as file:
+                image = ImageOps.exif_transpose(file)
                 if image.has_transparency_data:
                     image = image.convert("RGBA")
                     black = Image.new("RGBA", image.size, "black")
@@ -466,8 +495,7 @@ def _still_image(path: Path) -> Image.Image:
         raise PixMusError(f"{path} has too many pixels; give a smaller image.") from error
     except (OSError, ValueError, SyntaxError) as error:
         raise PixMusError(
-            f"{path} is cut off or damaged and cannot be read as an image; "
-            "copy or export it again."
+            f"{path} is cut off or damaged and cannot be read as an image; copy or export it again."
         ) from error
 
 
@@ -492,6 +520,12 @@ def _probe_still(path: Path, duration: float) -> Video:
 
 
 # The clip's own sound
+
+
+def _decoded_sound(container: InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
+    for packet in container.demux(stream):
+        with suppress(av.error.InvalidDataError):  # a damaged packet leaves silence
+            yield from stream.decode(packet)
 
 
 def _place(waveform: np.ndarray, frames: list[av.AudioFrame], position: int) -> int:
@@ -545,7 +579,7 @@ def _explained(out_path: Path) -> Iterator[None]:
 
 
 def _write(video: Video, waveform: np.ndarray, path: Path, container_format: str) -> MuxReport:
-    """Write picture and sound to `path`: copied where that keeps every frame's time, else encoded."""
+    """Write picture and sound to `path`, the picture copied where that keeps every frame's time."""
     if _is_copyable(video) and _copy(video, waveform, path, container_format):
         return MuxReport(True, "the picture was copied untouched")
     size = _encode(video, waveform, path, container_format)
@@ -598,6 +632,7 @@ def _mux(
 
 
 def _moment(packet: av.Packet) -> float:
+    assert packet.dts is not None and packet.time_base is not None, packet
     return float(packet.dts * packet.time_base)
 
 
@@ -622,6 +657,8 @@ def _copy(video: Video, waveform: np.ndarray, path: Path, container_format: str)
     """Write the clip with its packets untouched; False where their times cannot be kept."""
     with _open(video.path) as source:
         wanted = _scan(source, _picture_stream(source, video.path))
+    if any(packet.pts is None for packet in wanted.packets):
+        wanted = _in_display_order(wanted, video.path)
     timing = _copied_timing(wanted)
     if timing is None:
         return False
@@ -637,13 +674,35 @@ def _copy(video: Video, waveform: np.ndarray, path: Path, container_format: str)
     return _same_times(wanted, got)
 
 
+def _in_display_order(scan: _Scan, path: Path) -> _Scan:
+    """The scan with times of display, found by decoding once; unchanged where that fails."""
+    order: list[int | None] = []  # for each displayed frame the number of its packet
+    with _open(path) as container:
+        stream = _picture_stream(container, path)
+        stream.thread_type = "AUTO"
+        count = 0
+        with suppress(av.error.InvalidDataError):
+            for packet in container.demux(stream):
+                if packet.size:
+                    packet.pts, count = count, count + 1  # a decoder hands it on to the frame
+                order += [frame.pts for frame in packet.decode()]
+    moments = sorted(packet.dts for packet in scan.packets if packet.dts is not None)
+    if sorted(order, key=lambda number: -1 if number is None else number) != list(
+        range(len(moments))
+    ):
+        return scan
+    moment_of = dict(zip(order, moments, strict=True))
+    packets = [replace(packet, pts=moment_of[number]) for number, packet in enumerate(scan.packets)]
+    return replace(scan, packets=packets, first_frame=None)
+
+
 def _copied_timing(scan: _Scan) -> list[tuple[int, int, int]] | None:
     """(pts, dts, duration) of each packet to copy, moved so that the first displayed is at 0.
 
     Packets after the last displayed one are dropped: nothing needs them. Decoding times are kept
     where they are stored, else made from the order of display; None where times are missing.
     """
-    if not scan.has_timestamps or any(packet.pts is None for packet in scan.packets):
+    if any(packet.pts is None for packet in scan.packets):
         return None
     shown = scan.shown()
     start, lengths = shown[0][0], dict(shown)
@@ -697,41 +756,44 @@ def _encode(
 ) -> tuple[int, int]:
     """Write the clip with its picture encoded anew, and return the displayed size."""
     if video.is_still:
-        with _create(path, container_format) as out:
-            image = _still_image(video.path)
-            width, height = _encoded_size(image.width, image.height)
-            image = image.resize((width, height), Image.Resampling.LANCZOS)
-            frame = VideoFrame.from_ndarray(np.asarray(image), "rgb24")
-            time_base = 1 / STILL_FRAME_RATE
-            count = max(1, round(video.duration * STILL_FRAME_RATE))
-            stream = _encoder(out, width, height, STILL_FRAME_RATE, time_base, frame)
-            frames = ((index, 1, frame) for index in range(count))
-            _mux(out, _encoded_packets(stream, frames, time_base), waveform, video.duration)
-        return width, height
-    with _open(video.path) as source:
-        scan = _scan(source, _picture_stream(source, video.path))
-    first = scan.first_frame
-    assert first is not None, video.path
+        return _encode_still(video, waveform, path, container_format)
     with _open(video.path) as source, _create(path, container_format) as out:
         stream = _picture_stream(source, video.path)
+        frames = _displayed_frames(source, stream, video)
+        _, first = next(frames)
         width, height = _encoded_size(first.width, first.height)
-        encoder = _encoder(out, width, height, video.frame_rate, scan.time_base, first)
-        shape = (stream.sample_aspect_ratio or 1) * Fraction(first.width, first.height)
-        aspect = (shape * Fraction(height, width)).limit_denominator(1000)
-        if stream.sample_aspect_ratio not in (None, 0, 1):
+        time_base = _ticks(stream)
+        encoder = _encoder(out, (width, height), video.frame_rate, time_base, first)
+        aspect = Fraction(stream.sample_aspect_ratio or 1)
+        if aspect != 1:
             encoder.codec_context.sample_aspect_ratio = aspect
-        a, b, c, d = _display_matrix(first)
-        if (a, b, c, d) != (1, 0, 0, 1):
-            encoder.set_display_matrix(_whole_matrix(a, b, c, d))
-        lengths = dict(scan.shown())
-        frames = (
-            (round(time / scan.time_base), lengths.get(frame.pts, 0), frame)
-            for time, frame in _displayed_frames(source, stream, video)
-        )
-        packets = _encoded_packets(encoder, frames, scan.time_base)
+        matrix = _display_matrix(first)
+        if matrix != UPRIGHT:
+            encoder.set_display_matrix(_whole_matrix(*matrix))
+        pictures = itertools.chain([(0.0, first)], frames)
+        packets = _encoded_packets(encoder, pictures, video.duration, time_base)
         _mux(out, packets, waveform, video.duration)
-    displayed = round(width * aspect) if aspect != 1 else width
+    displayed = round(width * aspect)
     return (height, displayed) if video.rotation % 180 else (displayed, height)
+
+
+def _encode_still(
+    video: Video, waveform: np.ndarray, path: Path, container_format: str
+) -> tuple[int, int]:
+    """Write a clip that shows the image all the time, and return its size."""
+    image = _still_image(video.path)
+    size = _encoded_size(image.width, image.height)
+    frame = VideoFrame.from_ndarray(
+        np.asarray(image.resize(size, Image.Resampling.LANCZOS)), "rgb24"
+    )
+    time_base = 1 / STILL_FRAME_RATE
+    count = max(1, round(video.duration * STILL_FRAME_RATE))
+    frames = ((float(index * time_base), frame) for index in range(count))
+    with _create(path, container_format) as out:
+        encoder = _encoder(out, size, STILL_FRAME_RATE, time_base, frame)
+        packets = _encoded_packets(encoder, frames, video.duration, time_base)
+        _mux(out, packets, waveform, video.duration)
+    return size
 
 
 def _encoded_size(width: int, height: int) -> tuple[int, int]:
@@ -751,19 +813,20 @@ def _whole_matrix(a: int, b: int, c: int, d: int) -> tuple[int, ...]:
 
 def _encoder(
     out: OutputContainer,
-    width: int,
-    height: int,
+    size: tuple[int, int],
     frame_rate: Fraction,
     time_base: Fraction,
     first: VideoFrame,
 ) -> VideoStream:
+    """An H.264 stream with the colours' meaning taken from the first frame."""
     stream = out.add_stream("libx264", rate=frame_rate, options=dict(ENCODER_OPTIONS))
     context = stream.codec_context
-    context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+    (context.width, context.height), context.pix_fmt = size, "yuv420p"
+    context.thread_type = "FRAME"  # PyAV's own choice, slices, makes x264 slower and worse
     context.time_base = time_base
-    context.color_range = av.video.reformatter.ColorRange.MPEG
+    context.color_range = ColorRange.MPEG
     if first.format.is_rgb:
-        context.colorspace = av.video.reformatter.Colorspace.ITU709
+        context.colorspace = Colorspace.ITU709
     else:
         context.colorspace = first.colorspace
         context.color_primaries = first.color_primaries
@@ -773,31 +836,35 @@ def _encoder(
 
 def _encoded_packets(
     stream: VideoStream,
-    frames: Iterator[tuple[int, int, VideoFrame]],
+    frames: Iterator[tuple[float, VideoFrame]],
+    duration: float,
     time_base: Fraction,
 ) -> Iterator[av.Packet]:
-    """Yield packets of (pts, duration, frame) in ticks of `time_base`."""
+    """Yield the packets of (time, frame), each shown until the next, the last until `duration`."""
     reformatter = VideoReformatter()
     context = stream.codec_context
-    lengths: dict[int, int] = {}
-    for pts, length, frame in frames:
-        is_rgb = frame.format.is_rgb
+    ends: dict[int, int] = {}  # when each frame ends, in ticks
+    previous = 0
+    for time, frame in frames:
         picture = reformatter.reformat(
             frame,
             context.width,
             context.height,
             "yuv420p",
-            dst_colorspace="ITU709" if is_rgb else None,
-            dst_color_range="MPEG",
+            dst_colorspace=Colorspace.ITU709 if frame.format.is_rgb else None,
+            dst_color_range=ColorRange.MPEG,
         )
-        picture.pts, picture.time_base, picture.duration = pts, time_base, length
-        picture.pict_type = 0  # else the encoder would repeat the source's kinds of frame
-        lengths[pts] = length
-        yield from _timed(stream.encode(picture), lengths)
-    yield from _timed(stream.encode(None), lengths)
+        pts = round(time / time_base)
+        ends[previous], previous = pts, pts
+        picture.pts, picture.time_base = pts, time_base
+        picture.pict_type = PictureType.NONE  # else the source's kinds of frame are repeated
+        yield from _timed(stream.encode(picture), ends)
+    ends[previous] = max(previous + 1, round(duration / time_base))
+    yield from _timed(stream.encode(None), ends)
 
 
-def _timed(packets: list[av.Packet], lengths: dict[int, int]) -> Iterator[av.Packet]:
+def _timed(packets: list[av.Packet], ends: dict[int, int]) -> Iterator[av.Packet]:
     for packet in packets:
-        packet.duration = lengths.pop(packet.pts, 0) or packet.duration
+        if packet.pts is not None and packet.pts in ends:
+            packet.duration = ends.pop(packet.pts) - packet.pts
         yield packet

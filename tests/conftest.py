@@ -1,0 +1,120 @@
+"""Things that several tests need: a painted video whose truth is known to the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+SAMPLE_RATE = 44100  # Hz
+
+Colour = int | tuple[int, int, int]
+PaintVideo = Callable[..., Path]
+
+
+def _image(colour: Colour, size: tuple[int, int], square: int | None) -> np.ndarray:
+    """One image of one colour, with a bright square `square` pixels from its left if given."""
+    image = np.empty((size[1], size[0], 3), np.uint8)
+    image[:] = colour
+    if square is not None:
+        left = square % (size[0] - 16)
+        image[size[1] // 2 - 8 : size[1] // 2 + 8, left : left + 16] = (255, 220, 40)
+    return image
+
+
+def _paint(
+    path: Path,
+    shots: Sequence[tuple[float, Colour]],
+    *,
+    codec: str = "mpeg4",
+    frame_rate: int | Fraction = 24,
+    size: tuple[int, int] = (96, 64),
+    pixel_format: str = "yuv420p",
+    options: dict[str, str] | None = None,
+    times: Sequence[float] | None = None,
+    time_base: Fraction | None = None,
+    start: float = 0.0,
+    hidden: float = 0.0,
+    moving: bool = False,
+    rotation: int = 0,
+    sample_aspect: Fraction | None = None,
+    sound: np.ndarray | None = None,
+    sound_codec: str = "aac",
+    container_format: str | None = None,
+) -> Path:
+    frame_rate = Fraction(frame_rate)
+    time_base = time_base or 1 / frame_rate
+    colours = [c for seconds, c in shots for _ in range(round(seconds * frame_rate))]
+    if times is None:
+        times = [float(index / frame_rate) for index in range(len(colours))]
+    else:
+        ends = np.cumsum([seconds for seconds, _ in shots])
+        colours = [shots[min(np.searchsorted(ends, t, "right"), len(shots) - 1)][1] for t in times]
+    with av.open(str(path), "w", format=container_format) as out:
+        stream = out.add_stream(codec, rate=frame_rate, options=options or {})
+        stream.width, stream.height = size
+        stream.pix_fmt = pixel_format
+        stream.codec_context.time_base = time_base
+        if sample_aspect:
+            stream.codec_context.sample_aspect_ratio = sample_aspect
+        if rotation:
+            stream.set_display_rotation(-rotation)
+        track = None
+        if sound is not None:
+            layout = "stereo" if sound.shape[0] == 2 else "mono"
+            rate = 48000 if sound_codec == "libopus" else SAMPLE_RATE
+            track = out.add_stream(sound_codec, rate=rate, layout=layout)
+
+        def write(packets: list[av.Packet]) -> None:
+            for packet in packets:
+                shift = round((start - hidden) / packet.time_base)
+                packet.pts += shift
+                packet.dts += shift
+                out.mux(packet)
+
+        for index, (time, colour) in enumerate(zip(times, colours, strict=True)):
+            image = _image(colour, size, 2 * index if moving else None)
+            frame = av.VideoFrame.from_ndarray(image, "rgb24").reformat(format=pixel_format)
+            frame.pts, frame.time_base = round(time / time_base), time_base
+            write(stream.encode(frame))
+        write(stream.encode(None))
+        if track is not None and sound is not None:
+            context = track.codec_context
+            whole = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(sound, np.float32), "fltp", layout
+            )
+            whole.sample_rate, whole.pts, whole.time_base = SAMPLE_RATE, 0, Fraction(1, SAMPLE_RATE)
+            resampler = av.AudioResampler(
+                context.format.name, layout, context.sample_rate, context.frame_size or 1024
+            )
+            for piece in [*resampler.resample(whole), *resampler.resample(None), None]:
+                for packet in track.encode(piece):
+                    packet.pts += round(start / packet.time_base)
+                    packet.dts += round(start / packet.time_base)
+                    out.mux(packet)
+    return path
+
+
+@pytest.fixture
+def paint_video(tmp_path: Path) -> PaintVideo:
+    """`paint_video(shots, name=..., **how)` writes a clip of plain shots and returns its path.
+
+    `shots` holds (seconds, grey level or RGB); the clip is mpeg4 in mp4, 96x64 at 24 frames a
+    second unless `codec`, `size`, `frame_rate`, ... say otherwise. `times` gives every frame its
+    own time (variable rate), `start` is the file's first time, `hidden` as many seconds at the
+    beginning that an edit list hides (mp4), `moving` adds a square that moves two pixels a frame,
+    `rotation` turns the display clockwise, `sound` is a waveform (1 or 2, samples) at 44.1 kHz.
+    """
+
+    def paint(
+        shots: Sequence[tuple[float, Colour]] = ((2, 40), (3, 200), (1, 90)),
+        name: str = "painted.mp4",
+        **how: object,
+    ) -> Path:
+        return _paint(tmp_path / name, shots, **how)  # type: ignore[arg-type]
+
+    return paint

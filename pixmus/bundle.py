@@ -168,8 +168,7 @@ def write_wav(path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_
                 file.write(np.ascontiguousarray(waveform[:, i : i + WAV_BLOCK].T))
     except (soundfile.LibsndfileError, AssertionError) as error:  # a short write is an assertion
         raise PixMusError(
-            f"{path} could not be written ({error or 'short write'}); "
-            "free some disk space or choose another folder."
+            f"{path} could not be written; free some disk space or choose another folder."
         ) from error
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import secrets
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -324,6 +325,8 @@ def train(context: typer.Context) -> None:
 
 def main() -> NoReturn:
     """Run the command line; what a person did wrong is one line on stderr and exit code 2."""
+    # A plain `kill` unwinds as Ctrl-C does, so that unfinished files are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app(prog_name="pixmus")
     except PixMusError as error:

@@ -45,8 +45,13 @@ class Clip:
 
     @property
     def tuned_on(self) -> bool:
-        """Whether the detector may be tuned on this clip (parity of its name's sha1)."""
-        return hashlib.sha1(self.name.encode()).digest()[-1] % 2 == 0
+        """Whether the detector may be tuned on this clip."""
+        return is_tuned_on(self.name)
+
+
+def is_tuned_on(name: str) -> bool:
+    """Whether the detector may be tuned on a clip of this name (parity of the name's sha1)."""
+    return hashlib.sha1(name.encode()).digest()[-1] % 2 == 0
 
 
 @dataclass(frozen=True)

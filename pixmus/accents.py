@@ -25,7 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from pixmus.score import TICKS_PER_BEAT, Note, Score, is_minor, key_tonic
+from pixmus.cues import key_is_major, key_tonic
+from pixmus.score import TICKS_PER_BEAT, Note, Score
 from pixmus.tempo import PlacedHit
 
 MIN_DISTANCE_S = 1.2  # accents stand at least so far apart
@@ -151,7 +152,7 @@ class _Editor:
         self.parts = {part: list(notes) for part, notes in score.parts.items()}
         self.hit_ticks = {_tick(beat) for beat in hit_beats}
         self.starts = {part: _index(notes) for part, notes in self.parts.items()}
-        steps = (0, 2, 3, 5, 7, 8, 10) if is_minor(key) else (0, 2, 4, 5, 7, 9, 11)
+        steps = (0, 2, 4, 5, 7, 9, 11) if key_is_major(key) else (0, 2, 3, 5, 7, 8, 10)
         self.scale = {(key_tonic(key) + step) % 12 for step in steps}
         num_notes = sum(len(notes) for notes in self.parts.values())
         self.num_new_left = max(1, int(MAX_NEW_SHARE * num_notes)) if num_notes else 0

@@ -204,7 +204,7 @@ FAR_RATIOS = np.concatenate(
 # a downbeat.
 WEAK_HIT_VALUE = 0.5  # value of placing a hit point of strength 0
 ON_BEAT_VALUE = 0.06
-ON_DOWNBEAT_VALUE = 0.12
+ON_DOWNBEAT_VALUE = 0.2
 LAST_CHORD_VALUE = 0.25
 ENTRY_VALUE = 0.6
 OFF_CENTRE_COST = 0.05  # of a hit point at the edge of its tolerance
@@ -261,7 +261,7 @@ class _Wants:
         """What a downbeat at each time is worth: strong hit points, entries, last chords."""
         values = ON_DOWNBEAT_VALUE * self.meets_strong_hit(times)
         for start in self.entries:
-            near = (times >= start - PLACED_TOLERANCE_S) & (times <= start + ENTRY_TOLERANCE_S)
+            near = (times >= start) & (times <= start + ENTRY_TOLERANCE_S)
             values[near] += ENTRY_VALUE * (1 - (times[near] - start))
         for earliest, latest in self.ends:
             middle, half = (earliest + latest) / 2, max((latest - earliest) / 2, 0.01)
@@ -357,7 +357,8 @@ class _Lattice:
     def _start_values(self) -> NDArray[np.float32]:
         """Value of beat 0 at each time of the lattice. (bases, length)"""
         times = self.units[:, None] * np.arange(self.length)
-        value = self.rewards.on_beat + self.rewards.on_downbeat - OFFSET_COST * times
+        cost = OFFSET_COST if self.wants.latest_offset <= ENTRY_TOLERANCE_S else 0.0
+        value = self.rewards.on_beat + self.rewards.on_downbeat - cost * times
         return np.where(times <= self.wants.latest_offset, value, UNREACHABLE).astype(np.float32)
 
     def _run(self) -> NDArray[np.float32]:
@@ -535,6 +536,10 @@ def _relax(wants: _Wants, lattice_times: NDArray[np.float64], base: float) -> ND
     is_placed = off <= PLACED_TOLERANCE_S
     hits, beats = wants.times[is_placed] / period, beats[is_placed]
     strong = beats[wants.strengths[is_placed] >= STRONG_HIT]
+    # The first beat of a later cue stays about where it is.
+    entries = np.searchsorted(lattice_times, wants.entries)
+    entries = entries[entries < count]
+    hits, beats = np.append(hits, lattice[entries]), np.append(beats, entries)
 
     change_limit = np.full(count - 2, MAX_CHANGE_WITH_DRUMS if wants.has_drums else MAX_CHANGE)
     into = strong[(strong >= 2) & (strong % 1 == 0)].astype(np.intp)

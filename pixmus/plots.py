@@ -273,7 +273,8 @@ def plot_spectrogram(
 
 def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure as PNG, `WIDTH_PX` wide."""
-    figure.savefig(path, dpi=DPI, format="png", facecolor=PAGE)
+    # Level 3 takes a third of the time of PIL's usual 6, for a file about a tenth larger.
+    figure.savefig(path, dpi=DPI, format="png", facecolor=PAGE, pil_kwargs={"compress_level": 3})
 
 
 def mel_spectrogram_db(waveform: np.ndarray, sample_rate: int, columns: int = 1400) -> np.ndarray:

@@ -11,6 +11,7 @@ import errno
 import heapq
 import itertools
 import math
+import mmap
 import os
 import struct
 import warnings
@@ -19,9 +20,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
+from av.buffer import Buffer
 from av.container import InputContainer, OutputContainer
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
@@ -41,6 +44,8 @@ DECODING_THREADS = 2
 # let a clip name other files to be read.
 CONTAINERS = "mov,mp4,matroska,webm,avi,ogg,gif,mpegts,mpeg,flv,asf"
 READABLE = "an mp4, mov, mkv, webm, avi, ogv or gif video, or a jpg, png or webp image"
+MP4_BEGINNINGS = (b"ftyp", b"mdat", b"moov", b"wide", b"free")
+OTHER_BEGINNINGS = (b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"GIF8")  # Matroska, AVI, Ogg, GIF
 WRITABLE = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
 
 COPIED_CODEC = "h264"
@@ -266,9 +271,9 @@ def mux(
 
 
 def _check_readable(path: Path) -> None:
-    if not path.exists():
+    if not os.path.exists(path):
         raise PixMusError(f"{path} does not exist; check the name and the folder.")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise PixMusError(f"{path} is not a file; give {READABLE}.")
     if not os.access(path, os.R_OK):
         raise PixMusError(f"{path} may not be read; change its permissions.")
@@ -305,8 +310,8 @@ def _open(path: Path) -> Iterator[InputContainer]:
     except (av.FFmpegError, ValueError) as error:
         with path.open("rb") as file:
             head = file.read(12)
-        if head[4:8] in (b"ftyp", b"mdat", b"moov", b"wide", b"free"):
-            reason = "is cut off or damaged: its index cannot be found; copy or export it again."
+        if head[4:8] in MP4_BEGINNINGS or head.startswith(OTHER_BEGINNINGS):
+            reason = "is cut off or damaged and cannot be opened; copy or export it again."
         else:
             reason = f"is not a video or image that can be read; give {READABLE}."
         raise PixMusError(f"{path} {reason}") from error
@@ -433,9 +438,9 @@ def _displayed_frames(
 
 def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
     """The turning part (a, b, c, d) of FFmpeg's display matrix: (x, y) to (ax + cy, bx + dy)."""
-    data = frame.side_data.get("DISPLAYMATRIX")
+    data = cast(Buffer | None, frame.side_data.get("DISPLAYMATRIX"))
     if data is not None:
-        a, b, _, c, d, *_ = struct.unpack("=9i", memoryview(data))
+        a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data))
         return a, b, c, d
     return UPRIGHT
 
@@ -547,11 +552,11 @@ def _check_writable(source: Path, out_path: Path, overwrite: bool) -> None:
         raise PixMusError(
             f"{out_path} cannot be written: give the soundtrack's clip a name that ends in .mp4."
         )
-    if not out_path.parent.is_dir():
+    if not os.path.isdir(out_path.parent):
         raise PixMusError(f"{out_path.parent} is not a folder; create it or choose another.")
-    if out_path.is_dir():
+    if os.path.isdir(out_path):
         raise PixMusError(f"{out_path} is a folder; choose a file name.")
-    if out_path.exists():
+    if os.path.exists(out_path):
         if out_path.samefile(source):
             raise PixMusError(f"{out_path} is the clip itself; choose another name.")
         if not overwrite:
@@ -669,6 +674,8 @@ def _copy(video: Video, waveform: np.ndarray, path: Path, container_format: str)
         if stream.sample_aspect_ratio:
             copy.codec_context.sample_aspect_ratio = stream.sample_aspect_ratio
         _mux(out, _copied_packets(source, stream, copy, timing), waveform, video.duration)
+    if sum(packet.is_shown for packet in wanted.packets[: len(timing)]) < len(timing):
+        _end_edit(path, video.duration)
     with _open(path) as written:
         got = _scan(written, _picture_stream(written, path))
     return _same_times(wanted, got)
@@ -732,6 +739,37 @@ def _copied_packets(
         packet.stream = copy
         packet.pts, packet.dts, packet.duration = pts, dts, duration
         yield packet
+
+
+def _end_edit(path: Path, duration: float) -> None:
+    """Let the picture's edit list end at `duration`: packets kept for others' sake stay hidden."""
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as data:
+        moov = next(span for kind, *span in _boxes(data, 0, len(data)) if kind == b"moov")
+        for kind, *trak in _boxes(data, *moov):
+            if kind != b"trak" or data.find(b"vide", *_box(data, trak, b"mdia", b"hdlr")) < 0:
+                continue
+            edits, _ = _box(data, trak, b"edts", b"elst")
+            if edits and data[edits] == 0:  # version 0: 32-bit lengths (ISO 14496-12, 8.6.6)
+                struct.pack_into(">I", data, edits + 8, round(duration * int(MOVIE_TIMESCALE)))
+
+
+def _box(data: mmap.mmap, span: list[int], *kinds: bytes) -> list[int]:
+    """Where the content of the first box along the path `kinds` starts and ends."""
+    for wanted in kinds:
+        span = next((found for kind, *found in _boxes(data, *span) if kind == wanted), [0, 0])
+    return span
+
+
+def _boxes(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield (kind, start of content, end) of the boxes of an mp4 file (ISO 14496-12, 4.2)."""
+    while start + 8 <= end:
+        size, kind = struct.unpack_from(">I4s", data, start)
+        content = start + 8
+        if size == 1:
+            size, content = struct.unpack_from(">Q", data, content)[0], start + 16
+        size = size if size >= 8 else end - start
+        yield kind, content, start + size
+        start += size
 
 
 def _same_times(wanted: _Scan, got: _Scan) -> bool:

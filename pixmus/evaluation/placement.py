@@ -147,8 +147,8 @@ def write_tables(rows: list[dict[str, Any]], num_seeds: int, folder: Path) -> No
         f"of strength {STRENGTHS[0]} to {STRENGTHS[1]}, wished tempo {WISH_BPM[0]:.0f} to "
         f"{WISH_BPM[1]:.0f} beats a minute; shot lengths from a {settings['shots']}. Placed: "
         f"within {1000 * PLACED_TOLERANCE_S:.0f} ms of an eighth-note grid point. *Steady*: placed "
-        "by the wished tempo as it is. *Reference*: the simulation in the design. Changes of tempo are "
-        "from beat to beat: the largest in all lists, and the mean over lists of the root mean "
+        "by the wished tempo as it is. *Reference*: the simulation in the design. Changes of tempo "
+        "are from beat to beat: the largest in all lists, and the mean over lists of the root mean "
         "square. *Spread* is the standard deviation of the local tempo.",
         "",
         "| mean shot | drums | hits placed | strength placed | reference | steady "

@@ -222,6 +222,7 @@ COMPARED_LAGS = (
     (1, 0), (1, 1), (1, 2), (1, 4), (1, 6), (2, 0), (3, 0), (5, 0), (7, 0), (2, 1), (3, 2),
 )  # fmt: skip
 NEIGHBOURHOOD = 0.35  # s on each side that a cut's change is compared with
+LEVEL_STEP = (8.0, 28.0)  # luma levels: no evidence, full evidence
 BLOCK = (6, 8)  # thumbnail cells
 BLOCK_REACH = (2, 4)  # thumbnail cells that a block may move
 
@@ -283,6 +284,7 @@ def _find_cuts(thumbs: Thumbnails, change: np.ndarray) -> list[int]:
         before = np.maximum(candidates[:, None] - back, 0)
         after = np.minimum(candidates[:, None] + forth, num_frames - 1)
         unlike, colour = _compare(thumbs, before, after)
+        unlike = np.maximum(unlike, _level_evidence(thumbs.luma, before, after))
         keep = _score(unlike, colour, contrast, change[candidates]) > 0
         candidates, contrast = candidates[keep], contrast[keep]
     return [int(index) for index in candidates]
@@ -319,6 +321,19 @@ def _compare(
     unlike = _unlikeness(thumbs.luma[before.ravel()], thumbs.luma[after.ravel()])
     chroma = np.abs(thumbs.chroma[before].astype(np.int16) - thumbs.chroma[after])
     return unlike.reshape(before.shape).min(axis=1), 2 * chroma.mean((2, 3, 4)).min(axis=1)
+
+
+def _level_evidence(luma: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """What a lasting step of the median luma is worth as unlikeness: plain pictures (title cards,
+    empty skies) differ in nothing else."""
+    if before.size == 0:
+        return np.zeros(0)
+    old, new = luma[before], luma[after]  # (candidates, pairs, 24, 40)
+    step = np.abs(np.median(old, axis=(2, 3)) - np.median(new, axis=(2, 3))).min(axis=1)
+    # Where there is texture, exposure may step too: more is asked for.
+    step -= np.minimum(old[:, 0].std(axis=(1, 2)), 16.0)
+    low, high = LEVEL_STEP
+    return 0.5 * np.clip((step - low) / (high - low), 0, 1)
 
 
 def _unlikeness(first: np.ndarray, second: np.ndarray) -> np.ndarray:

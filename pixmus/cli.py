@@ -7,7 +7,6 @@ Heavy imports (torch, diffusers, matplotlib) stand inside the commands that need
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import secrets
 import signal
 import sys
@@ -299,28 +298,27 @@ PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_optio
 @app.command(context_settings=PASS_ON)
 def evaluate(context: typer.Context, name: Annotated[str, typer.Argument()] = "--help") -> None:
     """Measure one thing and write its table: `pixmus evaluate sync`; without a name, list them."""
-    import pixmus.evaluation
-
-    names = sorted(module.name for module in pkgutil.iter_modules(pixmus.evaluation.__path__))
+    folder = Path(__file__).parent / "evaluation"
+    names = sorted(path.stem for path in folder.glob("*.py") if "\ndef main(" in path.read_text())
     if name == "--help":
         typer.echo(f"Usage: pixmus evaluate NAME [OPTIONS]\n\nNAME: {', '.join(names)}")
         return
     module = name.replace("-", "_")
     if module not in names:
         raise PixMusError(f"there is no evaluation {name!r}; there are: {', '.join(names)}.")
-    _run_module(f"pixmus.evaluation.{module}", context.args)
+    _run_module(f"evaluate {name}", f"pixmus.evaluation.{module}", context.args)
 
 
 @app.command(context_settings=PASS_ON)
 def bench(context: typer.Context) -> None:
     """Measure seconds per stage and peak memory."""
-    _run_module("pixmus.evaluation.bench", context.args)
+    _run_module("bench", "pixmus.evaluation.bench", context.args)
 
 
 @app.command(context_settings=PASS_ON)
 def train(context: typer.Context) -> None:
     """Train the score model."""
-    _run_module("pixmus.training.train", context.args)
+    _run_module("train", "pixmus.training.train", context.args)
 
 
 def main() -> NoReturn:
@@ -348,10 +346,10 @@ def _fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def _run_module(module: str, arguments: list[str]) -> None:
-    """Run `main(arguments)` of a module beside the way."""
-    code = importlib.import_module(module).main(arguments)
-    raise typer.Exit(code or 0)
+def _run_module(command: str, module: str, arguments: list[str]) -> None:
+    """Run `main()` of a module beside the way, as `python -m` would."""
+    sys.argv = [f"pixmus {command}", *arguments]
+    raise typer.Exit(importlib.import_module(module).main() or 0)
 
 
 def _direction(

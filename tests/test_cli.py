@@ -182,6 +182,13 @@ def test_interrupting_leaves_nothing(clip, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_evaluations_are_listed_and_get_their_own_arguments(monkeypatch, capsys):
+    assert main(monkeypatch, "evaluate") == 0
+    assert "placement" in capsys.readouterr().out
+    assert main(monkeypatch, "evaluate", "placement", "--help") == 0
+    assert "usage: pixmus evaluate placement" in capsys.readouterr().out
+
+
 def test_render_plays_a_score_where_it_stands(tmp_path, monkeypatch):
     """Two piano notes at 0.5 s and 1.5 s: silence, then sound at those places."""
     tempo_map = TempoMap.constant(120.0, 4.0)

@@ -484,6 +484,8 @@ def _fit_dissolve(
     luma = thumbs.luma[low : high + 1].reshape(high - low + 1, -1).astype(np.float32)
     before, after = luma[0], luma[-1]
     way = after - before
+    if min(before.std(), after.std()) < MAX_FADED_CONTRAST:  # the clip's own first or last fade
+        return None
     # Where only the exposure has changed, or things have moved before a still background, most
     # of the picture changes by one amount.
     if (np.abs(way - np.median(way)) > MIN_DISSOLVE_CHANGE).mean() < MIN_DISSOLVE_AREA:
@@ -499,13 +501,46 @@ def _fit_dissolve(
     unlike, colour = _compare(thumbs, ends[:1], ends[1:])
     if unlike[0] < MIN_UNLIKE or unlike[0] + 0.02 * min(colour[0], 10.0) < MIN_UNLIKE_COLOURED:
         return None
+    first, last = _ramp_ends(share, inner)
+    if not 3 <= last - first <= 2 * (high - low):
+        return None
+    # The middle once more, from a window centred on it and from coarse cells: while the dissolve
+    # lasts the shots themselves move on, which looks like more of it, to both sides alike.
+    length = last - first
+    reach = math.ceil(length / 2) + 2
+    for _ in range(3):
+        middle = low + (first + last) / 2
+        near, beyond = round(middle - reach), round(middle + reach)
+        if near < 0 or beyond >= num_frames or barrier[near + 1] != barrier[beyond + 1]:
+            break
+        share = _coarse_share(thumbs, near, beyond)
+        inner = (share > 0.15) & (share < 0.85)
+        if inner.sum() < 3:
+            break
+        again = _ramp_ends(share, inner)
+        moved = near + (again[0] + again[1]) / 2 - middle
+        if not 0.6 < (again[1] - again[0]) / length < 1.4 or abs(moved) > length / 4:
+            break
+        first, last = near + again[0] - low, near + again[1] - low
+    return max(low + first, 0.0), min(low + last, num_frames - 1.0)
+
+
+def _coarse_share(thumbs: Thumbnails, first: int, last: int) -> np.ndarray:
+    """(frames,) how far each frame is on the way from `first` (0) to `last` (1), from coarse cells,
+    which movement inside the shots changes less than fine ones."""
+    luma = _coarse(thumbs.luma[first : last + 1].astype(np.float32)).reshape(last - first + 1, -1)
+    chroma = 2 * thumbs.chroma[first : last + 1].astype(np.float32).reshape(len(luma), -1)
+    cells = np.concatenate([luma, chroma], axis=1)
+    way = cells[-1] - cells[0]
+    return (cells - cells[0]) @ way / max(float(way @ way), 1.0)
+
+
+def _ramp_ends(share: np.ndarray, inner: np.ndarray) -> tuple[float, float]:
+    """Where the line through the inner shares is 0 and 1, in frames; equal if it falls."""
     slope, offset = np.polyfit(np.flatnonzero(inner), share[inner], 1)
     if slope <= 0:
-        return None
-    first, last = low - offset / slope, low + (1 - offset) / slope
-    if last - first < 3 or last - first > 2 * (high - low):
-        return None
-    return max(float(first), 0.0), min(float(last), num_frames - 1.0)
+        return 0.0, 0.0
+    return float(-offset / slope), float((1 - offset) / slope)
 
 
 # --- motion ----------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pixmus.cues import CURVES, PARTS, STYLES, CueSheet
-from pixmus.score import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Score, encode_score, is_minor
+from pixmus.cues import CURVES, PARTS, STYLES, CueSheet, key_is_major
+from pixmus.score import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Score, encode_score
 from pixmus.tempo import CueSpan, PlacedHit, TempoMap
 
 # Part states: what the denoiser is told of a part at a beat.
@@ -291,6 +291,6 @@ def condition(
         bar_length=lengths[bars],
         bars_since_start=bars - bars[0],
         bars_to_end=bars[-1] - bars,
-        minor=is_minor(cue_sheet.key),
+        minor=not key_is_major(cue_sheet.key),
         style=STYLES.index(cue_sheet.style),
     )

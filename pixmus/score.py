@@ -18,7 +18,7 @@ from pathlib import Path
 import mido
 import numpy as np
 
-from pixmus.cues import PARTS
+from pixmus.cues import KEYS, PARTS
 from pixmus.errors import PixMusError
 from pixmus.tempo import TempoMap
 
@@ -278,24 +278,10 @@ def _track(events: list, end_tick: int, name: str) -> mido.MidiTrack:
     return track
 
 
-_TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-_MINOR_TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
-KEYS = tuple(f"{tonic} major" for tonic in _TONICS) + tuple(
-    f"{tonic} minor" for tonic in _MINOR_TONICS
-)
-# MIDI spells D flat and A flat major where we say C sharp and A flat.
+# MIDI's names of the keys; cue sheets spell C sharp minor "Db minor".
 _MIDI_KEYS = {key: key.split()[0] + ("m" if key.endswith("minor") else "") for key in KEYS}
+_MIDI_KEYS |= {"Db minor": "C#m", "Ab minor": "G#m"}
 _KEYS_OF_MIDI = {name: key for key, name in _MIDI_KEYS.items()}
-
-
-def key_tonic(key: str) -> int:
-    """Pitch class 0..11 of the key's tonic, 0 = C."""
-    return KEYS.index(key) % 12
-
-
-def is_minor(key: str) -> bool:
-    """Whether the key is minor."""
-    return key.endswith("minor")
 
 
 def read_midi(path: Path | str) -> Score:

@@ -8,6 +8,7 @@ the blocks' matrices. Weights are averaged (EMA). A CSV log and a resumable stat
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
 import json
 import math
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pixmus.compose import CELL_PARTS, IS_VELOCITY, THEME_BEATS, to_x0
 from pixmus.conditioning import NUM_CONDITIONS, OFF, TO_MAKE
 from pixmus.cues import PARTS
 from pixmus.denoiser import ScoreDenoiser
@@ -25,9 +27,6 @@ from pixmus.score import PART_LAYOUTS
 from pixmus.training.corpus import load_pieces
 from pixmus.training.windows import (
     BEATS_PER_BAR,
-    CELL_PARTS,
-    IS_VELOCITY,
-    THEME_BEATS,
     Batch,
     WindowSampler,
     encode_piece,
@@ -37,23 +36,15 @@ from pixmus.training.windows import (
 CORPUS_WEIGHTS = {"pop909": 0.60, "lieder": 0.16, "quartets": 0.12, "freedoom": 0.12}
 # Window lengths in bars and how often each is drawn.
 WINDOW_BARS = ((8, 0.4), (12, 0.35), (16, 0.25))
-TOKENS_PER_BATCH = 64 * 32
+TOKENS_PER_BATCH = 96 * 32
 # Mean and width of the logit of sigma; a mean above 0 trains more at high noise, where a sparse
 # piano-roll is decided.
 SIGMA_LOGIT_MEAN, SIGMA_LOGIT_STD = 0.4, 1.2
 DRUM_WEIGHT = 3.0  # drums have a tenth of the cells of a pitched part
-VELOCITY_CENTRE, VELOCITY_SCALE = 72.0, 32.0
 
 _CELL_PARTS = torch.from_numpy(CELL_PARTS)
 _IS_VELOCITY = torch.from_numpy(IS_VELOCITY)
 _CELL_WEIGHT = torch.where(_CELL_PARTS == PARTS.index("drums"), DRUM_WEIGHT, 1.0)
-
-
-def to_x0(cells: Tensor) -> Tensor:
-    """Cells uint8 as the network sees them: rolls -1 or 1, velocities centred, 0 without onset."""
-    values = cells.float()
-    velocity = torch.where(cells > 0, (values - VELOCITY_CENTRE) / VELOCITY_SCALE, 0.0)
-    return torch.where(_IS_VELOCITY, velocity, 2 * values - 1)
 
 
 def denoising_loss(
@@ -64,22 +55,21 @@ def denoising_loss(
     Counted where a part is to be made; velocity cells only where there is an onset, and not in
     corpora without velocities.
     """
-    x0 = to_x0(batch.cells)
-    states = batch.states[..., _CELL_PARTS]  # (batch, tokens, cells)
-    x0 = torch.where(states == OFF, 0.0, x0)
-    level = sigma[:, None, None]
-    noisy = (1 - level) * x0 + level * noise
+    dtype = denoiser.dtype
+    x0 = to_x0(batch.cells).to(dtype)
+    states = batch.states.to(torch.int8)[..., _CELL_PARTS]  # (batch, tokens, cells)
+    x0 = x0 * (states != OFF)
     to_make = states == TO_MAKE
-    x = torch.where(to_make, noisy, x0)
-    with torch.autocast("cpu", torch.bfloat16):
-        predicted = denoiser(
-            x, sigma, batch.conditions, batch.states, batch.positions, batch.is_theme
-        ).float()
+    x = torch.where(to_make, torch.lerp(x0, noise.to(dtype), sigma[:, None, None].to(dtype)), x0)
+    predicted = denoiser(
+        x, sigma, batch.conditions.to(dtype), batch.states, batch.positions, batch.is_theme
+    )
     struck = (batch.cells > 0) & batch.has_velocity[:, None, None]
-    weight = torch.where(_IS_VELOCITY, struck.float(), _CELL_WEIGHT) * to_make
-    error = (predicted - x0).square() * weight
-    per_window = error.sum((1, 2)) / weight.sum((1, 2)).clamp(min=1)
-    return error.sum() / weight.sum().clamp(min=1), per_window
+    weight = torch.where(_IS_VELOCITY, struck.to(dtype), _CELL_WEIGHT.to(dtype)) * to_make
+    error = (predicted - x0).float().square() * weight
+    weight_sum = weight.sum((1, 2), dtype=torch.float32)
+    per_window = error.sum((1, 2)) / weight_sum.clamp(min=1)
+    return error.sum() / weight_sum.sum().clamp(min=1), per_window
 
 
 def draw_sigma(generator: torch.Generator, size: int) -> Tensor:
@@ -139,6 +129,9 @@ def train(arguments: argparse.Namespace) -> None:
     if arguments.init:
         denoiser = ScoreDenoiser.from_pretrained(arguments.init, subfolder="denoiser").float()
     average = {name: value.clone() for name, value in denoiser.state_dict().items()}
+    # The network runs in bfloat16 (five times as fast where the processor has AMX); the weights
+    # that learn stay float32.
+    runner = copy.deepcopy(denoiser).to(torch.bfloat16)
     optimisers = make_optimisers(denoiser, arguments.learning_rate, arguments.muon)
     state_file = out / "state.pt"
     iteration, spent = 0, 0.0
@@ -149,6 +142,7 @@ def train(arguments: argparse.Namespace) -> None:
         for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         iteration, spent = state["iteration"], state["spent"]
+    _copy_weights(denoiser, runner)
     base_rates = [optimiser.param_groups[0]["lr"] for optimiser in optimisers]
     rng = np.random.default_rng(arguments.seed + iteration)
     generator = torch.Generator().manual_seed(arguments.seed + iteration)
@@ -176,12 +170,16 @@ def train(arguments: argparse.Namespace) -> None:
             size = max(8, TOKENS_PER_BATCH // tokens)
             batch = sampler.batch(rng, size, num_bars, theme)
             noise = torch.randn(batch.cells.shape, generator=generator)
-            loss, _ = denoising_loss(denoiser, batch, draw_sigma(generator, size), noise)
+            loss, _ = denoising_loss(runner, batch, draw_sigma(generator, size), noise)
             loss.backward()
+            for parameter, run in zip(denoiser.parameters(), runner.parameters(), strict=True):
+                parameter.grad = None if run.grad is None else run.grad.float()
+                run.grad = None
             torch.nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)
             for optimiser in optimisers:
                 optimiser.step()
                 optimiser.zero_grad(set_to_none=True)
+            _copy_weights(denoiser, runner)
             iteration += 1
             windows += size * num_bars / 8
             losses.append(float(loss.detach()))
@@ -197,7 +195,7 @@ def train(arguments: argparse.Namespace) -> None:
                     round(time.process_time() - cpu_begun),
                     round(windows / (time.time() - last_report), 1),
                     round(float(np.mean(losses)), 5),
-                    *(round(v, 5) for v in validate(denoiser, average, validation)),
+                    *(round(v, 5) for v in validate(runner, average, validation)),
                 ]
                 log.writerow(row)
                 file.flush()
@@ -221,11 +219,16 @@ def train(arguments: argparse.Namespace) -> None:
 
 
 @torch.no_grad()
+def _copy_weights(source: ScoreDenoiser, target: ScoreDenoiser) -> None:
+    for value, copied in zip(source.parameters(), target.parameters(), strict=True):
+        copied.copy_(value)
+
+
+@torch.no_grad()
 def validate(denoiser: ScoreDenoiser, average: dict[str, Tensor], batches: list) -> list[float]:
     """Validation loss of the averaged weights at noise levels below 0.5, 0.5-0.8 and above."""
     kept = {name: value.clone() for name, value in denoiser.state_dict().items()}
     denoiser.load_state_dict(average)
-    denoiser.eval()
     sums, counts = np.zeros(3), np.zeros(3)
     for batch, generator in batches:
         generator = torch.Generator().manual_seed(generator.initial_seed())
@@ -237,7 +240,6 @@ def validate(denoiser: ScoreDenoiser, average: dict[str, Tensor], batches: list)
             sums[band] += value
             counts[band] += 1
     denoiser.load_state_dict(kept)
-    denoiser.train()
     return [float(v) for v in sums / counts]
 
 
@@ -273,7 +275,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--muon", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--decay", type=float, default=0.4, help="last share with falling rate")
     parser.add_argument("--ema", type=float, default=0.998)
-    parser.add_argument("--report", type=float, default=60.0, help="seconds between log lines")
+    parser.add_argument("--report", type=float, default=120.0, help="seconds between log lines")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     train(parser.parse_args(argv))

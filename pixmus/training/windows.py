@@ -24,14 +24,12 @@ from pixmus.conditioning import (
     without_mood,
     without_mood_and_timing,
 )
+from pixmus.compose import THEME_BEATS, THEME_POSITION
 from pixmus.cues import CURVES, ENSEMBLES, PARTS, STYLES
-from pixmus.score import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.corpus import Piece
 
 BEATS_PER_BAR = 4
-THEME_BEATS = 16
-# Rotary position of the first theme beat, before the window's beat 0.
-THEME_POSITION = -32
 DRUMS = PARTS.index("drums")
 
 
@@ -168,13 +166,15 @@ class WindowSampler:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
         piece = encoded.piece
         start = _window_start(rng, encoded.num_bars, num_bars)
-        cells = _slice(encoded.cells, start, num_bars)
-        strengths = _slice(encoded.strengths, start, num_bars, STEPS_PER_BEAT)
-        statistics = _slice(encoded.statistics, start, num_bars)
+        beats, short_bar = _beats(rng, num_bars)
+        cells = _slice(encoded.cells, start, num_bars + 1)[beats]
+        strengths = _slice(encoded.strengths, start, num_bars + 1, STEPS_PER_BEAT)
+        strengths = strengths.reshape(-1, STEPS_PER_BEAT, len(PARTS))[beats]
+        strengths = strengths.reshape(-1, len(PARTS))  # (steps, parts)
+        statistics = _slice(encoded.statistics, start, num_bars + 1)[beats]
         present = set(encoded.present)
         if DRUMS not in present and self.grooves and rng.random() < 0.35:
-            drums = self._groove(rng, piece.tempo_bpm, start, num_bars)
-            cells = cells.copy()
+            drums = self._groove(rng, piece.tempo_bpm, start, num_bars + 1)[beats]
             cells[:, PART_LAYOUTS["drums"].cells] = drums
             present.add(DRUMS)
         parts = _choose_parts(rng, present)
@@ -185,21 +185,20 @@ class WindowSampler:
 
         tempo = piece.tempo_bpm * float(np.exp(rng.normal(0, 0.05)))
         pitched = [part for part in parts if part != DRUMS]
-        num_beats = num_bars * BEATS_PER_BAR
-        bar_starts = range(0, num_beats, BEATS_PER_BAR)
-        seconds = np.full(num_bars, BEATS_PER_BAR * 60 / tempo)
+        bars = beats // BEATS_PER_BAR
+        bar_starts = np.flatnonzero(np.diff(bars, prepend=-1))
+        seconds = np.diff(np.append(bar_starts, len(beats))) * 60 / tempo
         raw = measure_bars(statistics[:, pitched].sum(1), bar_starts, seconds)
         curves = self.tables.curves(raw, piece.has_velocity)
-        bars = np.arange(start, start + num_bars)
-        beat_bars = np.repeat(bars, BEATS_PER_BAR)
+        rows = np.cumsum(np.diff(bars, prepend=-1) > 0) - 1
         conditions = BeatConditions(
-            curves=np.repeat(np.stack([curves[name] for name in CURVES], 1), BEATS_PER_BAR, axis=0),
+            curves=np.stack([curves[name] for name in CURVES], 1)[rows],
             hits=_thin(rng, hit_points_of(strengths[:, pitched])),
-            tempo_bpm=np.full(num_beats, tempo),
-            beat_in_bar=np.tile(np.arange(BEATS_PER_BAR), num_bars),
-            bar_length=np.full(num_beats, BEATS_PER_BAR),
-            bars_since_start=beat_bars,
-            bars_to_end=np.maximum(encoded.num_bars - 1 - beat_bars, 0),
+            tempo_bpm=np.full(len(beats), tempo),
+            beat_in_bar=beats % BEATS_PER_BAR,
+            bar_length=np.where(bars == short_bar, BEATS_PER_BAR // 2, BEATS_PER_BAR),
+            bars_since_start=start + bars,
+            bars_to_end=np.maximum(encoded.num_bars - 1 - start - bars, 0),
             minor=piece.minor,
             style=STYLES.index(piece.style),
         ).array
@@ -209,7 +208,7 @@ class WindowSampler:
         elif drop < 0.2:
             conditions = without_mood(conditions)
 
-        states = _draw_states(rng, parts, num_beats)
+        states = _draw_states(rng, parts, len(beats))
         if theme_cells is not None:
             cells = np.concatenate([theme_cells, cells])
             blank = np.zeros((THEME_BEATS, conditions.shape[1]), np.float32)
@@ -253,6 +252,20 @@ def _slice(array: np.ndarray, start_bar: int, num_bars: int, per_beat: int = 1) 
     if missing:
         part = np.concatenate([part, np.zeros((missing, *array.shape[1:]), array.dtype)])
     return part
+
+
+def _beats(rng: np.random.Generator, num_bars: int) -> tuple[np.ndarray, int]:
+    """Which beats of `num_bars` + 1 bars make the window, and the bar cut to 2/4 (-1: none).
+
+    One window in eight has a 2/4 bar, so that composing can use one before a hit point.
+    """
+    beats = np.arange((num_bars + 1) * BEATS_PER_BAR)
+    short_bar = -1
+    if rng.random() < 0.125:
+        short_bar = int(rng.integers(num_bars))
+        half = short_bar * BEATS_PER_BAR + BEATS_PER_BAR // 2
+        beats = np.delete(beats, [half, half + 1])
+    return beats[: num_bars * BEATS_PER_BAR], short_bar
 
 
 def _window_start(rng: np.random.Generator, piece_bars: int, num_bars: int) -> int:
@@ -326,11 +339,3 @@ def _draw_states(rng: np.random.Generator, parts: Sequence[int], num_beats: int)
         known = int(rng.integers(1, 5))
         states[-known:, list(parts)] = GIVEN
     return states
-
-
-CELL_PARTS = np.concatenate(
-    [np.full(layout.num_cells, i) for i, layout in enumerate(PART_LAYOUTS.values())]
-)
-IS_VELOCITY = np.zeros(NUM_CELLS, bool)
-for _layout in PART_LAYOUTS.values():
-    IS_VELOCITY[_layout.velocities] = True

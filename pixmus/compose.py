@@ -1,0 +1,443 @@
+"""From a cue sheet and its tempo map to a score: conditioning, sampling, continuation, decoding.
+
+A cue is written window by window. Each window is given the bars before it, after the first one
+also the cue's first bars as a theme, and at the end the last chord, towards which the model leads.
+Nothing is kept between calls: the scheduler is copied, and the noise of every window comes from a
+generator of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, SchedulerMixin
+from torch import Tensor
+
+from pixmus.conditioning import (
+    GIVEN,
+    OFF,
+    TO_MAKE,
+    BeatConditions,
+    condition,
+    without_mood,
+    without_mood_and_timing,
+)
+from pixmus.cues import CURVES, PARTS, CueSheet, key_is_major, key_tonic
+from pixmus.denoiser import ScoreDenoiser
+from pixmus.score import (
+    NUM_CELLS,
+    PART_LAYOUTS,
+    STEPS_PER_BEAT,
+    Note,
+    Score,
+    decode_notes,
+    encode_notes,
+)
+from pixmus.tempo import CueSpan, TempoMap, cue_span, place_hits
+
+DEFAULT_GUIDANCE_SCALE = 2.0
+NUM_INFERENCE_STEPS = 20
+
+# One window is at most so long, and shows so much of what stands before it.
+WINDOW_BARS = 12
+CONTEXT_BARS = 4
+THEME_BEATS = 16
+THEME_POSITION = -32  # rotary position of the first theme beat; as in training
+
+# Velocities as the network sees them.
+VELOCITY_CENTRE, VELOCITY_SCALE = 72.0, 32.0
+
+IS_VELOCITY = np.zeros(NUM_CELLS, bool)
+for _layout in PART_LAYOUTS.values():
+    IS_VELOCITY[_layout.velocities] = True
+CELL_PARTS = np.repeat(
+    np.arange(len(PARTS)), [layout.num_cells for layout in PART_LAYOUTS.values()]
+)
+_IS_VELOCITY = torch.from_numpy(IS_VELOCITY)
+_CELL_PARTS = torch.from_numpy(CELL_PARTS)
+
+OnStep = Callable[[int, int, Tensor], None]  # window's inference step, all of them, cells
+
+
+def to_x0(cells: Tensor) -> Tensor:
+    """Cells uint8 as the network sees them: rolls -1 or 1, velocities centred, 0 without onset."""
+    values = cells.float()
+    velocity = torch.where(cells > 0, (values - VELOCITY_CENTRE) / VELOCITY_SCALE, 0.0)
+    return torch.where(_IS_VELOCITY, velocity, 2 * values - 1)
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How cells become notes; every rule can be switched off.
+
+    `onset_thresholds` are the values (-1..1) from which a cell is an onset, calibrated per part so
+    that density at guidance 1 is the data's.
+    """
+
+    onset_thresholds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
+    one_voice: tuple[str, ...] = ("melody", "counter", "bass")
+
+    def cells(self, x0: np.ndarray) -> np.ndarray:
+        """Piano-roll uint8 (beats, NUM_CELLS) of predicted values float (beats, NUM_CELLS)."""
+        cells = np.zeros(x0.shape, np.uint8)
+        for part, layout in PART_LAYOUTS.items():
+            shape = (len(x0) * STEPS_PER_BEAT, layout.num_pitches)
+            values = x0[:, layout.onsets].reshape(shape)
+            onset = values > self.onset_thresholds.get(part, 0.0)
+            if part in self.one_voice:
+                onset &= values >= values.max(1, keepdims=True)
+            cells[:, layout.onsets] = onset.reshape(len(x0), -1)
+            if layout.has_sounding:
+                sounding = (x0[:, layout.sounding].reshape(shape) > 0) | onset
+                cells[:, layout.sounding] = sounding.reshape(len(x0), -1)
+            velocity = VELOCITY_CENTRE + VELOCITY_SCALE * x0[:, layout.velocities].reshape(-1)
+            velocity = np.clip(np.round(velocity), 1, 127) * onset.any(1)
+            cells[:, layout.velocities] = velocity.reshape(len(x0), -1)
+        return cells
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """Classifier-free guidance (Ho & Salimans 2022): of the mood (curves) and the timing (hits).
+
+    1 is none. `timing_scale` None takes `scale`.
+    """
+
+    scale: float = DEFAULT_GUIDANCE_SCALE
+    timing_scale: float | None = None
+
+    def predict(
+        self,
+        denoiser: ScoreDenoiser,
+        x: Tensor,  # (tokens, cells)
+        sigma: float,
+        conditions: np.ndarray,
+        states: Tensor,
+        positions: Tensor,
+        is_theme: Tensor,
+    ) -> Tensor:
+        """The guided clean cells, (tokens, cells): conditions dropped nested, as in training."""
+        timing_scale = self.scale if self.timing_scale is None else self.timing_scale
+        # x0 = without + timing_scale (timing - without) + scale (full - timing)
+        weights = {"full": self.scale, "timing": timing_scale - self.scale, "none": 1 - timing_scale}
+        variants = {
+            "full": lambda: conditions,
+            "timing": lambda: without_mood(conditions),
+            "none": lambda: without_mood_and_timing(conditions),
+        }
+        used = [name for name in weights if weights[name] != 0]
+        stacked = torch.from_numpy(np.stack([variants[name]() for name in used]))
+        predicted = denoiser(
+            x.expand(len(used), -1, -1),
+            torch.full((len(used),), sigma),
+            stacked,
+            states.expand(len(used), -1, -1),
+            positions,
+            is_theme,
+        )
+        share = torch.tensor([weights[name] for name in used])[:, None, None]
+        return (share * predicted).sum(0)
+
+
+def settle(x0: Tensor) -> Tensor:
+    """Predicted cells within their range; velocity cells fade where the part has no onset.
+
+    In training a velocity cell is 0 without an onset and no loss says what to predict there.
+    """
+    settled = x0.clamp(-1, 1)
+    for layout in PART_LAYOUTS.values():
+        onsets = settled[..., layout.onsets].unflatten(-1, (STEPS_PER_BEAT, -1))
+        struck = (onsets.amax(-1) + 1) / 2  # (..., steps)
+        velocity = x0[..., layout.velocities].clamp(
+            (1 - VELOCITY_CENTRE) / VELOCITY_SCALE, (127 - VELOCITY_CENTRE) / VELOCITY_SCALE
+        )
+        settled[..., layout.velocities] = velocity * struck
+    return settled
+
+
+@torch.inference_mode()
+def sample(
+    denoiser: ScoreDenoiser,
+    scheduler: SchedulerMixin,
+    cells: np.ndarray,
+    states: np.ndarray,
+    conditions: np.ndarray,
+    positions: np.ndarray,
+    is_theme: np.ndarray,
+    *,
+    generator: torch.Generator,
+    guidance: Guidance,
+    num_inference_steps: int,
+    on_step: Callable[[int, Tensor], None] | None = None,
+) -> np.ndarray:
+    """Predicted cells, float32 (tokens, NUM_CELLS): what is given stays, what is off is 0.
+
+    `cells` uint8 and `states` describe the tokens; the scheduler is a diffusers flow-matching one,
+    fresh from its config.
+    """
+    part_states = torch.from_numpy(states.astype(np.int64))
+    cell_states = part_states[:, _CELL_PARTS]
+    known = torch.where(cell_states == OFF, 0.0, to_x0(torch.from_numpy(cells)))
+    to_make = cell_states == TO_MAKE
+    noise = torch.randn(known.shape, generator=generator)
+    x = torch.where(to_make, noise, known)
+    fixed = (torch.from_numpy(positions), torch.from_numpy(is_theme))
+    scheduler.set_timesteps(num_inference_steps)
+    for step, timestep in enumerate(scheduler.timesteps):
+        sigma = float(scheduler.sigmas[step])
+        x0 = guidance.predict(denoiser, x, sigma, conditions, part_states, *fixed)
+        x0 = settle(x0)
+        flow = (x - x0) / sigma
+        stepped = scheduler.step(flow, timestep, x, return_dict=False)[0]
+        x = torch.where(to_make, stepped, known)
+        if on_step is not None:
+            on_step(step, x)
+    return x.numpy()
+
+
+# ---------------------------------------------------------------------------------------- Endings
+
+MAJOR_TRIAD, MINOR_TRIAD = (0, 4, 7), (0, 3, 7)
+CRASH, BASS_DRUM = 49, 36
+
+
+def last_chord(
+    parts: Sequence[str], minor: bool, onset: float, duration: float, register: float, energy: float
+) -> dict[str, list[Note]]:
+    """The tonic chord on which a cue ends, in C major or A minor, as notes of each part.
+
+    A rule, not the model: the chord is given to the model, which leads to it. `register` and
+    `energy` (0..1) choose the melody's octave and the velocity.
+    """
+    tonic = 57 if minor else 60
+    triad = MINOR_TRIAD if minor else MAJOR_TRIAD
+    velocity = round(56 + 32 * energy)
+    high = tonic + (12 if register > 0.35 else 0) + (12 if register > 0.85 else 0)
+    pitches = {
+        "melody": [high],
+        "counter": [high - 12 + triad[1]],
+        "harmony": [tonic + tone for tone in triad] + [tonic - 12 + triad[2]],
+        "bass": [tonic - 24],
+        "pad": [tonic + tone for tone in triad],
+        "drums": [CRASH, BASS_DRUM] if energy > 0.3 else [BASS_DRUM],
+    }
+    return {
+        part: [Note(onset, pitch, duration, velocity) for pitch in pitches[part]] for part in parts
+    }
+
+
+# -------------------------------------------------------------------------------------- Composing
+
+
+@dataclass
+class Canvas:
+    """One cue while it is written: beats count from the cue's first beat."""
+
+    cells: np.ndarray  # uint8 (beats, NUM_CELLS)
+    states: np.ndarray  # (beats, parts)
+    conditions: np.ndarray  # float32 (beats, NUM_CONDITIONS)
+    bar_starts: np.ndarray  # beats that open a bar
+
+
+def compose(
+    denoiser: ScoreDenoiser,
+    scheduler: SchedulerMixin,
+    cue_sheet: CueSheet,
+    tempo_map: TempoMap,
+    *,
+    seed: int,
+    guidance: Guidance | None = None,
+    num_inference_steps: int = NUM_INFERENCE_STEPS,
+    decoding: Decoding | None = None,
+    on_step: OnStep | None = None,
+) -> Score:
+    """The score of every cue of the sheet, in its key, on the tempo map."""
+    guidance = guidance or Guidance()
+    decoding = decoding or Decoding()
+    spans = [cue_span(tempo_map, cue) for cue in cue_sheet.cues]
+    canvases = [prepare(cue_sheet, tempo_map, span) for span in spans]
+    windows = [window_bounds(canvas.bar_starts, len(canvas.cells)) for canvas in canvases]
+    total = num_inference_steps * sum(len(bounds) for bounds in windows)
+    done = 0
+    notes: dict[str, list[Note]] = {part: [] for part in cue_sheet.parts}
+    for index, (canvas, span, bounds) in enumerate(zip(canvases, spans, windows, strict=True)):
+        for number, (context, end) in enumerate(bounds):
+
+            def report(step: int, x: Tensor, offset: int = done) -> None:
+                if on_step is not None:
+                    on_step(offset + step, total, x)
+
+            write_window(
+                denoiser,
+                fresh_scheduler(scheduler),
+                canvas,
+                context,
+                end,
+                has_theme=number > 0,
+                generator=torch.Generator().manual_seed(window_seed(seed, index, number)),
+                guidance=guidance,
+                num_inference_steps=num_inference_steps,
+                decoding=decoding,
+                on_step=report,
+            )
+            done += num_inference_steps
+        written = read_canvas(canvas, cue_sheet, tempo_map, span, cue_sheet.cues[index].end)
+        for part, part_notes in written.items():
+            notes[part] += part_notes
+    return Score(
+        {part: tuple(sorted(part_notes)) for part, part_notes in notes.items()},
+        tempo_map,
+        cue_sheet.key,
+        markers_of(cue_sheet),
+    )
+
+
+def fresh_scheduler(scheduler: SchedulerMixin) -> SchedulerMixin:
+    """A scheduler with the same config and no state, so that calls cannot disturb each other."""
+    return type(scheduler).from_config(scheduler.config)
+
+
+def default_scheduler() -> FlowMatchEulerDiscreteScheduler:
+    """Euler steps along the flow, spread towards high noise by `shift` (Esser et al. 2024)."""
+    return FlowMatchEulerDiscreteScheduler(shift=2.0)
+
+
+def window_seed(seed: int, cue: int, window: int) -> int:
+    """A generator seed for one window: other windows and cues do not change it."""
+    digest = hashlib.sha256(f"{seed}/{cue}/{window}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def prepare(cue_sheet: CueSheet, tempo_map: TempoMap, span: CueSpan) -> Canvas:
+    """An empty canvas for one cue: its conditions, what is to be made, and its last chord given."""
+    placed = place_hits(tempo_map, cue_sheet.hit_points)
+    conditions = condition(cue_sheet, tempo_map, span, placed)
+    num_beats = len(conditions.curves)
+    parts = [part for part in PARTS if part in cue_sheet.parts]
+    cells = np.zeros((num_beats, NUM_CELLS), np.uint8)
+    states = np.full((num_beats, len(PARTS)), OFF)
+    states[:, [PARTS.index(part) for part in parts]] = TO_MAKE
+    final = span.final_beat - span.first_beat
+    if 0 <= final < num_beats:
+        chord = _chord_for(conditions, parts, final, num_beats)
+        for part, notes in chord.items():
+            layout = PART_LAYOUTS[part].cells
+            cells[final:, layout] = encode_notes(part, notes, num_beats)[final:]
+            states[final:, PARTS.index(part)] = GIVEN
+    bars = np.cumsum(conditions.beat_in_bar == 0)
+    bar_starts = np.flatnonzero(np.diff(bars, prepend=-1))
+    return Canvas(cells, states, conditions.array, bar_starts)
+
+
+def _chord_for(
+    conditions: BeatConditions, parts: Sequence[str], final: int, num_beats: int
+) -> dict[str, list[Note]]:
+    curves = dict(zip(CURVES, conditions.curves[final], strict=True))
+    length = num_beats - final
+    return last_chord(
+        parts, conditions.minor, final, length, float(curves["register"]), float(curves["energy"])
+    )
+
+
+def window_bounds(bar_starts: np.ndarray, num_beats: int) -> list[tuple[int, int]]:
+    """First and end beat of every window, each sharing `CONTEXT_BARS` with the one before."""
+    edges = [*bar_starts.tolist(), num_beats]
+    num_bars = len(bar_starts)
+    bounds = []
+    first = 0
+    while True:
+        end = first + WINDOW_BARS
+        if num_bars - end < CONTEXT_BARS:  # a short rest is taken along
+            end = num_bars
+        bounds.append((edges[first], edges[end]))
+        if end == num_bars:
+            return bounds
+        first = end - CONTEXT_BARS
+
+
+def write_window(
+    denoiser: ScoreDenoiser,
+    scheduler: SchedulerMixin,
+    canvas: Canvas,
+    first: int,
+    end: int,
+    *,
+    has_theme: bool,
+    generator: torch.Generator,
+    guidance: Guidance,
+    num_inference_steps: int,
+    decoding: Decoding,
+    on_step: Callable[[int, Tensor], None] | None = None,
+) -> None:
+    """Write the beats first..end of the canvas that are to be made; they are given from then on."""
+    cells, states = canvas.cells[first:end], canvas.states[first:end]
+    conditions = canvas.conditions[first:end]
+    positions = np.arange(end - first)
+    theme_beats = THEME_BEATS if has_theme and first >= THEME_BEATS else 0
+    if theme_beats:
+        blank = np.zeros((theme_beats, conditions.shape[1]), np.float32)
+        blank[:, 12:] = conditions[:1, 12:]
+        blank[:, 18:22] = 0
+        theme_states = np.where(canvas.states[:theme_beats] == OFF, OFF, GIVEN)
+        cells = np.concatenate([canvas.cells[:theme_beats], cells])
+        states = np.concatenate([theme_states, states])
+        conditions = np.concatenate([blank, conditions])
+        positions = np.concatenate([THEME_POSITION + np.arange(theme_beats), positions])
+    x0 = sample(
+        denoiser,
+        scheduler,
+        cells,
+        states,
+        conditions,
+        positions,
+        np.arange(len(cells)) < theme_beats,
+        generator=generator,
+        guidance=guidance,
+        num_inference_steps=num_inference_steps,
+        on_step=on_step,
+    )[theme_beats:]
+    made = canvas.states[first:end] == TO_MAKE
+    made_cells = made[:, CELL_PARTS]
+    canvas.cells[first:end][made_cells] = decoding.cells(x0)[made_cells]
+    canvas.states[first:end][made] = GIVEN
+
+
+def read_canvas(
+    canvas: Canvas, cue_sheet: CueSheet, tempo_map: TempoMap, span: CueSpan, cue_end: float
+) -> dict[str, list[Note]]:
+    """The canvas' notes in the cue's key, on the piece's beats.
+
+    The last chord rings to the cue's end; what sounds before it stops there.
+    """
+    tonic = key_tonic(cue_sheet.key)
+    home = 0 if key_is_major(cue_sheet.key) else 9
+    shift = (tonic - home + 6) % 12 - 6
+    final = span.final_beat - span.first_beat
+    ring_end = float(tempo_map.to_beats(cue_end)) - span.first_beat
+    parts: dict[str, list[Note]] = {}
+    for part in cue_sheet.parts:
+        notes = []
+        for note in decode_notes(part, canvas.cells[:, PART_LAYOUTS[part].cells]):
+            end = note.onset + note.duration
+            if note.onset > final:
+                continue
+            if note.onset < final:
+                end = min(end, final)
+            elif part != "drums":
+                end = max(ring_end, note.onset + 0.5)
+            pitch = note.pitch if part == "drums" else note.pitch + shift
+            onset = note.onset + span.first_beat
+            notes.append(Note(onset, pitch, end - note.onset, note.velocity))
+        parts[part] = notes
+    return parts
+
+
+def markers_of(cue_sheet: CueSheet) -> tuple[tuple[float, str], ...]:
+    """Markers for cues and hit points: seconds and name, in order."""
+    markers = [(cue.start, f"cue: {cue.name}" if cue.name else "cue") for cue in cue_sheet.cues]
+    markers += [(hit.time, f"hit {hit.strength:.2f}") for hit in cue_sheet.hit_points]
+    return tuple(sorted(markers))

@@ -224,7 +224,7 @@ def key_is_major(key: str) -> bool:
 # --- rules of spotting -----------------------------------------------------------------------
 #
 # Everything below is a rule that can be read and argued with. Picture curves become z-scores
-# against the clips of the shared test set (median and spread of the 59 clips' means), z-scores
+# against 59 real clips (median and spread of the clips' means), z-scores
 # become quantiles, so that a typical clip comes out near 0.5.
 
 TYPICAL_BRIGHTNESS = (0.45, 0.11)  # median and spread of mean luma
@@ -510,7 +510,7 @@ def _ensemble_with(parts: tuple[str, ...], ensemble: str, is_fixed: bool) -> str
     if is_fixed:
         raise PixMusError(
             f'The ensemble "{ensemble}" has the parts {", ".join(ENSEMBLES[ensemble])}; '
-            f"leave out the others or choose another ensemble than it for {', '.join(parts)}."
+            "leave out the others or choose another ensemble."
         )
     if not others:
         raise PixMusError(

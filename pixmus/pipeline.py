@@ -1,0 +1,367 @@
+"""`PixMusPipeline`: a clip in, a `Soundtrack` out; the table of contents of the way.
+
+Loads and saves the diffusers way, from a folder or a Hub id, and checks the weights against the
+folder's manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline, SchedulerMixin
+from diffusers.utils import logging as diffusers_logging
+from torch import Tensor
+
+from pixmus.accents import AccentReport, accent
+from pixmus.audio import Mode, Stems, blend, default_mode, find_renderer, mix, render
+from pixmus.bundle import write_bundle
+from pixmus.compose import (
+    DEFAULT_GUIDANCE_SCALE,
+    NUM_INFERENCE_STEPS,
+    Decoding,
+    Guidance,
+    compose,
+)
+from pixmus.conditioning import CurveTables
+from pixmus.cues import CueSheet, Direction, spot
+from pixmus.denoiser import ScoreDenoiser
+from pixmus.errors import PixMusError
+from pixmus.features import Features, extract_features
+from pixmus.score import Score
+from pixmus.tempo import TempoMap, fit_tempo_map, place_hits
+from pixmus.video import Frame, MuxReport, Video, mux, probe, read_audio, read_frames
+
+MODEL_FOLDER = Path(__file__).parents[1] / "checkpoints" / "pixmus"
+MANIFEST = "manifest.json"
+CURVE_TABLES = "curve_tables.json"
+DECODING = "decoding.json"
+NUM_THUMBNAILS = 24
+
+OnStage = Callable[[str, float | None], None]  # stage, share of it that is done
+
+
+@dataclass(frozen=True)
+class Footage:
+    """A clip that was watched once: what any number of takes need of its picture and sound."""
+
+    video: Video
+    features: Features
+    thumbnails: tuple[Frame, ...]
+    audio: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Soundtrack:
+    """One take: the music for a clip and everything it was made of."""
+
+    video: Video
+    features: Features
+    cue_sheet: CueSheet
+    tempo_map: TempoMap
+    score: Score
+    accent_report: AccentReport
+    stems: Stems
+    music: np.ndarray  # float32 (2, samples): the music alone
+    sound: np.ndarray  # float32 (2, samples): what the scored clip plays
+    thumbnails: tuple[Frame, ...]
+    settings: dict[str, Any]
+    hashes: dict[str, str]
+    timings: dict[str, float]  # seconds per stage
+
+    def write_video(self, path: Path | str, overwrite: bool = False) -> MuxReport:
+        """Write the clip with its soundtrack."""
+        return mux(self.video, self.sound, Path(path), overwrite=overwrite)
+
+    def save(self, folder: Path | str, overwrite: bool = False) -> None:
+        """Write the scored clip and everything beside it (see `bundle.write_bundle`)."""
+        write_bundle(self, Path(folder), overwrite=overwrite)
+
+
+class PixMusPipeline(DiffusionPipeline):
+    """Composes soundtracks: `PixMusPipeline.from_pretrained(folder)("clip.mp4").save("take")`.
+
+    `curve_tables` are the quantiles of training music, `decoding` the calibrated thresholds. No
+    call leaves anything behind in the pipeline.
+    """
+
+    def __init__(self, denoiser: ScoreDenoiser, scheduler: SchedulerMixin) -> None:
+        super().__init__()
+        self.register_modules(denoiser=denoiser, scheduler=scheduler)
+        self.curve_tables: CurveTables | None = None
+        self.decoding = Decoding()
+        self.model_sha256 = ""
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | Path | None = None, **kwargs: Any
+    ) -> PixMusPipeline:
+        """The pipeline of a model folder (default: the one that comes along) or a Hub id."""
+        folder = _model_folder(pretrained_model_name_or_path or MODEL_FOLDER)
+        sha256 = check_manifest(folder)
+        diffusers_logging.disable_progress_bar()
+        pipe = super().from_pretrained(
+            str(folder), **{"dtype": torch.float32, "local_files_only": True, **kwargs}
+        )
+        pipe.curve_tables = CurveTables.load(folder / CURVE_TABLES)
+        thresholds = json.loads((folder / DECODING).read_text())["onset_thresholds"]
+        pipe.decoding = Decoding(onset_thresholds=thresholds)
+        pipe.model_sha256 = sha256
+        return pipe
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
+        """Write the model folder: sharded safetensors in float16, tables and the manifest."""
+        folder = Path(save_directory)
+        kept = {name: value.clone() for name, value in self.denoiser.state_dict().items()}
+        self.denoiser.half()
+        super().save_pretrained(str(folder), **{"max_shard_size": "4MB", **kwargs})
+        self.denoiser.float()
+        self.denoiser.load_state_dict(kept)
+        if self.curve_tables is not None:
+            (folder / CURVE_TABLES).write_text(self.curve_tables.to_json() + "\n")
+        rounded = {part: round(v, 3) for part, v in self.decoding.onset_thresholds.items()}
+        (folder / DECODING).write_text(json.dumps({"onset_thresholds": rounded}) + "\n")
+        write_manifest(folder)
+
+    def __call__(
+        self,
+        clip: str | Path | Footage,
+        *,
+        direction: Direction | None = None,
+        cue_sheet: CueSheet | None = None,
+        num_inference_steps: int = NUM_INFERENCE_STEPS,
+        guidance_scale: float | None = None,
+        timing_guidance_scale: float | None = None,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+        accents: bool = True,
+        original_audio: Mode | None = None,
+        still_duration: float = 30.0,
+        callback_on_step_end: Callable[[Any, int, Any, dict[str, Tensor]], Any] | None = None,
+        on_stage: OnStage | None = None,
+    ) -> Soundtrack:
+        """Compose a soundtrack for a clip, or for footage that was watched before.
+
+        `direction` is what the person asks for; `cue_sheet` replaces spotting altogether. `seed`
+        wins over `generator`, from which a seed is drawn. `original_audio` None ducks the music
+        under the clip's own sound where it has any.
+        """
+        # 0. What was asked
+        stages = _Stages(on_stage)
+        seed = _seed(seed, generator)
+        guidance = _guidance(guidance_scale, timing_guidance_scale)
+        # 1. Watch the clip
+        with stages("watch"):
+            footage = clip if isinstance(clip, Footage) else watch(clip, still_duration)
+        # 2. Spot: cues, hit points, curves, key and tempo
+        with stages("spot"):
+            sheet = cue_sheet or spot(footage.features, direction or Direction())
+        # 3. Fit the tempo map to the hit points
+        with stages("fit"):
+            tempo_map = fit_tempo_map(sheet)
+            placed = place_hits(tempo_map, sheet.hit_points)
+        # 4. Compose, and accent the hit points
+        with stages("compose"):
+            score = compose(
+                self.denoiser,
+                self.scheduler,
+                sheet,
+                tempo_map,
+                seed=seed,
+                guidance=guidance,
+                num_inference_steps=num_inference_steps,
+                decoding=self.decoding,
+                on_step=self._reporter(callback_on_step_end, stages),
+            )
+            score, report = accent(score, placed if accents else [], sheet.key)
+        # 5. Render the stems and mix them
+        with stages("render"):
+            stems = render(score, sheet.ensemble, hits=placed, cue_sheet=sheet, seed=seed)
+        with stages("mix"):
+            music = mix(stems, sheet, sheet.duration)
+            mode = original_audio or default_mode(footage.audio)
+            sound = blend(music, footage.audio, mode)
+        return Soundtrack(
+            video=footage.video,
+            features=footage.features,
+            cue_sheet=sheet,
+            tempo_map=tempo_map,
+            score=score,
+            accent_report=report,
+            stems=stems,
+            music=music,
+            sound=sound,
+            thumbnails=footage.thumbnails,
+            settings={
+                "clip": footage.video.path.name,
+                "seed": seed,
+                "num_inference_steps": num_inference_steps,
+                **{f"guidance_{name}": value for name, value in asdict(guidance).items()},
+                "accents": accents,
+                "original_audio": mode,
+                "direction": asdict(direction or Direction()),
+                "key": sheet.key,
+                "style": sheet.style,
+                "ensemble": sheet.ensemble,
+                "parts": list(sheet.parts),
+                "scheduler": dict(self.scheduler.config),
+                "onset_thresholds": self.decoding.onset_thresholds,
+            },
+            hashes={"model": self.model_sha256, "font": find_renderer().sha256},
+            timings=dict(stages.seconds),
+        )
+
+    def compose(
+        self,
+        cue_sheet: CueSheet,
+        *,
+        num_inference_steps: int = NUM_INFERENCE_STEPS,
+        guidance_scale: float | None = None,
+        timing_guidance_scale: float | None = None,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+        accents: bool = True,
+    ) -> Score:
+        """The score of a cue sheet, accents on its hit points, without any video."""
+        tempo_map = fit_tempo_map(cue_sheet)
+        score = compose(
+            self.denoiser,
+            self.scheduler,
+            cue_sheet,
+            tempo_map,
+            seed=_seed(seed, generator),
+            guidance=_guidance(guidance_scale, timing_guidance_scale),
+            num_inference_steps=num_inference_steps,
+            decoding=self.decoding,
+        )
+        placed = place_hits(tempo_map, cue_sheet.hit_points) if accents else []
+        return accent(score, placed, cue_sheet.key)[0]
+
+    def _reporter(
+        self, callback: Callable[..., Any] | None, stages: _Stages
+    ) -> Callable[[int, int, Tensor], None]:
+        """Progress of the sampling to the stage display and to a diffusers-style callback."""
+
+        def report(step: int, total: int, x: Tensor) -> None:
+            stages.progress((step + 1) / total)
+            if callback is not None:
+                callback(self, step, step / total, {"latents": x})
+
+        return report
+
+
+def watch(clip: str | Path, still_duration: float = 30.0) -> Footage:
+    """Decode a clip once: its features, a few small frames and its sound."""
+    video = probe(clip, still_duration=still_duration)
+    thumbnails: list[Frame] = []
+
+    def tee(frames: Iterable[Frame]) -> Iterator[Frame]:
+        spacing = video.duration / NUM_THUMBNAILS
+        for frame in frames:
+            if frame.time >= len(thumbnails) * spacing:
+                thumbnails.append(replace(frame, image=frame.image.copy()))
+            yield frame
+
+    features = extract_features(tee(read_frames(video)), video.duration, video.frame_rate)
+    return Footage(video, features, tuple(thumbnails), read_audio(video))
+
+
+class _Stages:
+    """Measures the stages and tells the one that listens."""
+
+    def __init__(self, on_stage: OnStage | None) -> None:
+        self.on_stage = on_stage
+        self.seconds: dict[str, float] = {}
+        self.current = ""
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        self.current = name
+        self.progress(None)
+        begun = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - begun
+
+    def progress(self, share: float | None) -> None:
+        if self.on_stage is not None:
+            self.on_stage(self.current, share)
+
+
+def _seed(seed: int | None, generator: torch.Generator | None) -> int:
+    if seed is not None:
+        return seed
+    return int(torch.randint(2**31, (1,), generator=generator))
+
+
+def _guidance(scale: float | None, timing_scale: float | None) -> Guidance:
+    return Guidance(DEFAULT_GUIDANCE_SCALE if scale is None else scale, timing_scale)
+
+
+# -------------------------------------------------------------------------------- The model folder
+
+
+def _model_folder(name: str | Path) -> Path:
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    looks_like_id = isinstance(name, str) and name.count("/") == 1 and not name.startswith(".")
+    if not looks_like_id:
+        raise PixMusError(f"{folder} is no model folder; give one that holds {MANIFEST}.")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.md"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, ValueError) as error:
+        raise PixMusError(
+            f"{name} is neither a folder here nor a model that could be had from the Hub; check "
+            "the name, or give a model folder."
+        ) from error
+
+
+def file_sha256(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_manifest(folder: Path) -> None:
+    """Write the SHA-256 of every file of the model folder but its card."""
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix in (".json", ".safetensors") and path.name != MANIFEST
+    )
+    sums = {str(path.relative_to(folder)): file_sha256(path) for path in files}
+    (folder / MANIFEST).write_text(json.dumps(sums, indent=2) + "\n")
+
+
+def check_manifest(folder: Path) -> str:
+    """The SHA-256 of the manifest, every file of which was found unchanged."""
+    manifest = folder / MANIFEST
+    try:
+        sums: Mapping[str, str] = json.loads(manifest.read_text())
+    except (OSError, ValueError) as error:
+        raise PixMusError(
+            f"{folder} is no complete model folder: {MANIFEST} is missing or unreadable; get the "
+            "model again."
+        ) from error
+    for name, expected in sums.items():
+        if not (folder / name).is_file():
+            raise PixMusError(
+                f"The model in {folder} is incomplete: {name} is missing; get the model again."
+            )
+        if file_sha256(folder / name) != expected:
+            raise PixMusError(
+                f"The model in {folder} is damaged: {name} is not what {MANIFEST} says; get the "
+                "model again."
+            )
+    return file_sha256(manifest)

@@ -81,8 +81,8 @@ def sum_stems(
             fade = min(round(CUT_FADE_S * SAMPLE_RATE), num_samples)
             total[:, num_samples - fade :] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
     if cue_sheet is not None:
-        for start, end in _gaps(cue_sheet, duration):
-            total[:, round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)] = 0.0
+        for begin, end in _gaps(cue_sheet, duration):
+            total[:, round(begin * SAMPLE_RATE) : round(end * SAMPLE_RATE)] = 0.0
     return total
 
 
@@ -105,7 +105,7 @@ def blend(music: Waveform, clip_audio: Waveform | None, mode: Mode) -> Waveform:
 
 
 def default_mode(clip_audio: Waveform | None) -> Mode:
-    """`drop` where the clip has no sound or one below -60 dBFS (RMS of its loudest 400 ms), else `duck`."""
+    """`drop` for no sound or one below -60 dBFS (RMS of its loudest 400 ms), else `duck`."""
     if clip_audio is None or not clip_audio.size:
         return "drop"
     powers = block_powers(clip_audio, round(0.4 * SAMPLE_RATE)) / 2.0
@@ -113,7 +113,7 @@ def default_mode(clip_audio: Waveform | None) -> Mode:
 
 
 def duck_gain(clip_audio: Waveform) -> NDArray[np.float32]:
-    """Gain of the music at borders of 10 ms: -10 dB while the clip's sound is present. (blocks + 1,)
+    """Gain of the music every 10 ms: -10 dB while the clip's sound is present. (blocks + 1,)
 
     The gain falls to -10 dB in 150 ms and comes back in 600 ms, both linear in dB.
     """
@@ -146,7 +146,7 @@ def sound_present(clip_audio: Waveform) -> NDArray[np.bool_]:
 
 
 def _finish(waveform: Waveform) -> Waveform:
-    """The waveform at -14 LUFS below -1 dBTP, or at a peak of -3 dBTP when it is shorter than 3 s."""
+    """The waveform at -14 LUFS and below -1 dBTP, or with a peak of -3 dBTP when under 3 s."""
     if waveform.shape[1] >= round(SHORT_S * SAMPLE_RATE):
         return master(waveform, TARGET_LUFS, CEILING_DBTP)
     peak_db = true_peak_db(waveform)
@@ -160,5 +160,5 @@ def _gaps(cue_sheet: CueSheet, duration: float) -> list[tuple[float, float]]:
     borders = [0.0]
     for cue in sorted(cue_sheet.cues, key=lambda cue: cue.start):
         borders += [max(cue.start - 0.1, borders[-1]), max(cue.end, borders[-1])]
-    borders.append(max(duration, borders[-1]))
+    borders.append(max(float(duration), borders[-1]))
     return [(a, b) for a, b in zip(borders[::2], borders[1::2], strict=True) if b > a]

@@ -36,6 +36,11 @@ FONT_VARIABLE = "PIXMUS_SOUNDFONT"
 FLUID_FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 MEASUREMENTS = Path(__file__).with_name("font_measurements.json")
 FLUID_BLOCK = 64  # samples; FluidSynth handles events between such blocks
+FLUID_POLYPHONY = 48  # stereo voices count twice; more are inaudible tails that cost time
+VOLUME_RELEASE = 38  # SoundFont generator
+# FluidR3's harp falls by 10 dB a second after its key is up, which piles up dozens of voices;
+# in FluidSynth it falls four times as fast.
+RELEASE_CENTS = {46: -2400.0}
 DRUM_BANK = 128
 DRUM_CHANNEL = 9
 NUM_PROGRAMS = 128
@@ -87,6 +92,7 @@ class FluidSynth:
                 "synth.reverb.active": 0,
                 "synth.chorus.active": 0,
                 "synth.dynamic-sample-loading": 1,
+                "synth.polyphony": FLUID_POLYPHONY,
             },
         )
         self._font_id = self._synth.sfload(str(font))
@@ -100,6 +106,12 @@ class FluidSynth:
                 raise PixMusError(
                     f"the SoundFont has no bank {sound.bank} programme {sound.program}"
                 )
+            self._library.fluid_synth_set_gen(
+                ctypes.c_void_p(self._synth.synth),
+                channel,
+                VOLUME_RELEASE,
+                ctypes.c_float(RELEASE_CENTS.get(sound.program, 0.0)),
+            )
         num_blocks = -(-num_samples // FLUID_BLOCK)
         out = np.zeros((2, num_blocks * FLUID_BLOCK), np.float32)
         left, right = (ctypes.c_void_p(row.ctypes.data) for row in out)
@@ -118,7 +130,11 @@ class FluidSynth:
                 note_off(event.channel, event.pitch)
         if position < out.shape[1]:
             write(handle, out.shape[1] - position, left, position, 1, right, position, 1)
-        self._synth.system_reset()
+        # Not system_reset: it drops the queue that holds these very orders, and voices sound on.
+        self._library.fluid_synth_all_sounds_off(handle, -1)
+        rest = np.empty((2, FLUID_BLOCK), np.float32)
+        left, right = (ctypes.c_void_p(row.ctypes.data) for row in rest)
+        write(handle, FLUID_BLOCK, left, 0, 1, right, 0, 1)
         return out[:, :num_samples]
 
 
@@ -143,11 +159,9 @@ class TinySoundFont:
                     channel, self._font_id, 0 if is_drums else sound.bank, sound.program, is_drums
                 )
             except RuntimeError as error:
-                raise PixMusError(
-                    f"the SoundFont has no bank {sound.bank} programme {sound.program}"
-                ) from error
+                raise PixMusError(_missing_sound(sound)) from error
         out = np.zeros((num_samples, 2), np.float32)
-        buffer = memoryview(out.reshape(-1)).cast("B")
+        buffer = out.reshape(-1).data.cast("B")
         frame = 2 * out.itemsize
         position = 0
         for event in events:
@@ -214,7 +228,7 @@ class Renderer:
         return waveform
 
     def measure(self, sound: Sound, pitch: int | None = None) -> Measurement:
-        """What is known of a programme, or of one drum of a kit (`pitch`); measured when unknown."""
+        """What is known of a programme or of one drum (`pitch`) of a kit; measured when unknown."""
         name = _measurement_name(sound, pitch)
         stored = _stored_measurements(self.synth, self.font.name, self.font.stat().st_size)
         return stored[name] if name in stored else _measure(self, sound, pitch)
@@ -225,8 +239,7 @@ def find_renderer() -> Renderer:
 
     FluidSynth plays where its library is installed, else tinysoundfont.
     """
-    synths = [name for name, has in (("fluidsynth", _has_fluidsynth()), ("tinysoundfont",
-              importlib.util.find_spec("tinysoundfont") is not None)) if has]  # fmt: skip
+    synths = installed_synths()
     if not synths:
         raise PixMusError(
             "no synthesiser is installed: run `pip install --no-deps tinysoundfont`, "
@@ -246,6 +259,20 @@ def find_renderer() -> Renderer:
             f"package, or set {FONT_VARIABLE} to a SoundFont (.sf2)"
         )
     return Renderer(synths[-1], tim)
+
+
+@lru_cache(maxsize=1)
+def installed_synths() -> tuple[str, ...]:
+    """Names of the synths that this machine has, the better one first."""
+    found = []
+    with suppress(ImportError):  # pyfluidsynth raises it too when libfluidsynth is missing
+        import fluidsynth
+
+        if hasattr(fluidsynth._fl, "fluid_synth_write_float"):
+            found.append("fluidsynth")
+    if importlib.util.find_spec("tinysoundfont") is not None:
+        found.append("tinysoundfont")
+    return tuple(found)
 
 
 def tim_font() -> Path | None:
@@ -279,9 +306,7 @@ def write_measurements(path: Path = MEASUREMENTS) -> list[Renderer]:
     Measurements of fonts that are not here stay in the file.
     """
     fonts = [font for font in (FLUID_FONT, tim_font()) if font is not None and font.is_file()]
-    renderers = [Renderer(synth, font) for font in fonts for synth in SYNTHS]
-    if not _has_fluidsynth():
-        renderers = [renderer for renderer in renderers if renderer.synth != "fluidsynth"]
+    renderers = [Renderer(synth, font) for font in fonts for synth in installed_synths()]
     entries = json.loads(path.read_text()) if path.is_file() else []
     for renderer in renderers:
         entry = measure_font(renderer)
@@ -370,20 +395,15 @@ def _file_hash(path: Path, size: int, modified_ns: int) -> str:
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=1)
-def _has_fluidsynth() -> bool:
-    try:
-        import fluidsynth
-    except ImportError:  # pyfluidsynth raises it too when libfluidsynth is missing
-        return False
-    return hasattr(fluidsynth._fl, "fluid_synth_write_float")
-
-
 def _channels(sounds: Sequence[Sound]) -> list[tuple[int, Sound]]:
     return [
         (DRUM_CHANNEL if sound.bank == DRUM_BANK else channel, sound)
         for channel, sound in enumerate(sounds)
     ]
+
+
+def _missing_sound(sound: Sound) -> str:
+    return f"the SoundFont has no programme {sound.program} in bank {sound.bank}: use a GM font"
 
 
 def _unreadable_font(font: Path) -> str:

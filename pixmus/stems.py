@@ -1,4 +1,4 @@
-"""`Stems`: the rendered sound of every part, placed in a room, levelled, humanised, as long as the picture.
+"""`Stems`: the sound of every part, humanised, levelled, placed in a room, as long as the picture.
 
 Conventions: times are seconds, onsets and durations beats, pitches MIDI numbers, waveforms float32
 (2, samples) at 44.1 kHz. The stems of a score sum to its mix before mastering.
@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import IO, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pixmus.cues import PARTS, CueSheet
@@ -44,7 +45,7 @@ LAST_CHORD_S = 4.0  # notes that start this close to a cue's end belong to its l
 ENTRY_S = 0.1  # sound may start this much before its cue: an attack that was moved forward
 
 REFERENCE_LUFS = -20.0  # of the melody's stem
-VELOCITY_DB = 0.12  # a part struck one velocity harder than the score's mean is this much louder
+VELOCITY_DB = 0.08  # a part struck one velocity harder than the score's mean is this much louder
 VELOCITY_LIMIT_DB = 3.0
 
 LOW_LIMIT = 48  # C3: below it thirds and seconds growl
@@ -81,15 +82,16 @@ class Voice:
     high_pass_hz: float = 0.0
     expression_db: float = 2.0  # louder at energy 1, softer at energy 0
     attack_limit: float = LARGEST_ADVANCE_S
+    attack_pitch: int = 60  # where the part mostly plays
     accent: int = 46  # harp: doubles a slow attack on a hit point
     bank: int = 0
 
     def sound(self, renderer: Renderer) -> Sound:
-        """The programme that this voice plays with this font, by measured attack at middle C."""
+        """The programme that this voice plays with this font, by measured attack."""
         if self.bank == DRUM_BANK:
             return Sound(self.bank, self.programs[0])
         sounds = [Sound(self.bank, program) for program in self.programs]
-        attacks = [renderer.measure(sound).attack(60) for sound in sounds]
+        attacks = [renderer.measure(sound).attack(self.attack_pitch) for sound in sounds]
         for sound, attack in zip(sounds, attacks, strict=True):
             if attack <= self.attack_limit:
                 return sound
@@ -98,7 +100,7 @@ class Voice:
 
 @dataclass(frozen=True)
 class Room:
-    """A synthetic room: seconds until its sound has fallen by 60 dB, and the wait before it starts."""
+    """A synthetic room: seconds until it has fallen by 60 dB, and the wait before it starts."""
 
     decay: float = 1.4
     predelay: float = 0.015
@@ -110,12 +112,16 @@ class Room:
 # measured balance of a hand-written score: the melody 2 to 4 dB above harmony and pad together.
 STRINGS = (48, 49, 50)
 PIANO = Voice((0,), expression_db=1.5)
-SECTION = Voice(STRINGS, send_db=-8.0, expression_db=4.0, high_pass_hz=110.0)
+SECTION = Voice(
+    STRINGS, send_db=-8.0, expression_db=4.0, high_pass_hz=110.0, attack_limit=0.1
+)  # what is beyond 80 ms stays late
+# FluidR3's contrabass (43) falls silent above C3; the string section is even over the whole range.
+LOW_STRINGS = Voice(STRINGS, -4.0, 0.3, -12.0, 0.0, 3.0, attack_limit=0.13, attack_pitch=48)
 DRUMS = Voice((0,), level_db=-4.0, send_db=-16.0, expression_db=1.5, bank=DRUM_BANK)
 USUAL = {
     "melody": replace(PIANO, pan=0.08, high_pass_hz=90.0),
     "counter": replace(SECTION, level_db=-5.0, pan=-0.3, high_pass_hz=150.0),
-    "harmony": replace(PIANO, level_db=-4.5, pan=-0.15, high_pass_hz=90.0),
+    "harmony": replace(PIANO, level_db=-3.0, pan=-0.15, high_pass_hz=90.0),
     "bass": replace(PIANO, level_db=-4.5, pan=-0.05, send_db=-16.0),
     "pad": replace(SECTION, level_db=-8.0, pan=0.2, high_pass_hz=150.0),
     "drums": DRUMS,
@@ -125,34 +131,34 @@ VOICES: dict[str, dict[str, Voice]] = {
     "strings": {
         **USUAL,
         "melody": replace(SECTION, pan=-0.3, high_pass_hz=150.0),
-        "counter": replace(SECTION, level_db=-4.0, pan=0.25, high_pass_hz=130.0),
+        "counter": replace(SECTION, level_db=-5.0, pan=0.25, high_pass_hz=130.0),
         "harmony": replace(SECTION, level_db=-5.0, pan=0.05),
-        "bass": Voice((43, 48), -4.0, 0.3, -12.0, expression_db=3.0),
+        "bass": LOW_STRINGS,
     },
     "piano and strings": {**USUAL, "pad": replace(SECTION, level_db=-6.5, pan=0.1)},
     "orchestra": {
         **USUAL,
         "melody": replace(SECTION, pan=-0.25, high_pass_hz=150.0),
-        "counter": replace(SECTION, programs=(60, 48), level_db=-4.0, pan=0.25),
-        "harmony": Voice((46,), -4.5, -0.35, -9.0, 90.0, expression_db=2.0),
-        "bass": Voice((43, 48), -4.0, 0.3, -12.0, expression_db=3.0),
+        "counter": replace(SECTION, programs=(60, 48), level_db=-5.0, pan=0.25),
+        "harmony": Voice((46,), -5.0, -0.35, -9.0, 90.0, expression_db=2.0),
+        "bass": LOW_STRINGS,
         "pad": replace(SECTION, level_db=-8.0, pan=0.15),
     },
     "band": {
         **USUAL,
-        "harmony": Voice((25, 24), -4.5, -0.3, -13.0, 100.0, 1.5, FAST_ATTACK_S),
+        "harmony": Voice((25, 24), -2.5, -0.3, -13.0, 100.0, 1.5, FAST_ATTACK_S),
         "bass": Voice((33, 32), -3.0, 0.0, -24.0, expression_db=1.5),
     },
     "ambient": {
         **USUAL,
         "melody": Voice((11, 4), 0.0, 0.15, -6.0, 120.0, 2.0, FAST_ATTACK_S),
-        "harmony": Voice((4, 0), -4.5, -0.2, -8.0, 90.0, 2.0, FAST_ATTACK_S),
-        "pad": Voice((89, 91, 95), -6.5, 0.0, -7.0, 110.0, 4.0),
+        "harmony": Voice((4, 0), -3.5, -0.2, -8.0, 90.0, 2.0, FAST_ATTACK_S),
+        "pad": Voice((89, 91, 95), -7.0, 0.0, -7.0, 110.0, 4.0),
     },
     "music box": {
         **USUAL,
         "melody": Voice((10, 8, 9), 0.0, 0.1, -8.0, 150.0, 1.0, FAST_ATTACK_S),
-        "harmony": Voice((46, 8), -4.5, -0.2, -9.0, 90.0, 1.0, FAST_ATTACK_S),
+        "harmony": Voice((46, 8), -2.5, -0.2, -9.0, 90.0, 1.0, FAST_ATTACK_S),
     },
 }
 ROOMS = {
@@ -167,7 +173,7 @@ ROOMS = {
 
 @dataclass(frozen=True)
 class Stems(Mapping[str, Waveform]):
-    """Part -> waveform (2, samples); a long piece's waveforms are read from unnamed files on disk."""
+    """Part -> waveform (2, samples); those of a long piece are read from unnamed files on disk."""
 
     num_samples: int
     waveforms: dict[str, Waveform] = field(default_factory=dict)
@@ -197,8 +203,8 @@ def render(
 ) -> Stems:
     """The stem of every part that has notes.
 
-    With a cue sheet the stems are as long as the picture, follow its energy curve and fall silent at
-    the end of each cue; without one they ring for `RING_S` after the last note.
+    With a cue sheet the stems are as long as the picture, follow its energy curve and fall silent
+    at the end of each cue; without one they ring for `RING_S` after the last note.
     """
     if ensemble not in VOICES:
         raise PixMusError(f"there is no ensemble {ensemble!r}: choose {', '.join(VOICES)}")
@@ -322,7 +328,7 @@ def _played(
     hit_times: NDArray[np.float64],
     seed: int,
 ) -> list[_Played]:
-    """The notes in seconds: off the grid by a few ms except on hits, the last chord held to the end.
+    """The notes in seconds: a few ms off the grid except on hits, the last chord held to the end.
 
     Every note of a part that starts together is moved together.
     """
@@ -363,7 +369,7 @@ def _last_onsets(
 def _parts_to_double(
     played: Mapping[str, Sequence[_Played]], voices: Mapping[str, Voice], renderer: Renderer
 ) -> dict[str, list[_Played]]:
-    """Notes on hit points that need a harp's attack, because no part with a fast one plays there."""
+    """Notes on hit points that need a harp's attack, as no part with a fast one plays there."""
     fast: set[int] = set()
     slow: dict[int, dict[str, list[_Played]]] = {}
     for part, notes in played.items():
@@ -441,32 +447,31 @@ def _express(waveform: Waveform, energy: NDArray[np.float32], depth_db: float) -
 
 
 def _place(dry: Waveform, voice: Voice, room: Room, target_lufs: float) -> Waveform:
-    """The dry sound at its loudness, filtered, panned and in its room."""
+    """The dry sound filtered, panned and in its room, at its loudness."""
     spectrum = _placement(voice.pan, voice.send_db, voice.high_pass_hz, room)
-    level = _frame_loudness(dry, voice.high_pass_hz)
+    placed = filter_spectrum(dry, spectrum, round((room.predelay + room.decay) * SAMPLE_RATE))
+    level = _frame_loudness(placed)
     if not np.isfinite(level):
         return np.zeros_like(dry)
-    tail = round((room.predelay + room.decay) * SAMPLE_RATE)
-    wet = filter_spectrum(dry, spectrum, tail)
-    wet *= np.float32(from_db(target_lufs - level))
-    return wet
+    placed *= np.float32(from_db(target_lufs - level))
+    return placed
 
 
-def _frame_loudness(waveform: Waveform, high_pass_hz: float) -> float:
-    """Loudness of a stem behind its high-pass, from the spectra of frames of 93 ms."""
-    frame = 1 << 12
-    num_frames = waveform.shape[1] // frame
+def _frame_loudness(waveform: Waveform) -> float:
+    """Loudness of a stem, near enough to set its level, from a spectrum of 46 ms every 93 ms."""
+    frame, hop = 1 << 11, 1 << 12
+    num_frames = waveform.shape[1] // hop
     if not num_frames:
         return -np.inf
-    weight = np.abs(k_weighting(frame)) ** 2 * np.abs(_high_pass(high_pass_hz, frame)) ** 2
-    weight = (weight * 2.0 / frame**2).astype(np.float32)
+    weight = np.abs(k_weighting(frame)) ** 2 * 2.0 / frame**2
+    weights = torch.from_numpy(weight.astype(np.float32))
     powers = np.zeros(num_frames)
     step = 256
     for first in range(0, num_frames, step):
-        part = waveform[:, first * frame : min(first + step, num_frames) * frame]
-        spectra = np.fft.rfft(part.reshape(2, -1, frame))
-        power = spectra.real**2 + spectra.imag**2
-        powers[first : first + power.shape[1]] = (power @ weight).sum(axis=0)
+        part = waveform[:, first * hop : min(first + step, num_frames) * hop]
+        spectra = torch.fft.rfft(torch.from_numpy(part.reshape(2, -1, hop)[:, :, :frame].copy()))
+        power = spectra.real.square() + spectra.imag.square()
+        powers[first : first + power.shape[1]] = (power @ weights).sum(dim=0).numpy()
     return gated_loudness(powers)
 
 
@@ -488,7 +493,7 @@ def _high_pass(cutoff_hz: float, num_fft: int) -> NDArray[np.complex128]:
 def _placement(
     pan: float, send_db: float, high_pass_hz: float, room: Room
 ) -> NDArray[np.complex64]:
-    """Spectra from dry to placed sound: high-pass, balance with constant power, room. (2, 2, freqs)"""
+    """Spectra from dry to placed sound: high-pass, balance, room. (2, 2, frequencies)"""
     tail = round((room.predelay + room.decay) * SAMPLE_RATE)
     num_fft = 1 << int(np.ceil(np.log2(3 * tail)))
     angle = (pan + 1.0) * np.pi / 4.0
@@ -505,7 +510,7 @@ def _placement(
 def _impulse_response(room: Room) -> NDArray[np.float64]:
     """Decaying noise of unit energy a side, the highs dying sooner, always the same. (2, samples)
 
-    Moorer 1979, "About this reverberation business": exponentially decaying noise as a concert hall.
+    Moorer 1979, "About this reverberation business": decaying noise sounds like a concert hall.
     """
     num_samples = round(room.decay * SAMPLE_RATE)
     generator = np.random.default_rng(1)
@@ -531,7 +536,7 @@ def _window(
     played: Mapping[str, Sequence[_Played]],
     num_samples: int,
 ) -> NDArray[np.float32]:
-    """1 inside the cues, 0 between them; the tail of each last chord falls to 0 at its cue's end."""
+    """1 inside the cues, 0 between them; each last chord's tail falls to 0 at its cue's end."""
     starts = np.array(sorted(note.start for notes in played.values() for note in notes))
     window = np.zeros(num_samples, np.float32)
     for start, end in cues:
@@ -556,7 +561,7 @@ def _to_disk(waveform: Waveform) -> IO[bytes]:
         file.flush()
     except OSError as error:
         raise PixMusError(
-            f"the temporary folder {tempfile.gettempdir()} cannot hold the stems ({error.strerror}): "
-            "free some space or set TMPDIR"
+            f"the temporary folder {tempfile.gettempdir()} cannot hold the stems "
+            f"({error.strerror}): free some space or set TMPDIR"
         ) from error
     return file

@@ -192,15 +192,14 @@ def test_features_are_small_beside_decoding() -> None:
     assert time.process_time() - start < 300 * 0.002  # s; 0.3 ms a frame where nothing else runs
 
 
-@pytest.mark.parametrize("rate", [24, 25, 30])
-def test_montages_are_spotted(clips: list[Clip], rate: int) -> None:
+def test_montages_are_spotted(clips: list[Clip]) -> None:
     tally = Tally()
-    for seed in range(2):
-        montage = plan_montage(clips, seed, 2.0, Fraction(rate), duration=20)
+    for seed, rate in enumerate((24, 25, 30)):
+        montage = plan_montage(clips, seed, 2.0, Fraction(rate), duration=14)
         found = extract_features(montage.frames(), montage.duration, montage.frame_rate)
         tally.add(montage.transitions, found.transitions, 1 / rate)
     summary = tally.summary()
-    assert summary["true"] > 8
+    assert summary["true"] > 12
     assert summary["precision"] >= 0.9 and summary["recall"] >= 0.9, summary
 
 

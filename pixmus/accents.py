@@ -10,9 +10,10 @@ At each accented hit point, in this order and only as far as needed:
 3. *Re-strike* a pitch that sounds in bass or harmony, or *add* one stroke where drums play anyway;
    new notes are at most `MAX_NEW_SHARE` of the take.
 
-An accent is complete when two parts start together, one of them bass, harmony or drums; new notes
-are spent only where none of these starts, or on drums. The notes just before and after an accent
-are struck a little softer, so that it stands out.
+An accent is complete when two parts start together, one of them bass, harmony or drums, and could
+outweigh most other onsets when raised; new notes are spent only where a single note or nothing of
+bass, harmony and drums starts. The notes just before and after an accent are struck a little
+softer, so that it stands out.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ MAX_MOVE_BEATS = 0.5
 NEAR_MOVE_BEATS = 0.25  # an accent that has an onset already gets another only from so near
 MAX_NEW_SHARE = 0.01  # of a take's notes, or one note
 MIN_NOTE_BEATS = 0.2  # no change leaves a note shorter than this
-RAISE_RANGE = (12, 40)  # velocity
+RAISE_RANGE = (12, 56)  # velocity
 OUTWEIGH = 1.25  # an accent against the onset stronger than four in five others
 EASE = 0.85  # factor on velocities beside an accent
 EASE_BEATS = 0.5  # how far before and after
@@ -156,10 +157,20 @@ class _Editor:
         self.scale = {(key_tonic(key) + step) % 12 for step in steps}
         num_notes = sum(len(notes) for notes in self.parts.values())
         self.num_new_left = max(1, int(MAX_NEW_SHARE * num_notes)) if num_notes else 0
+        self.usual = self._usual_weight()
         self.num_raised = self.num_eased = self.num_moved = 0
         self.num_restruck = self.num_added = 0
 
     # ------------------------------------------------------------------------- looking
+
+    def _usual_weight(self) -> float:
+        """The weight that four in five onsets away from the hit points stay below."""
+        weights: dict[int, float] = defaultdict(float)
+        for part, notes in self.parts.items():
+            for note in notes:
+                if _tick(note.onset) not in self.hit_ticks:
+                    weights[_tick(note.onset)] += _weight(part, note.velocity)
+        return float(np.quantile(list(weights.values()), 0.8)) if weights else 0.0
 
     def onsets_at(self, beat: float) -> dict[str, list[int]]:
         """Indices of the notes that start at a beat, by part."""
@@ -172,14 +183,26 @@ class _Editor:
         self.starts[part] = _index(notes)
 
     def readiness(self, beat: float) -> int:
-        """0: nothing starts here; 1: only something without ground; 2: ground alone; 3: done."""
+        """How far an accent is: 0 nothing starts here; 1 no ground; 2 one note of it alone; 3
+        several notes, though too light or in one part only; 4 complete.
+        """
         present = self.onsets_at(beat)
-        has_ground = any(part in present for part in GROUND_PARTS)
         if not present:
             return 0
-        if not has_ground:
+        if not any(part in present for part in GROUND_PARTS):
             return 1
-        return 3 if len(present) >= 2 else 2
+        if sum(map(len, present.values())) == 1:
+            return 2
+        is_heavy = self.weight(present, RAISE_RANGE[1]) >= OUTWEIGH * self.usual
+        return 4 if len(present) >= 2 and is_heavy else 3
+
+    def weight(self, present: dict[str, list[int]], lift: int) -> float:
+        """How strong the onsets with these indices are heard with velocities raised by `lift`."""
+        return sum(
+            _weight(part, min(127, self.parts[part][index].velocity + lift))
+            for part, indices in present.items()
+            for index in indices
+        )
 
     # ------------------------------------------------------------------------- moving
 
@@ -187,11 +210,11 @@ class _Editor:
         """Move the nearest onsets to a beat, part by part, until the accent is done."""
         for part in MOVED_PARTS:
             readiness = self.readiness(beat)
-            if readiness == 3:
+            if readiness == 4:
                 return
             if part not in self.parts or _tick(beat) in self.starts[part]:
                 continue
-            self._move_nearest(part, beat, NEAR_MOVE_BEATS if readiness == 2 else MAX_MOVE_BEATS)
+            self._move_nearest(part, beat, NEAR_MOVE_BEATS if readiness == 3 else MAX_MOVE_BEATS)
 
     def _move_nearest(self, part: str, beat: float, reach: float) -> None:
         notes = self.parts[part]
@@ -214,12 +237,12 @@ class _Editor:
     # ------------------------------------------------------------------------- striking
 
     def strike(self, hit: PlacedHit) -> None:
-        """Spend new notes on an accent that is not done: a drum stroke or a pitch struck again."""
+        """Spend new notes on an accent: a drum stroke, or pitches struck again."""
         velocity = round(STRUCK_VELOCITY + 20 * hit.strength)
-        if self.readiness(hit.beat) < 3 and self._plays_drums(hit.beat):
+        if self.readiness(hit.beat) < 4 and self._plays_drums(hit.beat):
             self._add_stroke(hit, velocity)
         for part in ("bass", "harmony"):
-            if self.readiness(hit.beat) < 2:
+            if self.readiness(hit.beat) < 3:
                 self._restrike(part, hit.beat, velocity)
 
     def _plays_drums(self, beat: float) -> bool:
@@ -265,23 +288,11 @@ class _Editor:
 
     def raise_onsets(self, hits: Sequence[PlacedHit]) -> None:
         """Raise the velocities on the accents until each outweighs four in five other onsets."""
-        accents = {_tick(hit.beat) for hit in hits}
-        weights: dict[int, float] = defaultdict(float)
-        for part, notes in self.parts.items():
-            for note in notes:
-                if _tick(note.onset) not in accents:
-                    weights[_tick(note.onset)] += _weight(part, note.velocity)
-        usual = float(np.quantile(list(weights.values()), 0.8)) if weights else 0.0
         for hit in hits:
             present = self.onsets_at(hit.beat)
             low, high = RAISE_RANGE
             for lift in range(round(low * (0.5 + hit.strength / 2)), high + 1):
-                weight = sum(
-                    _weight(part, min(127, self.parts[part][index].velocity + lift))
-                    for part, indices in present.items()
-                    for index in indices
-                )
-                if weight >= OUTWEIGH * usual:
+                if self.weight(present, lift) >= OUTWEIGH * self.usual:
                     break
             for part, indices in present.items():
                 for index in indices:

@@ -31,7 +31,7 @@ OVERSAMPLING = 4
 TRUE_PEAK_TAPS = 16  # a phase
 LIMITER_BLOCK = 32  # samples that share one gain value, 0.7 ms
 LIMITER_ATTACK_DB_PER_S = 1000.0  # look-ahead: 6 dB within 6 ms
-# The slowest one that reaches the loudness: slow does not distort a bass note, fast leaves the sound
+# The slowest that reaches the loudness is taken: slow does not distort bass, fast leaves the sound
 # between sparse loud strokes alone.
 LIMITER_RELEASES_DB_PER_S = (40.0, 200.0, 1000.0)
 LIMITER_MARGIN_DB = 0.2  # the moving gain may itself raise a peak between two samples

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -171,13 +172,16 @@ ROOMS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stems(Mapping[str, Waveform]):
     """Part -> waveform (2, samples); those of a long piece are read from unnamed files on disk."""
 
     num_samples: int
     waveforms: dict[str, Waveform] = field(default_factory=dict)
     files: dict[str, IO[bytes]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, _close, self.files)
 
     def __getitem__(self, part: str) -> Waveform:
         if part in self.files:
@@ -251,9 +255,9 @@ def render(
 def open_low_chords(parts: Mapping[str, Sequence[Note]]) -> dict[str, tuple[Note, ...]]:
     """The parts without thirds or seconds whose lower note is below C3.
 
-    Of two notes that sound together the upper one rises by an octave, unless it is the melody, when
-    the lower one sinks; where neither fits, the note of the part that matters less is dropped. A
-    line that merely overlaps itself is cut short instead. Drums stay as they are.
+    The melody keeps its notes: what sounds too close to one of them ends where it starts. Any other
+    note that is too close to one that sounds moves by an octave, or is dropped where no octave
+    fits. A line that merely overlaps itself is cut short instead. Drums stay as they are.
     """
     rank = {
         part: index for index, part in enumerate(("melody", "bass", "counter", "harmony", "pad"))
@@ -274,7 +278,7 @@ def open_low_chords(parts: Mapping[str, Sequence[Note]]) -> dict[str, tuple[Note
                 low[index] = (shorter, part)
         low = [item for item in low if _end(item[0]) > note.onset + SHARED_BEATS]
         sounding = [other for other, _ in low]
-        octaves = (0, -12) if part == "melody" else (0, -12, 12) if part == "bass" else (0, 12, 24)
+        octaves = (0,) if part == "melody" else (0, -12, 12) if part == "bass" else (0, 12, 24)
         for octave in octaves:
             moved = replace(note, pitch=note.pitch + octave)
             if moved.pitch >= LOWEST_PITCH and not any(_clash(moved, other) for other in sounding):
@@ -565,3 +569,8 @@ def _to_disk(waveform: Waveform) -> IO[bytes]:
             f"({error.strerror}): free some space or set TMPDIR"
         ) from error
     return file
+
+
+def _close(files: dict[str, IO[bytes]]) -> None:
+    for file in files.values():
+        file.close()

@@ -42,7 +42,8 @@ FAST_ATTACK_S = 0.020
 HIT_TOLERANCE_S = 0.020
 RING_S = 2.5  # how long a score without a cue sheet rings after its last note
 LONGEST_FADE_S = 2.0
-LAST_CHORD_S = 4.0  # notes that start this close to a cue's end belong to its last chord
+SOUNDING_S = 0.05  # a note that ends this soon after another starts does not belong to its chord
+LAST_CHORD_S = 4.0  # what sounds at the last onset is held to the cue's end if that is this close
 ENTRY_S = 0.1  # sound may start this much before its cue: an attack that was moved forward
 
 REFERENCE_LUFS = -20.0  # of the melody's stem
@@ -223,8 +224,9 @@ def render(
         duration = score.tempo_map.to_seconds(max(ends)) + RING_S if ends else 0.0
         cues = [(0.0, duration)]
     num_samples = round(duration * SAMPLE_RATE)
+    finals = _final_chords(parts, score, cues)
     played = {
-        part: _played(notes, score, part, cues, hit_times, seed) for part, notes in parts.items()
+        part: _played(notes, score, part, finals, hit_times, seed) for part, notes in parts.items()
     }
     doubled = _parts_to_double(played, VOICES[ensemble], renderer)
     envelope = _window(cues, played, num_samples)
@@ -328,7 +330,7 @@ def _played(
     notes: Sequence[Note],
     score: Score,
     part: str,
-    cues: Sequence[tuple[float, float]],
+    final_chords: Sequence[tuple[float, float]],
     hit_times: NDArray[np.float64],
     seed: int,
 ) -> list[_Played]:
@@ -340,7 +342,6 @@ def _played(
     quantiles = np.linspace(0.0, 1.0, len(MICRO_TIMING_MS[0]))
     starts = score.tempo_map.to_seconds(np.array([note.onset for note in notes]))
     ends = score.tempo_map.to_seconds(np.array([_end(note) for note in notes]))
-    last_chords = _last_onsets(starts, cues)
     moves: dict[float, float] = {}
     played = []
     for note, start, end in zip(notes, starts.tolist(), ends.tolist(), strict=True):
@@ -350,23 +351,25 @@ def _played(
             table = MICRO_TIMING_MS[round(note.onset * 4) % 4]
             moves[note.onset] = float(np.interp(generator.random(), quantiles, table)) / 1000.0
         is_last = False
-        for (_, cue_end), last in zip(cues, last_chords, strict=True):
-            if last is not None and abs(start - last) < 1e-6 and part != "drums":
+        for last, cue_end in final_chords if part != "drums" else ():
+            if last - 1e-6 <= start < cue_end or start < last < end - SOUNDING_S:
                 is_last, end = True, max(end, cue_end)
         move = 0.0 if hit >= 0 or is_last or note.onset == 0.0 else moves[note.onset]
         played.append(_Played(max(start + move, 0.0), end, note.pitch, note.velocity, hit))
     return played
 
 
-def _last_onsets(
-    starts: NDArray[np.float64], cues: Sequence[tuple[float, float]]
-) -> list[float | None]:
-    """The last onset of each cue, when it is close enough to the cue's end to be its last chord."""
-    found: list[float | None] = []
+def _final_chords(
+    parts: Mapping[str, Sequence[Note]], score: Score, cues: Sequence[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    """Last onset and end of each cue whose last onset is close enough to its end to be held."""
+    onsets = sorted({n.onset for part, notes in parts.items() if part != "drums" for n in notes})
+    starts = score.tempo_map.to_seconds(np.array(onsets))
+    found = []
     for start, end in cues:
         inside = starts[(starts >= start - 1e-6) & (starts < end)]
-        last = float(inside.max()) if len(inside) else None
-        found.append(last if last is not None and end - last <= LAST_CHORD_S else None)
+        if len(inside) and end - float(inside[-1]) <= LAST_CHORD_S:
+            found.append((float(inside[-1]), end))
     return found
 
 

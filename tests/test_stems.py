@@ -106,7 +106,7 @@ def test_every_hit_has_a_fast_attack(ensemble, renderer):
     voices = VOICES[ensemble]
     hit_times = np.array([2.0, 4.0])
     played = {
-        part: stems_module._played(notes, score, part, [(0.0, 8.0)], hit_times, 0)
+        part: stems_module._played(notes, score, part, [(6.0, 8.0)], hit_times, 0)
         for part, notes in score.parts.items()
     }
     doubled = stems_module._parts_to_double(played, voices, renderer)
@@ -160,11 +160,11 @@ def test_the_same_seed_gives_the_same_stems_and_another_one_other_timing(rendere
 def test_micro_timing_is_small_and_leaves_hits_and_last_chords_alone():
     score = song(bars=8)
     hits = np.array([2.0, 5.0])
-    cues = [(0.0, 16.0)]
+    finals = [(14.0, 16.0)]
     moves = []
     for part, notes in score.parts.items():
         for note, played in zip(
-            notes, stems_module._played(notes, score, part, cues, hits, 1), strict=True
+            notes, stems_module._played(notes, score, part, finals, hits, 1), strict=True
         ):
             move = played.start - score.tempo_map.to_seconds(note.onset)
             moves.append(move)
@@ -183,6 +183,24 @@ def test_the_end_is_silent_at_the_last_frame_and_rings_until_then(renderer):
         assert waveform.shape == (2, round(duration * SAMPLE_RATE))
         assert np.abs(waveform[:, -20:]).max() < 1e-4
         assert np.abs(waveform[:, -SAMPLE_RATE : -SAMPLE_RATE // 2]).max() > 1e-4
+
+
+def test_what_sounds_at_the_last_onset_is_held_and_what_ended_before_is_not():
+    parts = {
+        "harmony": (Note(0.0, 62, 4.0, 80), Note(4.0, 60, 2.0, 80)),
+        "pad": (Note(0.0, 65, 4.0, 80),),
+        "melody": (Note(5.0, 72, 1.0, 80),),
+    }
+    score = Score(parts, TempoMap.constant(120.0, 4.0))
+    finals = stems_module._final_chords(parts, score, [(0.0, 4.0)])
+    assert finals == [(2.5, 4.0)]
+    ends = {
+        part: [
+            note.end for note in stems_module._played(notes, score, part, finals, np.array([]), 0)
+        ]
+        for part, notes in parts.items()
+    }
+    assert ends == {"harmony": [2.0, 4.0], "pad": [2.0], "melody": [4.0]}
 
 
 def test_between_cues_there_is_no_music(renderer):

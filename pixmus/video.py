@@ -48,6 +48,7 @@ MP4_BEGINNINGS = (b"ftyp", b"mdat", b"moov", b"wide", b"free")
 OTHER_BEGINNINGS = (b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"GIF8")  # Matroska, AVI, Ogg, GIF
 WRITABLE = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
 
+CODEC_NAMES = {"h264": "H.264", "mpeg4": "MPEG-4", "theora": "Theora", "webp": "WebP"}
 COPIED_CODEC = "h264"
 COPIED_PIXEL_FORMATS = ("yuv420p", "yuvj420p")  # 8-bit 4:2:0, limited and full range
 UPRIGHT = (1, 0, 0, 1)  # the display matrix of a picture that is shown as stored
@@ -588,7 +589,7 @@ def _write(video: Video, waveform: np.ndarray, path: Path, container_format: str
     if _is_copyable(video) and _copy(video, waveform, path, container_format):
         return MuxReport(True, "the picture was copied untouched")
     size = _encode(video, waveform, path, container_format)
-    kind = "an image" if video.is_still else video.codec.upper()
+    kind = CODEC_NAMES.get(video.codec, video.codec.upper())
     return MuxReport(
         False,
         f"the picture was encoded from {video.width}x{video.height} {kind} "
@@ -667,13 +668,16 @@ def _copy(video: Video, waveform: np.ndarray, path: Path, container_format: str)
     timing = _copied_timing(wanted)
     if timing is None:
         return False
-    with _open(video.path) as source, _create(path, container_format) as out:
-        stream = _picture_stream(source, video.path)
-        copy = out.add_stream_from_template(stream)
-        copy.time_base = stream.time_base
-        if stream.sample_aspect_ratio:
-            copy.codec_context.sample_aspect_ratio = stream.sample_aspect_ratio
-        _mux(out, _copied_packets(source, stream, copy, timing), waveform, video.duration)
+    try:
+        with _open(video.path) as source, _create(path, container_format) as out:
+            stream = _picture_stream(source, video.path)
+            copy = out.add_stream_from_template(stream)
+            copy.time_base = stream.time_base
+            if stream.sample_aspect_ratio:
+                copy.codec_context.sample_aspect_ratio = stream.sample_aspect_ratio
+            _mux(out, _copied_packets(source, stream, copy, timing), waveform, video.duration)
+    except (av.error.ArgumentError, av.error.InvalidDataError):
+        return False  # times or packets that the mp4 writer does not take
     if sum(packet.is_shown for packet in wanted.packets[: len(timing)]) < len(timing):
         _end_edit(path, video.duration)
     with _open(path) as written:
@@ -720,6 +724,8 @@ def _copied_timing(scan: _Scan) -> list[tuple[int, int, int]] | None:
     is_ordered = len(dts) == len(pts) and all(a < b for a, b in zip(dts, dts[1:], strict=False))
     if not is_ordered or any(d > p for d, p in zip(dts, pts, strict=True)):
         ordered = sorted(pts)
+        if len(set(ordered)) < len(ordered):
+            return None  # several edits may show a packet twice
         delay = max(display - own for display, own in zip(ordered, pts, strict=True))
         dts = [moment - delay for moment in ordered]
     return [

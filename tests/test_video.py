@@ -283,6 +283,30 @@ def test_edit_list_that_hides_the_end(paint_video: PaintVideo, tmp_path: Path, k
     assert time_of_click(read_audio(probe(out))) == pytest.approx(1.0, abs=0.005)
 
 
+def test_edit_list_of_two_pieces(paint_video: PaintVideo, tmp_path: Path) -> None:
+    """The first and the third second; no copy can hold them, so they are encoded."""
+    path = paint_video(SHOTS, codec="libx264", options={"bf": "3", "g": "12"}, moving=True)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"elst")
+    _, start = struct.unpack_from(">Ii", data, place + 12)
+    with av.open(str(path)) as container:
+        ticks = container.streams.video[0].time_base.denominator
+    edits = [(1000, start, 1 << 16), (1000, start + 2 * ticks, 1 << 16)]
+    data[place + 8 : place + 24] = struct.pack(">I", 2) + b"".join(
+        struct.pack(">IiI", *edit) for edit in edits
+    )
+    for kind in (b"elst", b"edts", b"trak", b"moov"):
+        size = data.rindex(kind, 0, place + 4) - 4
+        struct.pack_into(">I", data, size, struct.unpack_from(">I", data, size)[0] + 12)
+    path.write_bytes(data)
+    assert probe(path).duration == pytest.approx(2.0)
+    assert cuts_of(path) == pytest.approx([1.0, 1.5])
+    out = tmp_path / "scored.mp4"
+    assert not mux(probe(path), click_at(1.5, 2.0), out).copied
+    assert cuts_of(out) == pytest.approx([1.0, 1.5], abs=1e-3)
+    assert time_of_click(read_audio(probe(out))) == pytest.approx(1.5, abs=0.005)
+
+
 @pytest.mark.parametrize("length", [0.0, 1.0, 2.99, 3.0, 7.0])
 def test_sound_is_as_long_as_the_picture(
     paint_video: PaintVideo, tmp_path: Path, length: float

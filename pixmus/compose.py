@@ -123,7 +123,11 @@ class Guidance:
         """The guided clean cells, (tokens, cells): conditions dropped nested, as in training."""
         timing_scale = self.scale if self.timing_scale is None else self.timing_scale
         # x0 = without + timing_scale (timing - without) + scale (full - timing)
-        weights = {"full": self.scale, "timing": timing_scale - self.scale, "none": 1 - timing_scale}
+        weights = {
+            "full": self.scale,
+            "timing": timing_scale - self.scale,
+            "none": 1 - timing_scale,
+        }
         variants = {
             "full": lambda: conditions,
             "timing": lambda: without_mood(conditions),
@@ -303,7 +307,7 @@ def fresh_scheduler(scheduler: SchedulerMixin) -> SchedulerMixin:
 
 def default_scheduler() -> FlowMatchEulerDiscreteScheduler:
     """Euler steps along the flow, spread towards high noise by `shift` (Esser et al. 2024)."""
-    return FlowMatchEulerDiscreteScheduler(shift=2.0)
+    return FlowMatchEulerDiscreteScheduler(shift=3.0)
 
 
 def window_seed(seed: int, cue: int, window: int) -> int:

@@ -70,7 +70,11 @@ def key_correlations(pitch_classes: np.ndarray) -> np.ndarray:
     Krumhansl & Schmuckler's key-finding (Krumhansl 1990, chapter 4).
     """
     profiles = np.stack(
-        [np.roll(profile, tonic) for profile in (MAJOR_PROFILE, MINOR_PROFILE) for tonic in range(12)]
+        [
+            np.roll(profile, tonic)
+            for profile in (MAJOR_PROFILE, MINOR_PROFILE)
+            for tonic in range(12)
+        ]
     )
     profiles = profiles - profiles.mean(1, keepdims=True)
     profiles /= np.linalg.norm(profiles, axis=1, keepdims=True)
@@ -80,7 +84,7 @@ def key_correlations(pitch_classes: np.ndarray) -> np.ndarray:
 
 
 def measure_bars(
-    statistics: np.ndarray, bar_starts: Sequence[int], bar_seconds: np.ndarray
+    statistics: np.ndarray, bar_starts: Sequence[int] | np.ndarray, bar_seconds: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Raw value of each of `RAW_CURVES` per bar; NaN where a bar has nothing to measure.
 
@@ -95,7 +99,7 @@ def measure_bars(
         velocity = np.where(sums[:, 1] > 0, sums[:, 2] / sums[:, 1], np.nan)
         register = np.where(sums[:, 3] > 0, sums[:, 4] / sums[:, 3], np.nan)
     padded = np.pad(sums[:, 5:], ((2, 2), (0, 0)))
-    around = sum(padded[shift : shift + len(sums)] for shift in range(5))
+    around = np.sum([padded[shift : shift + len(sums)] for shift in range(5)], axis=0)
     correlations = key_correlations(around)
     majorness = correlations[:, :12].max(1) - correlations[:, 12:].max(1)
     majorness = np.where(around.sum(1) > 0, majorness, np.nan)
@@ -126,7 +130,9 @@ class CurveTables:
         inside = np.interp(values, table, np.arange(len(table)))
         return np.clip(np.where(high > low + 1, exact, inside) / (len(table) - 1), 0, 1)
 
-    def curves(self, raw: dict[str, np.ndarray], has_velocity: bool = True) -> dict[str, np.ndarray]:
+    def curves(
+        self, raw: dict[str, np.ndarray], has_velocity: bool = True
+    ) -> dict[str, np.ndarray]:
         """The four curves per bar from `measure_bars`; an unmeasurable bar takes 0.5.
 
         Energy is the mean quantile of velocity and voices (voices alone without velocities).
@@ -264,7 +270,9 @@ def condition(
     lengths = np.asarray(tempo_map.bar_lengths)
     bar_of_beat = np.searchsorted(starts, np.arange(tempo_map.num_beats), "right") - 1
     last_bar = bar_of_beat[min(span.final_beat, tempo_map.num_beats - 1)]
-    beats = np.arange(span.first_beat, min(starts[last_bar] + lengths[last_bar], tempo_map.num_beats))
+    beats = np.arange(
+        span.first_beat, min(starts[last_bar] + lengths[last_bar], tempo_map.num_beats)
+    )
     bars = bar_of_beat[beats]
 
     grid = np.arange(len(cue_sheet.curves[CURVES[0]])) / 4 + 1 / 8

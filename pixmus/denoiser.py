@@ -4,12 +4,18 @@ A transformer over beats. One token is one beat, the sum of the parts' own proje
 layer norm carries the noise level and the beat's conditions; rotary positions let it take any
 length. It knows nothing of sampling.
 
+A roll cell is -1 or 1, so what a noisy cell says of itself is known exactly: x = (1 - sigma) x0 +
+sigma noise has the log-likelihood ratio 2 (1 - sigma) x / sigma^2 for 1 against -1. The network
+predicts only what the other cells and the conditions say, as log odds; both are added (Bayes) and
+x0 = 2 sigmoid(log odds) - 1 is the posterior mean. At low noise nothing is left to learn.
+
 B = batch, T = tokens (beats), D = width, C = cells a beat.
 """
 
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -73,23 +79,29 @@ def rotate(x: Tensor, rotation: Tensor) -> Tensor:
 
 def embed_sigma(sigma: Tensor, width: int) -> Tensor:
     """Sinusoidal embedding of noise levels 0..1, (..., width)."""
-    frequencies = torch.exp(
-        torch.linspace(0.0, math.log(1000.0), width // 2, device=sigma.device)
-    )
+    frequencies = torch.exp(torch.linspace(0.0, math.log(1000.0), width // 2, device=sigma.device))
     angles = sigma[..., None].float() * frequencies
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+# Log odds of a roll cell that nothing is known of: one in fifty sounds.
+PRIOR_LOG_ODDS = -4.0
+# Log-likelihood ratios are cut here: beyond it a cell is certain.
+CERTAIN = 16.0
 
 
 class ScoreDenoiser(ModelMixin, ConfigMixin):
     """Predicts the clean piano-roll of every part that is to be made.
 
-    `part_cells` is the number of cells a beat of each part, in the order of the piano-roll.
+    `roll_cells` is the number of roll cells (-1 or 1) a beat of each part, in the order of the
+    piano-roll; `velocity_cells` cells with any value follow those of each part.
     """
 
     @register_to_config
     def __init__(
         self,
-        part_cells: tuple[int, ...],
+        roll_cells: tuple[int, ...],
+        velocity_cells: int,
         num_conditions: int,
         num_part_states: int = 3,
         width: int = 256,
@@ -98,10 +110,19 @@ class ScoreDenoiser(ModelMixin, ConfigMixin):
         representation: int = 1,
     ) -> None:
         super().__init__()
-        self.part_in = nn.ModuleList(nn.Linear(cells, width, bias=False) for cells in part_cells)
-        self.part_out = nn.ModuleList(nn.Linear(width, cells) for cells in part_cells)
+        self.part_cells = [rolls + velocity_cells for rolls in roll_cells]
+        is_roll = [
+            flag for rolls in roll_cells for flag in [True] * rolls + [False] * velocity_cells
+        ]
+        self.is_roll: Tensor
+        self.register_buffer("is_roll", torch.tensor(is_roll), persistent=False)
+        # Of every cell: its noisy value and how likely it sounds by that alone.
+        self.part_in = nn.ModuleList(
+            nn.Linear(2 * cells, width, bias=False) for cells in self.part_cells
+        )
+        self.part_out = nn.ModuleList(nn.Linear(width, cells) for cells in self.part_cells)
         self.state_embedding = nn.Parameter(
-            0.02 * torch.randn(len(part_cells), num_part_states, width)
+            0.02 * torch.randn(len(roll_cells), num_part_states, width)
         )
         self.theme_embedding = nn.Parameter(torch.zeros(width))
         self.condition_in = nn.Sequential(
@@ -111,13 +132,17 @@ class ScoreDenoiser(ModelMixin, ConfigMixin):
         self.modulation = nn.Linear(width, 6 * width)
         self.blocks = nn.ModuleList(Block(width, num_heads) for _ in range(num_layers))
         self.final_modulation = nn.Linear(width, 2 * width)
-        nn.init.zeros_(self.modulation.weight)
-        nn.init.zeros_(self.modulation.bias)
-        nn.init.zeros_(self.final_modulation.weight)
-        nn.init.zeros_(self.final_modulation.bias)
-        for projection in self.part_out:
-            nn.init.zeros_(projection.weight)
-            nn.init.zeros_(projection.bias)
+        for layer in (self.modulation, self.final_modulation, *self.part_out):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        self.set_log_odds(torch.where(self.is_roll, PRIOR_LOG_ODDS, 0.0))
+
+    def set_log_odds(self, log_odds: Tensor) -> None:
+        """Begin with these log odds (C,), for example how often each cell sounds in the data."""
+        for layer, values in zip(
+            self.part_out, torch.split(log_odds, self.part_cells), strict=True
+        ):
+            cast(nn.Linear, layer).bias.data.copy_(values)
 
     def forward(
         self,
@@ -129,12 +154,33 @@ class ScoreDenoiser(ModelMixin, ConfigMixin):
         is_theme: Tensor,  # (T,) or (B, T), bool
     ) -> Tensor:
         """The predicted clean cells x0, (B, T, C)."""
+        raw = self.predict_log_odds(x, sigma, conditions, part_states, positions, is_theme)
+        return torch.where(self.is_roll, 2 * raw.sigmoid() - 1, raw)
+
+    def predict_log_odds(
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        conditions: Tensor,
+        part_states: Tensor,
+        positions: Tensor,
+        is_theme: Tensor,
+    ) -> Tensor:
+        """Log odds of the roll cells and values of the velocity cells, float32 (B, T, C)."""
+        level = sigma.float().clamp(min=1e-2)
+        ratio = (2 * (1 - level) / level.square())[:, None, None] * x.float()
+        ratio = torch.where(self.is_roll, ratio.clamp(-CERTAIN, CERTAIN), 0.0)
+        alone = torch.sigmoid(ratio + PRIOR_LOG_ODDS).to(x.dtype)
+
         states = F.one_hot(part_states, self.config.num_part_states).to(x.dtype)
         h = torch.einsum("btps,psd->btd", states, self.state_embedding)
-        for projection, cells in zip(
-            self.part_in, x.split(list(self.config.part_cells), dim=-1), strict=True
+        for projection, cells, odds in zip(
+            self.part_in,
+            x.split(self.part_cells, dim=-1),
+            alone.split(self.part_cells, dim=-1),
+            strict=True,
         ):
-            h = h + projection(cells)
+            h = h + projection(torch.cat([cells, 2 * odds], dim=-1))
         h = h + is_theme[..., None].to(x.dtype) * self.theme_embedding
         condition = self.condition_in(conditions)
         condition = condition + self.sigma_in(embed_sigma(sigma, 128).to(x.dtype))[:, None]
@@ -143,9 +189,10 @@ class ScoreDenoiser(ModelMixin, ConfigMixin):
         modulation = self.modulation(condition).unflatten(-1, (6, -1))
         if positions.dim() == 1:
             positions = positions[None]
-        rotation = rotations(positions, self.config.width // self.config.num_heads)
+        rotation = rotations(positions, self.config.width // self.config.num_heads).to(x.dtype)
         for block in self.blocks:
             h = block(h, modulation, rotation)
         shift, scale = self.final_modulation(condition).chunk(2, dim=-1)
         h = F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift
-        return torch.cat([projection(h) for projection in self.part_out], dim=-1)
+        raw = torch.cat([projection(h) for projection in self.part_out], dim=-1)
+        return raw.float() + ratio

@@ -2,4 +2,4 @@
 
 
 class PixMusError(Exception):
-    """What is wrong with which file and what to do, in one sentence; the command line exits with 2."""
+    """What is wrong with which file and what to do, in one sentence; the exit code is 2."""

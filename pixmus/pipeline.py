@@ -319,7 +319,9 @@ def _model_folder(name: str | Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.md"]))
+        return Path(
+            snapshot_download(str(name), allow_patterns=["*.json", "*.safetensors", "*.md"])
+        )
     except (HfHubHTTPError, LocalEntryNotFoundError, ValueError) as error:
         raise PixMusError(
             f"{name} is neither a folder here nor a model that could be had from the Hub; check "

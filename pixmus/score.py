@@ -149,7 +149,7 @@ def encode_notes(part: str, notes: Iterable[Note], num_beats: int) -> np.ndarray
 
 
 def decode_notes(part: str, cells: np.ndarray) -> list[Note]:
-    """The notes of uint8 cells (beats, cells of the part); inverse of `encode_notes` on the grid."""
+    """The notes of uint8 cells (beats, cells of the part): `encode_notes` undone."""
     layout = PART_LAYOUTS[part]
     num_beats = len(cells)
     num_steps = num_beats * STEPS_PER_BEAT
@@ -161,7 +161,7 @@ def decode_notes(part: str, cells: np.ndarray) -> list[Note]:
         for step, row in zip(*np.nonzero(onset), strict=True):
             pitch = DRUM_PITCHES[row]
             strength = max(1, int(velocity[step]))
-            notes.append(Note(step / STEPS_PER_BEAT, pitch, 1 / STEPS_PER_BEAT, strength))
+            notes.append(Note(int(step) / STEPS_PER_BEAT, pitch, 1 / STEPS_PER_BEAT, strength))
         return sorted(notes)
     sounding = cells[:, width : 2 * width].reshape(num_steps, layout.num_pitches) > 0
     # A note goes on while its pitch sounds and is not struck again.
@@ -173,7 +173,7 @@ def decode_notes(part: str, cells: np.ndarray) -> list[Note]:
         strength = max(1, int(velocity[step]))
         notes.append(
             Note(
-                step / STEPS_PER_BEAT,
+                int(step) / STEPS_PER_BEAT,
                 layout.lowest_pitch + int(row),
                 length / STEPS_PER_BEAT,
                 strength,
@@ -196,7 +196,7 @@ def encode_score(score: Score, num_beats: int | None = None) -> np.ndarray:
 # Tempo events carry whole microseconds; the rounding is spread so that it never adds up.
 MICROSECONDS = 1_000_000
 DRUM_CHANNEL = 9
-# The marker at beat 0 of a file with a pickup: reading it back needs to know where beats count from.
+# The marker at beat 0 of a file with a pickup: where beats count from when it is read back.
 PICKUP_END = "first downbeat"
 
 
@@ -327,9 +327,7 @@ def read_midi(path: Path | str) -> Score:
                 waiting = pending.get((message.channel, message.note))
                 if waiting:
                     start, velocity = waiting.pop(0)
-                    notes.append(
-                        Note(start / ticks, message.note, (now - start) / ticks, velocity)
-                    )
+                    notes.append(Note(start / ticks, message.note, (now - start) / ticks, velocity))
         end_tick = max(end_tick, now)
         if name in PARTS:
             parts[name] = tuple(sorted(notes))

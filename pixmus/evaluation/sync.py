@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pixmus.accents import choose_accents
 from pixmus.errors import PixMusError
@@ -112,7 +113,7 @@ def strong(times: np.ndarray, heights: np.ndarray) -> np.ndarray:
     return times[heights > np.quantile(heights, STRONG_QUANTILE)] if len(times) else times
 
 
-def nearest_offsets(reference: Sequence[float], estimate: Sequence[float]) -> np.ndarray:
+def nearest_offsets(reference: ArrayLike, estimate: ArrayLike) -> np.ndarray:
     """Signed distance from each reference time to the nearest estimate; infinite without any."""
     wanted, found = np.asarray(reference, float), np.sort(np.asarray(estimate, float))
     if not len(found):
@@ -123,7 +124,7 @@ def nearest_offsets(reference: Sequence[float], estimate: Sequence[float]) -> np
     return np.where(np.abs(before) <= np.abs(later), before, later)
 
 
-def hit_rate(reference: Sequence[float], estimate: Sequence[float], tolerance: float) -> float:
+def hit_rate(reference: ArrayLike, estimate: ArrayLike, tolerance: float) -> float:
     """Share of the reference times with an estimate within `tolerance` seconds."""
     offsets = np.abs(nearest_offsets(reference, estimate))
     return float((offsets <= tolerance + 1e-9).mean()) if len(offsets) else float("nan")

@@ -18,7 +18,7 @@ import pretty_midi
 
 from pixmus.conditioning import key_correlations
 from pixmus.cues import PARTS
-from pixmus.score import DRUM_PITCHES, NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Note, encode_notes
+from pixmus.score import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Note, encode_notes
 
 MIN_BARS = 8
 CORPORA = ("pop909", "lieder", "quartets", "freedoom", "groove")
@@ -70,7 +70,7 @@ class Piece:
 
 
 def split_of(corpus: str, name: str) -> str:
-    """"test", "validation" or "training" by sha1("corpus/name") mod 20."""
+    """ "test", "validation" or "training" by sha1("corpus/name") mod 20."""
     bucket = int(hashlib.sha1(f"{corpus}/{name}".encode()).hexdigest(), 16) % 20
     return {0: "test", 1: "validation"}.get(bucket, "training")
 
@@ -309,7 +309,9 @@ def read_openscore(folder: Path, corpus: str) -> Iterator[Piece]:
                     for role, grid in zip(roles, grids, strict=True)
                 }
             else:
-                voices = [g for t, g in zip(midi.instruments, grids, strict=True) if "Piano" not in t.name]
+                voices = [
+                    g for t, g in zip(midi.instruments, grids, strict=True) if "Piano" not in t.name
+                ]
                 piano = sorted(
                     note
                     for t, g in zip(midi.instruments, grids, strict=True)
@@ -334,7 +336,7 @@ def read_openscore(folder: Path, corpus: str) -> Iterator[Piece]:
 
 def drums_to_grid(notes: list, beats: np.ndarray) -> list[GridNote]:
     """Drum notes on the grid, each as one of the nine drums."""
-    grid = {}
+    grid: dict[tuple[int, int], int] = {}
     for onset, _, pitch, velocity in _to_grid(notes, beats):
         drum = DRUM_OF.get(pitch)
         if drum is not None:
@@ -361,7 +363,7 @@ def read_freedoom(folder: Path) -> Iterator[Piece]:
                 parts.setdefault("drums", []).extend(drums_to_grid(track.notes, beats))
                 continue
             grid = _to_grid(track.notes, beats)
-            if len(grid) < 16 or 112 <= track.program:
+            if len(grid) < 16 or track.program >= 112:
                 continue
             pitch = np.mean([n[2] for n in grid])
             onsets = len({n[0] for n in grid})
@@ -380,9 +382,7 @@ def read_freedoom(folder: Path) -> Iterator[Piece]:
                 if role in parts and role != "melody":
                     continue
             parts[role] = sorted(set(parts.get(role, []) + grid))
-        piece = make_piece(
-            "freedoom", path.stem, parts, 60 / float(np.median(np.diff(beats)))
-        )
+        piece = make_piece("freedoom", path.stem, parts, 60 / float(np.median(np.diff(beats))))
         if piece:
             yield piece
 
@@ -473,7 +473,9 @@ def main() -> None:
         splits = collections.Counter(piece.split for piece in chosen)
         beats = sum(piece.num_beats for piece in chosen)
         minor = sum(piece.minor for piece in chosen) / max(1, len(chosen))
-        print(f"{corpus:9} {len(chosen):5} pieces {beats:7} beats {minor:5.2f} minor {dict(splits)}")
+        print(
+            f"{corpus:9} {len(chosen):5} pieces {beats:7} beats {minor:5.2f} minor {dict(splits)}"
+        )
     print(f"{out}: {out.stat().st_size / 2**20:.1f} MiB")
 
 

@@ -1,4 +1,4 @@
-"""Train the score denoiser: `python -m pixmus.training.train --corpus runs/corpus.npz --minutes 90`.
+"""Train the score denoiser: `pixmus train --corpus runs/corpus.npz --out runs/a --minutes 90`.
 
 Plain loop: draw windows, add noise at a logit-normal level (Esser et al. 2024), predict the clean
 cells, squared error on what is to be made. AdamW for small tensors, Muon (Jordan et al. 2024) for
@@ -13,21 +13,24 @@ import csv
 import json
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from pixmus.compose import CELL_PARTS, IS_VELOCITY, THEME_BEATS, to_x0
 from pixmus.conditioning import NUM_CONDITIONS, OFF, TO_MAKE
 from pixmus.cues import PARTS
 from pixmus.denoiser import ScoreDenoiser
-from pixmus.score import PART_LAYOUTS
+from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.corpus import load_pieces
 from pixmus.training.windows import (
     BEATS_PER_BAR,
     Batch,
+    EncodedPiece,
     WindowSampler,
     encode_piece,
     fit_tables,
@@ -36,24 +39,27 @@ from pixmus.training.windows import (
 CORPUS_WEIGHTS = {"pop909": 0.60, "lieder": 0.16, "quartets": 0.12, "freedoom": 0.12}
 # Window lengths in bars and how often each is drawn.
 WINDOW_BARS = ((8, 0.4), (12, 0.35), (16, 0.25))
-TOKENS_PER_BATCH = 96 * 32
+TOKENS_PER_BATCH = 32 * 32
 # Mean and width of the logit of sigma; a mean above 0 trains more at high noise, where a sparse
 # piano-roll is decided.
-SIGMA_LOGIT_MEAN, SIGMA_LOGIT_STD = 0.4, 1.2
+SIGMA_LOGIT_MEAN, SIGMA_LOGIT_STD = 0.9, 1.2
+VELOCITY_WEIGHT = 0.2
 DRUM_WEIGHT = 3.0  # drums have a tenth of the cells of a pitched part
 
 _CELL_PARTS = torch.from_numpy(CELL_PARTS)
 _IS_VELOCITY = torch.from_numpy(IS_VELOCITY)
-_CELL_WEIGHT = torch.where(_CELL_PARTS == PARTS.index("drums"), DRUM_WEIGHT, 1.0)
+_CELL_WEIGHT = torch.ones(len(CELL_PARTS))
+_CELL_WEIGHT[_CELL_PARTS == PARTS.index("drums")] = DRUM_WEIGHT
 
 
 def denoising_loss(
     denoiser: ScoreDenoiser, batch: Batch, sigma: Tensor, noise: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Mean squared error of predicted clean cells: the whole, and per window.
+    """Log loss of roll cells and squared error of velocities: the whole, and per window.
 
-    Counted where a part is to be made; velocity cells only where there is an onset, and not in
-    corpora without velocities.
+    The log loss is least at the posterior mean, as the squared error of x0 is, but its gradient
+    does not vanish for the few cells that sound. Counted where a part is to be made; velocity
+    cells only where there is an onset, and not in corpora without velocities.
     """
     dtype = denoiser.dtype
     x0 = to_x0(batch.cells).to(dtype)
@@ -61,15 +67,27 @@ def denoising_loss(
     x0 = x0 * (states != OFF)
     to_make = states == TO_MAKE
     x = torch.where(to_make, torch.lerp(x0, noise.to(dtype), sigma[:, None, None].to(dtype)), x0)
-    predicted = denoiser(
+    predicted = denoiser.predict_log_odds(
         x, sigma, batch.conditions.to(dtype), batch.states, batch.positions, batch.is_theme
     )
     struck = (batch.cells > 0) & batch.has_velocity[:, None, None]
-    weight = torch.where(_IS_VELOCITY, struck.to(dtype), _CELL_WEIGHT.to(dtype)) * to_make
-    error = (predicted - x0).float().square() * weight
-    weight_sum = weight.sum((1, 2), dtype=torch.float32)
-    per_window = error.sum((1, 2)) / weight_sum.clamp(min=1)
-    return error.sum() / weight_sum.sum().clamp(min=1), per_window
+    weight = torch.where(_IS_VELOCITY, VELOCITY_WEIGHT * struck, _CELL_WEIGHT) * to_make
+    target = x0.float()
+    log_loss = F.binary_cross_entropy_with_logits(predicted, (target + 1) / 2, reduction="none")
+    error = torch.where(_IS_VELOCITY, (predicted - target).square(), log_loss) * weight
+    # In thousandths: most roll cells are certain.
+    per_window = 1000 * error.sum((1, 2)) / weight.sum((1, 2)).clamp(min=1)
+    return 1000 * error.sum() / weight.sum().clamp(min=1), per_window
+
+
+def cell_log_odds(pieces: Sequence[EncodedPiece]) -> Tensor:
+    """How often each roll cell sounds in the data where its part plays, as log odds (cells,)."""
+    sounding = sum(piece.cells.astype(bool).sum(0, dtype=np.float64) for piece in pieces)
+    beats = np.zeros(len(PARTS))
+    for piece in pieces:
+        beats[list(piece.present)] += len(piece.cells)
+    share = (sounding + 0.1) / (np.maximum(beats, 1)[CELL_PARTS] + 20)
+    return torch.from_numpy(np.where(IS_VELOCITY, 0.0, np.log(share / (1 - share)))).float()
 
 
 def draw_sigma(generator: torch.Generator, size: int) -> Tensor:
@@ -121,11 +139,13 @@ def train(arguments: argparse.Namespace) -> None:
 
     torch.manual_seed(arguments.seed)
     denoiser = ScoreDenoiser(
-        part_cells=tuple(layout.num_cells for layout in PART_LAYOUTS.values()),
+        roll_cells=tuple(layout.num_roll_cells for layout in PART_LAYOUTS.values()),
+        velocity_cells=STEPS_PER_BEAT,
         num_conditions=NUM_CONDITIONS,
         width=arguments.width,
         num_layers=arguments.layers,
     )
+    denoiser.set_log_odds(cell_log_odds(training))
     if arguments.init:
         denoiser = ScoreDenoiser.from_pretrained(arguments.init, subfolder="denoiser").float()
     average = {name: value.clone() for name, value in denoiser.state_dict().items()}
@@ -152,7 +172,7 @@ def train(arguments: argparse.Namespace) -> None:
     begun, cpu_begun = time.time() - spent, time.process_time()
     last_report = last_save = time.time()
     losses: list[float] = []
-    windows = 0
+    windows = 0.0
     with open(out / "log.csv", "a", newline="") as file:
         log = csv.writer(file)
         while True:
@@ -167,7 +187,7 @@ def train(arguments: argparse.Namespace) -> None:
             num_bars = int(rng.choice(bars, p=odds))
             theme = bool(rng.random() < 0.4)
             tokens = num_bars * BEATS_PER_BAR + (THEME_BEATS if theme else 0)
-            size = max(8, TOKENS_PER_BATCH // tokens)
+            size = max(4, TOKENS_PER_BATCH // tokens)
             batch = sampler.batch(rng, size, num_bars, theme)
             noise = torch.randn(batch.cells.shape, generator=generator)
             loss, _ = denoising_loss(runner, batch, draw_sigma(generator, size), noise)
@@ -252,6 +272,7 @@ def _save(
     spent: float,
 ) -> None:
     state = {
+        "config": dict(denoiser.config),
         "weights": denoiser.state_dict(),
         "average": average,
         "optimisers": [optimiser.state_dict() for optimiser in optimisers],

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pixmus.compose import THEME_BEATS, THEME_POSITION
 from pixmus.conditioning import (
     GIVEN,
     OFF,
@@ -24,7 +25,6 @@ from pixmus.conditioning import (
     without_mood,
     without_mood_and_timing,
 )
-from pixmus.compose import THEME_BEATS, THEME_POSITION
 from pixmus.cues import CURVES, ENSEMBLES, PARTS, STYLES
 from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.corpus import Piece
@@ -91,7 +91,9 @@ def fit_tables(pieces: Sequence[EncodedPiece], entries: int = 201) -> CurveTable
     raw = {name: np.concatenate(values) for name, values in raws.items()}
     grid = np.linspace(0, 1, entries)
     tables = {
-        name: np.quantile(values[~np.isnan(values) & (values > 0 if name == "density" else True)], grid)
+        name: np.quantile(
+            values[~np.isnan(values) & (values > 0 if name == "density" else True)], grid
+        )
         for name, values in raw.items()
     }
     first = CurveTables(tables)
@@ -136,7 +138,9 @@ class WindowSampler:
             totals[corpus] = totals.get(corpus, 0) + len(encoded.cells)
         shares = np.array(
             [
-                corpus_weights[encoded.piece.corpus] * len(encoded.cells) / totals[encoded.piece.corpus]
+                corpus_weights[encoded.piece.corpus]
+                * len(encoded.cells)
+                / totals[encoded.piece.corpus]
                 for encoded in self.pieces
             ]
         )
@@ -226,7 +230,10 @@ class WindowSampler:
         """Drum cells of a performance near the tempo, fills at phrase ends half of the time."""
         picks = rng.integers(len(self.grooves), size=12)
         distance = [
-            min(abs(np.log2(self.grooves[i].piece.tempo_bpm / tempo_bpm) + octave) for octave in (0, 1, -1))
+            min(
+                abs(np.log2(self.grooves[i].piece.tempo_bpm / tempo_bpm) + octave)
+                for octave in (0, 1, -1)
+            )
             for i in picks
         ]
         groove = self.grooves[picks[int(np.argmin(distance))]]
@@ -285,7 +292,9 @@ def _theme_start(rng: np.random.Generator, window_start: int, piece_bars: int) -
     last = window_start - length
     if last < 0:
         last = max(0, piece_bars - length)
-    return int(rng.integers(last + 1)) // 4 * 4 if rng.random() < 0.7 else int(rng.integers(last + 1))
+    return (
+        int(rng.integers(last + 1)) // 4 * 4 if rng.random() < 0.7 else int(rng.integers(last + 1))
+    )
 
 
 def _choose_parts(rng: np.random.Generator, present: set[int]) -> list[int]:

@@ -1,0 +1,229 @@
+"""Make a model folder of a training run: averaged weights, calibrated thresholds, tables, manifest.
+
+`python -m pixmus.training.export RUN MODEL_FOLDER --corpus runs/corpus.npz` also measures, on
+validation windows, how far the notes follow the curves; the figures go to `figures.json` in RUN.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+
+from pixmus.compose import (
+    NUM_INFERENCE_STEPS,
+    Decoding,
+    Guidance,
+    default_scheduler,
+    fresh_scheduler,
+    sample,
+)
+from pixmus.conditioning import (
+    CURVE_COLUMNS,
+    GIVEN,
+    TO_MAKE,
+    CurveTables,
+    beat_statistics,
+    key_correlations,
+    measure_bars,
+)
+from pixmus.cues import CURVES, PARTS
+from pixmus.denoiser import ScoreDenoiser
+from pixmus.pipeline import PixMusPipeline
+from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.training.corpus import load_pieces
+from pixmus.training.windows import BEATS_PER_BAR, EncodedPiece, WindowSampler, encode_piece
+
+NUM_BARS = 8
+DRUMS = PARTS.index("drums")
+
+
+@dataclass(frozen=True)
+class Window:
+    """One validation window, all of its parts to be made."""
+
+    cells: np.ndarray
+    states: np.ndarray
+    conditions: np.ndarray
+    tempo_bpm: float
+    has_velocity: bool
+
+
+def validation_windows(
+    pieces: list[EncodedPiece], tables: CurveTables, weights: dict[str, float], count: int
+) -> list[Window]:
+    """`count` windows with all conditions known and nothing given."""
+    sampler = WindowSampler(pieces, tables, weights)
+    rng = np.random.default_rng(7)
+    windows: list[Window] = []
+    while len(windows) < count:
+        batch = sampler.batch(rng, 16, NUM_BARS, theme=False)
+        for cells, states, conditions, velocity in zip(
+            batch.cells.numpy(),
+            batch.states.numpy(),
+            batch.conditions.numpy(),
+            batch.has_velocity.numpy(),
+            strict=True,
+        ):
+            if conditions[0, 4] and not conditions[:, 17].any():  # curves known, all bars 4/4
+                states = np.where(states == GIVEN, TO_MAKE, states)
+                tempo = 100 * 2 ** float(conditions[0, 12])
+                windows.append(Window(cells, states, conditions, tempo, bool(velocity)))
+    return windows[:count]
+
+
+def generate(
+    pipe: PixMusPipeline,
+    window: Window,
+    seed: int,
+    scale: float,
+    conditions: np.ndarray | None = None,
+) -> np.ndarray:
+    """Predicted cells (beats, cells) of a window."""
+    return sample(
+        pipe.denoiser,
+        fresh_scheduler(pipe.scheduler),
+        window.cells,
+        window.states,
+        window.conditions if conditions is None else conditions,
+        np.arange(len(window.cells)),
+        np.zeros(len(window.cells), bool),
+        generator=torch.Generator().manual_seed(seed),
+        guidance=Guidance(scale),
+        num_inference_steps=NUM_INFERENCE_STEPS,
+    )
+
+
+def calibrate(windows: list[Window], predicted: list[np.ndarray]) -> dict[str, float]:
+    """Per part, the onset threshold that gives as many onsets as the data has."""
+    thresholds = {}
+    one_voice = Decoding().one_voice
+    for index, part in enumerate(PARTS):
+        layout = PART_LAYOUTS[part]
+        values, wanted = [], 0
+        for window, x0 in zip(windows, predicted, strict=True):
+            if window.states[0, index] != TO_MAKE:
+                continue
+            grid = x0[:, layout.onsets].reshape(-1, layout.num_pitches)
+            values.append(grid.max(1) if part in one_voice else grid.ravel())
+            wanted += int(window.cells[:, layout.onsets].sum())
+        threshold = 0.0
+        if values and wanted:
+            ranked = np.sort(np.concatenate(values))[::-1]
+            threshold = float(ranked[min(wanted, len(ranked) - 1)])
+        thresholds[part] = float(np.clip(threshold, -0.9, 0.9))
+    return thresholds
+
+
+def measured_curves(window: Window, cells: np.ndarray, tables: CurveTables) -> np.ndarray:
+    """Curves (bars, 4) that the cells of a window have."""
+    parts = [p for p in range(len(PARTS)) if p != DRUMS and window.states[0, p] == TO_MAKE]
+    statistics = beat_statistics(cells)[:, parts].sum(1)
+    starts = range(0, len(cells), BEATS_PER_BAR)
+    seconds = np.full(len(starts), BEATS_PER_BAR * 60 / window.tempo_bpm)
+    curves = tables.curves(measure_bars(statistics, starts, seconds), window.has_velocity)
+    return np.stack([curves[name] for name in CURVES], 1)
+
+
+def wanted_curves(window: Window) -> np.ndarray:
+    """Curves (bars, 4) that were asked for."""
+    return (window.conditions[::BEATS_PER_BAR, CURVE_COLUMNS] + 1) / 2
+
+
+def figures(
+    windows: list[Window], results: list[np.ndarray], tables: CurveTables
+) -> dict[str, float]:
+    """How far notes follow what was asked: Spearman per bar, mode, onsets against the data's."""
+    wanted = np.stack([wanted_curves(window) for window in windows])  # (windows, bars, 4)
+    got = np.stack([measured_curves(w, r, tables) for w, r in zip(windows, results, strict=True)])
+    out = {}
+    for index, name in enumerate(CURVES):
+        pairs = wanted[..., index].ravel(), got[..., index].ravel()
+        out[f"{name} control"] = float(spearmanr(*pairs).statistic)
+        shuffled = np.roll(wanted[..., index], 1, axis=0).ravel()
+        out[f"{name} control, shuffled curves"] = float(spearmanr(shuffled, pairs[1]).statistic)
+    modes, hits, scale = [], [], []
+    notes_made, notes_real = 0, 0
+    in_scale = [0, 2, 4, 5, 7, 8, 9, 11]  # C major, and G sharp of A minor
+    for window, cells in zip(windows, results, strict=True):
+        classes = beat_statistics(cells).sum((0, 1))[5:]
+        correlations = key_correlations(classes)
+        minor_asked = window.conditions[0, 22] < 0
+        modes.append(minor_asked == (correlations[0] > correlations[12 + 9]))
+        scale.append(classes[in_scale].sum() / max(classes.sum(), 1))
+        for part, layout in PART_LAYOUTS.items():
+            notes_made += int(cells[:, layout.onsets].sum())
+            if window.states[0, PARTS.index(part)] == TO_MAKE:
+                notes_real += int(window.cells[:, layout.onsets].sum())
+        asked = window.conditions[:, 5:9].ravel() > 0
+        struck = np.zeros(len(cells) * STEPS_PER_BEAT, int)
+        for layout in PART_LAYOUTS.values():
+            onsets = cells[:, layout.onsets].reshape(len(struck), layout.num_pitches)
+            struck += onsets.any(1)
+        hits.append((struck[asked] >= 2).mean() if asked.any() else np.nan)
+    out["asked mode nearer than the other"] = float(np.mean(modes))
+    out["share of sounding time on the scale"] = float(np.mean(scale))
+    out["onsets over the data's"] = notes_made / max(1, notes_real)
+    out["hit points on which two parts start"] = float(np.nanmean(hits))
+    return out
+
+
+def load_run(run: Path) -> PixMusPipeline:
+    """The pipeline of a training run's averaged weights."""
+    state = torch.load(run / "state.pt", weights_only=True, map_location="cpu")
+    denoiser = ScoreDenoiser(**state["config"])
+    denoiser.load_state_dict(state["average"])
+    pipe = PixMusPipeline(denoiser.eval(), default_scheduler())
+    pipe.curve_tables = CurveTables.load(run / "curve_tables.json")
+    return pipe
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--windows", type=int, default=48)
+    parser.add_argument("--guidance", type=float, nargs="+", default=[1.0, 2.0, 3.0])
+    arguments = parser.parse_args(argv)
+    from pixmus.training.train import CORPUS_WEIGHTS
+
+    pipe = load_run(arguments.run)
+    tables = pipe.curve_tables
+    assert tables is not None
+    held_out = [
+        encode_piece(piece)
+        for piece in load_pieces(arguments.corpus)
+        if piece.split == "validation"
+    ]
+    windows = validation_windows(held_out, tables, CORPUS_WEIGHTS, arguments.windows)
+    plain = [generate(pipe, window, seed, 1.0) for seed, window in enumerate(windows)]
+    pipe.decoding = Decoding(onset_thresholds=calibrate(windows, plain))
+    table = {"real": figures(windows, [window.cells for window in windows], tables)}
+    for scale in arguments.guidance:
+        made = plain
+        if scale != 1.0:
+            made = [generate(pipe, window, seed, scale) for seed, window in enumerate(windows)]
+        cells = [pipe.decoding.cells(x0) for x0 in made]
+        for window, result in zip(windows, cells, strict=True):
+            for index, part in enumerate(PARTS):
+                if window.states[0, index] != TO_MAKE:
+                    result[:, PART_LAYOUTS[part].cells] = 0
+        table[f"guidance {scale:g}"] = figures(windows, cells, tables)
+    pipe.save_pretrained(arguments.model)
+    report = {
+        "windows": len(windows),
+        "onset_thresholds": pipe.decoding.onset_thresholds,
+        "figures": table,
+    }
+    (arguments.run / "figures.json").write_text(json.dumps(report, indent=2) + "\n")
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()

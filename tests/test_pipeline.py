@@ -1,0 +1,162 @@
+"""End to end with a tiny real model; the model folder; same seed, same take."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pixmus.compose import Decoding, default_scheduler
+from pixmus.conditioning import NUM_CONDITIONS, RAW_CURVES, CurveTables
+from pixmus.cues import CueSheet, Direction
+from pixmus.denoiser import ScoreDenoiser
+from pixmus.errors import PixMusError
+from pixmus.pipeline import MANIFEST, PixMusPipeline, Soundtrack, watch
+from pixmus.score import NUM_CELLS, PART_LAYOUTS, read_midi
+from pixmus.video import probe, read_audio
+
+STEPS = 2
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model with random weights, saved as a real one is."""
+    torch.manual_seed(0)
+    denoiser = ScoreDenoiser(
+        roll_cells=tuple(layout.num_roll_cells for layout in PART_LAYOUTS.values()),
+        velocity_cells=4,
+        num_conditions=NUM_CONDITIONS,
+        width=32,
+        num_layers=2,
+        num_heads=2,
+    )
+    with torch.no_grad():
+        for parameter in denoiser.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    denoiser.set_log_odds(torch.zeros(NUM_CELLS))  # untrained, but not silent
+    pipe = PixMusPipeline(denoiser.eval(), default_scheduler())
+    pipe.curve_tables = CurveTables({name: np.linspace(0, 1, 5) for name in RAW_CURVES})
+    pipe.decoding = Decoding(onset_thresholds=dict.fromkeys(PART_LAYOUTS, 0.125))
+    folder = tmp_path_factory.mktemp("model")
+    pipe.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pipe(model_folder: Path) -> PixMusPipeline:
+    return PixMusPipeline.from_pretrained(model_folder)
+
+
+@pytest.fixture
+def clip(paint_video: Callable[..., Path]) -> Path:
+    return paint_video([(2.0, 40), (2.5, 200), (1.5, 90)])
+
+
+def test_a_clip_becomes_a_scored_clip_and_a_bundle(
+    pipe: PixMusPipeline, clip: Path, tmp_path: Path
+) -> None:
+    stages: list[str] = []
+    take = pipe(
+        clip,
+        num_inference_steps=STEPS,
+        seed=3,
+        on_stage=lambda name, share: stages.append(name) if share is None else None,
+    )
+    assert stages == ["watch", "spot", "fit", "compose", "render", "mix"] == list(take.timings)
+    assert take.cue_sheet.cuts == pytest.approx((2.0, 4.5))
+    assert take.music.shape == take.sound.shape == (2, round(take.video.duration * 44100))
+    take.save(tmp_path / "take")
+    scored = probe(tmp_path / "take" / "scored.mp4")
+    assert scored.duration == pytest.approx(probe(clip).duration, abs=0.001)
+    sound = read_audio(scored)
+    assert sound is not None and np.abs(sound).max() > 0.05
+    written = {str(p.relative_to(tmp_path / "take")) for p in (tmp_path / "take").rglob("*.*")}
+    expected = "music.wav score.mid cues.json markers.csv cues.png pianoroll.png spectrogram.png"
+    assert {"scored.mp4", "take.json", *expected.split()} <= written
+    assert {f"stems/{part}.wav" for part in take.stems} <= written
+    facts = json.loads((tmp_path / "take" / "take.json").read_text())
+    assert facts["seed"] == 3 and facts["settings"]["num_inference_steps"] == STEPS
+    assert facts["sha256"]["model"] == pipe.model_sha256
+    assert CueSheet.load(tmp_path / "take" / "cues.json").cuts == take.cue_sheet.cuts
+    played = read_midi(tmp_path / "take" / "score.mid").parts
+    assert {part: len(notes) for part, notes in played.items()} == {
+        part: len(notes) for part, notes in take.score.parts.items()
+    }
+
+
+def notes_of(take: Soundtrack) -> dict:
+    return take.score.parts
+
+
+def test_same_seed_same_take_whatever_was_made_in_between(pipe: PixMusPipeline, clip: Path) -> None:
+    footage = watch(clip)
+    first = pipe(footage, num_inference_steps=STEPS, seed=5)
+    other = pipe(footage, num_inference_steps=STEPS, generator=torch.Generator().manual_seed(1))
+    again = pipe(footage, num_inference_steps=STEPS, seed=5)
+    assert notes_of(first) == notes_of(again) != notes_of(other)
+    # FluidSynth starts its voices up to a block's rounding apart from call to call.
+    assert np.allclose(first.music, again.music, atol=2e-3)
+
+
+def test_direction_and_edited_cue_sheets_are_followed(pipe: PixMusPipeline, clip: Path) -> None:
+    footage = watch(clip)
+    direction = Direction(key="D minor", ensemble="strings", tempo_bpm=90.0)
+    take = pipe(footage, direction=direction, num_inference_steps=STEPS, seed=1)
+    assert take.score.key == "D minor" and set(take.score.parts) == set(take.cue_sheet.parts)
+    same = pipe(footage, cue_sheet=take.cue_sheet, num_inference_steps=STEPS, seed=1)
+    assert notes_of(same) == notes_of(take)
+    score = pipe.compose(take.cue_sheet, num_inference_steps=STEPS, seed=1)
+    assert score.parts == take.score.parts
+
+
+def test_the_callback_sees_every_inference_step(pipe: PixMusPipeline, clip: Path) -> None:
+    steps: list[int] = []
+    pipe(
+        clip,
+        num_inference_steps=4,
+        seed=1,
+        callback_on_step_end=lambda _, step, __, kept: steps.append(step) or kept["latents"],
+    )
+    assert steps == list(range(4))
+
+
+def test_saved_weights_are_half_and_the_pipeline_stays_whole(
+    model_folder: Path, pipe: PixMusPipeline, tmp_path: Path
+) -> None:
+    assert pipe.denoiser.dtype == torch.float32
+    pipe.save_pretrained(tmp_path / "again")
+    assert pipe.denoiser.dtype == torch.float32
+    again = PixMusPipeline.from_pretrained(tmp_path / "again")
+    assert again.decoding == pipe.decoding
+    for name, value in again.denoiser.state_dict().items():
+        assert torch.equal(value, pipe.denoiser.state_dict()[name]), name
+
+
+def copy_of(folder: Path, target: Path) -> Path:
+    import shutil
+
+    return Path(shutil.copytree(folder, target))
+
+
+def test_a_flipped_byte_is_found(model_folder: Path, tmp_path: Path) -> None:
+    folder = copy_of(model_folder, tmp_path / "model")
+    shard = next((folder / "denoiser").glob("*.safetensors"))
+    data = bytearray(shard.read_bytes())
+    data[-1] ^= 1
+    shard.write_bytes(bytes(data))
+    with pytest.raises(PixMusError, match=f"damaged: denoiser/{shard.name}"):
+        PixMusPipeline.from_pretrained(folder)
+
+
+def test_a_missing_file_is_named(model_folder: Path, tmp_path: Path) -> None:
+    folder = copy_of(model_folder, tmp_path / "model")
+    (folder / "scheduler" / "scheduler_config.json").unlink()
+    with pytest.raises(PixMusError, match="incomplete: scheduler/scheduler_config.json is missing"):
+        PixMusPipeline.from_pretrained(folder)
+    (folder / MANIFEST).unlink()
+    with pytest.raises(PixMusError, match="no complete model folder"):
+        PixMusPipeline.from_pretrained(folder)
+    with pytest.raises(PixMusError, match="is no model folder"):
+        PixMusPipeline.from_pretrained(tmp_path / "nowhere")

@@ -248,8 +248,9 @@ def page(real: list[dict], hard: list[dict]) -> str:
         "",
         f"av {version('av')}, decord2 {version('decord2')}. Frames with their longer side at "
         f"{LONGEST_SIDE} pixels, {NUM_THREADS} threads, one process for each clip and library. "
-        "Seconds are processor time in all threads, opening included (decord opens each clip twice, "
-        "since it must be told a size before it tells one). Times count from the first frame.",
+        "Seconds are processor time in all threads, opening included (decord opens each clip "
+        "twice, since it must be told a size before it tells one). Times count from the first "
+        "frame.",
         "",
         conclude(summary, summarise(hard)),
         "",

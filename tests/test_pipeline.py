@@ -130,6 +130,7 @@ def test_saved_weights_are_half_and_the_pipeline_stays_whole(
     assert pipe.denoiser.dtype == torch.float32
     again = PixMusPipeline.from_pretrained(tmp_path / "again")
     assert again.decoding == pipe.decoding
+    assert torch.equal(again.denoiser.is_roll, pipe.denoiser.is_roll)
     for name, value in again.denoiser.state_dict().items():
         assert torch.equal(value, pipe.denoiser.state_dict()[name]), name
 

@@ -16,6 +16,7 @@ import torch
 from scipy.stats import spearmanr
 
 from pixmus.compose import (
+    CELL_PARTS,
     NUM_INFERENCE_STEPS,
     Decoding,
     Guidance,
@@ -135,10 +136,16 @@ def wanted_curves(window: Window) -> np.ndarray:
     return (window.conditions[::BEATS_PER_BAR, CURVE_COLUMNS] + 1) / 2
 
 
+def only_made(window: Window, cells: np.ndarray) -> np.ndarray:
+    """The cells with the parts that are off emptied."""
+    return np.where(window.states[:, CELL_PARTS] == TO_MAKE, cells, 0).astype(np.uint8)
+
+
 def figures(
     windows: list[Window], results: list[np.ndarray], tables: CurveTables
 ) -> dict[str, float]:
     """How far notes follow what was asked: Spearman per bar, mode, onsets against the data's."""
+    results = [only_made(w, r) for w, r in zip(windows, results, strict=True)]
     wanted = np.stack([wanted_curves(window) for window in windows])  # (windows, bars, 4)
     got = np.stack([measured_curves(w, r, tables) for w, r in zip(windows, results, strict=True)])
     out = {}
@@ -210,10 +217,6 @@ def main(argv: list[str] | None = None) -> None:
         if scale != 1.0:
             made = [generate(pipe, window, seed, scale) for seed, window in enumerate(windows)]
         cells = [pipe.decoding.cells(x0) for x0 in made]
-        for window, result in zip(windows, cells, strict=True):
-            for index, part in enumerate(PARTS):
-                if window.states[0, index] != TO_MAKE:
-                    result[:, PART_LAYOUTS[part].cells] = 0
         table[f"guidance {scale:g}"] = figures(windows, cells, tables)
     pipe.save_pretrained(arguments.model)
     report = {

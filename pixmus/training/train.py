@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from pixmus.compose import CELL_PARTS, IS_VELOCITY, THEME_BEATS, to_x0
 from pixmus.conditioning import NUM_CONDITIONS, OFF, TO_MAKE
@@ -151,7 +151,7 @@ def train(arguments: argparse.Namespace) -> None:
     average = {name: value.clone() for name, value in denoiser.state_dict().items()}
     # The network runs in bfloat16 (five times as fast where the processor has AMX); the weights
     # that learn stay float32.
-    runner = copy.deepcopy(denoiser).to(torch.bfloat16)
+    runner = nn.Module.to(copy.deepcopy(denoiser), torch.bfloat16)
     optimisers = make_optimisers(denoiser, arguments.learning_rate, arguments.muon)
     state_file = out / "state.pt"
     iteration, spent = 0, 0.0
@@ -177,9 +177,9 @@ def train(arguments: argparse.Namespace) -> None:
         log = csv.writer(file)
         while True:
             progress = (time.time() - begun) / (60 * arguments.minutes)
-            if progress >= 1:
+            if progress >= 1 or iteration == arguments.iterations:
                 break
-            warmth = min(1.0, (iteration + 1) / 100)
+            warmth = min(1.0, (iteration + 1) / arguments.warmup)
             decay = min(1.0, (1 - progress) / arguments.decay)
             for optimiser, rate in zip(optimisers, base_rates, strict=True):
                 for group in optimiser.param_groups:
@@ -289,6 +289,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--corpus", required=True, help="compact corpus file")
     parser.add_argument("--out", required=True, help="folder for log, state and tables")
     parser.add_argument("--minutes", type=float, default=90.0)
+    parser.add_argument("--iterations", type=int, help="stop after so many, however fast")
+    parser.add_argument("--warmup", type=int, default=100, help="iterations with a rising rate")
     parser.add_argument("--init", help="model folder whose denoiser is the start")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=8)

@@ -84,7 +84,7 @@ def picture_frames(path: Path) -> list[np.ndarray]:
         ("a.mkv", H264, "h264"),
         ("a.avi", H264, "h264"),
         ("b.avi", {"options": {"bf": "2"}, "moving": True}, "mpeg4"),
-        ("a.webm", {"codec": "libvpx", "options": {"lag-in-frames": "16"}, "moving": True}, "vp8"),
+        ("a.webm", {"codec": "libvpx", "options": FAST_VPX, "moving": True}, "vp8"),
         ("b.webm", {"codec": "libvpx-vp9", "options": FAST_VPX}, "vp9"),
         ("c.webm", {"codec": "libsvtav1", "options": {"preset": "11"}}, "av1"),
         ("b.mp4", {"codec": "libsvtav1", "options": {"preset": "11"}}, "av1"),
@@ -116,8 +116,10 @@ def test_kinds(paint_video: PaintVideo, tmp_path: Path, name: str, how: dict, co
     assert time_of_click(read_audio(scored)) == pytest.approx(2.0, abs=0.005)
 
 
-@pytest.mark.parametrize("rate", [Fraction(30000, 1001), 25, 30, 60])
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [("a.mkv", Fraction(30000, 1001)), ("a.mkv", 25), ("a.mkv", 60), ("a.mp4", 30)],
+)
 def test_exact_rates(paint_video: PaintVideo, name: str, rate: Fraction) -> None:
     video = probe(paint_video(SHOTS, name, frame_rate=rate, **H264))
     assert video.frame_rate == rate
@@ -152,8 +154,9 @@ def test_variable_rate(paint_video: PaintVideo, tmp_path: Path, name: str, codec
     assert time_of_click(read_audio(probe(out))) == pytest.approx(1.2, abs=0.005)
 
 
-@pytest.mark.parametrize("rotation", [90, 180, 270])
-@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+@pytest.mark.parametrize(
+    ("rotation", "codec"), [(90, "libx264"), (180, "mpeg4"), (270, "libx264"), (90, "mpeg4")]
+)
 def test_rotation(paint_video: PaintVideo, tmp_path: Path, rotation: int, codec: str) -> None:
     path = paint_video(((1, 20),), codec=codec, rotation=rotation, moving=True)
     video = probe(path)
@@ -264,7 +267,7 @@ def test_edit_list_that_hides_the_beginning(paint_video: PaintVideo, tmp_path: P
     assert time_of_click(read_audio(probe(out))) == pytest.approx(2.0, abs=0.005)
 
 
-@pytest.mark.parametrize("kept", [0.5, 0.53, 0.56, 0.6])
+@pytest.mark.parametrize("kept", [0.5, 0.56])
 def test_edit_list_that_hides_the_end(paint_video: PaintVideo, tmp_path: Path, kept: float) -> None:
     path = paint_video(SHOTS, **H264)
     data = bytearray(path.read_bytes())
@@ -307,7 +310,7 @@ def test_edit_list_of_two_pieces(paint_video: PaintVideo, tmp_path: Path) -> Non
     assert time_of_click(read_audio(probe(out))) == pytest.approx(1.5, abs=0.005)
 
 
-@pytest.mark.parametrize("length", [0.0, 1.0, 2.99, 3.0, 7.0])
+@pytest.mark.parametrize("length", [0.0, 2.99, 7.0])
 def test_sound_is_as_long_as_the_picture(
     paint_video: PaintVideo, tmp_path: Path, length: float
 ) -> None:
@@ -329,7 +332,7 @@ def test_large_pictures_become_1080p(paint_video: PaintVideo, tmp_path: Path) ->
         ("4k.mp4", (3840, 2160), "libx264", fast),
         ("tall.mp4", (2160, 3840), "mpeg4", {}),
     ):
-        path = paint_video(shots, name, size=size, codec=codec, options=options, frame_rate=8)
+        path = paint_video(shots, name, size=size, codec=codec, options=options, frame_rate=4)
         report = mux(probe(path), click_at(0.2, 0.5), out, overwrite=True)
         scored = probe(out)
         assert sorted((scored.width, scored.height)) == [1080, 1920]
@@ -543,7 +546,7 @@ def test_leaves_nothing_behind(
     paint_video: PaintVideo, tmp_path: Path, what: str, said: str
 ) -> None:
     """A file size limit stands for the full disk: the write fails in the same place."""
-    path = paint_video(((300, 40),), frame_rate=4)
+    path = paint_video(((300, 40),), frame_rate=2)
     out = tmp_path / "scored.mp4"
     done = subprocess.run(
         [sys.executable, "-c", ATTEMPT, str(path), str(out), what],
@@ -565,7 +568,7 @@ def test_leaves_nothing_behind(
         ("editly-assets__lofoten.mp4", True),  # an edit list that hides the last frame
         ("sample-videos__bird.mkv", True),  # starts at 0.033 s, no decoding times
         ("videocomposer__motion_transfer.mp4", True),  # variable rate
-        ("sam2__02_cups.mp4", True),  # B-frames and sound
+        ("shared-assets__friday.mp4", True),  # B-frames and sound
         ("learning-area__rabbit.mp4", True),  # tracks that are neither picture nor sound
     ],
 )

@@ -62,4 +62,4 @@ bench: .venv/installed-dev
 	$(BIN)/pixmus bench $(ARGS)
 
 smoke: .venv/installed-dev
-	$(BIN)/pixmus train --smoke $(ARGS)
+	$(BIN)/pytest tests/test_training.py $(ARGS)

@@ -1,7 +1,8 @@
 """Make a model folder of a training run: averaged weights, calibrated thresholds, tables, manifest.
 
 `python -m pixmus.training.export RUN MODEL_FOLDER --corpus runs/corpus.npz` also measures, on
-validation windows, how far the notes follow the curves; the figures go to `figures.json` in RUN.
+validation windows, how far the notes follow the curves; the figures go to the model card and to
+`docs/results/score-model.{json,md}`.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from pixmus.denoiser import ScoreDenoiser
 from pixmus.pipeline import PixMusPipeline
 from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.corpus import load_pieces
+from pixmus.training.model_card import markdown_table, write_card
 from pixmus.training.windows import BEATS_PER_BAR, EncodedPiece, WindowSampler, encode_piece
 
 NUM_BARS = 8
@@ -151,9 +153,9 @@ def figures(
     out = {}
     for index, name in enumerate(CURVES):
         pairs = wanted[..., index].ravel(), got[..., index].ravel()
-        out[f"{name} control"] = float(spearmanr(*pairs).statistic)
+        out[f"{name} control"] = rank_correlation(*pairs)
         shuffled = np.roll(wanted[..., index], 1, axis=0).ravel()
-        out[f"{name} control, shuffled curves"] = float(spearmanr(shuffled, pairs[1]).statistic)
+        out[f"{name} control, shuffled curves"] = rank_correlation(shuffled, pairs[1])
     modes, hits, scale = [], [], []
     notes_made, notes_real = 0, 0
     in_scale = [0, 2, 4, 5, 7, 8, 9, 11]  # C major, and G sharp of A minor
@@ -180,6 +182,13 @@ def figures(
     return out
 
 
+def rank_correlation(reference: np.ndarray, estimate: np.ndarray) -> float:
+    """Spearman's correlation, NaN where one side does not vary."""
+    if np.ptp(reference) == 0 or np.ptp(estimate) == 0:
+        return float("nan")
+    return float(spearmanr(reference, estimate).statistic)
+
+
 def load_run(run: Path) -> PixMusPipeline:
     """The pipeline of a training run's averaged weights."""
     state = torch.load(run / "state.pt", weights_only=True, map_location="cpu")
@@ -195,6 +204,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--results", type=Path, default=Path("docs/results"))
     parser.add_argument("--windows", type=int, default=48)
     parser.add_argument("--guidance", type=float, nargs="+", default=[1.0, 2.0, 3.0])
     arguments = parser.parse_args(argv)
@@ -221,10 +231,23 @@ def main(argv: list[str] | None = None) -> None:
     pipe.save_pretrained(arguments.model)
     report = {
         "windows": len(windows),
+        "parameters": pipe.denoiser.num_parameters(),
         "onset_thresholds": pipe.decoding.onset_thresholds,
         "figures": table,
     }
-    (arguments.run / "figures.json").write_text(json.dumps(report, indent=2) + "\n")
+    training = json.loads((arguments.run / "training.json").read_text())
+    command = f"python -m pixmus.training.export {arguments.run} {arguments.model} "
+    command += f"--corpus {arguments.corpus} --windows {arguments.windows}"
+    write_card(arguments.model, report, training, command)
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    (arguments.results / "score-model.json").write_text(
+        json.dumps({"command": command, "training": training, **report}, indent=2) + "\n"
+    )
+    (arguments.results / "score-model.md").write_text(
+        f"`{command}`, {len(windows)} validation windows of {NUM_BARS} bars.\n\n"
+        + markdown_table(table)
+        + "\n"
+    )
     print(json.dumps(report, indent=2))
 
 

@@ -49,7 +49,7 @@ DRUM_WEIGHT = 3.0  # drums have a tenth of the cells of a pitched part
 _CELL_PARTS = torch.from_numpy(CELL_PARTS)
 _IS_VELOCITY = torch.from_numpy(IS_VELOCITY)
 _CELL_WEIGHT = torch.ones(len(CELL_PARTS))
-_CELL_WEIGHT[_CELL_PARTS == PARTS.index("drums")] = DRUM_WEIGHT
+_CELL_WEIGHT[PARTS.index("drums") == _CELL_PARTS] = DRUM_WEIGHT
 
 
 def denoising_loss(
@@ -154,7 +154,7 @@ def train(arguments: argparse.Namespace) -> None:
     runner = nn.Module.to(copy.deepcopy(denoiser), torch.bfloat16)
     optimisers = make_optimisers(denoiser, arguments.learning_rate, arguments.muon)
     state_file = out / "state.pt"
-    iteration, spent = 0, 0.0
+    iteration, spent, cpu_spent = 0, 0.0, 0.0
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)
         denoiser.load_state_dict(state["weights"])
@@ -162,6 +162,7 @@ def train(arguments: argparse.Namespace) -> None:
         for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         iteration, spent = state["iteration"], state["spent"]
+        cpu_spent = state["cpu_spent"]
     _copy_weights(denoiser, runner)
     base_rates = [optimiser.param_groups[0]["lr"] for optimiser in optimisers]
     rng = np.random.default_rng(arguments.seed + iteration)
@@ -169,10 +170,25 @@ def train(arguments: argparse.Namespace) -> None:
     bars = [b for b, _ in WINDOW_BARS]
     odds = [share for _, share in WINDOW_BARS]
 
-    begun, cpu_begun = time.time() - spent, time.process_time()
+    begun, cpu_begun = time.time() - spent, time.process_time() - cpu_spent
     last_report = last_save = time.time()
     losses: list[float] = []
     windows = 0.0
+
+    def save() -> None:
+        state = {
+            "config": dict(denoiser.config),
+            "weights": denoiser.state_dict(),
+            "average": average,
+            "optimisers": [optimiser.state_dict() for optimiser in optimisers],
+            "iteration": iteration,
+            "spent": time.time() - begun,
+            "cpu_spent": time.process_time() - cpu_begun,
+        }
+        temporary = state_file.with_suffix(".tmp")
+        torch.save(state, temporary)
+        temporary.replace(state_file)
+
     with open(out / "log.csv", "a", newline="") as file:
         log = csv.writer(file)
         while True:
@@ -222,13 +238,15 @@ def train(arguments: argparse.Namespace) -> None:
                 print(*row, flush=True)
                 losses, windows, last_report = [], 0, time.time()
             if time.time() - last_save > 300:
-                _save(state_file, denoiser, average, optimisers, iteration, time.time() - begun)
+                save()
                 last_save = time.time()
-    _save(state_file, denoiser, average, optimisers, iteration, time.time() - begun)
+    save()
     (out / "training.json").write_text(
         json.dumps(
             {
                 "iterations": iteration,
+                "beats_per_iteration": TOKENS_PER_BATCH,
+                "corpus_weights": CORPUS_WEIGHTS,
                 "wall_minutes": round((time.time() - begun) / 60, 1),
                 "cpu_minutes": round((time.process_time() - cpu_begun) / 60, 1),
                 "arguments": vars(arguments),
@@ -261,27 +279,6 @@ def validate(denoiser: ScoreDenoiser, average: dict[str, Tensor], batches: list)
             counts[band] += 1
     denoiser.load_state_dict(kept)
     return [float(v) for v in sums / counts]
-
-
-def _save(
-    path: Path,
-    denoiser: ScoreDenoiser,
-    average: dict[str, Tensor],
-    optimisers: list[torch.optim.Optimizer],
-    iteration: int,
-    spent: float,
-) -> None:
-    state = {
-        "config": dict(denoiser.config),
-        "weights": denoiser.state_dict(),
-        "average": average,
-        "optimisers": [optimiser.state_dict() for optimiser in optimisers],
-        "iteration": iteration,
-        "spent": spent,
-    }
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    temporary.replace(path)
 
 
 def main(argv: list[str] | None = None) -> None:

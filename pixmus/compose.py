@@ -72,14 +72,23 @@ def to_x0(cells: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Decoding:
-    """How cells become notes; every rule can be switched off.
+    """How predicted cells become notes; every rule can be switched off.
 
-    `onset_thresholds` are the values (-1..1) from which a cell is an onset, calibrated per part so
-    that density at guidance 1 is the data's.
+    `log_odds` are added to every prediction of a part's roll cells while sampling, calibrated once
+    so that the part's density at guidance 1 is the data's. (A threshold on the finished cells would
+    do nothing: they end at -1 or 1.)
     """
 
-    onset_thresholds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
+    log_odds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
     one_voice: tuple[str, ...] = ("melody", "counter", "bass")
+
+    def shift(self, x0: Tensor) -> Tensor:
+        """Predicted cells (tokens, NUM_CELLS) with `log_odds` added to their roll cells."""
+        offsets = torch.tensor([self.log_odds.get(part, 0.0) for part in PARTS])[_CELL_PARTS]
+        certain = x0.clamp(-1, 1)
+        sounding, silent = (1 + certain) * offsets.exp(), 1 - certain
+        shifted = 2 * sounding / (sounding + silent).clamp(min=1e-6) - 1
+        return torch.where(_IS_VELOCITY, x0, shifted)
 
     def cells(self, x0: np.ndarray) -> np.ndarray:
         """Piano-roll uint8 (beats, NUM_CELLS) of predicted values float (beats, NUM_CELLS)."""
@@ -87,7 +96,7 @@ class Decoding:
         for part, layout in PART_LAYOUTS.items():
             shape = (len(x0) * STEPS_PER_BEAT, layout.num_pitches)
             values = x0[:, layout.onsets].reshape(shape)
-            onset = values > self.onset_thresholds.get(part, 0.0)
+            onset = values > 0
             if part in self.one_voice:
                 onset &= values >= values.max(1, keepdims=True)
             cells[:, layout.onsets] = onset.reshape(len(x0), -1)
@@ -176,6 +185,7 @@ def sample(
     generator: torch.Generator,
     guidance: Guidance,
     num_inference_steps: int,
+    decoding: Decoding | None = None,
     on_step: Callable[[int, Tensor], None] | None = None,
 ) -> np.ndarray:
     """Predicted cells, float32 (tokens, NUM_CELLS): what is given stays, what is off is 0.
@@ -194,7 +204,7 @@ def sample(
     for step, timestep in enumerate(scheduler.timesteps):
         sigma = float(scheduler.sigmas[step])
         x0 = guidance.predict(denoiser, x, sigma, conditions, part_states, *fixed)
-        x0 = settle(x0)
+        x0 = settle(decoding.shift(x0) if decoding else x0)
         flow = (x - x0) / sigma
         stepped = scheduler.step(flow, timestep, x, return_dict=False)[0]
         x = torch.where(to_make, stepped, known)
@@ -402,6 +412,7 @@ def write_window(
         generator=generator,
         guidance=guidance,
         num_inference_steps=num_inference_steps,
+        decoding=decoding,
         on_step=on_step,
     )[theme_beats:]
     made = canvas.states[first:end] == TO_MAKE

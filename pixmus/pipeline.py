@@ -89,7 +89,7 @@ class Soundtrack:
 class PixMusPipeline(DiffusionPipeline):
     """Composes soundtracks: `PixMusPipeline.from_pretrained(folder)("clip.mp4").save("take")`.
 
-    `curve_tables` are the quantiles of training music, `decoding` the calibrated thresholds. No
+    `curve_tables` are the quantiles of training music, `decoding` the calibrated log odds. No
     call leaves anything behind in the pipeline.
     """
 
@@ -112,8 +112,7 @@ class PixMusPipeline(DiffusionPipeline):
             str(folder), **{"dtype": torch.float32, "local_files_only": True, **kwargs}
         )
         pipe.curve_tables = CurveTables.load(folder / CURVE_TABLES)
-        thresholds = json.loads((folder / DECODING).read_text())["onset_thresholds"]
-        pipe.decoding = Decoding(onset_thresholds=thresholds)
+        pipe.decoding = Decoding(log_odds=json.loads((folder / DECODING).read_text())["log_odds"])
         pipe.model_sha256 = sha256
         return pipe
 
@@ -127,8 +126,7 @@ class PixMusPipeline(DiffusionPipeline):
         self.denoiser.load_state_dict(kept)
         if self.curve_tables is not None:
             (folder / CURVE_TABLES).write_text(self.curve_tables.to_json() + "\n")
-        rounded = {part: round(v, 3) for part, v in self.decoding.onset_thresholds.items()}
-        (folder / DECODING).write_text(json.dumps({"onset_thresholds": rounded}) + "\n")
+        (folder / DECODING).write_text(json.dumps({"log_odds": self.decoding.log_odds}) + "\n")
         write_manifest(folder)
 
     def __call__(
@@ -213,7 +211,7 @@ class PixMusPipeline(DiffusionPipeline):
                 "ensemble": sheet.ensemble,
                 "parts": list(sheet.parts),
                 "scheduler": dict(self.scheduler.config),
-                "onset_thresholds": self.decoding.onset_thresholds,
+                "log_odds": self.decoding.log_odds,
             },
             hashes={"model": self.model_sha256, "font": find_renderer().sha256},
             timings=dict(stages.seconds),

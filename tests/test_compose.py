@@ -226,7 +226,7 @@ def test_guidance_of_one_needs_one_pass_and_other_scales_mix() -> None:
     assert passes == [1, 2, 2]
 
 
-def test_decoding_follows_its_thresholds_and_keeps_one_voice() -> None:
+def test_decoding_keeps_one_voice_where_there_is_one() -> None:
     x0 = np.full((1, NUM_CELLS), -1.0, np.float32)
     melody, harmony = PART_LAYOUTS["melody"].onsets, PART_LAYOUTS["harmony"].onsets
     x0[0, [melody.start + 3, melody.start + 9]] = [0.4, 0.6]
@@ -234,8 +234,17 @@ def test_decoding_follows_its_thresholds_and_keeps_one_voice() -> None:
     cells = Decoding().cells(x0)
     assert np.flatnonzero(cells[0, melody]).tolist() == [9]
     assert np.flatnonzero(cells[0, harmony]).tolist() == [3, 9]
-    strict = Decoding(onset_thresholds={"harmony": 0.5}).cells(x0)
-    assert np.flatnonzero(strict[0, harmony]).tolist() == [9]
+
+
+def test_calibrated_log_odds_shift_one_part_and_spare_velocities() -> None:
+    x0 = torch.zeros(1, NUM_CELLS)
+    x0[:, PART_LAYOUTS["bass"].velocities] = 1.7
+    shifted = Decoding(log_odds={"bass": 1.0}).shift(x0)
+    assert shifted[0, PART_LAYOUTS["bass"].onsets.start] == pytest.approx(np.tanh(0.5))
+    assert (shifted[0, PART_LAYOUTS["bass"].velocities] == 1.7).all()
+    assert not shifted[0, PART_LAYOUTS["harmony"].cells].any()
+    certain = Decoding(log_odds={"bass": 1.0}).shift(torch.ones(1, NUM_CELLS))
+    assert torch.allclose(certain, torch.ones(1, NUM_CELLS))
 
 
 def test_the_last_chord_is_known_to_the_model() -> None:

@@ -38,7 +38,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     denoiser.set_log_odds(torch.zeros(NUM_CELLS))  # untrained, but not silent
     pipe = PixMusPipeline(denoiser.eval(), default_scheduler())
     pipe.curve_tables = CurveTables({name: np.linspace(0, 1, 5) for name in RAW_CURVES})
-    pipe.decoding = Decoding(onset_thresholds=dict.fromkeys(PART_LAYOUTS, 0.125))
+    pipe.decoding = Decoding(log_odds=dict.fromkeys(PART_LAYOUTS, 0.125))
     folder = tmp_path_factory.mktemp("model")
     pipe.save_pretrained(folder)
     return folder

@@ -1,5 +1,6 @@
 """Corpus rules with known answers, windows that keep their promises, a run that learns."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -144,14 +145,14 @@ def test_a_run_learns_is_resumed_and_exported(tmp_path: Path) -> None:
     save_pieces(pieces, tmp_path / "corpus.npz")
     run = tmp_path / "run"
     common = ["--corpus", str(tmp_path / "corpus.npz"), "--out", str(run), "--threads", "1"]
-    small = ["--width", "32", "--layers", "2", "--report", "0.5", "--warmup", "5"]
+    small = ["--width", "32", "--layers", "2", "--report", "3", "--warmup", "5"]
     small += ["--learning-rate", "0.01"]
     train([*common, *small, "--minutes", "9", "--iterations", "25"])
     train([*common, *small, "--minutes", "9", "--iterations", "30"])
     rows = [line.split(",") for line in (run / "log.csv").read_text().splitlines()]
     # The last column is the validation loss at high noise, on the same windows each time.
-    assert len(rows) >= 3 and float(rows[-1][7]) < float(rows[0][7]) - 0.2
-    assert int(rows[-1][0]) > 25
+    assert len(rows) >= 2 and float(rows[-1][7]) < float(rows[0][7]) - 0.2
+    assert json.loads((run / "training.json").read_text())["iterations"] == 30
     export(
         [str(run), str(tmp_path / "model"), "--corpus", str(tmp_path / "corpus.npz")]
         + ["--windows", "2", "--guidance", "1"]

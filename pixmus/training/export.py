@@ -1,4 +1,4 @@
-"""Make a model folder of a training run: averaged weights, calibrated thresholds, tables, manifest.
+"""Make a model folder of a training run: averaged weights, calibrated log odds, tables, manifest.
 
 `python -m pixmus.training.export RUN MODEL_FOLDER --corpus runs/corpus.npz` also measures, on
 validation windows, how far the notes follow the curves; the figures go to the model card and to
@@ -87,7 +87,7 @@ def generate(
     scale: float,
     conditions: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Predicted cells (beats, cells) of a window."""
+    """Predicted cells (beats, cells) of a window, with the pipeline's decoding."""
     return sample(
         pipe.denoiser,
         fresh_scheduler(pipe.scheduler),
@@ -99,28 +99,48 @@ def generate(
         generator=torch.Generator().manual_seed(seed),
         guidance=Guidance(scale),
         num_inference_steps=NUM_INFERENCE_STEPS,
+        decoding=pipe.decoding,
     )
 
 
-def calibrate(windows: list[Window], predicted: list[np.ndarray]) -> dict[str, float]:
-    """Per part, the onset threshold that gives as many onsets as the data has."""
-    thresholds = {}
-    one_voice = Decoding().one_voice
-    for index, part in enumerate(PARTS):
-        layout = PART_LAYOUTS[part]
-        values, wanted = [], 0
-        for window, x0 in zip(windows, predicted, strict=True):
-            if window.states[0, index] != TO_MAKE:
-                continue
-            grid = x0[:, layout.onsets].reshape(-1, layout.num_pitches)
-            values.append(grid.max(1) if part in one_voice else grid.ravel())
-            wanted += int(window.cells[:, layout.onsets].sum())
-        threshold = 0.0
-        if values and wanted:
-            ranked = np.sort(np.concatenate(values))[::-1]
-            threshold = float(ranked[min(wanted, len(ranked) - 1)])
-        thresholds[part] = float(np.clip(threshold, -0.9, 0.9))
-    return thresholds
+# Log odds tried in calibration; what gives the data's density is read off between them.
+TRIED_LOG_ODDS = (0.0, 0.5)
+LARGEST_LOG_ODDS = 1.0
+
+
+def calibrate(
+    pipe: PixMusPipeline, windows: list[Window], plain: list[np.ndarray]
+) -> dict[str, float]:
+    """Per part, the log odds that give as many onsets at guidance 1 as the data has.
+
+    `plain` was generated with none. Onsets grow about exponentially with log odds, so the answer
+    is read off a straight line through the logarithms of two counts.
+    """
+    pipe.decoding = Decoding(log_odds=dict.fromkeys(PARTS, TRIED_LOG_ODDS[1]))
+    raised = [generate(pipe, window, seed, 1.0) for seed, window in enumerate(windows)]
+    pipe.decoding = Decoding()
+    answers = {}
+    for part in PARTS:
+        wanted = sum(onsets_of(part, only_made(w, w.cells)) for w in windows)
+        counts = [
+            sum(onsets_of(part, only_made(w, pipe.decoding.cells(x0))) for w, x0 in pairs)
+            for pairs in (
+                zip(windows, plain, strict=True),
+                zip(windows, raised, strict=True),
+            )
+        ]
+        if not wanted or min(counts) == 0:
+            answers[part] = 0.0
+            continue
+        slope = np.log(counts[1] / counts[0]) / (TRIED_LOG_ODDS[1] - TRIED_LOG_ODDS[0])
+        answer = np.log(wanted / counts[0]) / max(slope, 1e-3)
+        answers[part] = round(float(np.clip(answer, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)), 3)
+    return answers
+
+
+def onsets_of(part: str, cells: np.ndarray) -> int:
+    """Number of onsets of a part."""
+    return int((cells[:, PART_LAYOUTS[part].onsets] > 0).sum())
 
 
 def measured_curves(window: Window, cells: np.ndarray, tables: CurveTables) -> np.ndarray:
@@ -220,19 +240,17 @@ def main(argv: list[str] | None = None) -> None:
     ]
     windows = validation_windows(held_out, tables, CORPUS_WEIGHTS, arguments.windows)
     plain = [generate(pipe, window, seed, 1.0) for seed, window in enumerate(windows)]
-    pipe.decoding = Decoding(onset_thresholds=calibrate(windows, plain))
+    pipe.decoding = Decoding(log_odds=calibrate(pipe, windows, plain))
     table = {"real": figures(windows, [window.cells for window in windows], tables)}
     for scale in arguments.guidance:
-        made = plain
-        if scale != 1.0:
-            made = [generate(pipe, window, seed, scale) for seed, window in enumerate(windows)]
+        made = [generate(pipe, window, seed, scale) for seed, window in enumerate(windows)]
         cells = [pipe.decoding.cells(x0) for x0 in made]
         table[f"guidance {scale:g}"] = figures(windows, cells, tables)
     pipe.save_pretrained(arguments.model)
     report = {
         "windows": len(windows),
         "parameters": pipe.denoiser.num_parameters(),
-        "onset_thresholds": pipe.decoding.onset_thresholds,
+        "log_odds": pipe.decoding.log_odds,
         "figures": table,
     }
     training = json.loads((arguments.run / "training.json").read_text())

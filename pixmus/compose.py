@@ -299,6 +299,8 @@ def compose(
                 on_step=report,
             )
             done += num_inference_steps
+        if cue_sheet.style in STYLES_WITHOUT_DYNAMICS:
+            play_by_rule(canvas)
         written = read_canvas(canvas, cue_sheet, tempo_map, span, cue_sheet.cues[index].end)
         for part, part_notes in written.items():
             notes[part] += part_notes
@@ -419,6 +421,25 @@ def write_window(
     made_cells = made[:, CELL_PARTS]
     canvas.cells[first:end][made_cells] = decoding.cells(x0)[made_cells]
     canvas.states[first:end][made] = GIVEN
+
+
+# The corpora of these styles have no dynamics: nothing was learned of how hard a note is struck.
+STYLES_WITHOUT_DYNAMICS = ("song", "quartet")
+
+
+def play_by_rule(canvas: Canvas) -> None:
+    """Give every struck step the velocity that energy and metre ask for.
+
+    48 to 96 with energy, 8 more on a downbeat, 4 more on the bar's other beats.
+    """
+    energy = (canvas.conditions[:, CURVES.index("energy")] + 1) / 2  # (beats,)
+    opens_bar = np.zeros(len(energy), bool)
+    opens_bar[canvas.bar_starts] = True
+    velocity = np.repeat(48 + 48 * energy, STEPS_PER_BEAT).reshape(len(energy), STEPS_PER_BEAT)
+    velocity[:, 0] += np.where(opens_bar, 8, 4)
+    for layout in PART_LAYOUTS.values():
+        cells = canvas.cells[:, layout.velocities]
+        canvas.cells[:, layout.velocities] = np.where(cells > 0, velocity.round(), 0)
 
 
 def read_canvas(

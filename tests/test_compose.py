@@ -15,6 +15,7 @@ from pixmus.compose import (
     compose,
     default_scheduler,
     last_chord,
+    play_by_rule,
     prepare,
     sample,
     settle,
@@ -258,6 +259,17 @@ def test_the_last_chord_is_known_to_the_model() -> None:
     assert (np.delete(canvas.states, playing, 1) == OFF).all()
     chord = last_chord(ENSEMBLES["band"], False, 0.0, 4.0, 0.5, 0.5)
     assert {note.pitch % 12 for note in chord["harmony"]} == {0, 4, 7}
+
+
+def test_styles_without_dynamics_are_played_by_energy_and_metre() -> None:
+    tempo_map = TempoMap.constant(120, 8.0)
+    canvas = prepare(sheet(8.0), tempo_map, cue_span(tempo_map, sheet(8.0).cues[0]))
+    velocities = PART_LAYOUTS["melody"].velocities
+    canvas.cells[:, velocities] = [1, 0, 1, 0]
+    play_by_rule(canvas)
+    played = canvas.cells[:, velocities]
+    assert played[0].tolist() == [80, 0, 72, 0]  # energy 0.5: 72, and 8 on the downbeat
+    assert played[1].tolist() == [76, 0, 72, 0]
 
 
 def test_seeds_of_windows_differ() -> None:

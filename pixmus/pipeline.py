@@ -179,10 +179,11 @@ class PixMusPipeline(DiffusionPipeline):
                 decoding=self.decoding,
                 on_step=self._reporter(callback_on_step_end, stages),
             )
-            score, report = accent(score, placed if accents else [], sheet.key)
+            accented = placed if accents else []
+            score, report = accent(score, accented, sheet.key)
         # 5. Render the stems and mix them
         with stages("render"):
-            stems = render(score, sheet.ensemble, hits=placed, cue_sheet=sheet, seed=seed)
+            stems = render(score, sheet.ensemble, hits=accented, cue_sheet=sheet, seed=seed)
         with stages("mix"):
             music = mix(stems, sheet, sheet.duration)
             mode = original_audio or default_mode(footage.audio)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import mido
@@ -71,28 +72,28 @@ class PartLayout:
     num_pitches: int
     has_sounding: bool
 
-    @property
+    @cached_property
     def num_roll_cells(self) -> int:
         """Cells of the onset and sounding rolls, velocities left out."""
         return STEPS_PER_BEAT * self.num_pitches * (2 if self.has_sounding else 1)
 
-    @property
+    @cached_property
     def num_cells(self) -> int:
         return self.num_roll_cells + STEPS_PER_BEAT
 
-    @property
+    @cached_property
     def cells(self) -> slice:
         return slice(self.start, self.start + self.num_cells)
 
-    @property
+    @cached_property
     def onsets(self) -> slice:
         return slice(self.start, self.start + STEPS_PER_BEAT * self.num_pitches)
 
-    @property
+    @cached_property
     def sounding(self) -> slice:
         return slice(self.onsets.stop, self.start + self.num_roll_cells)
 
-    @property
+    @cached_property
     def velocities(self) -> slice:
         return slice(self.start + self.num_roll_cells, self.start + self.num_cells)
 

@@ -631,7 +631,14 @@ def _mux(
     duration: float,
 ) -> None:
     """Write the picture's packets and the encoded sound in order of time."""
-    sound = out.add_stream("aac", rate=SAMPLE_RATE, layout="stereo", bit_rate=AAC_BIT_RATE)
+    # The fast coder takes 0.4 of the time for 0.7 dB at this bit rate.
+    sound = out.add_stream(
+        "aac",
+        rate=SAMPLE_RATE,
+        layout="stereo",
+        bit_rate=AAC_BIT_RATE,
+        options={"aac_coder": "fast"},
+    )
     num_samples = round(duration * SAMPLE_RATE)
     for packet in heapq.merge(picture, _encode_sound(sound, waveform, num_samples), key=_moment):
         out.mux(packet)

@@ -36,6 +36,7 @@ FONT_VARIABLE = "PIXMUS_SOUNDFONT"
 FLUID_FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 MEASUREMENTS = Path(__file__).with_name("font_measurements.json")
 FLUID_BLOCK = 64  # samples; FluidSynth handles events between such blocks
+FLUID_WARNING = 2  # of fluid_log_level
 FLUID_POLYPHONY = 48  # stereo voices count twice; more are inaudible tails that cost time
 VOLUME_RELEASE = 38  # SoundFont generator
 # FluidR3's harp falls by 10 dB a second after its key is up, which piles up dozens of voices;
@@ -83,6 +84,8 @@ class FluidSynth:
         import fluidsynth
 
         self._library = fluidsynth._fl
+        # It warns on stderr of modulators in FluidR3 that it has no use for.
+        self._library.fluid_set_log_function(FLUID_WARNING, None, None)
         # Dynamic loading reads only the presets in use: 0.03 s instead of 0.4 s for 148 MB.
         self._synth = fluidsynth.Synth(
             gain=0.5,

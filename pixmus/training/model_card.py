@@ -27,8 +27,9 @@ Sampling: flow matching, `FlowMatchEulerDiscreteScheduler`, 20 inference steps, 
 
 ## Training
 
-{iterations} iterations of {beats} beats in windows of 8 to 16 bars, {cpu_minutes:.0f} minutes of CPU
-time ({wall_minutes:.0f} minutes of wall time beside other work, bfloat16, no GPU):
+{iterations} iterations on windows of 8 to 16 bars, {cpu_minutes:.0f} minutes of CPU time
+({wall_minutes:.0f} minutes of wall time beside other work, bfloat16, no GPU), begun with batches of
+1,024 beats on one thread and gone on with 2,048 on two:
 `pixmus train {command}`.
 
 | data | licence | share of windows | part |
@@ -77,7 +78,6 @@ def write_card(
         width=arguments["width"],
         layers=arguments["layers"],
         iterations=training["iterations"],
-        beats=training["beats_per_iteration"],
         cpu_minutes=training["cpu_minutes"],
         wall_minutes=training["wall_minutes"],
         command=command,

@@ -39,7 +39,7 @@ from pixmus.training.windows import (
 CORPUS_WEIGHTS = {"pop909": 0.60, "lieder": 0.16, "quartets": 0.12, "freedoom": 0.12}
 # Window lengths in bars and how often each is drawn.
 WINDOW_BARS = ((8, 0.4), (12, 0.35), (16, 0.25))
-TOKENS_PER_BATCH = 32 * 32
+TOKENS_PER_BATCH = 64 * 32
 # Mean and width of the logit of sigma; a mean above 0 trains more at high noise, where a sparse
 # piano-roll is decided.
 SIGMA_LOGIT_MEAN, SIGMA_LOGIT_STD = 0.9, 1.2
@@ -245,7 +245,6 @@ def train(arguments: argparse.Namespace) -> None:
         json.dumps(
             {
                 "iterations": iteration,
-                "beats_per_iteration": TOKENS_PER_BATCH,
                 "corpus_weights": CORPUS_WEIGHTS,
                 "wall_minutes": round((time.time() - begun) / 60, 1),
                 "cpu_minutes": round((time.process_time() - cpu_begun) / 60, 1),

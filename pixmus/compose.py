@@ -272,7 +272,7 @@ def compose(
     """The score of every cue of the sheet, in its key, on the tempo map."""
     guidance = guidance or Guidance()
     decoding = decoding or Decoding()
-    spans = [cue_span(tempo_map, cue) for cue in cue_sheet.cues]
+    spans, ends = playable_spans(cue_sheet, tempo_map)
     canvases = [prepare(cue_sheet, tempo_map, span) for span in spans]
     windows = [window_bounds(canvas.bar_starts, len(canvas.cells)) for canvas in canvases]
     total = num_inference_steps * sum(len(bounds) for bounds in windows)
@@ -301,7 +301,7 @@ def compose(
             done += num_inference_steps
         if cue_sheet.style in STYLES_WITHOUT_DYNAMICS:
             play_by_rule(canvas)
-        written = read_canvas(canvas, cue_sheet, tempo_map, span, cue_sheet.cues[index].end)
+        written = read_canvas(canvas, cue_sheet, span, ends[index])
         for part, part_notes in written.items():
             notes[part] += part_notes
     return Score(
@@ -310,6 +310,26 @@ def compose(
         cue_sheet.key,
         markers_of(cue_sheet),
     )
+
+
+def playable_spans(cue_sheet: CueSheet, tempo_map: TempoMap) -> tuple[list[CueSpan], list[float]]:
+    """The spans of the cues that a beat falls in, and the beats at which their music has ended.
+
+    A cue ends before the next one enters; one that is over before its first beat has no music.
+    """
+    spans: list[CueSpan] = []
+    ends: list[float] = []
+    for cue in cue_sheet.cues:
+        span = cue_span(tempo_map, cue)
+        if tempo_map.to_seconds(span.first_beat) >= cue.end:
+            continue
+        if spans:
+            if span.first_beat <= spans[-1].final_beat:
+                continue
+            ends[-1] = min(ends[-1], span.first_beat)
+        spans.append(span)
+        ends.append(tempo_map.to_beats(cue.end))
+    return spans, ends
 
 
 def fresh_scheduler(scheduler: SchedulerMixin) -> SchedulerMixin:
@@ -443,17 +463,17 @@ def play_by_rule(canvas: Canvas) -> None:
 
 
 def read_canvas(
-    canvas: Canvas, cue_sheet: CueSheet, tempo_map: TempoMap, span: CueSpan, cue_end: float
+    canvas: Canvas, cue_sheet: CueSheet, span: CueSpan, end_beat: float
 ) -> dict[str, list[Note]]:
     """The canvas' notes in the cue's key, on the piece's beats.
 
-    The last chord rings to the cue's end; what sounds before it stops there.
+    The last chord rings to `end_beat`, the cue's end; what sounds before it stops there.
     """
     tonic = key_tonic(cue_sheet.key)
     home = 0 if key_is_major(cue_sheet.key) else 9
     shift = (tonic - home + 6) % 12 - 6
     final = span.final_beat - span.first_beat
-    ring_end = float(tempo_map.to_beats(cue_end)) - span.first_beat
+    ring_end = end_beat - span.first_beat
     parts: dict[str, list[Note]] = {}
     for part in cue_sheet.parts:
         notes = []
@@ -464,7 +484,7 @@ def read_canvas(
             if note.onset < final:
                 end = min(end, final)
             elif part != "drums":
-                end = max(ring_end, note.onset + 0.5)
+                end = max(ring_end, note.onset + 1 / STEPS_PER_BEAT)
             pitch = note.pitch if part == "drums" else note.pitch + shift
             onset = note.onset + span.first_beat
             notes.append(Note(onset, pitch, end - note.onset, note.velocity))

@@ -165,7 +165,7 @@ def cue_span(tempo_map: TempoMap, cue: Cue) -> CueSpan:
     downbeats = np.array(tempo_map.bar_starts)
     inside = np.flatnonzero(times >= cue.start - PLACED_TOLERANCE_S)
     first = int(inside[0]) if len(inside) else len(times) - 1
-    early = times[downbeats] <= cue.start + ENTRY_TOLERANCE_S
+    early = times[downbeats] <= min(cue.start + ENTRY_TOLERANCE_S, (cue.start + cue.end) / 2)
     entries = downbeats[(downbeats >= first) & early]
     if len(entries):
         first = int(entries[0])

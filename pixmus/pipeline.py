@@ -37,7 +37,7 @@ from pixmus.denoiser import ScoreDenoiser
 from pixmus.errors import PixMusError
 from pixmus.features import Features, extract_features
 from pixmus.score import Score
-from pixmus.tempo import TempoMap, fit_tempo_map, place_hits
+from pixmus.tempo import TempoMap, fit_tempo_map, hits_in_cues, place_hits
 from pixmus.video import Frame, MuxReport, Video, mux, probe, read_audio, read_frames
 
 MODEL_FOLDER = Path(__file__).parents[1] / "checkpoints" / "pixmus"
@@ -165,7 +165,7 @@ class PixMusPipeline(DiffusionPipeline):
         # 3. Fit the tempo map to the hit points
         with stages("fit"):
             tempo_map = fit_tempo_map(sheet)
-            placed = place_hits(tempo_map, sheet.hit_points)
+            placed = place_hits(tempo_map, hits_in_cues(sheet))
         # 4. Compose, and accent the hit points
         with stages("compose"):
             score = compose(
@@ -241,7 +241,7 @@ class PixMusPipeline(DiffusionPipeline):
             num_inference_steps=num_inference_steps,
             decoding=self.decoding,
         )
-        placed = place_hits(tempo_map, cue_sheet.hit_points) if accents else []
+        placed = place_hits(tempo_map, hits_in_cues(cue_sheet)) if accents else []
         return accent(score, placed, cue_sheet.key)[0]
 
     def _reporter(

@@ -154,12 +154,22 @@ def place_hits(tempo_map: TempoMap, hit_points: Sequence[HitPoint]) -> list[Plac
     return placed
 
 
+def hits_in_cues(cue_sheet: CueSheet) -> list[HitPoint]:
+    """The hit points at which music plays: in a gap between cues nothing can be acknowledged."""
+    return [
+        hit
+        for hit in cue_sheet.hit_points
+        if any(cue.start - PLACED_TOLERANCE_S <= hit.time < cue.end for cue in cue_sheet.cues)
+    ]
+
+
 def cue_span(tempo_map: TempoMap, cue: Cue) -> CueSpan:
     """Choose the beat on which a cue's music enters and the beat of its last chord.
 
-    The entry is a downbeat where one comes within `ENTRY_TOLERANCE_S`, else the first beat of the
-    cue. The last chord stands 1 to 3 s before the cue's end, on a downbeat where there is one in
-    that time, else on the strongest beat nearest to its middle; a short cue ends where it can.
+    The entry is a downbeat where one comes within `ENTRY_TOLERANCE_S` and the cue's first half,
+    else the first beat of the cue. The last chord stands 1 to 3 s before the cue's end, on a
+    downbeat where there is one in that time, else on the strongest beat nearest to its middle; a
+    short cue ends where it can.
     """
     times = tempo_map.beat_times[:-1]
     downbeats = np.array(tempo_map.bar_starts)
@@ -272,11 +282,7 @@ class _Wants:
 
 def _wants(cue_sheet: CueSheet, bar: float) -> _Wants:
     """Collect what matters to the fit; a hit point where no music plays does not."""
-    hits = [
-        (hit.time, hit.strength)
-        for hit in cue_sheet.hit_points
-        if any(cue.start - PLACED_TOLERANCE_S <= hit.time < cue.end for cue in cue_sheet.cues)
-    ]
+    hits = [(hit.time, hit.strength) for hit in hits_in_cues(cue_sheet)]
     table = np.array(sorted(hits), dtype=np.float64).reshape(-1, 2)
     first_entry = min((cue.start for cue in cue_sheet.cues), default=0.0)
     return _Wants(
@@ -623,11 +629,11 @@ def fit_tempo_map(cue_sheet: CueSheet) -> TempoMap:
         return _fit_around(wants, wish)
     near = _fit_around(wants, _choose_base(wants, wish, NEAR_RATIOS))
     num_strong = int((wants.strengths >= STRONG_HIT).sum())
-    num_near = _count_strong(near, cue_sheet.hit_points)
+    num_near = _count_strong(near, hits_in_cues(cue_sheet))
     if num_strong - num_near < 2:
         return near
     far = _fit_around(wants, _choose_base(wants, wish, FAR_RATIOS))
-    return far if _count_strong(far, cue_sheet.hit_points) - num_near >= 2 else near
+    return far if _count_strong(far, hits_in_cues(cue_sheet)) - num_near >= 2 else near
 
 
 def _count_strong(tempo_map: TempoMap, hit_points: Sequence[HitPoint]) -> int:

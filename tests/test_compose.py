@@ -1,6 +1,7 @@
 """Same seed, same score; what is given stays; no beat is left out; the end is the tonic chord."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -289,3 +290,18 @@ def test_short_clips_get_a_gesture(denoiser: ScoreDenoiser, duration: float) -> 
     for notes in score.parts.values():
         for note in notes:
             assert score.tempo_map.to_seconds(note.onset) < duration
+
+
+def test_cues_do_not_meet_and_one_without_a_beat_has_no_music(denoiser: ScoreDenoiser) -> None:
+    """Beats lie half a second apart: none in the second cue, and the third follows at once."""
+    cues = (Cue(0.0, 5.9, "a"), Cue(6.1, 6.3, "b"), Cue(6.3, 12.0, "c"), Cue(12.0, 20.0, "d"))
+    score = make(denoiser, replace(sheet(20.0), cues=cues))
+    for part, notes in score.parts.items():
+        ends: dict[int, float] = {}
+        for note in notes:
+            start = score.tempo_map.to_seconds(note.onset)
+            cue = next(cue for cue in cues if cue.start <= start < cue.end)
+            assert cue.name != "b"
+            assert note.onset >= ends.get(note.pitch, 0.0) or part == "drums"
+            ends[note.pitch] = note.onset + note.duration
+            assert score.tempo_map.to_seconds(ends[note.pitch]) <= cue.end + 1e-6 or part == "drums"

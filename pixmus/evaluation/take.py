@@ -51,6 +51,7 @@ def describe(take: Soundtrack) -> dict[str, str]:
     alike = np.corrcoef(bars[bars.sum(1) > 0]) if len(bars) > 1 else np.ones((1, 1))
     span = cue_span(tempo_map, take.cue_sheet.cues[-1])
     ending = tempo_map.to_seconds(span.final_beat)
+    tempos = tempo_map.local_tempo_bpm
     tail = music[:, -round(0.1 * SAMPLE_RATE) :]
     facts = {
         "loudness of the music": f"{loudness(music):.1f} LUFS",
@@ -60,9 +61,10 @@ def describe(take: Soundtrack) -> dict[str, str]:
         "last 100 ms": f"{to_db(float(np.sqrt((tail**2).mean())) + 1e-9):.0f} dBFS",
         "strong onsets": f"{len(onsets) / take.video.duration:.2f} a second",
         "cuts met within 40 ms": f"{sum(m <= HIT_TOLERANCE_S for m in misses)} of {len(cuts)}",
-        "hit points placed, accented": f"{take.accent_report.placed}, {take.accent_report.accented}",
+        "hit points placed": str(take.accent_report.placed),
+        "hit points accented": str(take.accent_report.accented),
         "key asked, key heard": f"{score.key}, {key}",
-        "tempo": f"{tempo_map.local_tempo_bpm.min():.0f} to {tempo_map.local_tempo_bpm.max():.0f} bpm",
+        "tempo": f"{tempos.min():.0f} to {tempos.max():.0f} bpm",
         "last chord": f"{take.video.duration - ending:.1f} s before the end, "
         + ("on a downbeat" if span.final_beat in tempo_map.bar_starts else "off the downbeat"),
         "likeness of neighbouring bars (pitch classes)": f"{np.diag(alike, 1).mean():.2f}",

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -39,7 +39,6 @@ from pixmus.bundle import (
 from pixmus.cues import CueSheet, Direction
 from pixmus.errors import PixMusError
 
-MODEL_FOLDER = Path(__file__).resolve().parents[1] / "checkpoints" / "pixmus"
 STILL_DURATION_S = 30.0
 NUM_INFERENCE_STEPS = 20
 
@@ -70,7 +69,10 @@ Steps = Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Inferenc
 Guidance = Annotated[
     float | None,
     typer.Option(
-        metavar="X", min=0.0, max=30.0, help="How closely the music follows the picture; 1 is free."
+        metavar="X",
+        min=0.0,
+        max=30.0,
+        help="How closely the music follows the picture; 1 is no guidance.",
     ),
 ]
 Model = Annotated[
@@ -155,12 +157,16 @@ def soundtrack(
     with _stages() as on_stage:
         on_stage("model", None)
         from pixmus.bundle import write_bundle
-        from pixmus.pipeline import PixMusPipeline
+        from pixmus.pipeline import PixMusPipeline, watch
 
-        pipe = PixMusPipeline.from_pretrained(model or str(MODEL_FOLDER))
+        pipe = PixMusPipeline.from_pretrained(model)
+        footage: Any = clip
+        if takes > 1:  # watched once for all of them
+            on_stage("watch", None)
+            footage = watch(clip, duration)
         for take_seed, (scored_clip, folder) in enumerate(places, start=first_seed):
             take = pipe(
-                clip,
+                footage,
                 num_inference_steps=steps,
                 guidance_scale=guidance,
                 seed=take_seed,
@@ -231,7 +237,7 @@ def compose(
         from pixmus.pipeline import PixMusPipeline
         from pixmus.score import write_midi
 
-        pipe = PixMusPipeline.from_pretrained(model or str(MODEL_FOLDER))
+        pipe = PixMusPipeline.from_pretrained(model)
         take_seed = secrets.randbelow(2**31) if seed is None else seed
         on_stage("compose", None)
         score = pipe.compose(
@@ -287,6 +293,7 @@ def measure_font(
     """Measure each programme's attack time and loudness, for each synth and SoundFont here."""
     from pixmus.renderer import MEASUREMENTS, write_measurements
 
+    check_new_file(out or MEASUREMENTS, overwrite=True)
     for renderer in write_measurements(out or MEASUREMENTS):
         typer.echo(f"{renderer.synth} with {renderer.font}")
     typer.echo(out or MEASUREMENTS)
@@ -349,7 +356,14 @@ def _fail(message: str) -> NoReturn:
 def _run_module(command: str, module: str, arguments: list[str]) -> None:
     """Run `main()` of a module beside the way, as `python -m` would."""
     sys.argv = [f"pixmus {command}", *arguments]
-    raise typer.Exit(importlib.import_module(module).main() or 0)
+    try:
+        main = importlib.import_module(module).main
+    except ModuleNotFoundError as error:
+        raise PixMusError(
+            f"`pixmus {command}` needs the package {error.name}; install it with: pip install -r "
+            "requirements-train.txt"
+        ) from error
+    raise typer.Exit(main() or 0)
 
 
 def _direction(
@@ -407,8 +421,9 @@ def _places(
         check_new_folder(folder, force)
     for path in filter(None, clips):
         check_new_file(path, force)
-        if path.exists() and clip.exists() and path.samefile(clip):
-            raise PixMusError(f"{path} is the clip itself; choose another name with -o.")
+    for path in [*filter(None, clips), *(folder / "scored.mp4" for folder in folders if folder)]:
+        if path.exists() and path.samefile(clip):
+            raise PixMusError(f"{path} is the clip itself; choose another name.")
     return list(zip(clips, folders, strict=True))
 
 

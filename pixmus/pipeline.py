@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -31,12 +32,12 @@ from pixmus.compose import (
     Guidance,
     compose,
 )
-from pixmus.conditioning import CurveTables
+from pixmus.conditioning import NUM_CONDITIONS, CurveTables
 from pixmus.cues import CueSheet, Direction, spot
 from pixmus.denoiser import ScoreDenoiser
 from pixmus.errors import PixMusError
 from pixmus.features import Features, extract_features
-from pixmus.score import Score
+from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT, Score
 from pixmus.tempo import TempoMap, fit_tempo_map, hits_in_cues, place_hits
 from pixmus.video import Frame, MuxReport, Video, mux, probe, read_audio, read_frames
 
@@ -44,6 +45,7 @@ MODEL_FOLDER = Path(__file__).parents[1] / "checkpoints" / "pixmus"
 MANIFEST = "manifest.json"
 CURVE_TABLES = "curve_tables.json"
 DECODING = "decoding.json"
+MODEL_INDEX = "model_index.json"
 NUM_THUMBNAILS = 24
 
 OnStage = Callable[[str, float | None], None]  # stage, share of it that is done
@@ -76,6 +78,11 @@ class Soundtrack:
     settings: dict[str, Any]
     hashes: dict[str, str]
     timings: dict[str, float]  # seconds per stage
+
+    def __repr__(self) -> str:
+        return (
+            f"Soundtrack({self.video.path.name!r}, {self.score.key}, seed {self.settings['seed']})"
+        )
 
     def write_video(self, path: Path | str, overwrite: bool = False) -> MuxReport:
         """Write the clip with its soundtrack."""
@@ -111,8 +118,14 @@ class PixMusPipeline(DiffusionPipeline):
         pipe = super().from_pretrained(
             str(folder), **{"dtype": torch.float32, "local_files_only": True, **kwargs}
         )
+        decoding = json.loads((folder / DECODING).read_text())
+        if set(decoding) != {"log_odds"} or not _speaks_this_grid(pipe.denoiser):
+            raise PixMusError(
+                f"The model in {folder} was made for another version of PixMus; get the model "
+                "again."
+            )
         pipe.curve_tables = CurveTables.load(folder / CURVE_TABLES)
-        pipe.decoding = Decoding(log_odds=json.loads((folder / DECODING).read_text())["log_odds"])
+        pipe.decoding = Decoding(log_odds=decoding["log_odds"])
         pipe.model_sha256 = sha256
         return pipe
 
@@ -148,20 +161,24 @@ class PixMusPipeline(DiffusionPipeline):
     ) -> Soundtrack:
         """Compose a soundtrack for a clip, or for footage that was watched before.
 
-        `direction` is what the person asks for; `cue_sheet` replaces spotting altogether. `seed`
-        wins over `generator`, from which a seed is drawn. `original_audio` None ducks the music
-        under the clip's own sound where it has any.
+        `direction` is what the person asks for; `cue_sheet` replaces spotting altogether, direction
+        included. `seed` wins over `generator`, from which a seed is drawn. `guidance_scale` 1 is no
+        guidance, None the default. `original_audio` None ducks the music under the clip's own sound
+        where it has any. `callback_on_step_end` is called with the pipeline, the inference step
+        (counted through all windows), the share that is done and the noisy cells; what it returns
+        is not used.
         """
         # 0. What was asked
         stages = _Stages(on_stage)
         seed = _seed(seed, generator)
         guidance = _guidance(guidance_scale, timing_guidance_scale)
+        _check_choices(num_inference_steps, original_audio)
         # 1. Watch the clip
         with stages("watch"):
             footage = clip if isinstance(clip, Footage) else watch(clip, still_duration)
         # 2. Spot: cues, hit points, curves, key and tempo
         with stages("spot"):
-            sheet = cue_sheet or spot(footage.features, direction or Direction())
+            sheet = _cue_sheet(footage, cue_sheet, direction)
         # 3. Fit the tempo map to the hit points
         with stages("fit"):
             tempo_map = fit_tempo_map(sheet)
@@ -206,7 +223,7 @@ class PixMusPipeline(DiffusionPipeline):
                 **{f"guidance_{name}": value for name, value in asdict(guidance).items()},
                 "accents": accents,
                 "original_audio": mode,
-                "direction": asdict(direction or Direction()),
+                "direction": None if cue_sheet else asdict(direction or Direction()),
                 "key": sheet.key,
                 "style": sheet.style,
                 "ensemble": sheet.ensemble,
@@ -230,6 +247,7 @@ class PixMusPipeline(DiffusionPipeline):
         accents: bool = True,
     ) -> Score:
         """The score of a cue sheet, accents on its hit points, without any video."""
+        _check_choices(num_inference_steps)
         tempo_map = fit_tempo_map(cue_sheet)
         score = compose(
             self.denoiser,
@@ -295,13 +313,43 @@ class _Stages:
 
 
 def _seed(seed: int | None, generator: torch.Generator | None) -> int:
-    if seed is not None:
-        return seed
-    return int(torch.randint(2**31, (1,), generator=generator))
+    if seed is None:
+        return int(torch.randint(2**31, (1,), generator=generator))
+    if seed < 0:
+        raise PixMusError(f"The seed is {seed}; give a whole number from 0 on.")
+    return seed
 
 
 def _guidance(scale: float | None, timing_scale: float | None) -> Guidance:
+    for value, name in ((scale, "guidance scale"), (timing_scale, "timing guidance scale")):
+        if value is not None and not 0 <= value < math.inf:
+            raise PixMusError(f"The {name} is {value}; give a number from 0 on (1 is no guidance).")
     return Guidance(DEFAULT_GUIDANCE_SCALE if scale is None else scale, timing_scale)
+
+
+def _check_choices(num_inference_steps: int, original_audio: str | None = None) -> None:
+    if num_inference_steps < 1:
+        raise PixMusError(f"There must be at least 1 inference step, not {num_inference_steps}.")
+    if original_audio not in (None, *get_args(Mode)):
+        raise PixMusError(
+            f"The clip's own sound cannot be {original_audio!r}; choose one of "
+            f"{', '.join(get_args(Mode))}."
+        )
+
+
+def _cue_sheet(
+    footage: Footage, cue_sheet: CueSheet | None, direction: Direction | None
+) -> CueSheet:
+    """The cue sheet that was given, if it is one of this clip, else what spotting proposes."""
+    if cue_sheet is None:
+        return spot(footage.features, direction or Direction())
+    video = footage.video
+    if abs(cue_sheet.duration - video.duration) > 1 / video.frame_rate:
+        raise PixMusError(
+            f"The cue sheet is for a clip of {cue_sheet.duration:.2f} s, but {video.path.name} "
+            f"lasts {video.duration:.2f} s; spot this clip instead."
+        )
+    return cue_sheet
 
 
 # -------------------------------------------------------------------------------- The model folder
@@ -326,6 +374,16 @@ def _model_folder(name: str | Path) -> Path:
             f"{name} is neither a folder here nor a model that could be had from the Hub; check "
             "the name, or give a model folder."
         ) from error
+
+
+def _speaks_this_grid(denoiser: ScoreDenoiser) -> bool:
+    """Whether the network reads the piano-roll and the conditions as this version writes them."""
+    roll_cells = [layout.num_roll_cells for layout in PART_LAYOUTS.values()]
+    return (
+        list(denoiser.config.roll_cells) == roll_cells
+        and denoiser.config.velocity_cells == STEPS_PER_BEAT
+        and denoiser.config.num_conditions == NUM_CONDITIONS
+    )
 
 
 def file_sha256(path: Path) -> str:
@@ -355,6 +413,11 @@ def check_manifest(folder: Path) -> str:
             f"{folder} is no complete model folder: {MANIFEST} is missing or unreadable; get the "
             "model again."
         ) from error
+    if not isinstance(sums, dict) or not sums.keys() >= {MODEL_INDEX, CURVE_TABLES, DECODING}:
+        raise PixMusError(
+            f"{folder} is no complete model folder: {MANIFEST} does not name all of it; get the "
+            "model again."
+        )
     for name, expected in sums.items():
         if not (folder / name).is_file():
             raise PixMusError(

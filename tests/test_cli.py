@@ -42,7 +42,7 @@ class RecordingPipeline:
     calls: list[dict] = []
 
     @classmethod
-    def from_pretrained(cls, folder: str) -> "RecordingPipeline":
+    def from_pretrained(cls, folder: str | None) -> "RecordingPipeline":
         cls.calls = []
         return cls()
 
@@ -60,7 +60,7 @@ class RecordingPipeline:
 @pytest.fixture
 def pipeline(monkeypatch):
     """The command line with a pipeline that only remembers."""
-    module = SimpleNamespace(PixMusPipeline=RecordingPipeline)
+    module = SimpleNamespace(PixMusPipeline=RecordingPipeline, watch=lambda clip, _: clip)
     monkeypatch.setitem(sys.modules, "pixmus.pipeline", module)
     return RecordingPipeline
 

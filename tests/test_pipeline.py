@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,10 @@ import torch
 
 from pixmus.compose import Decoding, default_scheduler
 from pixmus.conditioning import NUM_CONDITIONS, RAW_CURVES, CurveTables
-from pixmus.cues import CueSheet, Direction
+from pixmus.cues import CueSheet, Direction, spot
 from pixmus.denoiser import ScoreDenoiser
 from pixmus.errors import PixMusError
-from pixmus.pipeline import MANIFEST, PixMusPipeline, Soundtrack, watch
+from pixmus.pipeline import MANIFEST, PixMusPipeline, Soundtrack, watch, write_manifest
 from pixmus.score import NUM_CELLS, PART_LAYOUTS, read_midi
 from pixmus.video import probe, read_audio
 
@@ -161,3 +162,45 @@ def test_a_missing_file_is_named(model_folder: Path, tmp_path: Path) -> None:
         PixMusPipeline.from_pretrained(folder)
     with pytest.raises(PixMusError, match="is no model folder"):
         PixMusPipeline.from_pretrained(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"num_inference_steps": 0}, "at least 1 inference step"),
+        ({"guidance_scale": -1.0}, "guidance scale is -1"),
+        ({"timing_guidance_scale": float("nan")}, "timing guidance scale is nan"),
+        ({"seed": -1}, "seed is -1"),
+        ({"original_audio": "loud"}, "choose one of keep, duck, drop"),
+    ],
+)
+def test_wrong_settings_are_refused_before_the_clip_is_watched(
+    pipe: PixMusPipeline, wrong: dict, sentence: str
+) -> None:
+    with pytest.raises(PixMusError, match=sentence):
+        pipe("missing.mp4", **wrong)
+
+
+def test_a_cue_sheet_of_another_clip_is_refused(pipe: PixMusPipeline, clip: Path) -> None:
+    footage = watch(clip)
+    other = replace(footage, video=replace(footage.video, duration=4.0))
+    with pytest.raises(PixMusError, match="for a clip of 6.00 s"):
+        pipe(other, cue_sheet=spot(footage.features), num_inference_steps=STEPS)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"decoding.json": ""}'])
+def test_a_manifest_that_names_too_little_is_refused(
+    model_folder: Path, tmp_path: Path, text: str
+) -> None:
+    folder = copy_of(model_folder, tmp_path / "model")
+    (folder / "manifest.json").write_text(text)
+    with pytest.raises(PixMusError, match="does not name all of it"):
+        PixMusPipeline.from_pretrained(folder)
+
+
+def test_a_model_of_another_version_is_refused(model_folder: Path, tmp_path: Path) -> None:
+    folder = copy_of(model_folder, tmp_path / "model")
+    (folder / "decoding.json").write_text('{"onset_thresholds": {}}')
+    write_manifest(folder)
+    with pytest.raises(PixMusError, match="another version of PixMus"):
+        PixMusPipeline.from_pretrained(folder)

@@ -23,6 +23,7 @@ from pixmus.conditioning import (
     TO_MAKE,
     BeatConditions,
     condition,
+    theme_conditions,
     without_mood,
     without_mood_and_timing,
 )
@@ -415,13 +416,10 @@ def write_window(
     positions = np.arange(end - first)
     theme_beats = THEME_BEATS if has_theme and first >= THEME_BEATS else 0
     if theme_beats:
-        blank = np.zeros((theme_beats, conditions.shape[1]), np.float32)
-        blank[:, 12:] = conditions[:1, 12:]
-        blank[:, 18:22] = 0
         theme_states = np.where(canvas.states[:theme_beats] == OFF, OFF, GIVEN)
         cells = np.concatenate([canvas.cells[:theme_beats], cells])
         states = np.concatenate([theme_states, states])
-        conditions = np.concatenate([blank, conditions])
+        conditions = np.concatenate([theme_conditions(conditions, theme_beats), conditions])
         positions = np.concatenate([THEME_POSITION + np.arange(theme_beats), positions])
     x0 = sample(
         denoiser,

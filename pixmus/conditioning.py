@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from pixmus.cues import CURVES, PARTS, STYLES, CueSheet, key_is_major
+from pixmus.features import CURVE_RATE_HZ
 from pixmus.score import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Score, encode_score
 from pixmus.tempo import CueSpan, PlacedHit, TempoMap
 
@@ -211,15 +212,15 @@ class BeatConditions:
         columns[:, 9] = 1 - np.minimum(until, HIT_HORIZON) / HIT_HORIZON
         columns[:, 10] = 1 - np.minimum(since, HIT_HORIZON) / HIT_HORIZON
         columns[:, TIMING_KNOWN] = 1
-        columns[:, 12] = np.log2(self.tempo_bpm / 100)
+        columns[:, TEMPO_COLUMN] = np.log2(self.tempo_bpm / 100)
         columns[np.arange(num_beats), 13 + np.minimum(self.beat_in_bar, 3)] = 1
-        columns[:, 17] = self.bar_length != 4
+        columns[:, SHORT_BAR_COLUMN] = self.bar_length != 4
         columns[:, 18] = np.minimum(self.bars_since_start, POSITION_HORIZON) / POSITION_HORIZON
         columns[:, 19] = np.minimum(self.bars_to_end, POSITION_HORIZON) / POSITION_HORIZON
         columns[:, 20] = self.bars_since_start < 1
         columns[:, 21] = self.bars_to_end < 1
-        columns[:, 22] = 1 if self.minor else -1
-        columns[:, 23 + self.style] = 1
+        columns[:, MODE_COLUMN] = 1 if self.minor else -1
+        columns[:, MODE_COLUMN + 1 + self.style] = 1
         return columns
 
 
@@ -228,7 +229,9 @@ POSITION_HORIZON = 8  # bars
 CURVE_COLUMNS, MOOD_KNOWN = slice(0, 4), 4
 HIT_COLUMNS, TIMING_KNOWN = slice(5, 9), 11
 MOOD_COLUMNS, TIMING_COLUMNS = slice(0, 5), slice(5, 12)
-NUM_CONDITIONS = 23 + len(STYLES)
+TEMPO_COLUMN, SHORT_BAR_COLUMN = 12, 17
+POSITION_COLUMNS, MODE_COLUMN = slice(18, 22), 22  # 1 major, -1 minor; styles follow
+NUM_CONDITIONS = MODE_COLUMN + 1 + len(STYLES)
 
 
 def hit_distances(hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -259,6 +262,14 @@ def without_mood_and_timing(array: np.ndarray) -> np.ndarray:
     return dropped
 
 
+def theme_conditions(array: np.ndarray, num_beats: int) -> np.ndarray:
+    """Conditions of theme beats before a window with these ones: neither mood, timing nor place."""
+    theme = np.repeat(array[:1], num_beats, axis=0)
+    theme[:, : TIMING_COLUMNS.stop] = 0
+    theme[:, POSITION_COLUMNS] = 0
+    return theme
+
+
 def condition(
     cue_sheet: CueSheet, tempo_map: TempoMap, span: CueSpan, placed: Sequence[PlacedHit]
 ) -> BeatConditions:
@@ -275,7 +286,7 @@ def condition(
     )
     bars = bar_of_beat[beats]
 
-    grid = np.arange(len(cue_sheet.curves[CURVES[0]])) / 4 + 1 / 8
+    grid = (np.arange(len(cue_sheet.curves[CURVES[0]])) + 0.5) / CURVE_RATE_HZ
     curves = np.zeros((len(beats), len(CURVES)))
     for row, bar in enumerate(bars):
         begin = tempo_map.to_seconds(starts[bar])

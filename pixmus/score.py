@@ -58,10 +58,6 @@ class Score:
     key: str = "C major"
     markers: tuple[tuple[float, str], ...] = ()  # seconds, name
 
-    def with_parts(self, parts: dict[str, Iterable[Note]]) -> Score:
-        """The same score with other notes, sorted."""
-        return replace(self, parts={name: tuple(sorted(notes)) for name, notes in parts.items()})
-
 
 @dataclass(frozen=True)
 class PartLayout:

@@ -18,6 +18,7 @@ from pixmus.conditioning import (
     key_correlations,
     measure_bars,
     measure_curves,
+    theme_conditions,
     without_mood,
     without_mood_and_timing,
 )
@@ -124,3 +125,12 @@ def test_quantiles_at_the_edges_and_at_repeated_values() -> None:
     assert quantiles.tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
     back = CurveTables.from_json(tables.to_json())
     assert (back.tables["density"] == tables.tables["density"]).all()
+
+
+def test_a_theme_keeps_tempo_metre_mode_and_style_of_its_window_alone() -> None:
+    window = np.arange(3 * NUM_CONDITIONS, dtype=np.float32).reshape(3, NUM_CONDITIONS)
+    theme = theme_conditions(window, 5)
+    assert theme.shape == (5, NUM_CONDITIONS) and theme.dtype == np.float32
+    kept = [*range(12, 18), *range(22, NUM_CONDITIONS)]
+    assert (theme[:, kept] == window[0, kept]).all()
+    assert not np.delete(theme, kept, axis=1).any()

@@ -28,6 +28,11 @@ from pixmus.compose import (
 from pixmus.conditioning import (
     CURVE_COLUMNS,
     GIVEN,
+    HIT_COLUMNS,
+    MODE_COLUMN,
+    MOOD_KNOWN,
+    SHORT_BAR_COLUMN,
+    TEMPO_COLUMN,
     TO_MAKE,
     CurveTables,
     beat_statistics,
@@ -73,27 +78,21 @@ def validation_windows(
             batch.has_velocity.numpy(),
             strict=True,
         ):
-            if conditions[0, 4] and not conditions[:, 17].any():  # curves known, all bars 4/4
+            if conditions[0, MOOD_KNOWN] and not conditions[:, SHORT_BAR_COLUMN].any():
                 states = np.where(states == GIVEN, TO_MAKE, states)
-                tempo = 100 * 2 ** float(conditions[0, 12])
+                tempo = 100 * 2 ** float(conditions[0, TEMPO_COLUMN])
                 windows.append(Window(cells, states, conditions, tempo, bool(velocity)))
     return windows[:count]
 
 
-def generate(
-    pipe: PixMusPipeline,
-    window: Window,
-    seed: int,
-    scale: float,
-    conditions: np.ndarray | None = None,
-) -> np.ndarray:
+def generate(pipe: PixMusPipeline, window: Window, seed: int, scale: float) -> np.ndarray:
     """Predicted cells (beats, cells) of a window, with the pipeline's decoding."""
     return sample(
         pipe.denoiser,
         fresh_scheduler(pipe.scheduler),
         window.cells,
         window.states,
-        window.conditions if conditions is None else conditions,
+        window.conditions,
         np.arange(len(window.cells)),
         np.zeros(len(window.cells), bool),
         generator=torch.Generator().manual_seed(seed),
@@ -182,14 +181,14 @@ def figures(
     for window, cells in zip(windows, results, strict=True):
         classes = beat_statistics(cells).sum((0, 1))[5:]
         correlations = key_correlations(classes)
-        minor_asked = window.conditions[0, 22] < 0
+        minor_asked = window.conditions[0, MODE_COLUMN] < 0
         modes.append(minor_asked == (correlations[0] > correlations[12 + 9]))
         scale.append(classes[in_scale].sum() / max(classes.sum(), 1))
         for part, layout in PART_LAYOUTS.items():
             notes_made += int(cells[:, layout.onsets].sum())
             if window.states[0, PARTS.index(part)] == TO_MAKE:
                 notes_real += int(window.cells[:, layout.onsets].sum())
-        asked = window.conditions[:, 5:9].ravel() > 0
+        asked = window.conditions[:, HIT_COLUMNS].ravel() > 0
         struck = np.zeros(len(cells) * STEPS_PER_BEAT, int)
         for layout in PART_LAYOUTS.values():
             onsets = cells[:, layout.onsets].reshape(len(struck), layout.num_pitches)

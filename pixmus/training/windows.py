@@ -22,6 +22,7 @@ from pixmus.conditioning import (
     CurveTables,
     beat_statistics,
     measure_bars,
+    theme_conditions,
     without_mood,
     without_mood_and_timing,
 )
@@ -215,10 +216,7 @@ class WindowSampler:
         states = _draw_states(rng, parts, len(beats))
         if theme_cells is not None:
             cells = np.concatenate([theme_cells, cells])
-            blank = np.zeros((THEME_BEATS, conditions.shape[1]), np.float32)
-            blank[:, 12:] = conditions[:1, 12:]
-            blank[:, 18:22] = 0
-            conditions = np.concatenate([blank, conditions])
+            conditions = np.concatenate([theme_conditions(conditions, THEME_BEATS), conditions])
             given = np.full((THEME_BEATS, len(PARTS)), OFF)
             given[:, [part for part in parts if part in encoded.present]] = GIVEN
             states = np.concatenate([given, states])

@@ -173,6 +173,7 @@ class PixMusPipeline(DiffusionPipeline):
         seed = _seed(seed, generator)
         guidance = _guidance(guidance_scale, timing_guidance_scale)
         _check_choices(num_inference_steps, original_audio)
+        renderer = find_renderer()
         # 1. Watch the clip
         with stages("watch"):
             footage = clip if isinstance(clip, Footage) else watch(clip, still_duration)
@@ -200,7 +201,14 @@ class PixMusPipeline(DiffusionPipeline):
             score, report = accent(score, accented, sheet.key)
         # 5. Render the stems and mix them
         with stages("render"):
-            stems = render(score, sheet.ensemble, hits=accented, cue_sheet=sheet, seed=seed)
+            stems = render(
+                score,
+                sheet.ensemble,
+                renderer=renderer,
+                hits=accented,
+                cue_sheet=sheet,
+                seed=seed,
+            )
         with stages("mix"):
             music = mix(stems, sheet, sheet.duration)
             mode = original_audio or default_mode(footage.audio)
@@ -220,7 +228,9 @@ class PixMusPipeline(DiffusionPipeline):
                 "clip": footage.video.path.name,
                 "seed": seed,
                 "num_inference_steps": num_inference_steps,
-                **{f"guidance_{name}": value for name, value in asdict(guidance).items()},
+                "guidance_scale": guidance.scale,
+                "timing_guidance_scale": guidance.timing_scale,
+                "still_duration": still_duration if footage.video.is_still else None,
                 "accents": accents,
                 "original_audio": mode,
                 "direction": None if cue_sheet else asdict(direction or Direction()),
@@ -230,8 +240,10 @@ class PixMusPipeline(DiffusionPipeline):
                 "parts": list(sheet.parts),
                 "scheduler": dict(self.scheduler.config),
                 "log_odds": self.decoding.log_odds,
+                "synth": renderer.synth,
+                "font": renderer.font.name,
             },
-            hashes={"model": self.model_sha256, "font": find_renderer().sha256},
+            hashes={"model": self.model_sha256, "font": renderer.sha256},
             timings=dict(stages.seconds),
         )
 

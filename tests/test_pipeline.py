@@ -80,6 +80,7 @@ def test_a_clip_becomes_a_scored_clip_and_a_bundle(
     facts = json.loads((tmp_path / "take" / "take.json").read_text())
     assert facts["seed"] == 3 and facts["settings"]["num_inference_steps"] == STEPS
     assert facts["sha256"]["model"] == pipe.model_sha256
+    assert {"guidance_scale", "timing_guidance_scale", "synth", "font"} <= facts["settings"].keys()
     assert CueSheet.load(tmp_path / "take" / "cues.json").cuts == take.cue_sheet.cuts
     played = read_midi(tmp_path / "take" / "score.mid").parts
     assert {part: len(notes) for part, notes in played.items()} == {

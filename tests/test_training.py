@@ -155,7 +155,7 @@ def test_a_run_learns_is_resumed_and_exported(tmp_path: Path) -> None:
     assert json.loads((run / "training.json").read_text())["iterations"] == 30
     export(
         [str(run), str(tmp_path / "model"), "--corpus", str(tmp_path / "corpus.npz")]
-        + ["--windows", "2", "--guidance", "1"]
+        + ["--results", str(tmp_path / "results"), "--windows", "2", "--guidance", "1"]
     )
     pipe = PixMusPipeline.from_pretrained(tmp_path / "model")
     assert pipe.denoiser.config.width == 32 and pipe.curve_tables is not None

@@ -77,16 +77,21 @@ class AccentReport:
 
 
 def accent(
-    score: Score, placed: Sequence[PlacedHit], key: str | None = None
+    score: Score,
+    placed: Sequence[PlacedHit],
+    key: str | None = None,
+    last_chords: Sequence[float] = (),
 ) -> tuple[Score, AccentReport]:
     """The score with an accent on the placed hit points, and what that changed.
 
     Accents stand at least `MIN_DISTANCE_S` apart: in a fast run the first and the strongest hit
     point get one, and others as far as there is room. `key` decides which sounding pitch is struck
-    again (one of the scale before one beside it); default: the score's.
+    again (one of the scale before one beside it); default: the score's. What starts on the beats
+    `last_chords` stays there.
     """
     hits = choose_accents(placed)
-    editor = _Editor(score, {hit.beat for hit in placed}, key or score.key)
+    kept = {hit.beat for hit in placed} | set(last_chords)
+    editor = _Editor(score, kept, key or score.key)
     for hit in hits:
         editor.move_onsets(hit.beat)
     # New notes are few: they go first where nothing starts, then to the strongest hit points.

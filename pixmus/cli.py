@@ -144,6 +144,10 @@ def soundtrack(
         Literal["keep", "duck", "drop"] | None,
         typer.Option(help="The clip's own sound; else duck under it, or drop it if silent."),
     ] = None,
+    cues: Annotated[
+        Path | None,
+        typer.Option(metavar="CUES", help="An edited cue sheet, instead of spotting the clip."),
+    ] = None,
     model: Model = None,
     force: Force = False,
 ) -> None:
@@ -151,6 +155,9 @@ def soundtrack(
     from pixmus.video import probe
 
     direction = _direction(tempo, key, style, ensemble, parts, mood, music_from, music_to)
+    cue_sheet = None if cues is None else CueSheet.load(cues)
+    if cue_sheet is not None and direction != Direction():
+        raise PixMusError(f"{cues} already says key, tempo, mood and parts; edit them there.")
     probe(clip, still_duration=duration)  # a bad clip is refused before the model is loaded
     places = _places(clip, out, bundle, takes, force)
     first_seed = secrets.randbelow(2**31) if seed is None else seed
@@ -171,6 +178,7 @@ def soundtrack(
                 guidance_scale=guidance,
                 seed=take_seed,
                 direction=direction,
+                cue_sheet=cue_sheet,
                 original_audio=original_audio,
                 still_duration=duration,
                 on_stage=on_stage,
@@ -258,10 +266,12 @@ def render(
         Path | None,
         typer.Option(metavar="CUES", help="The cue sheet: its length, energy and ensemble."),
     ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The take's seed: how it is played.")] = 0,
     force: Force = False,
 ) -> None:
     """Play a score with the SoundFont: stereo, 44.1 kHz, -14 LUFS."""
     from pixmus.score import read_midi
+    from pixmus.tempo import hits_in_cues, place_hits
 
     cue_sheet = None if cues is None else CueSheet.load(cues)
     music = read_midi(score)
@@ -274,8 +284,9 @@ def render(
         stems = audio.render(
             music,
             ensemble or (cue_sheet.ensemble if cue_sheet else ensemble_of(score, music.parts)),
-            hits=cue_sheet.hit_points if cue_sheet else (),
+            hits=place_hits(music.tempo_map, hits_in_cues(cue_sheet)) if cue_sheet else (),
             cue_sheet=cue_sheet,
+            seed=seed,
         )
         on_stage("mix", None)
         duration = next(iter(stems.values())).shape[1] / SAMPLE_RATE

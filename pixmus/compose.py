@@ -412,11 +412,14 @@ def write_window(
 ) -> None:
     """Write the beats first..end of the canvas that are to be made; they are given from then on."""
     cells, states = canvas.cells[first:end], canvas.states[first:end]
+    if not (states == TO_MAKE).any():
+        return
     conditions = canvas.conditions[first:end]
     positions = np.arange(end - first)
     theme_beats = THEME_BEATS if has_theme and first >= THEME_BEATS else 0
     if theme_beats:
         theme_states = np.where(canvas.states[:theme_beats] == OFF, OFF, GIVEN)
+        theme_states[:, PARTS.index("drums")] = OFF  # most drums in training had no theme
         cells = np.concatenate([canvas.cells[:theme_beats], cells])
         states = np.concatenate([theme_states, states])
         conditions = np.concatenate([theme_conditions(conditions, theme_beats), conditions])

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,6 +30,7 @@ from pixmus.compose import (
     NUM_INFERENCE_STEPS,
     Decoding,
     Guidance,
+    OnStep,
     compose,
 )
 from pixmus.conditioning import NUM_CONDITIONS, CurveTables
@@ -38,7 +39,14 @@ from pixmus.denoiser import ScoreDenoiser
 from pixmus.errors import PixMusError
 from pixmus.features import Features, extract_features
 from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT, Score
-from pixmus.tempo import TempoMap, fit_tempo_map, hits_in_cues, place_hits
+from pixmus.tempo import (
+    PlacedHit,
+    TempoMap,
+    cue_span,
+    fit_tempo_map,
+    hits_in_cues,
+    place_hits,
+)
 from pixmus.video import Frame, MuxReport, Video, mux, probe, read_audio, read_frames
 
 MODEL_FOLDER = Path(__file__).parents[1] / "checkpoints" / "pixmus"
@@ -132,11 +140,15 @@ class PixMusPipeline(DiffusionPipeline):
     def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
         """Write the model folder: sharded safetensors in float16, tables and the manifest."""
         folder = Path(save_directory)
+        for stale in (folder / "denoiser").glob("*.safetensors"):  # of a save with more shards
+            stale.unlink()
         kept = {name: value.clone() for name, value in self.denoiser.state_dict().items()}
         self.denoiser.half()
-        super().save_pretrained(str(folder), **{"max_shard_size": "4MB", **kwargs})
-        self.denoiser.float()
-        self.denoiser.load_state_dict(kept)
+        try:
+            super().save_pretrained(str(folder), **{"max_shard_size": "4MB", **kwargs})
+        finally:
+            self.denoiser.float()
+            self.denoiser.load_state_dict(kept)
         if self.curve_tables is not None:
             (folder / CURVE_TABLES).write_text(self.curve_tables.to_json() + "\n")
         (folder / DECODING).write_text(json.dumps({"log_odds": self.decoding.log_odds}) + "\n")
@@ -183,22 +195,13 @@ class PixMusPipeline(DiffusionPipeline):
         # 3. Fit the tempo map to the hit points
         with stages("fit"):
             tempo_map = fit_tempo_map(sheet)
-            placed = place_hits(tempo_map, hits_in_cues(sheet))
+            accented = place_hits(tempo_map, hits_in_cues(sheet)) if accents else []
         # 4. Compose, and accent the hit points
         with stages("compose"):
-            score = compose(
-                self.denoiser,
-                self.scheduler,
-                sheet,
-                tempo_map,
-                seed=seed,
-                guidance=guidance,
-                num_inference_steps=num_inference_steps,
-                decoding=self.decoding,
-                on_step=self._reporter(callback_on_step_end, stages),
+            on_step = self._reporter(callback_on_step_end, stages)
+            score, report = self._write(
+                sheet, tempo_map, accented, seed, guidance, num_inference_steps, on_step
             )
-            accented = placed if accents else []
-            score, report = accent(score, accented, sheet.key)
         # 5. Render the stems and mix them
         with stages("render"):
             stems = render(
@@ -261,18 +264,35 @@ class PixMusPipeline(DiffusionPipeline):
         """The score of a cue sheet, accents on its hit points, without any video."""
         _check_choices(num_inference_steps)
         tempo_map = fit_tempo_map(cue_sheet)
+        accented = place_hits(tempo_map, hits_in_cues(cue_sheet)) if accents else []
+        guidance = _guidance(guidance_scale, timing_guidance_scale)
+        seed = _seed(seed, generator)
+        return self._write(cue_sheet, tempo_map, accented, seed, guidance, num_inference_steps)[0]
+
+    def _write(
+        self,
+        cue_sheet: CueSheet,
+        tempo_map: TempoMap,
+        accented: Sequence[PlacedHit],
+        seed: int,
+        guidance: Guidance,
+        num_inference_steps: int,
+        on_step: OnStep | None = None,
+    ) -> tuple[Score, AccentReport]:
+        """The score with its accents, which leave the last chords where they are."""
         score = compose(
             self.denoiser,
             self.scheduler,
             cue_sheet,
             tempo_map,
-            seed=_seed(seed, generator),
-            guidance=_guidance(guidance_scale, timing_guidance_scale),
+            seed=seed,
+            guidance=guidance,
             num_inference_steps=num_inference_steps,
             decoding=self.decoding,
+            on_step=on_step,
         )
-        placed = place_hits(tempo_map, hits_in_cues(cue_sheet)) if accents else []
-        return accent(score, placed, cue_sheet.key)[0]
+        last_chords = [cue_span(tempo_map, cue).final_beat for cue in cue_sheet.cues]
+        return accent(score, accented, cue_sheet.key, last_chords)
 
     def _reporter(
         self, callback: Callable[..., Any] | None, stages: _Stages

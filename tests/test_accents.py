@@ -206,3 +206,13 @@ def test_a_long_take_is_quick() -> None:
     _, report = accent(long, placed)
     assert report.accented == len(placed)
     assert time.process_time() - began < 2.0
+
+
+def test_the_last_chord_is_never_moved() -> None:
+    """A hit point just after it would pull its onset away."""
+    before = score(harmony=[Note(28.0, 60, 4.0, 70)], bass=[Note(28.0, 36, 4.0, 70)])
+    torn, _ = accent(before, [hit(28.5)])
+    assert at(torn.parts["bass"], 28.0) == []
+    after, report = accent(before, [hit(28.5)], last_chords=[28])
+    assert report.moved == 0
+    assert at(after.parts["bass"], 28.0) and at(after.parts["harmony"], 28.0)

@@ -280,11 +280,14 @@ def render(
     with new_file(out, force) as place, _stages() as on_stage:
         on_stage("render", None)
         from pixmus import audio
+        from pixmus.accents import choose_accents
 
+        placed = place_hits(music.tempo_map, hits_in_cues(cue_sheet)) if cue_sheet else []
         stems = audio.render(
             music,
             ensemble or (cue_sheet.ensemble if cue_sheet else ensemble_of(score, music.parts)),
-            hits=place_hits(music.tempo_map, hits_in_cues(cue_sheet)) if cue_sheet else (),
+            hits=placed,
+            strokes=choose_accents(placed),
             cue_sheet=cue_sheet,
             seed=seed,
         )

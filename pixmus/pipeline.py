@@ -209,6 +209,7 @@ class PixMusPipeline(DiffusionPipeline):
                 sheet.ensemble,
                 renderer=renderer,
                 hits=accented,
+                strokes=[hit for hit in accented if hit.beat in report.beats],
                 cue_sheet=sheet,
                 seed=seed,
             )

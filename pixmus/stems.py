@@ -66,6 +66,11 @@ MICRO_TIMING_MS = (
 )
 
 
+# An accent's swell: dips by so much, rises around its instant, and falls back.
+STRESS_DIP_DB, STRESS_DB = 3.0, 4.0
+STRESS_BEFORE_S, STRESS_RISE_S, STRESS_AFTER_S = 0.120, 0.008, 0.350
+
+
 class Timed(Protocol):
     """Anything that happens at a time: a hit point or a placed hit."""
 
@@ -203,13 +208,15 @@ def render(
     *,
     renderer: Renderer | None = None,
     hits: Sequence[Timed] = (),
+    strokes: Sequence[Timed] = (),
     cue_sheet: CueSheet | None = None,
     seed: int = 0,
 ) -> Stems:
     """The stem of every part that has notes.
 
     With a cue sheet the stems are as long as the picture, follow its energy curve and fall silent
-    at the end of each cue; without one they ring for `RING_S` after the last note.
+    at the end of each cue; without one they ring for `RING_S` after the last note. Notes on `hits`
+    are played exactly in time; at `strokes`, the accents among them, all parts are stressed.
     """
     if ensemble not in VOICES:
         raise PixMusError(f"there is no ensemble {ensemble!r}: choose {', '.join(VOICES)}")
@@ -230,6 +237,7 @@ def render(
     }
     doubled = _parts_to_double(played, VOICES[ensemble], renderer)
     envelope = _window(cues, played, num_samples)
+    _stress(envelope, [stroke.time for stroke in strokes])
     mean_velocity = np.mean([n.velocity for notes in parts.values() for n in notes] or [0])
 
     def make(part: str) -> Waveform:
@@ -536,6 +544,24 @@ def _impulse_response(room: Room) -> NDArray[np.float64]:
     response *= np.minimum(1.0, (num_samples - np.arange(num_samples)) / (0.05 * SAMPLE_RATE))
     response /= np.sqrt((response**2).sum(axis=1, keepdims=True))
     return np.pad(response, ((0, 0), (round(room.predelay * SAMPLE_RATE), 0)))
+
+
+def _stress(envelope: NDArray[np.float32], times: Sequence[float]) -> None:
+    """Make all parts swell into an accent: softer just before it, louder from it on, both brief.
+
+    A conductor's sforzato: velocities alone cannot lift an accent out of a held chord.
+    """
+    before, rise = round(STRESS_BEFORE_S * SAMPLE_RATE), round(STRESS_RISE_S * SAMPLE_RATE)
+    after = round(STRESS_AFTER_S * SAMPLE_RATE)
+    dip = np.linspace(0.0, -STRESS_DIP_DB, before)
+    decay = STRESS_DB * (1 - np.linspace(0.0, 1.0, after)) ** 2
+    shape = np.concatenate([dip, np.linspace(-STRESS_DIP_DB, STRESS_DB, rise), decay])
+    gain = np.power(10.0, shape / 20).astype(np.float32)
+    for time in times:
+        start = round(time * SAMPLE_RATE) - before - rise // 2
+        low, high = max(start, 0), min(start + len(gain), len(envelope))
+        if low < high:
+            envelope[low:high] *= gain[low - start : high - start]
 
 
 def _window(

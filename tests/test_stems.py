@@ -332,3 +332,22 @@ def test_voices_name_programmes_of_general_midi():
         for voice in voices.values():
             assert all(0 <= program < 128 for program in voice.programs)
             assert abs(voice.pan) <= 0.5
+
+
+def test_a_stress_dips_before_its_instant_and_falls_back_after() -> None:
+    envelope = np.ones(2 * SAMPLE_RATE, np.float32)
+    stems_module._stress(envelope, [1.0])
+
+    def db(time: float) -> float:
+        return 20 * float(np.log10(envelope[round(time * SAMPLE_RATE)]))
+
+    assert db(0.5) == db(1.6) == 0.0
+    assert db(0.995) == pytest.approx(-stems_module.STRESS_DIP_DB, abs=0.3)
+    assert db(1.0) == pytest.approx(
+        (stems_module.STRESS_DB - stems_module.STRESS_DIP_DB) / 2, abs=0.2
+    )
+    assert db(1.006) == pytest.approx(stems_module.STRESS_DB, abs=0.3)
+    assert 0.3 < db(1.2) < 2.0
+    edge = np.ones(100, np.float32)
+    stems_module._stress(edge, [0.0, 5.0])  # what lies outside the piece is left out
+    assert edge.shape == (100,)

@@ -245,7 +245,7 @@ ARCH_FROM = 12.0  # s
 SLOWEST_BPM, FASTEST_BPM = 60.0, 150.0  # tempo wish at energy 0 and 1
 # Fast cutting needs a fine grid: at a wish of 70, 90, 110 beats a minute the tempo map places 0.68,
 # 0.80, 0.87 of cuts 1.5 s apart. (Mean seconds between hit points, least wish.)
-LEAST_BPM = ((2.0, 3.0, 4.0, 6.0), (120.0, 105.0, 85.0, SLOWEST_BPM))
+LEAST_BPM = ((2.0, 4.0), (110.0, SLOWEST_BPM))
 MAJOR_FROM = 0.42  # mean valence: major keys are the commoner ones in every training corpus
 # Flat keys for dark pictures, sharp keys for bright ones (Steblin 2002, "A History of Key
 # Characteristics"), by mean register from low to high.

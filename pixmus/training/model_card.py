@@ -47,7 +47,8 @@ has no dynamics, so velocities come from POP909, Freedoom and Groove alone.
 
 On {num_windows} validation windows of 8 bars, nothing given, notes as decoded, before accents and
 humanising. Control is the Spearman correlation, per bar and over all windows, between the curve
-asked for and the curve that the notes have. "Real" is the data itself through the same codec and
+asked for and the curve that the notes have. The log odds that set the density were calibrated on the
+same windows. "Real" is the data itself through the same codec and
 decoding. Made by `{export_command}`.
 
 {table}

@@ -9,6 +9,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
+
+from pixmus.conditioning import NUM_CONDITIONS
+from pixmus.denoiser import ScoreDenoiser
+from pixmus.score import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
 
 SAMPLE_RATE = 44100  # Hz
 
@@ -118,3 +123,22 @@ def paint_video(tmp_path: Path) -> PaintVideo:
         return _paint(tmp_path / name, shots, **how)  # type: ignore[arg-type]
 
     return paint
+
+
+@pytest.fixture(scope="session")
+def denoiser() -> ScoreDenoiser:
+    """A tiny real one: two layers of 32, shaken so that nothing is zero."""
+    torch.manual_seed(0)
+    tiny = ScoreDenoiser(
+        roll_cells=tuple(layout.num_roll_cells for layout in PART_LAYOUTS.values()),
+        velocity_cells=STEPS_PER_BEAT,
+        num_conditions=NUM_CONDITIONS,
+        width=32,
+        num_layers=2,
+        num_heads=2,
+    )
+    with torch.no_grad():
+        for parameter in tiny.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    tiny.set_log_odds(torch.zeros(NUM_CELLS))  # untrained, but not silent
+    return tiny.eval()

@@ -32,25 +32,6 @@ from pixmus.score import NUM_CELLS, PART_LAYOUTS, Note, Score, encode_score
 from pixmus.tempo import TempoMap, cue_span
 
 
-@pytest.fixture(scope="module")
-def denoiser() -> ScoreDenoiser:
-    """Two layers of 32, shaken so that nothing is zero."""
-    torch.manual_seed(0)
-    tiny = ScoreDenoiser(
-        roll_cells=tuple(layout.num_roll_cells for layout in PART_LAYOUTS.values()),
-        velocity_cells=4,
-        num_conditions=NUM_CONDITIONS,
-        width=32,
-        num_layers=2,
-        num_heads=2,
-    )
-    with torch.no_grad():
-        for parameter in tiny.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-    tiny.set_log_odds(torch.zeros(NUM_CELLS))  # untrained, but not silent
-    return tiny.eval()
-
-
 def sheet(duration: float = 30.0, key: str = "C major", ensemble: str = "band") -> CueSheet:
     return CueSheet(
         duration=duration,

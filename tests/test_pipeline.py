@@ -1,5 +1,6 @@
 """End to end with a tiny real model; the model folder; same seed, same take."""
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,34 +11,21 @@ import pytest
 import torch
 
 from pixmus.compose import Decoding, default_scheduler
-from pixmus.conditioning import NUM_CONDITIONS, RAW_CURVES, CurveTables
+from pixmus.conditioning import RAW_CURVES, CurveTables
 from pixmus.cues import CueSheet, Direction, spot
 from pixmus.denoiser import ScoreDenoiser
 from pixmus.errors import PixMusError
 from pixmus.pipeline import MANIFEST, PixMusPipeline, Soundtrack, watch, write_manifest
-from pixmus.score import NUM_CELLS, PART_LAYOUTS, read_midi
+from pixmus.score import PART_LAYOUTS, read_midi
 from pixmus.video import probe, read_audio
 
 STEPS = 2
 
 
 @pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model_folder(tmp_path_factory: pytest.TempPathFactory, denoiser: ScoreDenoiser) -> Path:
     """A tiny model with random weights, saved as a real one is."""
-    torch.manual_seed(0)
-    denoiser = ScoreDenoiser(
-        roll_cells=tuple(layout.num_roll_cells for layout in PART_LAYOUTS.values()),
-        velocity_cells=4,
-        num_conditions=NUM_CONDITIONS,
-        width=32,
-        num_layers=2,
-        num_heads=2,
-    )
-    with torch.no_grad():
-        for parameter in denoiser.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-    denoiser.set_log_odds(torch.zeros(NUM_CELLS))  # untrained, but not silent
-    pipe = PixMusPipeline(denoiser.eval(), default_scheduler())
+    pipe = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler())
     pipe.curve_tables = CurveTables({name: np.linspace(0, 1, 5) for name in RAW_CURVES})
     pipe.decoding = Decoding(log_odds=dict.fromkeys(PART_LAYOUTS, 0.125))
     folder = tmp_path_factory.mktemp("model")

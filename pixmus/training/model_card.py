@@ -28,8 +28,8 @@ Sampling: flow matching, `FlowMatchEulerDiscreteScheduler`, 20 inference steps, 
 ## Training
 
 {iterations} iterations on windows of 8 to 16 bars, {cpu_minutes:.0f} minutes of CPU time
-({wall_minutes:.0f} minutes of wall time beside other work, bfloat16, no GPU), begun with batches of
-1,024 beats on one thread and gone on with 2,048 on two:
+({wall_minutes:.0f} minutes of wall time beside other work, bfloat16, no GPU),
+stopped and gone on with several times (`docs/experiments.md`, 5):
 `pixmus train {command}`.
 
 | data | licence | share of windows | part |

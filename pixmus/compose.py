@@ -20,16 +20,23 @@ from torch import Tensor
 from pixmus.conditioning import (
     GIVEN,
     OFF,
+    THEME_BEATS,
+    THEME_POSITION,
     TO_MAKE,
+    VELOCITY_CENTRE,
+    VELOCITY_SCALE,
     BeatConditions,
     condition,
     theme_conditions,
+    to_x0,
     without_mood,
     without_mood_and_timing,
 )
 from pixmus.cues import CURVES, PARTS, CueSheet, key_is_major, key_tonic
 from pixmus.denoiser import ScoreDenoiser
 from pixmus.score import (
+    CELL_PARTS,
+    IS_VELOCITY,
     NUM_CELLS,
     PART_LAYOUTS,
     STEPS_PER_BEAT,
@@ -46,29 +53,11 @@ NUM_INFERENCE_STEPS = 20
 # One window is at most so long, and shows so much of what stands before it.
 WINDOW_BARS = 12
 CONTEXT_BARS = 4
-THEME_BEATS = 16
-THEME_POSITION = -32  # rotary position of the first theme beat; as in training
 
-# Velocities as the network sees them.
-VELOCITY_CENTRE, VELOCITY_SCALE = 72.0, 32.0
-
-IS_VELOCITY = np.zeros(NUM_CELLS, bool)
-for _layout in PART_LAYOUTS.values():
-    IS_VELOCITY[_layout.velocities] = True
-CELL_PARTS = np.repeat(
-    np.arange(len(PARTS)), [layout.num_cells for layout in PART_LAYOUTS.values()]
-)
 _IS_VELOCITY = torch.from_numpy(IS_VELOCITY)
 _CELL_PARTS = torch.from_numpy(CELL_PARTS)
 
 OnStep = Callable[[int, int, Tensor], None]  # window's inference step, all of them, cells
-
-
-def to_x0(cells: Tensor) -> Tensor:
-    """Cells uint8 as the network sees them: rolls -1 or 1, velocities centred, 0 without onset."""
-    values = cells.float()
-    velocity = torch.where(cells > 0, (values - VELOCITY_CENTRE) / VELOCITY_SCALE, 0.0)
-    return torch.where(_IS_VELOCITY, velocity, 2 * values - 1)
 
 
 @dataclass(frozen=True)
@@ -419,7 +408,6 @@ def write_window(
     theme_beats = THEME_BEATS if has_theme and first >= THEME_BEATS else 0
     if theme_beats:
         theme_states = np.where(canvas.states[:theme_beats] == OFF, OFF, GIVEN)
-        theme_states[:, PARTS.index("drums")] = OFF  # most drums in training had no theme
         cells = np.concatenate([canvas.cells[:theme_beats], cells])
         states = np.concatenate([theme_states, states])
         conditions = np.concatenate([theme_conditions(conditions, theme_beats), conditions])

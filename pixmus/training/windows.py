@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixmus.compose import THEME_BEATS, THEME_POSITION
 from pixmus.conditioning import (
     GIVEN,
     OFF,
+    THEME_BEATS,
+    THEME_POSITION,
     TO_MAKE,
     BeatConditions,
     CurveTables,
@@ -62,10 +63,14 @@ def encode_piece(piece: Piece) -> EncodedPiece:
     return EncodedPiece(piece, cells, beat_statistics(cells), strengths, present)
 
 
-def hit_points_of(strengths: np.ndarray, percentile: float = 95.0) -> np.ndarray:
-    """Hit strengths 0..1 per step (steps,): where two parts start together above the percentile.
+def hit_points_of(
+    strengths: np.ndarray, percentile: float = 95.0, phrase_bars: int = 4
+) -> np.ndarray:
+    """Hit strengths 0..1 per step (steps,) of a whole piece.
 
-    `strengths` is (steps, parts). Strength runs from 0.4 at the threshold to 1 at the strongest.
+    `strengths` is (steps, parts). A hit is a step where two parts start together and velocity x
+    onsets is above the percentile: 0.4 at the threshold, 1 at the strongest. A phrase start, the
+    downbeat of every `phrase_bars`-th bar on which two parts start together, is at least 0.4.
     """
     together = (strengths > 0).sum(1) >= min(2, strengths.shape[1])
     total = strengths.sum(1).astype(np.float64) * together
@@ -75,6 +80,8 @@ def hit_points_of(strengths: np.ndarray, percentile: float = 95.0) -> np.ndarray
     threshold = np.percentile(positive, percentile)
     top = max(float(positive.max()), threshold + 1.0)
     hits = np.where(total >= threshold, 0.4 + 0.6 * (total - threshold) / (top - threshold), 0)
+    phrases = slice(None, None, phrase_bars * BEATS_PER_BAR * STEPS_PER_BEAT)
+    hits[phrases] = np.where(together[phrases], np.maximum(hits[phrases], 0.4), hits[phrases])
     return hits.astype(np.float32)
 
 
@@ -173,20 +180,22 @@ class WindowSampler:
         start = _window_start(rng, encoded.num_bars, num_bars)
         beats, short_bar = _beats(rng, num_bars)
         cells = _slice(encoded.cells, start, num_bars + 1)[beats]
-        strengths = _slice(encoded.strengths, start, num_bars + 1, STEPS_PER_BEAT)
-        strengths = strengths.reshape(-1, STEPS_PER_BEAT, len(PARTS))[beats]
-        strengths = strengths.reshape(-1, len(PARTS))  # (steps, parts)
         statistics = _slice(encoded.statistics, start, num_bars + 1)[beats]
         present = set(encoded.present)
-        if DRUMS not in present and self.grooves and rng.random() < 0.35:
-            drums = self._groove(rng, piece.tempo_bpm, start, num_bars + 1)[beats]
-            cells[:, PART_LAYOUTS["drums"].cells] = drums
-            present.add(DRUMS)
-        parts = _choose_parts(rng, present)
+        theme_bars = THEME_BEATS // BEATS_PER_BAR
         theme_cells = None
         if theme:
             theme_start = _theme_start(rng, start, encoded.num_bars)
-            theme_cells = _slice(encoded.cells, theme_start, THEME_BEATS // BEATS_PER_BAR)
+            theme_cells = _slice(encoded.cells, theme_start, theme_bars)
+        if DRUMS not in present and self.grooves and rng.random() < 0.35:
+            layout = PART_LAYOUTS["drums"].cells
+            drums = self._groove(rng, piece.tempo_bpm, start, num_bars + 1 + theme_bars)
+            cells[:, layout] = drums[beats]
+            if theme_cells is not None:  # of the same performance, from bars after the window's
+                theme_cells = theme_cells.copy()
+                theme_cells[:, layout] = drums[-THEME_BEATS:]
+            present.add(DRUMS)
+        parts = _choose_parts(rng, present)
 
         tempo = piece.tempo_bpm * float(np.exp(rng.normal(0, 0.05)))
         pitched = [part for part in parts if part != DRUMS]
@@ -198,7 +207,7 @@ class WindowSampler:
         rows = np.cumsum(np.diff(bars, prepend=-1) > 0) - 1
         conditions = BeatConditions(
             curves=np.stack([curves[name] for name in CURVES], 1)[rows],
-            hits=_thin(rng, hit_points_of(strengths[:, pitched])),
+            hits=_thin(rng, self._hits(encoded, pitched, start, num_bars, beats)),
             tempo_bpm=np.full(len(beats), tempo),
             beat_in_bar=beats % BEATS_PER_BAR,
             bar_length=np.where(bars == short_bar, BEATS_PER_BAR // 2, BEATS_PER_BAR),
@@ -218,9 +227,23 @@ class WindowSampler:
             cells = np.concatenate([theme_cells, cells])
             conditions = np.concatenate([theme_conditions(conditions, THEME_BEATS), conditions])
             given = np.full((THEME_BEATS, len(PARTS)), OFF)
-            given[:, [part for part in parts if part in encoded.present]] = GIVEN
+            given[:, parts] = GIVEN
             states = np.concatenate([given, states])
         return cells, conditions, states.astype(np.int64), piece.has_velocity
+
+    def _hits(
+        self,
+        encoded: EncodedPiece,
+        pitched: Sequence[int],
+        start: int,
+        num_bars: int,
+        beats: np.ndarray,
+    ) -> np.ndarray:
+        """Hit strengths of a window's steps, as the whole piece of these parts has them."""
+        hits = _slice(
+            hit_points_of(encoded.strengths[:, pitched]), start, num_bars + 1, STEPS_PER_BEAT
+        )
+        return hits.reshape(-1, STEPS_PER_BEAT)[beats].ravel()
 
     def _groove(
         self, rng: np.random.Generator, tempo_bpm: float, start: int, num_bars: int

@@ -16,6 +16,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from pixmus.cues import CURVES, PARTS, STYLES, CueSheet, key_is_major
 from pixmus.features import CURVE_RATE_HZ
@@ -24,6 +26,27 @@ from pixmus.tempo import CueSpan, PlacedHit, TempoMap
 
 # Part states: what the denoiser is told of a part at a beat.
 TO_MAKE, GIVEN, OFF = 0, 1, 2
+
+# A piece's theme stands before the window: so many beats, from this rotary position on.
+THEME_BEATS = 16
+THEME_POSITION = -32
+
+# Velocities as the denoiser sees them.
+VELOCITY_CENTRE, VELOCITY_SCALE = 72.0, 32.0
+
+
+def to_x0(cells: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Cells uint8 (..., NUM_CELLS) as the denoiser sees them, in `dtype`.
+
+    Roll cells are -1 or 1; velocities are centred and scaled, 0 where there is no onset.
+    """
+    x0 = cells.to(dtype).mul_(2).sub_(1)
+    for layout in PART_LAYOUTS.values():
+        velocity = cells[..., layout.velocities]
+        scaled = (velocity.float() - VELOCITY_CENTRE) / VELOCITY_SCALE
+        x0[..., layout.velocities] = torch.where(velocity > 0, scaled, 0.0).to(dtype)
+    return x0
+
 
 # Krumhansl & Kessler (1982) probe-tone profiles, major and minor, tonic first.
 MAJOR_PROFILE = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])

@@ -106,6 +106,13 @@ def _lay_out() -> dict[str, PartLayout]:
 
 PART_LAYOUTS = _lay_out()
 NUM_CELLS = sum(layout.num_cells for layout in PART_LAYOUTS.values())
+# Of every cell: the index of its part, and whether it holds a velocity.
+CELL_PARTS = np.repeat(
+    np.arange(len(PARTS)), [layout.num_cells for layout in PART_LAYOUTS.values()]
+)
+IS_VELOCITY = np.zeros(NUM_CELLS, bool)
+for _layout in PART_LAYOUTS.values():
+    IS_VELOCITY[_layout.velocities] = True
 
 
 def fold_pitch(part: str, pitch: int) -> int:

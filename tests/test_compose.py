@@ -20,11 +20,10 @@ from pixmus.compose import (
     prepare,
     sample,
     settle,
-    to_x0,
     window_bounds,
     window_seed,
 )
-from pixmus.conditioning import GIVEN, NUM_CONDITIONS, OFF, TO_MAKE
+from pixmus.conditioning import GIVEN, NUM_CONDITIONS, OFF, TO_MAKE, to_x0
 from pixmus.cues import CURVES, ENSEMBLES, PARTS, Cue, CueSheet, HitPoint
 from pixmus.denoiser import ScoreDenoiser
 from pixmus.features import num_curve_values

@@ -17,7 +17,6 @@ import torch
 from scipy.stats import spearmanr
 
 from pixmus.compose import (
-    CELL_PARTS,
     NUM_INFERENCE_STEPS,
     Decoding,
     Guidance,
@@ -42,7 +41,7 @@ from pixmus.conditioning import (
 from pixmus.cues import CURVES, PARTS
 from pixmus.denoiser import ScoreDenoiser
 from pixmus.pipeline import PixMusPipeline
-from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score import CELL_PARTS, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.corpus import load_pieces
 from pixmus.training.model_card import markdown_table, write_card
 from pixmus.training.windows import BEATS_PER_BAR, EncodedPiece, WindowSampler, encode_piece

@@ -21,11 +21,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixmus.compose import CELL_PARTS, IS_VELOCITY, THEME_BEATS, to_x0
-from pixmus.conditioning import NUM_CONDITIONS, OFF, TO_MAKE
+from pixmus.conditioning import NUM_CONDITIONS, OFF, THEME_BEATS, TO_MAKE, to_x0
 from pixmus.cues import PARTS
 from pixmus.denoiser import ScoreDenoiser
-from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.corpus import load_pieces
 from pixmus.training.windows import (
     BEATS_PER_BAR,

@@ -117,6 +117,42 @@ def fit_tables(pieces: Sequence[EncodedPiece], entries: int = 201) -> CurveTable
     return CurveTables(tables)
 
 
+def measured_conditions(
+    tables: CurveTables,
+    encoded: EncodedPiece,
+    pitched: Sequence[int],
+    start: int,
+    beats: np.ndarray,
+    tempo_bpm: float,
+    hits: np.ndarray,
+    short_bar: int = -1,
+) -> np.ndarray:
+    """What a window's own notes would have been asked for, float32 (beats, NUM_CONDITIONS).
+
+    `pitched` are the parts that count, `start` is the window's first bar in the piece, `beats`
+    counts from there, `hits` (steps,) are strengths; `short_bar` is cut to 2/4 (-1: none).
+    """
+    num_bars = int(beats[-1]) // BEATS_PER_BAR + 1
+    statistics = _slice(encoded.statistics, start, num_bars)[beats][:, list(pitched)].sum(1)
+    bars = beats // BEATS_PER_BAR
+    bar_starts = np.flatnonzero(np.diff(bars, prepend=-1))
+    seconds = np.diff(np.append(bar_starts, len(beats))) * 60 / tempo_bpm
+    raw = measure_bars(statistics, bar_starts, seconds)
+    curves = tables.curves(raw, encoded.piece.has_velocity)
+    rows = np.cumsum(np.diff(bars, prepend=-1) > 0) - 1
+    return BeatConditions(
+        curves=np.stack([curves[name] for name in CURVES], 1)[rows],
+        hits=hits,
+        tempo_bpm=np.full(len(beats), tempo_bpm),
+        beat_in_bar=beats % BEATS_PER_BAR,
+        bar_length=np.where(bars == short_bar, BEATS_PER_BAR // 2, BEATS_PER_BAR),
+        bars_since_start=start + bars,
+        bars_to_end=np.maximum(encoded.num_bars - 1 - start - bars, 0),
+        minor=encoded.piece.minor,
+        style=STYLES.index(encoded.piece.style),
+    ).array
+
+
 @dataclass
 class Batch:
     """Arrays of one training batch; `cells` are clean."""
@@ -180,7 +216,6 @@ class WindowSampler:
         start = _window_start(rng, encoded.num_bars, num_bars)
         beats, short_bar = _beats(rng, num_bars)
         cells = _slice(encoded.cells, start, num_bars + 1)[beats]
-        statistics = _slice(encoded.statistics, start, num_bars + 1)[beats]
         present = set(encoded.present)
         theme_bars = THEME_BEATS // BEATS_PER_BAR
         theme_cells = None
@@ -199,23 +234,13 @@ class WindowSampler:
 
         tempo = piece.tempo_bpm * float(np.exp(rng.normal(0, 0.05)))
         pitched = [part for part in parts if part != DRUMS]
-        bars = beats // BEATS_PER_BAR
-        bar_starts = np.flatnonzero(np.diff(bars, prepend=-1))
-        seconds = np.diff(np.append(bar_starts, len(beats))) * 60 / tempo
-        raw = measure_bars(statistics[:, pitched].sum(1), bar_starts, seconds)
-        curves = self.tables.curves(raw, piece.has_velocity)
-        rows = np.cumsum(np.diff(bars, prepend=-1) > 0) - 1
-        conditions = BeatConditions(
-            curves=np.stack([curves[name] for name in CURVES], 1)[rows],
-            hits=_thin(rng, self._hits(encoded, pitched, start, num_bars, beats)),
-            tempo_bpm=np.full(len(beats), tempo),
-            beat_in_bar=beats % BEATS_PER_BAR,
-            bar_length=np.where(bars == short_bar, BEATS_PER_BAR // 2, BEATS_PER_BAR),
-            bars_since_start=start + bars,
-            bars_to_end=np.maximum(encoded.num_bars - 1 - start - bars, 0),
-            minor=piece.minor,
-            style=STYLES.index(piece.style),
-        ).array
+        hits = _slice(
+            hit_points_of(encoded.strengths[:, pitched]), start, num_bars + 1, STEPS_PER_BEAT
+        )
+        hits = _thin(rng, hits.reshape(-1, STEPS_PER_BEAT)[beats].ravel())
+        conditions = measured_conditions(
+            self.tables, encoded, pitched, start, beats, tempo, hits, short_bar
+        )
         drop = rng.random()  # nested: mood 10 %, mood and timing 10 %
         if drop < 0.1:
             conditions = without_mood_and_timing(conditions)
@@ -230,20 +255,6 @@ class WindowSampler:
             given[:, parts] = GIVEN
             states = np.concatenate([given, states])
         return cells, conditions, states.astype(np.int64), piece.has_velocity
-
-    def _hits(
-        self,
-        encoded: EncodedPiece,
-        pitched: Sequence[int],
-        start: int,
-        num_bars: int,
-        beats: np.ndarray,
-    ) -> np.ndarray:
-        """Hit strengths of a window's steps, as the whole piece of these parts has them."""
-        hits = _slice(
-            hit_points_of(encoded.strengths[:, pitched]), start, num_bars + 1, STEPS_PER_BEAT
-        )
-        return hits.reshape(-1, STEPS_PER_BEAT)[beats].ravel()
 
     def _groove(
         self, rng: np.random.Generator, tempo_bpm: float, start: int, num_bars: int

@@ -1,100 +1,17 @@
-"""The network: from a noisy piano-roll and its conditions to the clean piano-roll (x0).
-
-A transformer over beats. One token is one beat, the sum of the parts' own projections; adaptive
-layer norm carries the noise level and the beat's conditions; rotary positions let it take any
-length. It knows nothing of sampling.
-
-A roll cell is -1 or 1, so what a noisy cell says of itself is known exactly: x = (1 - sigma) x0 +
-sigma noise has the log-likelihood ratio 2 (1 - sigma) x / sigma^2 for 1 against -1. The network
-predicts only what the other cells and the conditions say, as log odds; both are added (Bayes) and
-x0 = 2 sigmoid(log odds) - 1 is the posterior mean. At low noise nothing is left to learn.
-
-B = batch, T = tokens (beats), D = width, C = cells a beat.
-"""
+"""The network as a diffusers model: its config beside its weights, `from_pretrained` and back."""
 
 from __future__ import annotations
 
-import math
-from typing import cast
-
-import torch
-import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
-from torch import Tensor, nn
+
+from pixmus.network import ScoreNetwork
 
 
-class Block(nn.Module):
-    """Attention and MLP, each modulated by (shift, scale, gate); Peebles & Xie (2023), adaLN.
+class ScoreDenoiser(ScoreNetwork, ModelMixin, ConfigMixin):
+    """`ScoreNetwork` with a config and the loading and saving of diffusers.
 
-    The modulation is shared by all blocks but for a learned offset each, as in PixArt-alpha
-    (Chen et al. 2023), which keeps per-beat modulation cheap.
-    """
-
-    def __init__(self, width: int, num_heads: int) -> None:
-        super().__init__()
-        self.num_heads = num_heads
-        # Unit queries and keys times the root of the head's width: root-mean-square normalisation.
-        self.head_scale = math.sqrt(width // num_heads)
-        self.modulation_offset = nn.Parameter(torch.zeros(6, width))
-        self.to_qkv = nn.Linear(width, 3 * width, bias=False)
-        self.q_scale = nn.Parameter(torch.ones(width // num_heads))
-        self.k_scale = nn.Parameter(torch.ones(width // num_heads))
-        self.attention_out = nn.Linear(width, width, bias=False)
-        self.mlp_in = nn.Linear(width, 4 * width)
-        self.mlp_out = nn.Linear(4 * width, width)
-
-    def forward(self, x: Tensor, modulation: Tensor, rotation: Tensor) -> Tensor:
-        B, T, D = x.shape
-        offset = self.modulation_offset
-        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = (modulation + offset).unbind(2)
-        h = F.layer_norm(x, (D,)) * (1 + scale_a) + shift_a
-        q, k, v = self.to_qkv(h).view(B, T, 3, self.num_heads, -1).unbind(2)
-        q, k = (
-            rotate(F.normalize(q, dim=-1) * self.q_scale * self.head_scale, rotation),
-            rotate(F.normalize(k, dim=-1) * self.k_scale * self.head_scale, rotation),
-        )
-        # (B, T, heads, D / heads) -> (B, heads, T, D / heads). Written out: for so short a sequence
-        # plain products are faster on CPU, backwards most of all, than the fused attention.
-        q, k, v = (t.transpose(1, 2).to(x.dtype) for t in (q, k, v))
-        weights = ((q @ k.transpose(2, 3)) / self.head_scale).softmax(-1)
-        h = weights @ v
-        x = x + gate_a * self.attention_out(h.transpose(1, 2).reshape(B, T, D))
-        h = F.layer_norm(x, (D,)) * (1 + scale_m) + shift_m
-        return x + gate_m * self.mlp_out(F.gelu(self.mlp_in(h), approximate="tanh"))
-
-
-def rotations(positions: Tensor, head_width: int) -> Tensor:
-    """Cosine and sine of the rotary angles (Su et al. 2021), (2, B or 1, T, 1, head_width / 2)."""
-    frequencies = 1000.0 ** -(torch.arange(0, head_width, 2, device=positions.device) / head_width)
-    angles = positions[..., None].float() * frequencies
-    return torch.stack([angles.cos(), angles.sin()])[..., None, :]
-
-
-def rotate(x: Tensor, rotation: Tensor) -> Tensor:
-    cos, sin = rotation
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
-
-
-def embed_sigma(sigma: Tensor, width: int) -> Tensor:
-    """Sinusoidal embedding of noise levels 0..1, (..., width)."""
-    frequencies = torch.exp(torch.linspace(0.0, math.log(1000.0), width // 2, device=sigma.device))
-    angles = sigma[..., None].float() * frequencies
-    return torch.cat([angles.cos(), angles.sin()], dim=-1)
-
-
-# Log odds of a roll cell that nothing is known of: one in fifty sounds.
-PRIOR_LOG_ODDS = -4.0
-# Log-likelihood ratios are cut here: beyond it a cell is certain.
-CERTAIN = 16.0
-
-
-class ScoreDenoiser(ModelMixin, ConfigMixin):
-    """Predicts the clean piano-roll of every part that is to be made.
-
-    `roll_cells` is the number of roll cells (-1 or 1) a beat of each part, in the order of the
-    piano-roll; `velocity_cells` cells with any value follow those of each part.
+    `representation` numbers the layout of the piano-roll that the weights were trained on.
     """
 
     @register_to_config
@@ -109,90 +26,12 @@ class ScoreDenoiser(ModelMixin, ConfigMixin):
         num_heads: int = 4,
         representation: int = 1,
     ) -> None:
-        super().__init__()
-        self.part_cells = [rolls + velocity_cells for rolls in roll_cells]
-        is_roll = [
-            flag for rolls in roll_cells for flag in [True] * rolls + [False] * velocity_cells
-        ]
-        self.is_roll: Tensor
-        self.register_buffer("is_roll", torch.tensor(is_roll), persistent=False)
-        # Of every cell: its noisy value and how likely it sounds by that alone.
-        self.part_in = nn.ModuleList(
-            nn.Linear(2 * cells, width, bias=False) for cells in self.part_cells
+        super().__init__(
+            roll_cells,
+            velocity_cells,
+            num_conditions,
+            num_part_states=num_part_states,
+            width=width,
+            num_layers=num_layers,
+            num_heads=num_heads,
         )
-        self.part_out = nn.ModuleList(nn.Linear(width, cells) for cells in self.part_cells)
-        self.state_embedding = nn.Parameter(
-            0.02 * torch.randn(len(roll_cells), num_part_states, width)
-        )
-        self.theme_embedding = nn.Parameter(torch.zeros(width))
-        self.condition_in = nn.Sequential(
-            nn.Linear(num_conditions, width), nn.SiLU(), nn.Linear(width, width)
-        )
-        self.sigma_in = nn.Sequential(nn.Linear(128, width), nn.SiLU(), nn.Linear(width, width))
-        self.modulation = nn.Linear(width, 6 * width)
-        self.blocks = nn.ModuleList(Block(width, num_heads) for _ in range(num_layers))
-        self.final_modulation = nn.Linear(width, 2 * width)
-        for layer in (self.modulation, self.final_modulation, *self.part_out):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        self.set_log_odds(torch.where(self.is_roll, PRIOR_LOG_ODDS, 0.0))
-
-    def set_log_odds(self, log_odds: Tensor) -> None:
-        """Begin with these log odds (C,), for example how often each cell sounds in the data."""
-        for layer, values in zip(
-            self.part_out, torch.split(log_odds, self.part_cells), strict=True
-        ):
-            cast(nn.Linear, layer).bias.data.copy_(values)
-
-    def forward(
-        self,
-        x: Tensor,  # (B, T, C): noisy cells of parts to make, clean cells of given ones, 0 = off
-        sigma: Tensor,  # (B,): noise level, 1 = noise, 0 = data
-        conditions: Tensor,  # (B, T, num_conditions)
-        part_states: Tensor,  # (B, T, parts), int
-        positions: Tensor,  # (T,) or (B, T): beats; theme tokens stand before the window
-        is_theme: Tensor,  # (T,) or (B, T), bool
-    ) -> Tensor:
-        """The predicted clean cells x0, (B, T, C)."""
-        raw = self.predict_log_odds(x, sigma, conditions, part_states, positions, is_theme)
-        return torch.where(self.is_roll, 2 * raw.sigmoid() - 1, raw)
-
-    def predict_log_odds(
-        self,
-        x: Tensor,
-        sigma: Tensor,
-        conditions: Tensor,
-        part_states: Tensor,
-        positions: Tensor,
-        is_theme: Tensor,
-    ) -> Tensor:
-        """Log odds of the roll cells and values of the velocity cells, float32 (B, T, C)."""
-        level = sigma.float().clamp(min=1e-2)
-        ratio = (2 * (1 - level) / level.square())[:, None, None] * x.float()
-        ratio = torch.where(self.is_roll, ratio.clamp(-CERTAIN, CERTAIN), 0.0)
-        alone = torch.sigmoid(ratio + PRIOR_LOG_ODDS).to(x.dtype)
-
-        states = F.one_hot(part_states, self.config.num_part_states).to(x.dtype)
-        h = torch.einsum("btps,psd->btd", states, self.state_embedding)
-        for projection, cells, odds in zip(
-            self.part_in,
-            x.split(self.part_cells, dim=-1),
-            alone.split(self.part_cells, dim=-1),
-            strict=True,
-        ):
-            h = h + projection(torch.cat([cells, 2 * odds], dim=-1))
-        h = h + is_theme[..., None].to(x.dtype) * self.theme_embedding
-        condition = self.condition_in(conditions)
-        condition = condition + self.sigma_in(embed_sigma(sigma, 128).to(x.dtype))[:, None]
-        condition = F.silu(condition)
-        h = h + condition
-        modulation = self.modulation(condition).unflatten(-1, (6, -1))
-        if positions.dim() == 1:
-            positions = positions[None]
-        rotation = rotations(positions, self.config.width // self.config.num_heads).to(x.dtype)
-        for block in self.blocks:
-            h = block(h, modulation, rotation)
-        shift, scale = self.final_modulation(condition).chunk(2, dim=-1)
-        h = F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift
-        raw = torch.cat([projection(h) for projection in self.part_out], dim=-1)
-        return raw.float() + ratio

@@ -15,13 +15,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mido
 import numpy as np
 
 from pixmus.cues import KEYS, PARTS
 from pixmus.errors import PixMusError
 from pixmus.tempo import TempoMap
+
+if TYPE_CHECKING:  # imported where it is used: training needs the piano-roll, never the files
+    import mido
 
 STEPS_PER_BEAT = 4
 TICKS_PER_BEAT = 480
@@ -219,6 +222,8 @@ def write_midi(score: Score, path: Path | str, programs: dict[str, int] | None =
     A gap before beat 0 becomes a pickup bar of whole beats. `programs` names the General MIDI
     programme of each part.
     """
+    import mido
+
     tempo_map = score.tempo_map
     pickup = _pickup_beats(tempo_map)
     before = np.linspace(0.0, tempo_map.beat_times[0], pickup + 1)[:-1]
@@ -273,6 +278,8 @@ def write_midi(score: Score, path: Path | str, programs: dict[str, int] | None =
 
 def _track(events: list, end_tick: int, name: str) -> mido.MidiTrack:
     """A track of (tick, order, message) events in order, with delta times."""
+    import mido
+
     track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
     now = 0
     for tick, _, message in sorted(events, key=lambda event: event[:2]):
@@ -290,6 +297,8 @@ _KEYS_OF_MIDI = {name: key for key, name in _MIDI_KEYS.items()}
 
 def read_midi(path: Path | str) -> Score:
     """The score of a MIDI file that PixMus wrote, or of any whose track names are parts."""
+    import mido
+
     path = Path(path)
     if not path.exists():
         raise PixMusError(f"{path}: there is no such file; give a MIDI file that PixMus wrote.")

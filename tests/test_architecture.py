@@ -26,6 +26,8 @@ WAY = (
     "tempo",
     "score",
     "conditioning",
+    "descriptors",
+    "network",
     "denoiser",
     "compose",
     "accents",
@@ -39,7 +41,7 @@ WAY = (
     "cli",
 )
 BESIDE = {"training", "evaluation"}  # subpackages that the way never imports; cli may
-KNOWS_NOTHING = {"errors", "denoiser", "loudness"}  # import nothing of ours
+KNOWS_NOTHING = {"errors", "network", "loudness"}  # import nothing of ours
 EMPTY_NAMES = {"utils.py", "common.py", "helpers.py", "types.py", "misc.py"}
 
 

@@ -1,0 +1,92 @@
+"""Output shape, zero output at the start, any length, and no leak between windows of a batch."""
+
+import torch
+
+from pixmus.network import PRIOR_LOG_ODDS, ScoreNetwork
+
+
+def tiny(seed: int = 0, started: bool = False) -> ScoreNetwork:
+    torch.manual_seed(seed)
+    denoiser = ScoreNetwork(
+        roll_cells=(4, 8), velocity_cells=2, num_conditions=5, width=32, num_layers=2, num_heads=2
+    )
+    if started:  # as if trained: nothing is zero
+        with torch.no_grad():
+            for parameter in denoiser.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    return denoiser.eval()
+
+
+def inputs(batch: int, tokens: int) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(tokens)
+    return {
+        "x": torch.randn(batch, tokens, 16, generator=generator),
+        "sigma": torch.rand(batch, generator=generator),
+        "conditions": torch.randn(batch, tokens, 5, generator=generator),
+        "part_states": torch.randint(0, 3, (batch, tokens, 2), generator=generator),
+        "positions": torch.arange(tokens),
+        "is_theme": torch.zeros(tokens, dtype=torch.bool),
+    }
+
+
+def is_roll() -> torch.Tensor:
+    return torch.tensor([True] * 4 + [False] * 2 + [True] * 8 + [False] * 2)
+
+
+def test_untrained_it_answers_what_each_cell_says_of_itself() -> None:
+    """Bayes for one cell: prior odds times the likelihood ratio of N(1 - s, s) and N(s - 1, s)."""
+    arguments = inputs(2, 8)
+    x0 = tiny()(**arguments)
+    sigma = arguments["sigma"][:, None, None]
+    x = arguments["x"]
+    likely = [torch.exp(-((x - sign * (1 - sigma)) ** 2) / (2 * sigma**2)) for sign in (1, -1)]
+    odds = torch.exp(torch.tensor(PRIOR_LOG_ODDS)) * likely[0] / likely[1].clamp(min=1e-30)
+    expected = 2 * odds / (1 + odds) - 1
+    told = (sigma > 0.4).expand_as(x0) & is_roll()
+    assert told.any() and torch.allclose(x0[told], expected[told], atol=1e-4)
+    assert not x0[..., ~is_roll()].any()
+
+
+def test_at_low_noise_cells_stay_what_they_are() -> None:
+    arguments = inputs(2, 8)
+    clean = torch.where(arguments["x"] > 0.5, 1.0, -1.0)
+    noisy = 0.95 * clean + 0.05 * arguments["x"]
+    x0 = tiny()(**(arguments | {"x": noisy, "sigma": torch.full((2,), 0.05)}))
+    assert torch.allclose(x0[..., is_roll()], clean[..., is_roll()], atol=1e-4)
+
+
+def test_takes_any_length() -> None:
+    denoiser = tiny(started=True)
+    for tokens in (1, 8, 50):
+        assert denoiser(**inputs(2, tokens)).shape == (2, tokens, 16)
+
+
+def test_a_window_does_not_depend_on_its_batch() -> None:
+    denoiser = tiny(started=True)
+    arguments = inputs(3, 8)
+    together = denoiser(**arguments)
+    alone = {k: v[:1] if v.dim() > 1 or k == "sigma" else v for k, v in arguments.items()}
+    assert torch.allclose(together[:1], denoiser(**alone), atol=1e-5)
+
+
+def test_only_distances_between_positions_matter() -> None:
+    denoiser = tiny(started=True)
+    arguments = inputs(1, 8)
+    moved = arguments | {"positions": arguments["positions"] + 100}
+    assert torch.allclose(denoiser(**arguments), denoiser(**moved), atol=1e-4)
+    spread = arguments | {"positions": arguments["positions"] * 3}
+    assert not torch.allclose(denoiser(**arguments), denoiser(**spread), atol=1e-3)
+
+
+def test_every_input_is_heard() -> None:
+    denoiser = tiny(started=True)
+    arguments = inputs(1, 8)
+    before = denoiser(**arguments)
+    for name, other in {
+        "x": arguments["x"] + 1,
+        "sigma": arguments["sigma"] / 2,
+        "conditions": arguments["conditions"] + 1,
+        "part_states": 2 - arguments["part_states"],
+        "is_theme": ~arguments["is_theme"],
+    }.items():
+        assert not torch.allclose(before, denoiser(**(arguments | {name: other})), atol=1e-4), name

@@ -152,6 +152,8 @@ def train(arguments: argparse.Namespace) -> None:
     # that learn stay float32.
     runner = nn.Module.to(copy.deepcopy(denoiser), torch.bfloat16)
     optimisers = make_optimisers(denoiser, arguments.learning_rate, arguments.muon)
+    # Read before a state is loaded: its rates are those that the last run had fallen to.
+    base_rates = [optimiser.param_groups[0]["lr"] for optimiser in optimisers]
     state_file = out / "state.pt"
     iteration, spent, cpu_spent = 0, 0.0, 0.0
     if state_file.exists():
@@ -163,7 +165,6 @@ def train(arguments: argparse.Namespace) -> None:
         iteration, spent = state["iteration"], state["spent"]
         cpu_spent = state["cpu_spent"]
     _copy_weights(denoiser, runner)
-    base_rates = [optimiser.param_groups[0]["lr"] for optimiser in optimisers]
     rng = np.random.default_rng(arguments.seed + iteration)
     generator = torch.Generator().manual_seed(arguments.seed + iteration)
     bars = [b for b, _ in WINDOW_BARS]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -42,10 +42,14 @@ def to_x0(cells: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """
     x0 = cells.to(dtype).mul_(2).sub_(1)
     for layout in PART_LAYOUTS.values():
-        velocity = cells[..., layout.velocities]
-        scaled = (velocity.float() - VELOCITY_CENTRE) / VELOCITY_SCALE
-        x0[..., layout.velocities] = torch.where(velocity > 0, scaled, 0.0).to(dtype)
+        x0[..., layout.velocities] = scale_velocity(cells[..., layout.velocities]).to(dtype)
     return x0
+
+
+def scale_velocity(velocity: Tensor) -> Tensor:
+    """Velocities uint8 as the denoiser sees them, float32; 0 stays 0."""
+    scaled = (velocity.float() - VELOCITY_CENTRE) / VELOCITY_SCALE
+    return torch.where(velocity > 0, scaled, 0.0)
 
 
 # Krumhansl & Kessler (1982) probe-tone profiles, major and minor, tonic first.
@@ -88,11 +92,9 @@ def beat_statistics(cells: np.ndarray) -> np.ndarray:
     return statistics
 
 
-def key_correlations(pitch_classes: np.ndarray) -> np.ndarray:
-    """Correlation of pitch-class weights (..., 12) with the 24 keys (..., 24): majors, minors.
-
-    Krumhansl & Schmuckler's key-finding (Krumhansl 1990, chapter 4).
-    """
+@cache
+def _key_profiles() -> np.ndarray:
+    """The profiles of the 24 keys, majors then minors, mean 0 and norm 1. (24, 12)"""
     profiles = np.stack(
         [
             np.roll(profile, tonic)
@@ -101,10 +103,17 @@ def key_correlations(pitch_classes: np.ndarray) -> np.ndarray:
         ]
     )
     profiles = profiles - profiles.mean(1, keepdims=True)
-    profiles /= np.linalg.norm(profiles, axis=1, keepdims=True)
+    return profiles / np.linalg.norm(profiles, axis=1, keepdims=True)
+
+
+def key_correlations(pitch_classes: np.ndarray) -> np.ndarray:
+    """Correlation of pitch-class weights (..., 12) with the 24 keys (..., 24): majors, minors.
+
+    Krumhansl & Schmuckler's key-finding (Krumhansl 1990, chapter 4).
+    """
     centred = pitch_classes - pitch_classes.mean(-1, keepdims=True)
     norm = np.linalg.norm(centred, axis=-1, keepdims=True)
-    return (centred / np.maximum(norm, 1e-9)) @ profiles.T
+    return (centred / np.maximum(norm, 1e-9)) @ _key_profiles().T
 
 
 def measure_bars(

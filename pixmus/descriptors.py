@@ -266,12 +266,14 @@ class _Part:
     def lengths(self) -> np.ndarray:
         """Length of every note in steps, as `score.decode_notes` reads them."""
         num_steps = len(self.onset)
-        stops = ~(self.sounding & ~self.onset)
+        used = np.flatnonzero(self.onset.any(0))  # pitches
+        onset = self.onset[:, used]
+        stops = onset | ~self.sounding[:, used]
         where = np.where(stops, np.arange(num_steps)[:, None], num_steps)
         following = np.minimum.accumulate(where[::-1], axis=0)[::-1]
-        following = np.concatenate([following, np.full((1, NUM_PITCHES), num_steps)])
-        steps, pitches = self.notes
-        return following[steps + 1, pitches] - steps
+        following = np.concatenate([following, np.full((1, len(used)), num_steps)])
+        steps, columns = np.nonzero(onset)  # in the order of `notes`
+        return following[steps + 1, columns] - steps
 
     @cached_property
     def lowest(self) -> np.ndarray:

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from pixmus.cues import key_is_major, key_tonic
+from pixmus.redo import Region
 from pixmus.score import TICKS_PER_BEAT, Note, Score
 from pixmus.tempo import PlacedHit
 
@@ -81,17 +82,18 @@ def accent(
     placed: Sequence[PlacedHit],
     key: str | None = None,
     last_chords: Sequence[float] = (),
+    region: Region | None = None,
 ) -> tuple[Score, AccentReport]:
     """The score with an accent on the placed hit points, and what that changed.
 
     Accents stand at least `MIN_DISTANCE_S` apart: in a fast run the first and the strongest hit
     point get one, and others as far as there is room. `key` decides which sounding pitch is struck
     again (one of the scale before one beside it); default: the score's. What starts on the beats
-    `last_chords` stays there.
+    `last_chords` stays there. With a `region` only its notes may change; the rest is a kept score.
     """
-    hits = choose_accents(placed)
+    hits = [hit for hit in choose_accents(placed) if region is None or region.covers(hit.beat)]
     kept = {hit.beat for hit in placed} | set(last_chords)
-    editor = _Editor(score, kept, key or score.key)
+    editor = _Editor(score, kept, key or score.key, region)
     for hit in hits:
         editor.move_onsets(hit.beat)
     # New notes are few: they go first where nothing starts, then to the strongest hit points.
@@ -154,13 +156,18 @@ def choose_accents(placed: Sequence[PlacedHit]) -> list[PlacedHit]:
 class _Editor:
     """The notes of a score while they are changed, and counts of the changes."""
 
-    def __init__(self, score: Score, hit_beats: set[float], key: str) -> None:
+    def __init__(
+        self, score: Score, hit_beats: set[float], key: str, region: Region | None = None
+    ) -> None:
+        self.region = region
         self.parts = {part: list(notes) for part, notes in score.parts.items()}
         self.hit_ticks = {_tick(beat) for beat in hit_beats}
         self.starts = {part: _index(notes) for part, notes in self.parts.items()}
         steps = (0, 2, 4, 5, 7, 9, 11) if key_is_major(key) else (0, 2, 3, 5, 7, 8, 10)
         self.scale = {(key_tonic(key) + step) % 12 for step in steps}
-        num_notes = sum(len(notes) for notes in self.parts.values())
+        num_notes = sum(
+            self.may_change(part, note) for part, notes in self.parts.items() for note in notes
+        )
         self.num_new_left = max(1, int(MAX_NEW_SHARE * num_notes)) if num_notes else 0
         self.usual = self._usual_weight()
         self.num_raised = self.num_eased = self.num_moved = 0
@@ -176,6 +183,10 @@ class _Editor:
                 if _tick(note.onset) not in self.hit_ticks:
                     weights[_tick(note.onset)] += _weight(part, note.velocity)
         return float(np.quantile(list(weights.values()), 0.8)) if weights else 0.0
+
+    def may_change(self, part: str, note: Note) -> bool:
+        """Whether a note is not one of a kept score."""
+        return self.region is None or self.region.holds(part, note.onset)
 
     def onsets_at(self, beat: float) -> dict[str, list[int]]:
         """Indices of the notes that start at a beat, by part."""
@@ -235,7 +246,10 @@ class _Editor:
             if onset > beat
             else _push_back(group, others, beat, part in ONE_VOICE_PARTS)
         )
-        if changed is not None:
+        if changed is None:
+            return
+        there = set(changed)
+        if all(note in there or self.may_change(part, note) for note in notes):
             self.replace_notes(part, changed)
             self.num_moved += len(group)
 
@@ -257,6 +271,8 @@ class _Editor:
         notes = self.parts["drums"]
         if self.num_new_left == 0 or _tick(hit.beat) in self.starts["drums"]:
             return
+        if self.region is not None and not self.region.holds("drums", hit.beat):
+            return
         is_strong = hit.strength >= 0.8
         pitch = CRASH if is_strong else SNARE if hit.beat % 2 == 1 else BASS_DRUM
         if any(note.pitch == pitch and _sounds_at(note, hit.beat) for note in notes):
@@ -274,6 +290,7 @@ class _Editor:
             for note in notes
             if beat - note.onset >= MIN_NOTE_BEATS
             and note.onset + note.duration - beat >= MIN_NOTE_BEATS
+            and self.may_change(part, note)
         ]
         if not sounding or self.num_new_left == 0:
             return
@@ -303,15 +320,17 @@ class _Editor:
                 for index in indices:
                     note = self.parts[part][index]
                     raised = min(127, note.velocity + lift)
-                    if raised > note.velocity:
+                    if raised > note.velocity and self.may_change(part, note):
                         self.parts[part][index] = replace(note, velocity=raised)
                         self.num_raised += 1
 
     def ease_beside(self, hits: Sequence[PlacedHit]) -> None:
         """Soften the onsets just before and after each accent, other hit points excepted."""
         beats = np.array([-np.inf, *sorted(hit.beat for hit in hits), np.inf])
-        for notes in self.parts.values():
+        for part, notes in self.parts.items():
             for index, note in enumerate(notes):
+                if not self.may_change(part, note):
+                    continue
                 behind = int(np.searchsorted(beats, note.onset))
                 distance = min(note.onset - beats[behind - 1], beats[behind] - note.onset)
                 is_hit = _tick(note.onset) in self.hit_ticks

@@ -265,11 +265,48 @@ def compose(
     spans, ends = playable_spans(cue_sheet, tempo_map)
     canvases = [prepare(cue_sheet, tempo_map, span) for span in spans]
     windows = [window_bounds(canvas.bar_starts, len(canvas.cells)) for canvas in canvases]
+    write_canvases(
+        denoiser,
+        scheduler,
+        canvases,
+        windows,
+        seed=seed,
+        guidance=guidance,
+        num_inference_steps=num_inference_steps,
+        decoding=decoding,
+        on_step=on_step,
+    )
+    notes: dict[str, list[Note]] = {part: [] for part in cue_sheet.parts}
+    for canvas, span, end_beat in zip(canvases, spans, ends, strict=True):
+        if cue_sheet.style in STYLES_WITHOUT_DYNAMICS:
+            play_by_rule(canvas)
+        for part, part_notes in read_canvas(canvas, cue_sheet, span, end_beat).items():
+            notes[part] += part_notes
+    return Score(
+        {part: tuple(sorted(part_notes)) for part, part_notes in notes.items()},
+        tempo_map,
+        cue_sheet.key,
+        markers_of(cue_sheet),
+    )
+
+
+def write_canvases(
+    denoiser: ScoreDenoiser,
+    scheduler: SchedulerMixin,
+    canvases: Sequence[Canvas],
+    windows: Sequence[Sequence[tuple[int, int]]],
+    *,
+    seed: int,
+    guidance: Guidance,
+    num_inference_steps: int,
+    decoding: Decoding,
+    on_step: OnStep | None = None,
+) -> None:
+    """Write what is to be made on each canvas, window by window (first beat, end beat)."""
     total = num_inference_steps * sum(len(bounds) for bounds in windows)
     done = 0
-    notes: dict[str, list[Note]] = {part: [] for part in cue_sheet.parts}
-    for index, (canvas, span, bounds) in enumerate(zip(canvases, spans, windows, strict=True)):
-        for number, (context, end) in enumerate(bounds):
+    for index, (canvas, bounds) in enumerate(zip(canvases, windows, strict=True)):
+        for number, (first, end) in enumerate(bounds):
 
             def report(step: int, x: Tensor, offset: int = done) -> None:
                 if on_step is not None:
@@ -279,9 +316,8 @@ def compose(
                 denoiser,
                 fresh_scheduler(scheduler),
                 canvas,
-                context,
+                first,
                 end,
-                has_theme=number > 0,
                 generator=torch.Generator().manual_seed(window_seed(seed, index, number)),
                 guidance=guidance,
                 num_inference_steps=num_inference_steps,
@@ -289,17 +325,6 @@ def compose(
                 on_step=report,
             )
             done += num_inference_steps
-        if cue_sheet.style in STYLES_WITHOUT_DYNAMICS:
-            play_by_rule(canvas)
-        written = read_canvas(canvas, cue_sheet, span, ends[index])
-        for part, part_notes in written.items():
-            notes[part] += part_notes
-    return Score(
-        {part: tuple(sorted(part_notes)) for part, part_notes in notes.items()},
-        tempo_map,
-        cue_sheet.key,
-        markers_of(cue_sheet),
-    )
 
 
 def playable_spans(cue_sheet: CueSheet, tempo_map: TempoMap) -> tuple[list[CueSpan], list[float]]:
@@ -392,20 +417,22 @@ def write_window(
     first: int,
     end: int,
     *,
-    has_theme: bool,
     generator: torch.Generator,
     guidance: Guidance,
     num_inference_steps: int,
     decoding: Decoding,
     on_step: Callable[[int, Tensor], None] | None = None,
 ) -> None:
-    """Write the beats first..end of the canvas that are to be made; they are given from then on."""
+    """Write the beats first..end of the canvas that are to be made; they are given from then on.
+
+    A window that begins behind the theme, the first bars of the cue, is shown it.
+    """
     cells, states = canvas.cells[first:end], canvas.states[first:end]
     if not (states == TO_MAKE).any():
         return
     conditions = canvas.conditions[first:end]
     positions = np.arange(end - first)
-    theme_beats = THEME_BEATS if has_theme and first >= THEME_BEATS else 0
+    theme_beats = THEME_BEATS if first >= THEME_BEATS else 0
     if theme_beats:
         theme_states = np.where(canvas.states[:theme_beats] == OFF, OFF, GIVEN)
         cells = np.concatenate([canvas.cells[:theme_beats], cells])
@@ -451,6 +478,12 @@ def play_by_rule(canvas: Canvas) -> None:
         canvas.cells[:, layout.velocities] = np.where(cells > 0, velocity.round(), 0)
 
 
+def transposition(key: str) -> int:
+    """Semitones, -6 to 5, from C major or A minor, in which the model writes, to a key."""
+    home = 0 if key_is_major(key) else 9
+    return (key_tonic(key) - home + 6) % 12 - 6
+
+
 def read_canvas(
     canvas: Canvas, cue_sheet: CueSheet, span: CueSpan, end_beat: float
 ) -> dict[str, list[Note]]:
@@ -458,9 +491,7 @@ def read_canvas(
 
     The last chord rings to `end_beat`, the cue's end; what sounds before it stops there.
     """
-    tonic = key_tonic(cue_sheet.key)
-    home = 0 if key_is_major(cue_sheet.key) else 9
-    shift = (tonic - home + 6) % 12 - 6
+    shift = transposition(cue_sheet.key)
     final = span.final_beat - span.first_beat
     ring_end = end_beat - span.first_beat
     parts: dict[str, list[Note]] = {}

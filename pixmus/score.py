@@ -11,23 +11,25 @@ drums have none) and velocity (steps,). Onset and sounding cells are 0 or 1, vel
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixmus.cues import KEYS, PARTS
+from pixmus.cues import KEYS, PARTS, spell_key
 from pixmus.errors import PixMusError
-from pixmus.tempo import TempoMap
+from pixmus.tempo import BEATS_PER_BAR, TempoMap
 
 if TYPE_CHECKING:  # imported where it is used: training needs the piano-roll, never the files
     import mido
 
 STEPS_PER_BEAT = 4
 TICKS_PER_BEAT = 480
+MAX_TICKS_PER_BEAT = 32767  # what the file's head can hold
 
 # The nine General MIDI drums that the drums part may play, in the order of its piano-roll rows.
 DRUM_PITCHES = (36, 38, 42, 46, 45, 48, 50, 49, 51)
@@ -216,11 +218,17 @@ def _pickup_beats(tempo_map: TempoMap) -> int:
     return max(1, round(offset / beat_length))
 
 
-def write_midi(score: Score, path: Path | str, programs: dict[str, int] | None = None) -> None:
+def write_midi(
+    score: Score,
+    path: Path | str,
+    programs: dict[str, int] | None = None,
+    ticks_per_beat: int = TICKS_PER_BEAT,
+) -> None:
     """Write a format-1 MIDI file whose tick 0 is picture time 0 and whose tempo events are the map.
 
     A gap before beat 0 becomes a pickup bar of whole beats. `programs` names the General MIDI
-    programme of each part.
+    programme of each part. `ticks_per_beat` other than the usual one keeps the notes of another
+    program's file exactly where they were (see `ticks_to_hold`).
     """
     import mido
 
@@ -234,7 +242,7 @@ def write_midi(score: Score, path: Path | str, programs: dict[str, int] | None =
     for beat, length in enumerate(lengths):
         if beat == 0 or length != lengths[beat - 1]:
             message = mido.MetaMessage("set_tempo", tempo=int(length))
-            conductor.append((beat * TICKS_PER_BEAT, 1, message))
+            conductor.append((beat * ticks_per_beat, 1, message))
     metre = None
     bars = [(0, pickup)] if pickup else []
     bars += [
@@ -244,29 +252,29 @@ def write_midi(score: Score, path: Path | str, programs: dict[str, int] | None =
     for start, length in bars:
         if length != metre:
             signature = mido.MetaMessage("time_signature", numerator=int(length), denominator=4)
-            conductor.append((start * TICKS_PER_BEAT, 0, signature))
+            conductor.append((start * ticks_per_beat, 0, signature))
             metre = length
     if pickup:
         start_marker = mido.MetaMessage("marker", text=PICKUP_END)
-        conductor.append((pickup * TICKS_PER_BEAT, 2, start_marker))
+        conductor.append((pickup * ticks_per_beat, 2, start_marker))
     conductor.append((0, 0, mido.MetaMessage("key_signature", key=_MIDI_KEYS[score.key])))
     for time, name in score.markers:
         beat_position = float(tempo_map.to_beats(time)) + pickup
         if time < tempo_map.beat_times[0]:
             beat_position = float(np.interp(time * MICROSECONDS, times, np.arange(len(times))))
-        tick = max(0, round(beat_position * TICKS_PER_BEAT))
+        tick = max(0, round(beat_position * ticks_per_beat))
         conductor.append((tick, 2, mido.MetaMessage("marker", text=name)))
 
-    midi = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, charset="utf-8")
-    midi.tracks.append(_track(conductor, (len(times) - 1) * TICKS_PER_BEAT, "PixMus"))
+    midi = mido.MidiFile(type=1, ticks_per_beat=ticks_per_beat, charset="utf-8")
+    midi.tracks.append(_track(conductor, (len(times) - 1) * ticks_per_beat, "PixMus"))
     channels = iter(channel for channel in range(16) if channel != DRUM_CHANNEL)
     for part, notes in score.parts.items():
         channel = DRUM_CHANNEL if part == "drums" else next(channels)
         program = (programs or {}).get(part, 0)
         events = [(0, 0, mido.Message("program_change", channel=channel, program=program))]
         for note in notes:
-            start = round((note.onset + pickup) * TICKS_PER_BEAT)
-            end = max(start + 1, round((note.onset + note.duration + pickup) * TICKS_PER_BEAT))
+            start = round((note.onset + pickup) * ticks_per_beat)
+            end = max(start + 1, round((note.onset + note.duration + pickup) * ticks_per_beat))
             strike = {"channel": channel, "note": note.pitch}
             events.append(
                 (max(0, start), 2, mido.Message("note_on", velocity=note.velocity, **strike))
@@ -292,38 +300,32 @@ def _track(events: list, end_tick: int, name: str) -> mido.MidiTrack:
 # MIDI's names of the keys; cue sheets spell C sharp minor "Db minor".
 _MIDI_KEYS = {key: key.split()[0] + ("m" if key.endswith("minor") else "") for key in KEYS}
 _MIDI_KEYS |= {"Db minor": "C#m", "Ab minor": "G#m"}
-_KEYS_OF_MIDI = {name: key for key, name in _MIDI_KEYS.items()}
 
 
-def read_midi(path: Path | str) -> Score:
-    """The score of a MIDI file that PixMus wrote, or of any whose track names are parts."""
-    import mido
+def read_midi(path: Path | str, unnamed_key: str = "C major") -> Score:
+    """The score of a MIDI file: one that PixMus wrote, or any whose tracks are named after parts.
 
+    A lone track of another name is the melody, or the drums on the drum channel. Tick 0 is picture
+    time 0; the tempo within a beat is levelled, and the last bar filled up. Where the file names no
+    key, the score's is `unnamed_key`.
+    """
     path = Path(path)
-    if not path.exists():
-        raise PixMusError(f"{path}: there is no such file; give a MIDI file that PixMus wrote.")
-    try:
-        midi = mido.MidiFile(path, charset="utf-8")
-    except Exception as error:  # mido raises many kinds for a file that is not MIDI
-        raise PixMusError(
-            f"{path.name} is not a MIDI file that can be read; give a .mid that PixMus wrote."
-        ) from error
+    midi = _open_midi(path)
     ticks = midi.ticks_per_beat
     tempos: list[tuple[int, int]] = []
     signatures: list[tuple[int, int]] = []
     markers: list[tuple[int, str]] = []
-    key = "C major"
-    parts: dict[str, tuple[Note, ...]] = {}
+    key = unnamed_key
+    tracks: list[_ReadTrack] = []
     end_tick = 0
-    for index, track in enumerate(midi.tracks):
+    for index, messages in enumerate(midi.tracks):
         now = 0
-        name = ""
-        notes: list[Note] = []
+        track = _ReadTrack(index)
         pending: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        for message in track:
+        for message in messages:
             now += message.time
             if message.type == "track_name":
-                name = message.name
+                track.name = message.name
             elif message.type == "set_tempo":
                 tempos.append((now, message.tempo))
             elif message.type == "time_signature":
@@ -332,24 +334,84 @@ def read_midi(path: Path | str) -> Score:
             elif message.type == "marker":
                 markers.append((now, message.text))
             elif message.type == "key_signature":
-                key = _KEYS_OF_MIDI.get(message.key, "C major")
+                mode = "minor" if message.key.endswith("m") else "major"
+                key = spell_key(f"{message.key.removesuffix('m')} {mode}")
             elif message.type == "note_on" and message.velocity > 0:
                 strike = pending.setdefault((message.channel, message.note), [])
                 strike.append((now, message.velocity))
             elif message.type in ("note_off", "note_on"):
                 waiting = pending.get((message.channel, message.note))
                 if waiting:
-                    start, velocity = waiting.pop(0)
-                    notes.append(Note(start / ticks, message.note, (now - start) / ticks, velocity))
+                    track.add(message.channel, message.note, *waiting.pop(0), now, ticks)
+        for (channel, pitch), waiting in pending.items():  # never let go: until the track ends
+            for start, velocity in waiting:
+                track.add(channel, pitch, start, velocity, now, ticks)
         end_tick = max(end_tick, now)
-        if name in PARTS:
-            parts[name] = tuple(sorted(notes))
-        elif notes:
-            raise PixMusError(
-                f"{path.name}: track {index} is called {name!r}, which is no part; name the "
-                f"tracks {', '.join(PARTS)}."
-            )
+        tracks.append(track)
+    parts = _parts_of(tracks, path.name)
     return _place_on_map(parts, tempos, signatures, markers, key, end_tick, ticks)
+
+
+def _open_midi(path: Path) -> mido.MidiFile:
+    import mido
+
+    if not path.exists():
+        raise PixMusError(f"{path}: there is no such file; give a MIDI file that PixMus wrote.")
+    try:
+        try:
+            return mido.MidiFile(path, charset="utf-8")
+        except UnicodeDecodeError:  # names as older programs write them
+            return mido.MidiFile(path, charset="latin-1")
+    except Exception as error:  # mido raises many kinds for a file that is not MIDI
+        raise PixMusError(
+            f"{path.name} is not a MIDI file that can be read; give a .mid that PixMus wrote."
+        ) from error
+
+
+def ticks_to_hold(path: Path | str) -> int:
+    """Ticks a beat in which the notes of a MIDI file and those of PixMus are both exact."""
+    ticks = _open_midi(Path(path)).ticks_per_beat
+    common = math.lcm(TICKS_PER_BEAT, ticks)
+    return common if common <= MAX_TICKS_PER_BEAT else max(TICKS_PER_BEAT, ticks)
+
+
+@dataclass
+class _ReadTrack:
+    """A MIDI file's track while it is read; onsets count from tick 0."""
+
+    index: int
+    name: str = ""
+    notes: list[Note] = field(default_factory=list)
+    channels: set[int] = field(default_factory=set)
+
+    def add(
+        self, channel: int, pitch: int, start: int, velocity: int, end: int, ticks: int
+    ) -> None:
+        duration = max(1, end - start) / ticks
+        self.notes.append(Note(start / ticks, pitch, duration, velocity))
+        self.channels.add(channel)
+
+
+def _parts_of(tracks: Sequence[_ReadTrack], file_name: str) -> dict[str, tuple[Note, ...]]:
+    """The notes of each part, by the names of the tracks; a lone track needs none."""
+    parts: dict[str, list[Note]] = {}
+    unknown = []
+    with_notes = [track for track in tracks if track.notes]
+    for track in tracks:
+        part = track.name.strip().lower()
+        if part not in PARTS and with_notes == [track] and len(track.channels) == 1:
+            part = "drums" if track.channels == {DRUM_CHANNEL} else "melody"
+        if part in PARTS:
+            parts.setdefault(part, []).extend(track.notes)
+        elif track.notes:
+            unknown.append(track)
+    if unknown:
+        names = ", ".join(f"track {track.index} {track.name!r}" for track in unknown)
+        raise PixMusError(
+            f"{file_name}: no part is called like {names}; name each track after a part "
+            f"({', '.join(PARTS)}), or leave the melody's track alone in the file."
+        )
+    return {part: tuple(sorted(notes)) for part, notes in parts.items()}
 
 
 def _place_on_map(
@@ -362,30 +424,27 @@ def _place_on_map(
     ticks: int,
 ) -> Score:
     """Rebuild the tempo map of a MIDI file and count beats from its first full bar."""
-    num_beats = max(1, -(-end_tick // ticks))
-    lengths = np.full(num_beats, 500_000.0)
-    for tick, tempo in sorted(tempos):
-        lengths[tick // ticks :] = tempo
-    times = np.concatenate([[0.0], np.cumsum(lengths)]) / MICROSECONDS
-    signatures = sorted(signatures) or [(0, 4)]
-    pickup = 0
     marked = [tick for tick, name in markers if name == PICKUP_END]
-    if marked:
-        pickup = marked[0] // ticks
-    bar_starts = []
+    pickup = marked[0] // ticks if marked else 0
+    signatures = [(0, BEATS_PER_BAR), *sorted(signatures, key=lambda change: change[0])]
+    bar_starts: list[int] = []
     beat = pickup
-    while beat < num_beats:
+    while beat * ticks < end_tick or not bar_starts:
         bar_starts.append(beat - pickup)
-        metre = [beats for tick, beats in signatures if tick <= beat * ticks][-1]
-        beat += metre
-    tempo_map = TempoMap(times[pickup:], tuple(bar_starts))
+        beat += [beats for tick, beats in signatures if tick <= beat * ticks][-1]
+
+    changes = [(0, 500_000), *sorted(tempos, key=lambda change: change[0])]
+    ticks_of, lengths = (np.array(column, float) for column in zip(*changes, strict=True))
+    begun = np.concatenate([[0.0], np.cumsum(np.diff(ticks_of) * lengths[:-1] / ticks)])
+
+    def seconds(tick: np.ndarray) -> np.ndarray:
+        index = np.searchsorted(ticks_of, tick, "right") - 1
+        return (begun[index] + (tick - ticks_of[index]) * lengths[index] / ticks) / MICROSECONDS
+
+    times = seconds(np.arange(pickup, beat + 1) * ticks)
     shifted = {
         part: tuple(replace(note, onset=note.onset - pickup) for note in notes)
         for part, notes in parts.items()
     }
-    seconds = tuple(
-        (float(np.interp(tick / ticks, np.arange(num_beats + 1), times)), name)
-        for tick, name in markers
-        if name != PICKUP_END
-    )
-    return Score(shifted, tempo_map, key, seconds)
+    named = tuple((float(seconds(np.array(t))), name) for t, name in markers if name != PICKUP_END)
+    return Score(shifted, TempoMap(times, tuple(bar_starts)), key, named)

@@ -126,6 +126,19 @@ class TempoMap:
         return float(beats) if beats.ndim == 0 else beats
 
 
+def extend_tempo_map(tempo_map: TempoMap, duration: float) -> TempoMap:
+    """The map with 4/4 bars of its last tempo added, as many as it takes to reach `duration`."""
+    times = tempo_map.beat_times
+    period = times[-1] - times[-2]
+    bar = BEATS_PER_BAR * period
+    num_bars = max(0, int(np.ceil((duration - times[-1]) / bar - 1e-9)))
+    if num_bars == 0:
+        return tempo_map
+    more = times[-1] + period * np.arange(1, num_bars * BEATS_PER_BAR + 1)
+    starts = tempo_map.num_beats + BEATS_PER_BAR * np.arange(num_bars)
+    return TempoMap(np.concatenate([times, more]), (*tempo_map.bar_starts, *starts.tolist()))
+
+
 @dataclass(frozen=True)
 class PlacedHit:
     """A hit point that the grid meets: its time and strength, and its beat in halves."""
@@ -147,11 +160,16 @@ def place_hits(tempo_map: TempoMap, hit_points: Sequence[HitPoint]) -> list[Plac
     """Find the hit points that lie within `PLACED_TOLERANCE_S` of an eighth-note grid point."""
     placed = []
     for hit in hit_points:
-        beat = round(2 * tempo_map.to_beats(hit.time)) / 2
-        is_near = abs(tempo_map.to_seconds(beat) - hit.time) <= PLACED_TOLERANCE_S + 1e-9
-        if is_near and 0 <= beat <= tempo_map.num_beats:
+        beat, off = nearest_eighth(tempo_map, hit.time)
+        if off <= PLACED_TOLERANCE_S + 1e-9 and 0 <= beat <= tempo_map.num_beats:
             placed.append(PlacedHit(hit.time, hit.strength, beat))
     return placed
+
+
+def nearest_eighth(tempo_map: TempoMap, time: float) -> tuple[float, float]:
+    """The beat of the eighth-note grid point nearest to a time, and how far off it is, in s."""
+    beat = round(2 * tempo_map.to_beats(time)) / 2
+    return beat, abs(tempo_map.to_seconds(beat) - time)
 
 
 def hits_in_cues(cue_sheet: CueSheet) -> list[HitPoint]:

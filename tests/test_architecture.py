@@ -31,6 +31,7 @@ WAY = (
     "denoiser",
     "compose",
     "accents",
+    "redo",
     "loudness",
     "renderer",
     "stems",

@@ -19,6 +19,7 @@ from pixmus.score import (
     encode_score,
     fold_pitch,
     read_midi,
+    ticks_to_hold,
     write_midi,
 )
 from pixmus.tempo import TempoMap
@@ -117,15 +118,89 @@ def test_what_is_not_midi_is_refused(tmp_path: Path) -> None:
         read_midi(tmp_path / "missing.mid")
 
 
+def foreign(path: Path, *tracks: tuple[str, int, list[tuple[int, int, int]]], **how: int) -> Path:
+    """A MIDI file of another program: tracks of (name, channel, notes (start, end, pitch))."""
+    midi = mido.MidiFile(ticks_per_beat=how.get("ticks", 480))
+    for name, channel, notes in tracks:
+        track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
+        events = []
+        for start, end, pitch in notes:
+            events += [(start, 1, "note_on", pitch), (end, 0, "note_off", pitch)]
+        now = 0
+        for tick, _, kind, pitch in sorted(events):
+            track.append(
+                mido.Message(kind, note=pitch, velocity=64, channel=channel, time=tick - now)
+            )
+            now = tick
+        midi.tracks.append(track)
+    midi.save(path)
+    return path
+
+
 def test_a_track_that_is_no_part_is_named(tmp_path: Path) -> None:
+    note = [(0, 480, 60)]
+    path = foreign(tmp_path / "kazoo.mid", ("kazoo", 0, note), ("melody", 1, note))
+    with pytest.raises(PixMusError, match="kazoo.mid: no part .* track 0 'kazoo'; name each track"):
+        read_midi(path)
+
+
+def test_tracks_are_parts_by_name_and_a_lone_one_is_the_melody(tmp_path: Path) -> None:
+    note, later = [(0, 480, 60)], [(960, 1440, 62)]
+    path = foreign(tmp_path / "lone.mid", ("tempo", 0, []), ("Violin I", 3, note))
+    assert read_midi(path).parts == {"melody": (Note(0.0, 60, 1.0, 64),)}
+    drums = read_midi(foreign(tmp_path / "drums.mid", ("kit", 9, [(0, 240, 36)])))
+    assert set(drums.parts) == {"drums"}
+    named = foreign(
+        tmp_path / "named.mid", (" Bass", 0, note), ("HARMONY", 1, note), ("harmony", 1, later)
+    )
+    parts = read_midi(named).parts
+    assert set(parts) == {"bass", "harmony"}
+    assert [n.pitch for n in parts["harmony"]] == [60, 62]
+
+
+def test_a_note_that_is_never_let_go_lasts_until_its_track_ends(tmp_path: Path) -> None:
+    track = mido.MidiTrack([mido.Message("note_on", note=60, velocity=70, time=480)])
+    track.append(mido.MetaMessage("end_of_track", time=960))
     midi = mido.MidiFile()
-    track = mido.MidiTrack([mido.MetaMessage("track_name", name="kazoo")])
-    track.append(mido.Message("note_on", note=60, velocity=64))
-    track.append(mido.Message("note_off", note=60, time=480))
     midi.tracks.append(track)
-    midi.save(tmp_path / "kazoo.mid")
-    with pytest.raises(PixMusError, match="'kazoo', which is no part"):
-        read_midi(tmp_path / "kazoo.mid")
+    midi.save(tmp_path / "hanging.mid")
+    assert read_midi(tmp_path / "hanging.mid").parts["melody"] == (Note(1.0, 60, 2.0, 70),)
+
+
+def test_tempo_changes_within_a_beat_and_open_bars_are_read(tmp_path: Path) -> None:
+    """Half a beat at 120, half at 60 bpm: 0.75 s; five beats are two bars."""
+    path = foreign(tmp_path / "tempo.mid", ("melody", 0, [(0, 480 * 5, 60)]))
+    midi = mido.MidiFile(path)
+    tempo = [
+        mido.MetaMessage("set_tempo", tempo=500_000, time=0),
+        mido.MetaMessage("set_tempo", tempo=1_000_000, time=240),
+    ]
+    midi.tracks.insert(0, mido.MidiTrack(tempo))
+    midi.save(path)
+    tempo_map = read_midi(path).tempo_map
+    assert tempo_map.beat_times[:3] == pytest.approx([0.0, 0.75, 1.75])
+    assert tempo_map.bar_starts == (0, 4) and tempo_map.num_beats == 8
+
+
+@pytest.mark.parametrize("ticks", [96, 120, 384, 480, 960, 1024])
+def test_notes_of_any_resolution_are_written_where_they_were(tmp_path: Path, ticks: int) -> None:
+    notes = [(start, start + 1 + start % 7, 60 + start % 5) for start in range(0, 900, 13)]
+    path = foreign(tmp_path / "fine.mid", ("melody", 0, notes), ticks=ticks)
+    score = read_midi(path)
+    write_midi(score, tmp_path / "back.mid", ticks_per_beat=ticks_to_hold(path))
+    assert read_midi(tmp_path / "back.mid").parts == score.parts
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("Gb", "F# major"), ("D#m", "Eb minor"), ("Cb", "B major")]
+)
+def test_keys_are_read_however_they_are_spelt(tmp_path: Path, name: str, key: str) -> None:
+    path = foreign(tmp_path / "key.mid", ("melody", 0, [(0, 480, 60)]))
+    assert read_midi(path, unnamed_key="G minor").key == "G minor"
+    midi = mido.MidiFile(path)
+    midi.tracks[0].insert(0, mido.MetaMessage("key_signature", key=name))
+    midi.save(path)
+    assert read_midi(path).key == key
 
 
 def test_encode_score_covers_every_part() -> None:

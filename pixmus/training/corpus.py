@@ -1,35 +1,110 @@
 """The compact corpus: every training piece as notes on the grid, in one array file.
 
-`python -m pixmus.training.corpus MUSIC_FOLDER OUT.npz` reads POP909, OpenScore Lieder and
-Quartets, Freedoom and Groove. Pieces are cut to their 4/4 stretches and transposed to C major or
-A minor. The split is by sha1("corpus/piece") mod 20: 0 test, 1 validation, the rest training.
+Pieces are 4/4 stretches, transposed to C major or A minor. The split is by sha1("corpus/piece")
+mod 20: 0 test, 1 validation, the rest training. What reads MIDI files is in `readers`; here nothing
+but numpy is needed, so a corpus file can be trained on wherever torch runs.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pretty_midi
 
 from pixmus.conditioning import key_correlations
 from pixmus.cues import PARTS
+from pixmus.errors import PixMusError
 from pixmus.score import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Note, encode_notes
 
 MIN_BARS = 8
-CORPORA = ("pop909", "lieder", "quartets", "freedoom", "groove")
-STYLE_OF_CORPUS = {"pop909": "pop", "lieder": "song", "quartets": "quartet", "freedoom": "game"}
+MIN_PITCHED_NOTES = 32
 
-# General MIDI drum to one of the nine that the drums part plays.
-DRUM_OF = {
-    35: 36, 36: 36, 37: 38, 38: 38, 39: 38, 40: 38, 22: 42, 42: 42, 44: 42, 54: 42, 69: 42, 70: 42,
-    26: 46, 46: 46, 41: 45, 43: 45, 45: 45, 58: 45, 47: 48, 48: 48, 50: 50, 49: 49, 52: 49, 55: 49,
-    57: 49, 51: 51, 53: 51, 59: 51,
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class CorpusFacts:
+    """What a table says of a corpus; the licence is as its source states it."""
+
+    title: str
+    style: str  # of the pieces that have none of their own
+    weight: float  # share of training windows when every corpus is there
+    licence: str
+    source: str
+    role: str
+
+
+CORPORA = {
+    "pop909": CorpusFacts(
+        "POP909 (Wang et al., ISMIR 2020)",
+        "pop",
+        0.60,
+        "MIT for the arrangements; the songs belong to others",
+        "github.com/music-x-lab/POP909-Dataset, LICENSE",
+        "melody, counter, harmony, bass, pad from chord labels",
+    ),
+    "lieder": CorpusFacts(
+        "OpenScore Lieder",
+        "song",
+        0.16,
+        "CC0 1.0",
+        "github.com/OpenScore/Lieder, LICENSE.txt",
+        "voice and piano",
+    ),
+    "quartets": CorpusFacts(
+        "OpenScore String Quartets",
+        "quartet",
+        0.12,
+        "CC0 1.0",
+        "github.com/OpenScore/StringQuartets, LICENSE.txt",
+        "four strings",
+    ),
+    "freedoom": CorpusFacts(
+        "Freedoom",
+        "game",
+        0.12,
+        "BSD 3-Clause",
+        "github.com/freedoom/freedoom, COPYING.adoc",
+        "game music with drums",
+    ),
+    "groove": CorpusFacts(
+        "Groove (Gillick et al., ICML 2019)",
+        "",
+        0.0,  # joined to windows without drums
+        "CC BY 4.0",
+        "magenta.tensorflow.org/datasets/groove, LICENSE",
+        "drums",
+    ),
+    "own": CorpusFacts(
+        "your own MIDI files", "pop", 1.0, "yours to know", "the folder given", "parts as found"
+    ),
+}
+LARGEST_FREEDOOM_SHARE = 0.15  # of training windows, all of which have pitched parts
+
+
+def corpus_shares(present: Iterable[str]) -> dict[str, float]:
+    """Share of training windows of each corpus that is there, in the order of `CORPORA`.
+
+    By their weights, Freedoom held at `LARGEST_FREEDOOM_SHARE` unless it stands alone. Groove has
+    no share: it has no pitched parts.
+    """
+    weights = {
+        name: facts.weight
+        for name, facts in CORPORA.items()
+        if name in set(present) and facts.weight > 0
+    }
+    others = sum(weight for name, weight in weights.items() if name != "freedoom")
+    if "freedoom" in weights and others:
+        most = others * LARGEST_FREEDOOM_SHARE / (1 - LARGEST_FREEDOOM_SHARE)
+        weights["freedoom"] = min(weights["freedoom"], most)
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}
 
 
 @dataclass(frozen=True)
@@ -78,21 +153,6 @@ def split_of(corpus: str, name: str) -> str:
 GridNote = tuple[int, int, int, int]  # onset step, duration steps, pitch, velocity
 
 
-def _to_grid(notes: list, beat_of_second: np.ndarray, velocity: bool = True) -> list[GridNote]:
-    """Notes of a PrettyMIDI track on the grid of the given beat times."""
-    indices = np.arange(len(beat_of_second))
-    starts = np.interp([n.start for n in notes], beat_of_second, indices)
-    ends = np.interp([n.end for n in notes], beat_of_second, indices)
-    grid = []
-    for note, start, end in zip(notes, starts, ends, strict=True):
-        if not beat_of_second[0] - 0.1 <= note.start <= beat_of_second[-1]:
-            continue
-        onset = round(start * STEPS_PER_BEAT)
-        length = max(1, round(end * STEPS_PER_BEAT) - onset)
-        grid.append((onset, length, note.pitch, note.velocity if velocity else 0))
-    return sorted(grid)
-
-
 def one_voice(notes: list[GridNote]) -> list[GridNote]:
     """The highest note of every onset, cut where the next begins."""
     top: dict[int, GridNote] = {}
@@ -106,7 +166,7 @@ def one_voice(notes: list[GridNote]) -> list[GridNote]:
     ]
 
 
-BASS_TOP = 57  # A3: a lowest voice above it is no bass
+BASS_TOP = 57  # A3: a lowest voice above it is no bass, a highest one below it no melody
 
 
 def split_bass(notes: list[GridNote]) -> tuple[list[GridNote], list[GridNote]]:
@@ -128,6 +188,17 @@ def split_bass(notes: list[GridNote]) -> tuple[list[GridNote], list[GridNote]]:
             rest += group
         sounding += group
     return one_voice(bass), rest
+
+
+def split_melody(notes: list[GridNote]) -> tuple[list[GridNote], list[GridNote]]:
+    """Melody (the highest voice while it is high) and the rest: `split_bass` seen in a mirror."""
+    mirror = 2 * BASS_TOP
+
+    def reflect(some: list[GridNote]) -> list[GridNote]:
+        return sorted((onset, length, mirror - pitch, vel) for onset, length, pitch, vel in some)
+
+    melody, rest = split_bass(reflect(notes))
+    return reflect(melody), reflect(rest)
 
 
 def find_key(rows: np.ndarray, label: str | None = None) -> int:
@@ -156,6 +227,7 @@ def make_piece(
     parts: dict[str, list[GridNote]],
     tempo_bpm: float,
     label: str | None = None,
+    style: str = "",
 ) -> Piece | None:
     """A piece transposed to C major or A minor, its silent ends cut; None when it is too short."""
     rows = np.array(
@@ -163,7 +235,7 @@ def make_piece(
     ).reshape(-1, 5)
     rows = rows[rows[:, 1] >= 0]
     pitched = rows[rows[:, 0] != PARTS.index("drums")]
-    if not len(rows) or (corpus != "groove" and len(pitched) < 32):
+    if not len(rows) or (corpus != "groove" and len(pitched) < MIN_PITCHED_NOTES):
         return None
     bar = 4 * STEPS_PER_BEAT
     first = rows[:, 1].min() // bar * bar
@@ -179,271 +251,101 @@ def make_piece(
         rows[rows[:, 0] != PARTS.index("drums"), 3] += shift
     rows[:, 2] = np.minimum(rows[:, 2], num_beats * STEPS_PER_BEAT - rows[:, 1])
     order = np.lexsort((rows[:, 3], rows[:, 1], rows[:, 0]))
-    style = STYLE_OF_CORPUS.get(corpus, "")
-    return Piece(corpus, name, style, float(tempo_bpm), minor, num_beats, rows[order])
-
-
-# ----------------------------------------------------------------------------------------- POP909
-
-CHORD_TONES = {
-    "maj": (0, 4, 7), "min": (0, 3, 7), "dim": (0, 3, 6), "aug": (0, 4, 8), "sus4": (0, 5, 7),
-    "sus2": (0, 2, 7), "7": (0, 4, 7, 10), "maj7": (0, 4, 7, 11), "min7": (0, 3, 7, 10),
-    "hdim7": (0, 3, 6, 10), "dim7": (0, 3, 6, 9), "maj6": (0, 4, 7, 9), "min6": (0, 3, 7, 9),
-}  # fmt: skip
-PITCH_CLASSES = {
-    "C": 0, "C#": 1, "Db": 1, "D": 2, "D#": 3, "Eb": 3, "E": 4, "F": 5, "F#": 6, "Gb": 6, "G": 7,
-    "G#": 8, "Ab": 8, "A": 9, "A#": 10, "Bb": 10, "B": 11, "Cb": 11,
-}  # fmt: skip
-PAD_VELOCITY = 60
-
-
-def pad_from_chords(lines: list[list[str]], beats: np.ndarray) -> list[GridNote]:
-    """Sustained chords near middle C, each voiced closest to the one before."""
-    notes: list[GridNote] = []
-    before: list[int] = [55, 60, 64]
-    for start, end, name in lines:
-        root, _, quality = name.partition(":")
-        quality = quality.split("/")[0].split("(")[0]
-        if root not in PITCH_CLASSES:
-            continue
-        tones = CHORD_TONES.get(quality, (0, 4, 7))
-        onset, stop = (
-            round(float(np.interp(float(t), beats, np.arange(len(beats)))) * STEPS_PER_BEAT)
-            for t in (start, end)
-        )
-        if stop <= onset:
-            continue
-        voicing = []
-        for tone in tones:
-            pitch_class = (PITCH_CLASSES[root] + tone) % 12
-            centre = np.mean(before)
-            candidates = [p for p in range(48, 72) if p % 12 == pitch_class]
-            near = min(candidates, key=lambda p: abs(p - centre))
-            if near not in voicing:
-                voicing.append(near)
-        before = sorted(voicing)
-        notes += [(onset, stop - onset, pitch, PAD_VELOCITY) for pitch in before]
-    return sorted(notes)
-
-
-def read_pop909(folder: Path) -> Iterator[Piece]:
-    """POP909: melody, bridge as counter, piano as harmony and bass, chords as pad."""
-    for song in sorted((folder / "songs").iterdir()):
-        lines = np.loadtxt(song / "beat_midi.txt", ndmin=2)
-        beats, downbeats = lines[:, 0], np.flatnonzero(lines[:, 2] > 0)
-        if len(downbeats) < 8 or (np.diff(downbeats) == 4).mean() < 0.85:
-            continue  # not in 4/4
-        phase = int(np.bincount(downbeats % 4).argmax())
-        beats = beats[phase:]
-        tempo = 60 / float(np.median(np.diff(beats)))
-        if tempo < 55:  # counted at half tempo
-            indices = np.arange(0, len(beats) - 0.5, 0.5)
-            beats = np.interp(indices, np.arange(len(beats)), beats)
-            tempo *= 2
-        midi = pretty_midi.PrettyMIDI(str(song / f"{song.name}.mid"))
-        tracks = {track.name: track.notes for track in midi.instruments}
-        bass, harmony = split_bass(_to_grid(tracks.get("PIANO", []), beats))
-        chords = [line.split() for line in (song / "chord_midi.txt").read_text().splitlines()]
-        labels = [line.split() for line in (song / "key_audio.txt").read_text().splitlines()]
-        label = max(labels, key=lambda row: float(row[1]) - float(row[0]))[2] if labels else None
-        piece = make_piece(
-            "pop909",
-            song.name,
-            {
-                "melody": one_voice(_to_grid(tracks.get("MELODY", []), beats)),
-                "counter": one_voice(_to_grid(tracks.get("BRIDGE", []), beats)),
-                "harmony": harmony,
-                "bass": bass,
-                "pad": pad_from_chords([c for c in chords if len(c) == 3], beats),
-            },
-            tempo,
-            label,
-        )
-        if piece:
-            yield piece
-
-
-# ------------------------------------------------------------------------------------- OpenScore
-
-
-def common_time_stretches(midi: pretty_midi.PrettyMIDI) -> Iterator[tuple[float, float]]:
-    """Start and end in seconds of every stretch in 4/4 or 2/2."""
-    changes = sorted(midi.time_signature_changes, key=lambda change: change.time)
-    end = midi.get_end_time()
-    start = None
-    for index, change in enumerate(changes):
-        common = change.numerator / change.denominator == 1.0 and change.denominator in (2, 4)
-        stop = changes[index + 1].time if index + 1 < len(changes) else end
-        if common and start is None:
-            start = change.time
-        if start is not None and (not common or index + 1 == len(changes)):
-            finish = stop if common else change.time
-            if finish > start:
-                yield start, finish
-            start = None
-
-
-def _stretch_beats(midi: pretty_midi.PrettyMIDI, start: float, end: float) -> np.ndarray:
-    """Beat times (quarters) of a stretch."""
-    first, last = midi.time_to_tick(start), midi.time_to_tick(end)
-    ticks = np.arange(first, last + midi.resolution, midi.resolution)
-    return np.array([midi.tick_to_time(int(tick)) for tick in ticks])
-
-
-def read_openscore(folder: Path, corpus: str) -> Iterator[Piece]:
-    """Lieder (voice; piano as harmony and bass) or string quartets; no velocities."""
-    for path in sorted((folder / "midi").glob("*.mid")):
-        midi = pretty_midi.PrettyMIDI(str(path))
-        for number, (start, end) in enumerate(common_time_stretches(midi)):
-            beats = _stretch_beats(midi, start, end)
-            if len(beats) < 4 * MIN_BARS:
-                continue
-            grids = [_to_grid(t.notes, beats, velocity=False) for t in midi.instruments]
-            parts: dict[str, list[GridNote]] = {}
-            if corpus == "quartets":
-                if len(grids) != 4:
-                    continue
-                roles = ("melody", "counter", "harmony", "bass")
-                parts = {
-                    role: grid if role == "harmony" else one_voice(grid)
-                    for role, grid in zip(roles, grids, strict=True)
-                }
-            else:
-                voices = [
-                    g for t, g in zip(midi.instruments, grids, strict=True) if "Piano" not in t.name
-                ]
-                piano = sorted(
-                    note
-                    for t, g in zip(midi.instruments, grids, strict=True)
-                    if "Piano" in t.name
-                    for note in g
-                )
-                if not voices or not piano:
-                    continue
-                parts["melody"] = one_voice(voices[0])
-                if len(voices) > 1:
-                    parts["counter"] = one_voice(voices[1])
-                parts["bass"], parts["harmony"] = split_bass(piano)
-            tempo = 60 / float(np.median(np.diff(beats)))
-            name = path.stem if number == 0 else f"{path.stem}#{number}"
-            piece = make_piece(corpus, name, parts, tempo)
-            if piece:
-                yield piece
-
-
-# -------------------------------------------------------------------------------------- Freedoom
-
-
-def drums_to_grid(notes: list, beats: np.ndarray) -> list[GridNote]:
-    """Drum notes on the grid, each as one of the nine drums."""
-    grid: dict[tuple[int, int], int] = {}
-    for onset, _, pitch, velocity in _to_grid(notes, beats):
-        drum = DRUM_OF.get(pitch)
-        if drum is not None:
-            grid[onset, drum] = max(velocity, grid.get((onset, drum), 0))
-    return [(onset, 1, drum, velocity) for (onset, drum), velocity in sorted(grid.items())]
-
-
-def read_freedoom(folder: Path) -> Iterator[Piece]:
-    """Freedoom: parts by programme, register and number of voices."""
-    for path in sorted(folder.glob("musics/*.mid")):
-        try:
-            midi = pretty_midi.PrettyMIDI(str(path))
-        except (OSError, ValueError, EOFError, IndexError, KeyError):
-            continue
-        changes = midi.time_signature_changes
-        if any(change.numerator != 4 or change.denominator != 4 for change in changes):
-            continue
-        beats = _stretch_beats(midi, 0.0, midi.get_end_time())
-        if not 4 * MIN_BARS <= len(beats) <= 2000:
-            continue
-        parts: dict[str, list[GridNote]] = {}
-        for track in midi.instruments:
-            if track.is_drum:
-                parts.setdefault("drums", []).extend(drums_to_grid(track.notes, beats))
-                continue
-            grid = _to_grid(track.notes, beats)
-            if len(grid) < 16 or track.program >= 112:
-                continue
-            pitch = np.mean([n[2] for n in grid])
-            onsets = len({n[0] for n in grid})
-            voices = len(grid) / onsets
-            length = np.mean([n[1] for n in grid])
-            if 32 <= track.program <= 39 or pitch < 45:
-                role = "bass"
-            elif voices > 1.3 and length >= 6:
-                role = "pad"
-            elif voices > 1.3 or pitch < 57:
-                role = "harmony"
-            else:
-                role = "melody" if "melody" not in parts else "counter"
-            if role in ("melody", "counter", "bass"):
-                grid = one_voice(grid)
-                if role in parts and role != "melody":
-                    continue
-            parts[role] = sorted(set(parts.get(role, []) + grid))
-        piece = make_piece("freedoom", path.stem, parts, 60 / float(np.median(np.diff(beats))))
-        if piece:
-            yield piece
-
-
-# ---------------------------------------------------------------------------------------- Groove
-
-
-def read_groove(folder: Path) -> Iterator[Piece]:
-    """Groove: 4/4 drum performances; the name ends in beat or fill."""
-    for path in sorted(folder.glob("drummer*/**/*.mid")):
-        _, style, tempo, kind, metre = path.stem.split("_")[:5]
-        if metre != "4-4":
-            continue
-        midi = pretty_midi.PrettyMIDI(str(path))
-        end = midi.get_end_time()
-        beats = np.arange(0, end + 120 / float(tempo), 60 / float(tempo))
-        notes = [note for track in midi.instruments for note in track.notes]
-        name = f"{path.parent.parent.name}/{path.parent.name}/{path.stem}"
-        piece = make_piece("groove", name, {"drums": drums_to_grid(notes, beats)}, float(tempo))
-        if piece:
-            yield piece
+    return Piece(
+        corpus,
+        name,
+        style or CORPORA[corpus].style,
+        float(tempo_bpm),
+        minor,
+        num_beats,
+        rows[order],
+    )
 
 
 # --------------------------------------------------------------------------------------- The file
 
 
-def read_all(music: Path) -> Iterator[Piece]:
-    """Every usable piece of the shared corpora."""
-    yield from read_pop909(music / "pop909")
-    yield from read_openscore(music / "openscore_lieder", "lieder")
-    yield from read_openscore(music / "openscore_quartets", "quartets")
-    yield from read_freedoom(music / "freedoom")
-    yield from read_groove(music / "groove")
+@dataclass
+class Ledger:
+    """What was met on the way to a corpus file, counted per corpus.
+
+    A piece is a stretch in 4/4; a file can hold several or none.
+    """
+
+    files: Counter[str] = field(default_factory=Counter)
+    corrected: dict[str, Counter[str]] = field(default_factory=dict)
+    left_out: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def correct(self, corpus: str, what: str) -> None:
+        self.corrected.setdefault(corpus, Counter())[what] += 1
+
+    def leave_out(self, corpus: str, why: str) -> None:
+        self.left_out.setdefault(corpus, Counter())[why] += 1
+
+    def to_json(self) -> str:
+        return json.dumps(
+            {"files": self.files, "corrected": self.corrected, "left_out": self.left_out}
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Ledger:
+        data = json.loads(text)
+        return cls(
+            Counter(data["files"]),
+            {corpus: Counter(counts) for corpus, counts in data["corrected"].items()},
+            {corpus: Counter(counts) for corpus, counts in data["left_out"].items()},
+        )
 
 
-def save_pieces(pieces: list[Piece], path: Path) -> None:
-    """Write the compact corpus file (compressed arrays; duplicates left out)."""
+def save_pieces(pieces: list[Piece], path: Path, ledger: Ledger | None = None) -> None:
+    """Write the compact corpus file (compressed arrays; exact duplicates left out)."""
+    ledger = ledger or Ledger()
     seen: set[bytes] = set()
     unique = []
     for piece in pieces:
         digest = hashlib.sha1(piece.notes[:, :4].tobytes()).digest()
-        if digest not in seen:
+        if digest in seen:
+            ledger.leave_out(piece.corpus, EXACT_DUPLICATE)
+        else:
             seen.add(digest)
             unique.append(piece)
-    np.savez_compressed(
-        path,
-        notes=np.concatenate([piece.notes for piece in unique]),
-        num_notes=np.array([len(piece.notes) for piece in unique]),
-        num_beats=np.array([piece.num_beats for piece in unique]),
-        tempo_bpm=np.array([piece.tempo_bpm for piece in unique], np.float32),
-        minor=np.array([piece.minor for piece in unique]),
-        corpus=np.array([piece.corpus for piece in unique]),
-        name=np.array([piece.name for piece in unique]),
-        style=np.array([piece.style for piece in unique]),
-    )
+    arrays = {
+        "notes": np.concatenate([piece.notes for piece in unique]),
+        "num_notes": np.array([len(piece.notes) for piece in unique]),
+        "num_beats": np.array([piece.num_beats for piece in unique]),
+        "tempo_bpm": np.array([piece.tempo_bpm for piece in unique], np.float32),
+        "minor": np.array([piece.minor for piece in unique]),
+        "corpus": np.array([piece.corpus for piece in unique]),
+        "name": np.array([piece.name for piece in unique]),
+        "style": np.array([piece.style for piece in unique]),
+        "ledger": np.array(ledger.to_json()),
+    }
+    unfinished = path.with_name(path.name + ".part")
+    with open(unfinished, "wb") as file:  # a name would get .npz appended
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+    unfinished.replace(path)
+
+
+EXACT_DUPLICATE = "the same notes as another piece"
+
+
+def _read_arrays(path: Path) -> dict[str, Any]:
+    """The arrays of a corpus file; PixMusError when it is none."""
+    try:
+        with np.load(path) as file:
+            data = {key: file[key] for key in file.files}
+        data["num_notes"], data["notes"]
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise PixMusError(
+            f"{path} is no corpus file; make one with `pixmus corpus make`, or name a folder of "
+            "MIDI files."
+        ) from error
+    return data
 
 
 def load_pieces(path: Path) -> list[Piece]:
     """The pieces of a compact corpus file."""
-    with np.load(path) as file:
-        data = {key: file[key] for key in file.files}
+    data = _read_arrays(path)
     ends = np.cumsum(data["num_notes"])
     return [
         Piece(
@@ -459,24 +361,61 @@ def load_pieces(path: Path) -> list[Piece]:
     ]
 
 
-def main() -> None:
-    import collections
-    import warnings
+def load_ledger(path: Path) -> Ledger:
+    """What was met when a corpus file was made; empty when the file does not say."""
+    data = _read_arrays(path)
+    return Ledger.from_json(str(data["ledger"])) if "ledger" in data else Ledger()
 
-    warnings.simplefilter("ignore")  # pretty_midi warns of every tempo change off track 0
-    music, out = Path(sys.argv[1]), Path(sys.argv[2])
-    pieces = list(read_all(music))
-    save_pieces(pieces, out)
-    pieces = load_pieces(out)
-    for corpus in CORPORA:
-        chosen = [piece for piece in pieces if piece.corpus == corpus]
-        splits = collections.Counter(piece.split for piece in chosen)
-        beats = sum(piece.num_beats for piece in chosen)
-        minor = sum(piece.minor for piece in chosen) / max(1, len(chosen))
+
+def split_pieces(pieces: list[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """Training and validation pieces; what a small corpus lacks is said and made up for."""
+    training = [piece for piece in pieces if piece.split == "training"]
+    validation = [piece for piece in pieces if piece.split == "validation"]
+    if not any(piece.corpus != "groove" for piece in training):
+        print("All pieces fell to the held-out splits: they are trained on.", flush=True)
+        training = pieces
+    if not any(piece.corpus != "groove" for piece in validation):
         print(
-            f"{corpus:9} {len(chosen):5} pieces {beats:7} beats {minor:5.2f} minor {dict(splits)}"
+            "No piece fell to the validation split: the validation loss is that of windows that "
+            "are trained on, and cannot show when the model learns them by heart.",
+            flush=True,
         )
-    print(f"{out}: {out.stat().st_size / 2**20:.1f} MiB")
+        validation = training
+    return training, validation
+
+
+def make_corpus(music: Path, out: Path) -> None:
+    """Read the shared corpora, leave out near-duplicates, write the corpus file."""
+    from pixmus.training.duplicates import drop_near_duplicates
+    from pixmus.training.readers import read_all
+
+    ledger = Ledger()
+    pieces = drop_near_duplicates(list(read_all(music, ledger)), ledger)
+    if not pieces:
+        raise PixMusError(f"{music}: none of {', '.join(CORPORA)} was found in it.")
+    save_pieces(pieces, out, ledger)
+    print(f"{out}: {len(pieces)} pieces, {out.stat().st_size / 2**20:.1f} MiB")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """`pixmus corpus make MUSIC OUT.npz` and `pixmus corpus report CORPUS.npz --out FOLDER`."""
+    parser = argparse.ArgumentParser(prog="pixmus corpus", description=main.__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    make = commands.add_parser("make", help="read the shared corpora into one array file")
+    make.add_argument("music", type=Path, help="folder with pop909, openscore_lieder, ...")
+    make.add_argument("out", type=Path, help="the corpus file, .npz; must not be there yet")
+    report = commands.add_parser("report", help="tables and plots of a corpus file")
+    report.add_argument("corpus", type=Path, help="corpus file")
+    report.add_argument("--out", type=Path, default=Path("docs/results"))
+    arguments = parser.parse_args(argv)
+    if arguments.command == "make":
+        if arguments.out.exists():
+            raise PixMusError(f"{arguments.out} is there already; choose another name.")
+        make_corpus(arguments.music, arguments.out)
+    else:
+        from pixmus.training.corpus_report import write_report
+
+        write_report(arguments.corpus, arguments.out)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ validation windows, how far the notes follow the curves; the figures go to the m
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ from pixmus.cues import CURVES, PARTS
 from pixmus.denoiser import ScoreDenoiser
 from pixmus.pipeline import PixMusPipeline
 from pixmus.score import CELL_PARTS, PART_LAYOUTS, STEPS_PER_BEAT
-from pixmus.training.corpus import load_pieces
+from pixmus.training.corpus import corpus_shares, load_pieces, split_pieces
 from pixmus.training.model_card import markdown_table, write_card
 from pixmus.training.windows import BEATS_PER_BAR, EncodedPiece, WindowSampler, encode_piece
 
@@ -210,7 +211,8 @@ def rank_correlation(reference: np.ndarray, estimate: np.ndarray) -> float:
 def load_run(run: Path) -> PixMusPipeline:
     """The pipeline of a training run's averaged weights."""
     state = torch.load(run / "state.pt", weights_only=True, map_location="cpu")
-    denoiser = ScoreDenoiser(**state["config"])
+    known = inspect.signature(ScoreDenoiser.__init__).parameters
+    denoiser = ScoreDenoiser(**{k: v for k, v in state["config"].items() if k in known})
     denoiser.load_state_dict(state["average"])
     pipe = PixMusPipeline(denoiser.eval(), default_scheduler())
     pipe.curve_tables = CurveTables.load(run / "curve_tables.json")
@@ -226,17 +228,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--windows", type=int, default=48)
     parser.add_argument("--guidance", type=float, nargs="+", default=[1.0, 2.0, 3.0])
     arguments = parser.parse_args(argv)
-    from pixmus.training.train import CORPUS_WEIGHTS
 
     pipe = load_run(arguments.run)
     tables = pipe.curve_tables
     assert tables is not None
-    held_out = [
-        encode_piece(piece)
-        for piece in load_pieces(arguments.corpus)
-        if piece.split == "validation"
-    ]
-    windows = validation_windows(held_out, tables, CORPUS_WEIGHTS, arguments.windows)
+    _, pieces = split_pieces(load_pieces(arguments.corpus))
+    held_out = [encode_piece(piece) for piece in pieces]
+    shares = corpus_shares(piece.corpus for piece in pieces)
+    windows = validation_windows(held_out, tables, shares, arguments.windows)
     plain = [generate(pipe, window, seed, 1.0) for seed, window in enumerate(windows)]
     pipe.decoding = Decoding(log_odds=calibrate(pipe, windows, plain))
     table = {"real": figures(windows, [window.cells for window in windows], tables)}

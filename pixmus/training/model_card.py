@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pixmus.training.corpus import CORPORA
+
 CARD = """---
 license: apache-2.0
 library_name: diffusers
@@ -34,11 +36,7 @@ stopped and gone on with several times (`docs/experiments.md`, 5):
 
 | data | licence | share of windows | part |
 |---|---|---|---|
-| POP909 (Wang et al., ISMIR 2020) | MIT for the arrangements; the songs belong to others | {pop909:.0%} | melody, counter, harmony, bass, pad from chord labels |
-| OpenScore Lieder | CC0 | {lieder:.0%} | voice and piano |
-| OpenScore String Quartets | CC0 | {quartets:.0%} | four strings |
-| Freedoom | BSD-3-Clause | {freedoom:.0%} | game music with drums |
-| Groove (Gillick et al., ICML 2019) | CC BY 4.0 | joined to a third of the windows without drums | drums |
+{data}
 
 Pieces are split by sha1("corpus/piece") mod 20: 0 test, 1 validation, the rest training. OpenScore
 has no dynamics, so velocities come from POP909, Freedoom and Groove alone.
@@ -85,9 +83,19 @@ def write_card(
         num_windows=report["windows"],
         export_command=export_command,
         table=table,
-        **training["corpus_weights"],
+        data=data_rows(training["corpus_weights"]),
     )
     (folder / "README.md").write_text(text)
+
+
+def data_rows(shares: dict[str, float]) -> str:
+    """A table row for each corpus that was trained on; Groove goes along with the shared ones."""
+    rows = []
+    for name, facts in CORPORA.items():
+        share = f"{shares[name]:.0%}" if name in shares else "joined to a third of the windows without drums"
+        if name in shares or (name == "groove" and set(shares) != {"own"}):
+            rows.append(f"| {facts.title} | {facts.licence} | {share} | {facts.role} |")
+    return "\n".join(rows)
 
 
 def markdown_table(columns: dict[str, dict[str, float]]) -> str:

@@ -1,112 +1,61 @@
 """Train the score denoiser: `pixmus train --corpus runs/corpus.npz --out runs/a --minutes 90`.
 
-Plain loop: draw windows, add noise at a logit-normal level (Esser et al. 2024), predict the clean
-cells, squared error on what is to be made. AdamW for small tensors, Muon (Jordan et al. 2024) for
-the blocks' matrices. Weights are averaged (EMA). A CSV log and a resumable state go to `--out`.
+Plain loop: draw windows, add noise, predict the clean cells, step. AdamW for small tensors, Muon
+(Jordan et al. 2024) for the blocks' matrices. Weights are averaged (EMA). A CSV log, its picture
+and a resumable state go to `--out`; the same command goes on with a run that was stopped.
+
+Nothing but torch and numpy is needed to train on a corpus file, on the processor or one GPU.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-import csv
 import json
-import math
+import signal
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixmus.conditioning import NUM_CONDITIONS, OFF, THEME_BEATS, TO_MAKE, to_x0
-from pixmus.cues import PARTS
-from pixmus.denoiser import ScoreDenoiser
-from pixmus.score import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS, STEPS_PER_BEAT
-from pixmus.training.corpus import load_pieces
-from pixmus.training.windows import (
-    BEATS_PER_BAR,
-    Batch,
-    EncodedPiece,
-    WindowSampler,
-    encode_piece,
-    fit_tables,
-)
+from pixmus.conditioning import NUM_CONDITIONS, CurveTables
+from pixmus.cues import STYLES
+from pixmus.errors import PixMusError
+from pixmus.network import ScoreNetwork
+from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.training.batches import TOKENS_PER_BATCH, draw_batches, to_device
+from pixmus.training.corpus import Piece, corpus_shares, load_pieces, save_pieces, split_pieces
+from pixmus.training.loss import cell_log_odds, denoising_loss, draw_sigma
+from pixmus.training.progress import COLUMNS, append_row, draw_log
+from pixmus.training.windows import Batch, EncodedPiece, WindowSampler, encode_piece, fit_tables
 
-CORPUS_WEIGHTS = {"pop909": 0.60, "lieder": 0.16, "quartets": 0.12, "freedoom": 0.12}
-# Window lengths in bars and how often each is drawn.
-WINDOW_BARS = ((8, 0.4), (12, 0.35), (16, 0.25))
-TOKENS_PER_BATCH = 64 * 32
-# Mean and width of the logit of sigma; a mean above 0 trains more at high noise, where a sparse
-# piano-roll is decided.
-SIGMA_LOGIT_MEAN, SIGMA_LOGIT_STD = 0.9, 1.2
-VELOCITY_WEIGHT = 0.2
-DRUM_WEIGHT = 3.0  # drums have a tenth of the cells of a pitched part
+SECONDS_BETWEEN_SAVES = 300
+NUM_VALIDATION_BATCHES, VALIDATION_WINDOWS = 4, 32
+DEFAULT_MINUTES = 90.0
 
-_CELL_PARTS = torch.from_numpy(CELL_PARTS)
-_IS_VELOCITY = torch.from_numpy(IS_VELOCITY)
-_CELL_WEIGHT = torch.ones(len(CELL_PARTS))
-_CELL_WEIGHT[PARTS.index("drums") == _CELL_PARTS] = DRUM_WEIGHT
-
-
-def denoising_loss(
-    denoiser: ScoreDenoiser, batch: Batch, sigma: Tensor, noise: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Log loss of roll cells and squared error of velocities: the whole, and per window.
-
-    The log loss is least at the posterior mean, as the squared error of x0 is, but its gradient
-    does not vanish for the few cells that sound. Counted where a part is to be made; velocity
-    cells only where there is an onset, and not in corpora without velocities.
-    """
-    dtype = denoiser.dtype
-    x0 = to_x0(batch.cells).to(dtype)
-    states = batch.states.to(torch.int8)[..., _CELL_PARTS]  # (batch, tokens, cells)
-    x0 = x0 * (states != OFF)
-    to_make = states == TO_MAKE
-    x = torch.where(to_make, torch.lerp(x0, noise.to(dtype), sigma[:, None, None].to(dtype)), x0)
-    predicted = denoiser.predict_log_odds(
-        x, sigma, batch.conditions.to(dtype), batch.states, batch.positions, batch.is_theme
-    )
-    struck = (batch.cells > 0) & batch.has_velocity[:, None, None]
-    weight = torch.where(_IS_VELOCITY, VELOCITY_WEIGHT * struck, _CELL_WEIGHT) * to_make
-    target = x0.float()
-    log_loss = F.binary_cross_entropy_with_logits(predicted, (target + 1) / 2, reduction="none")
-    error = torch.where(_IS_VELOCITY, (predicted - target).square(), log_loss) * weight
-    # In thousandths: most roll cells are certain.
-    per_window = 1000 * error.sum((1, 2)) / weight.sum((1, 2)).clamp(min=1)
-    return 1000 * error.sum() / weight.sum().clamp(min=1), per_window
-
-
-def cell_log_odds(pieces: Sequence[EncodedPiece]) -> Tensor:
-    """How often each roll cell sounds in the data where its part plays, as log odds (cells,)."""
-    sounding = sum(piece.cells.astype(bool).sum(0, dtype=np.float64) for piece in pieces)
-    beats = np.zeros(len(PARTS))
-    for piece in pieces:
-        beats[list(piece.present)] += len(piece.cells)
-    share = (sounding + 0.1) / (np.maximum(beats, 1)[CELL_PARTS] + 20)
-    return torch.from_numpy(np.where(IS_VELOCITY, 0.0, np.log(share / (1 - share)))).float()
-
-
-def draw_sigma(generator: torch.Generator, size: int) -> Tensor:
-    """Stratified logit-normal noise levels (size,)."""
-    uniform = (torch.arange(size) + torch.rand(size, generator=generator)) / size
-    normal = math.sqrt(2) * torch.erfinv((2 * uniform - 1).clamp(-0.9999, 0.9999))
-    order = torch.randperm(size, generator=generator)
-    return torch.sigmoid(SIGMA_LOGIT_MEAN + SIGMA_LOGIT_STD * normal)[order]
+# What a run writes; a folder with anything else in it is somebody's.
+RUN_FILES = {
+    "state.pt", "state.tmp", "log.csv", "log.png", "curve_tables.json", "training.json",
+    "corpus.npz",
+}  # fmt: skip
 
 
 def make_optimisers(
-    denoiser: ScoreDenoiser, learning_rate: float, muon: bool
+    network: ScoreNetwork, learning_rate: float, muon: bool
 ) -> list[torch.optim.Optimizer]:
     """Muon for the blocks' matrices when asked, AdamW for the rest."""
-    matrices = [p for block in denoiser.blocks for p in block.parameters() if p.ndim == 2]
+    matrices = [p for block in network.blocks for p in block.parameters() if p.ndim == 2]
     matrices = [p for p in matrices if min(p.shape) > 8]
     if not muon:
-        return [torch.optim.AdamW(denoiser.parameters(), learning_rate, betas=(0.9, 0.98))]
+        return [torch.optim.AdamW(network.parameters(), learning_rate, betas=(0.9, 0.98))]
     taken = {id(p) for p in matrices}
-    others = [p for p in denoiser.parameters() if id(p) not in taken]
+    others = [p for p in network.parameters() if id(p) not in taken]
     return [
         torch.optim.AdamW(others, learning_rate, betas=(0.9, 0.98), weight_decay=0.01),
         torch.optim.Muon(
@@ -115,181 +64,361 @@ def make_optimisers(
     ]
 
 
-def train(arguments: argparse.Namespace) -> None:
-    torch.set_num_threads(arguments.threads)
-    out = Path(arguments.out)
-    out.mkdir(parents=True, exist_ok=True)
-    pieces = [p for p in load_pieces(Path(arguments.corpus)) if p.split != "test"]
-    encoded = [encode_piece(piece) for piece in pieces]
-    training = [e for e in encoded if e.piece.split == "training"]
-    held_out = [e for e in encoded if e.piece.split == "validation"]
-    tables = fit_tables([e for e in training if e.piece.corpus != "groove"])
-    (out / "curve_tables.json").write_text(tables.to_json())
-    sampler = WindowSampler(training, tables, CORPUS_WEIGHTS)
-    validation_sampler = WindowSampler(held_out, tables, CORPUS_WEIGHTS)
-    fixed = np.random.default_rng(0)
-    validation = [
-        (
-            validation_sampler.batch(fixed, 32, 8, theme=index % 2 == 1),
-            torch.Generator().manual_seed(index),
+def find_device(name: str) -> torch.device:
+    """The device of "auto", "cpu" or "cuda"; PixMusError when it is not there."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise PixMusError("there is no GPU that torch can use; train with --device cpu.")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def read_corpus(path: Path, style: str) -> list[Piece]:
+    """The pieces of a corpus file, or of a folder of MIDI files, which are said to have `style`."""
+    if style not in STYLES:
+        raise PixMusError(f"--style {style!r} is none; choose from {', '.join(STYLES)}.")
+    if not path.exists():
+        raise PixMusError(f"{path} does not exist; name a corpus file or a folder of MIDI files.")
+    if not path.is_dir():
+        return load_pieces(path)
+    try:
+        from pixmus.training.readers import read_own_music
+    except ModuleNotFoundError as error:
+        raise PixMusError(
+            f"reading MIDI files needs the package {error.name}; install it, or make a corpus file "
+            "where it is installed."
+        ) from error
+    pieces, summary = read_own_music(path, style)
+    print(summary, flush=True)
+    return pieces
+
+
+def load_weights(path: Path) -> tuple[dict[str, Tensor], Path]:
+    """Averaged weights of a model folder or a run, and the file of their curve tables.
+
+    Raises PixMusError when the path is neither.
+    """
+    for folder in (path / "denoiser", path):
+        file = folder / "diffusion_pytorch_model.safetensors"
+        if file.exists():
+            from safetensors.torch import load_file
+
+            return load_file(file), path / "curve_tables.json"
+    state = path / "state.pt" if path.is_dir() else path
+    if state.suffix != ".pt" or not state.exists():
+        raise PixMusError(f"{path} is neither a model folder nor a training run.")
+    average = torch.load(state, weights_only=True, map_location="cpu")["average"]
+    return average, state.parent / "curve_tables.json"
+
+
+def begin_with(network: ScoreNetwork, weights: dict[str, Tensor], path: Path) -> None:
+    """Load weights; what they lack stays as it is, what does not fit is an error."""
+    own = network.state_dict()
+    wrong = [n for n, w in weights.items() if n not in own or own[n].shape != w.shape]
+    if wrong:
+        raise PixMusError(
+            f"the weights of {path} do not fit ({wrong[0]} and {len(wrong) - 1} more); give the "
+            "--width, --layers and --channels that they were trained with."
         )
-        for index in range(4)
-    ]
+    new = [name for name in own if name not in weights]
+    network.load_state_dict({name: value.float() for name, value in weights.items()}, strict=False)
+    if new:
+        print(f"{len(new)} of {len(own)} tensors are new and begin untrained.", flush=True)
 
-    torch.manual_seed(arguments.seed)
-    denoiser = ScoreDenoiser(
-        roll_cells=tuple(layout.num_roll_cells for layout in PART_LAYOUTS.values()),
-        velocity_cells=STEPS_PER_BEAT,
-        num_conditions=NUM_CONDITIONS,
-        width=arguments.width,
-        num_layers=arguments.layers,
-    )
-    denoiser.set_log_odds(cell_log_odds(training))
-    if arguments.init:
-        denoiser = ScoreDenoiser.from_pretrained(arguments.init, subfolder="denoiser").float()
-    average = {name: value.clone() for name, value in denoiser.state_dict().items()}
-    # The network runs in bfloat16 (five times as fast where the processor has AMX); the weights
-    # that learn stay float32.
-    runner = nn.Module.to(copy.deepcopy(denoiser), torch.bfloat16)
-    optimisers = make_optimisers(denoiser, arguments.learning_rate, arguments.muon)
-    # Read before a state is loaded: its rates are those that the last run had fallen to.
-    base_rates = [optimiser.param_groups[0]["lr"] for optimiser in optimisers]
-    state_file = out / "state.pt"
-    iteration, spent, cpu_spent = 0, 0.0, 0.0
-    if state_file.exists():
-        state = torch.load(state_file, weights_only=True)
-        denoiser.load_state_dict(state["weights"])
-        average = state["average"]
-        for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved)
-        iteration, spent = state["iteration"], state["spent"]
-        cpu_spent = state["cpu_spent"]
-    _copy_weights(denoiser, runner)
-    rng = np.random.default_rng(arguments.seed + iteration)
-    generator = torch.Generator().manual_seed(arguments.seed + iteration)
-    bars = [b for b, _ in WINDOW_BARS]
-    odds = [share for _, share in WINDOW_BARS]
 
-    begun, cpu_begun = time.time() - spent, time.process_time() - cpu_spent
-    last_report = last_save = time.time()
-    losses: list[float] = []
-    windows = 0.0
+class Run:
+    """A training run: the weights that learn, their average, the optimisers, where it stands."""
 
-    def save() -> None:
+    def __init__(
+        self,
+        config: dict[str, Any],
+        network: ScoreNetwork,
+        optimisers: list[torch.optim.Optimizer],
+        device: torch.device,
+        seed: int,
+    ) -> None:
+        self.config, self.network, self.device, self.seed = config, network, device, seed
+        self.optimisers = optimisers
+        # Read before a state is loaded: its rates are those that the last run had fallen to.
+        self.base_rates = [optimiser.param_groups[0]["lr"] for optimiser in optimisers]
+        # The network runs in bfloat16 (five times as fast where the processor has AMX); the
+        # weights that learn stay float32.
+        self.runner = copy.deepcopy(network).to(torch.bfloat16)
+        self.average = {name: value.clone() for name, value in network.state_dict().items()}
+        self.iteration, self.spent, self.cpu_spent = 0, 0.0, 0.0
+        self._seed_generators()
+
+    def _seed_generators(self) -> None:
+        self.rng = np.random.default_rng(self.seed + self.iteration)
+        self.generator = torch.Generator(self.device).manual_seed(self.seed + self.iteration)
+
+    def save(self, path: Path, spent: float, cpu_spent: float) -> None:
+        """Write the state, whole or not at all."""
         state = {
-            "config": dict(denoiser.config),
-            "weights": denoiser.state_dict(),
-            "average": average,
-            "optimisers": [optimiser.state_dict() for optimiser in optimisers],
-            "iteration": iteration,
-            "spent": time.time() - begun,
-            "cpu_spent": time.process_time() - cpu_begun,
+            "config": self.config,
+            "weights": self.network.state_dict(),
+            "average": self.average,
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "iteration": self.iteration,
+            "spent": spent,
+            "cpu_spent": cpu_spent,
+            # Both generators, so that going on is as if never stopped (on the same machine, when
+            # no workers draw the batches).
+            "rng": json.dumps(self.rng.bit_generator.state),
+            "generator": self.generator.get_state(),
+            "device": self.device.type,
         }
-        temporary = state_file.with_suffix(".tmp")
+        temporary = path.with_suffix(".tmp")
         torch.save(state, temporary)
-        temporary.replace(state_file)
+        temporary.replace(path)
 
-    with open(out / "log.csv", "a", newline="") as file:
-        log = csv.writer(file)
-        while True:
-            progress = (time.time() - begun) / (60 * arguments.minutes)
-            if progress >= 1 or iteration == arguments.iterations:
-                break
-            warmth = min(1.0, (iteration + 1) / arguments.warmup)
-            decay = min(1.0, (1 - progress) / arguments.decay)
-            for optimiser, rate in zip(optimisers, base_rates, strict=True):
-                for group in optimiser.param_groups:
-                    group["lr"] = rate * warmth * max(decay, 0.01)
-            num_bars = int(rng.choice(bars, p=odds))
-            theme = bool(rng.random() < 0.4)
-            tokens = num_bars * BEATS_PER_BAR + (THEME_BEATS if theme else 0)
-            size = max(4, TOKENS_PER_BATCH // tokens)
-            batch = sampler.batch(rng, size, num_bars, theme)
-            noise = torch.randn(batch.cells.shape, generator=generator)
-            loss, _ = denoising_loss(runner, batch, draw_sigma(generator, size), noise)
-            loss.backward()
-            for parameter, run in zip(denoiser.parameters(), runner.parameters(), strict=True):
-                parameter.grad = None if run.grad is None else run.grad.float()
-                run.grad = None
-            torch.nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)
-            for optimiser in optimisers:
-                optimiser.step()
-                optimiser.zero_grad(set_to_none=True)
-            _copy_weights(denoiser, runner)
-            iteration += 1
-            windows += size * num_bars / 8
-            losses.append(float(loss.detach()))
-            keep = min(arguments.ema, (1 + iteration) / (10 + iteration))
-            with torch.no_grad():
-                for name, value in denoiser.state_dict().items():
-                    average[name].lerp_(value, 1 - keep)
+    def load(self, path: Path) -> None:
+        """Go on from a state; one without generators, or from another device, draws anew."""
+        state = torch.load(path, weights_only=True, map_location=self.device)
+        sizes = {name: state["config"].get(name, 0) for name in self.config}
+        if sizes != self.config:
+            was = ", ".join(f"{k} {v}" for k, v in sizes.items() if self.config[k] != v)
+            raise PixMusError(
+                f"{path.parent} holds a run of another network ({was}); give that, or a new --out."
+            )
+        self.network.load_state_dict(state["weights"])
+        self.average = state["average"]
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.iteration, self.spent = state["iteration"], state["spent"]
+        self.cpu_spent = state["cpu_spent"]
+        self._seed_generators()
+        if "rng" in state and state["device"] == self.device.type:
+            self.rng.bit_generator.state = json.loads(state["rng"])
+            self.generator.set_state(state["generator"].cpu())
+        copy_weights(self.network, self.runner)
 
-            if time.time() - last_report > arguments.report:
-                row = [
-                    iteration,
-                    round(time.time() - begun),
-                    round(time.process_time() - cpu_begun),
-                    round(windows / (time.time() - last_report), 1),
-                    round(float(np.mean(losses)), 5),
-                    *(round(v, 5) for v in validate(runner, average, validation)),
-                ]
-                log.writerow(row)
-                file.flush()
-                print(*row, flush=True)
-                losses, windows, last_report = [], 0, time.time()
-            if time.time() - last_save > 300:
-                save()
-                last_save = time.time()
-    save()
-    (out / "training.json").write_text(
-        json.dumps(
-            {
-                "iterations": iteration,
-                "corpus_weights": CORPUS_WEIGHTS,
-                "wall_minutes": round((time.time() - begun) / 60, 1),
-                "cpu_minutes": round((time.process_time() - cpu_begun) / 60, 1),
-                "arguments": vars(arguments),
-            },
-            indent=2,
-        )
-    )
+    def step(self, batch: Batch, rate: float, ema: float) -> Tensor:
+        """One iteration at `rate` times the learning rates; returns the loss (a scalar tensor)."""
+        for optimiser, base_rate in zip(self.optimisers, self.base_rates, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = base_rate * rate
+        sigma = draw_sigma(self.generator, len(batch.cells))
+        noise = torch.randn(batch.cells.shape, generator=self.generator, device=self.device)
+        loss, _ = denoising_loss(self.runner, batch, sigma, noise)
+        loss.backward()  # type: ignore[no-untyped-call]
+        for parameter, run in zip(self.network.parameters(), self.runner.parameters(), strict=True):
+            parameter.grad = None if run.grad is None else run.grad.float()
+            run.grad = None
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        copy_weights(self.network, self.runner)
+        self.iteration += 1
+        keep = min(ema, (1 + self.iteration) / (10 + self.iteration))
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                self.average[name].lerp_(value, 1 - keep)
+        return loss.detach()
 
 
 @torch.no_grad()
-def _copy_weights(source: ScoreDenoiser, target: ScoreDenoiser) -> None:
+def copy_weights(source: ScoreNetwork, target: ScoreNetwork) -> None:
     for value, copied in zip(source.parameters(), target.parameters(), strict=True):
         copied.copy_(value)
 
 
 @torch.no_grad()
-def validate(denoiser: ScoreDenoiser, average: dict[str, Tensor], batches: list) -> list[float]:
-    """Validation loss of the averaged weights at noise levels below 0.5, 0.5-0.8 and above."""
-    kept = {name: value.clone() for name, value in denoiser.state_dict().items()}
-    denoiser.load_state_dict(average)
+def validate(run: Run, batches: Sequence[Batch]) -> list[float]:
+    """Loss of the averaged weights at noise levels below 0.5, 0.5-0.8 and above, in thousandths.
+
+    The same noise every time.
+    """
+    run.runner.load_state_dict(run.average)
     sums, counts = np.zeros(3), np.zeros(3)
-    for batch, generator in batches:
-        generator = torch.Generator().manual_seed(generator.initial_seed())
+    for index, batch in enumerate(batches):
+        generator = torch.Generator().manual_seed(index)
         sigma = torch.linspace(0.1, 0.98, len(batch.cells))
-        noise = torch.randn(batch.cells.shape, generator=generator)
-        _, per_window = denoising_loss(denoiser, batch, sigma, noise)
-        for value, level in zip(per_window.tolist(), sigma.tolist(), strict=True):
-            band = 0 if level < 0.5 else 1 if level < 0.8 else 2
-            sums[band] += value
-            counts[band] += 1
-    denoiser.load_state_dict(kept)
-    return [float(v) for v in sums / counts]
+        noise = torch.randn(batch.cells.shape, generator=generator).to(run.device)
+        _, per_window = denoising_loss(run.runner, batch, sigma.to(run.device), noise)
+        bands = np.digitize(sigma.numpy(), (0.5, 0.8))
+        sums += np.bincount(bands, per_window.cpu().numpy(), minlength=3)
+        counts += np.bincount(bands, minlength=3)
+    copy_weights(run.network, run.runner)
+    return [float(value) for value in sums / counts]
+
+
+@contextmanager
+def stop_asked() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or a plain `kill` came; the iteration in hand is finished, then all is saved.
+
+    A second Ctrl-C ends at once.
+    """
+    asked = threading.Event()
+
+    def ask(*_: object) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _prepare(
+    arguments: argparse.Namespace, out: Path
+) -> tuple[list[EncodedPiece], list[EncodedPiece], CurveTables]:
+    """Training and validation pieces, and the curve tables that the run was begun with."""
+    training, validation = (
+        [encode_piece(piece) for piece in pieces]
+        for pieces in split_pieces(read_corpus(Path(arguments.corpus), arguments.style))
+    )
+    table_file = out / "curve_tables.json"
+    if not table_file.exists():
+        tables = None
+        if arguments.init:
+            _, known = load_weights(Path(arguments.init))
+            # The curves keep the meaning that the weights have learned.
+            tables = CurveTables.load(known) if known.exists() else None
+        if tables is None:
+            tables = fit_tables([e for e in training if e.piece.corpus != "groove"])
+        table_file.write_text(tables.to_json())
+    if Path(arguments.corpus).is_dir():  # what `pixmus.training.export` measures on
+        pieces = {id(e.piece): e.piece for e in [*training, *validation]}
+        save_pieces(list(pieces.values()), out / "corpus.npz")
+    return training, validation, CurveTables.load(table_file)
+
+
+def train(arguments: argparse.Namespace) -> bool:
+    """Train as asked; False when it was stopped on the way by Ctrl-C or `kill`."""
+    torch.set_num_threads(arguments.threads)
+    device = find_device(arguments.device)
+    out = Path(arguments.out)
+    if out.is_dir() and {path.name for path in out.iterdir()} - RUN_FILES:
+        raise PixMusError(f"{out} holds other files; give an empty or a new folder.")
+    out.mkdir(parents=True, exist_ok=True)
+    training, held_out, tables = _prepare(arguments, out)
+    shares = corpus_shares(encoded.piece.corpus for encoded in training)
+    sampler = WindowSampler(training, tables, shares)
+    validation_sampler = WindowSampler(
+        held_out, tables, corpus_shares(encoded.piece.corpus for encoded in held_out)
+    )
+    fixed = np.random.default_rng(0)
+    validation = [
+        to_device(
+            validation_sampler.batch(fixed, VALIDATION_WINDOWS, 8, theme=index % 2 == 1), device
+        )
+        for index in range(NUM_VALIDATION_BATCHES)
+    ]
+
+    torch.manual_seed(arguments.seed)
+    config = {
+        "roll_cells": tuple(layout.num_roll_cells for layout in PART_LAYOUTS.values()),
+        "velocity_cells": STEPS_PER_BEAT,
+        "num_conditions": NUM_CONDITIONS,
+        "width": arguments.width,
+        "num_layers": arguments.layers,
+    }
+    if arguments.channels:
+        config["channels"] = arguments.channels
+    network = ScoreNetwork(**config)
+    network.set_log_odds(cell_log_odds(training))
+    if arguments.init:
+        begin_with(network, load_weights(Path(arguments.init))[0], Path(arguments.init))
+    network.to(device)
+    optimisers = make_optimisers(network, arguments.learning_rate, arguments.muon)
+    run = Run(config, network, optimisers, device, arguments.seed)
+    state_file = out / "state.pt"
+    if state_file.exists():
+        run.load(state_file)
+        print(f"{out}: going on after {run.iteration} iterations.", flush=True)
+
+    minutes = arguments.minutes
+    if minutes is None and arguments.iterations is None:
+        minutes = DEFAULT_MINUTES
+    begun, cpu_begun = time.time() - run.spent, time.process_time() - run.cpu_spent
+    last_report = last_save = time.time()
+    losses: list[Tensor] = []
+    windows = 0.0
+
+    def save() -> None:
+        run.save(state_file, time.time() - begun, time.process_time() - cpu_begun)
+        draw_log(out / "log.csv")
+
+    def report() -> None:
+        values = [
+            run.iteration,
+            round(time.time() - begun),
+            round(time.process_time() - cpu_begun),
+            round(windows / max(time.time() - last_report, 1e-9), 1),
+            round(float(torch.stack(losses).mean()), 5),
+            *(round(value, 5) for value in validate(run, validation)),
+        ]
+        append_row(out / "log.csv", dict(zip(COLUMNS, values, strict=True)))
+        print(*values, flush=True)
+
+    batches = draw_batches(sampler, run.rng, device, arguments.workers, arguments.tokens_per_batch)
+    with stop_asked() as stopped:
+        while not stopped():
+            # The rate falls with the time that is left; with the iterations left if no time is set.
+            if minutes is not None:
+                progress = (time.time() - begun) / (60 * minutes)
+            else:
+                progress = run.iteration / arguments.iterations
+            if progress >= 1 or run.iteration == arguments.iterations:
+                break
+            warmth = min(1.0, (run.iteration + 1) / arguments.warmup)
+            decay = min(1.0, (1 - progress) / arguments.decay)
+            batch = next(batches)
+            losses.append(run.step(batch, warmth * max(decay, 0.01), arguments.ema))
+            windows += batch.cells.shape[0] * int((~batch.is_theme).sum()) / 32
+            if time.time() - last_report > arguments.report:
+                report()
+                losses, windows, last_report = [], 0.0, time.time()
+            if time.time() - last_save > SECONDS_BETWEEN_SAVES:
+                save()
+                last_save = time.time()
+        if losses:
+            report()
+        save()
+        was_stopped = stopped()
+    facts = {
+        "iterations": run.iteration,
+        "corpus_weights": shares,
+        "wall_minutes": round((time.time() - begun) / 60, 1),
+        "cpu_minutes": round((time.process_time() - cpu_begun) / 60, 1),
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "arguments": vars(arguments),
+    }
+    (out / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
+    return not was_stopped
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpus", required=True, help="compact corpus file")
+    """`pixmus train`."""
+    parser = argparse.ArgumentParser(
+        prog="pixmus train",
+        description="Train the score model on a corpus file or on a folder of your own MIDI files.",
+    )
+    parser.add_argument("--corpus", required=True, help="corpus file, or folder of MIDI files")
     parser.add_argument("--out", required=True, help="folder for log, state and tables")
-    parser.add_argument("--minutes", type=float, default=90.0)
+    parser.add_argument(
+        "--minutes", type=float, help=f"how long (default {DEFAULT_MINUTES:g}, or by --iterations)"
+    )
     parser.add_argument("--iterations", type=int, help="stop after so many, however fast")
+    parser.add_argument("--style", default="pop", help=f"of your own music: {', '.join(STYLES)}")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument(
+        "--workers", type=int, default=0, help="processes that draw batches ahead (for a GPU)"
+    )
+    parser.add_argument("--init", help="model folder or run whose averaged weights are the start")
     parser.add_argument("--warmup", type=int, default=100, help="iterations with a rising rate")
-    parser.add_argument("--init", help="model folder whose denoiser is the start")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=8)
+    parser.add_argument("--channels", type=int, default=0, help="of the keyboard; 0: none")
+    parser.add_argument("--tokens-per-batch", type=int, default=TOKENS_PER_BATCH, help="beats")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--muon", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--decay", type=float, default=0.4, help="last share with falling rate")
@@ -297,7 +426,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--report", type=float, default=120.0, help="seconds between log lines")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
-    train(parser.parse_args(argv))
+    if not train(parser.parse_args(argv)):
+        _stopped()
+
+
+def _stopped() -> NoReturn:
+    print("Stopped and saved; the same command goes on from here.")
+    raise SystemExit(130)
 
 
 if __name__ == "__main__":

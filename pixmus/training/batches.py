@@ -1,0 +1,85 @@
+"""Training batches without end: drawn in the loop itself, or ahead of it by other processes.
+
+Drawn in the loop, batches follow from the state of one random generator, so that a run can be gone
+on with exactly. Drawn by workers they follow from that state and the number of workers: the same
+run again gives the same batches, but one that is resumed draws new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from pixmus.conditioning import THEME_BEATS
+from pixmus.training.windows import BEATS_PER_BAR, Batch, WindowSampler
+
+# Window lengths in bars and how often each is drawn.
+WINDOW_BARS = ((8, 0.4), (12, 0.35), (16, 0.25))
+THEME_SHARE = 0.4
+TOKENS_PER_BATCH = 64 * 32
+AHEAD = 4  # batches that each worker holds ready
+
+_FIELDS = tuple(field.name for field in fields(Batch))
+
+
+def draw_batch(
+    sampler: WindowSampler, rng: np.random.Generator, tokens_per_batch: int = TOKENS_PER_BATCH
+) -> Batch:
+    """One batch of windows of one length, all with a theme before them or none."""
+    num_bars = int(
+        rng.choice([bars for bars, _ in WINDOW_BARS], p=[odds for _, odds in WINDOW_BARS])
+    )
+    theme = bool(rng.random() < THEME_SHARE)
+    tokens = num_bars * BEATS_PER_BAR + (THEME_BEATS if theme else 0)
+    return sampler.batch(rng, max(4, tokens_per_batch // tokens), num_bars, theme)
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch on a device; from pinned memory the copy does not wait."""
+    return Batch(*(getattr(batch, name).to(device, non_blocking=True) for name in _FIELDS))
+
+
+class _Drawn(IterableDataset[tuple[Tensor, ...]]):
+    """What each worker draws, as tuples of tensors: those a data loader can pin."""
+
+    def __init__(self, sampler: WindowSampler, seed: int, tokens_per_batch: int) -> None:
+        super().__init__()
+        self.sampler, self.seed, self.tokens_per_batch = sampler, seed, tokens_per_batch
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        worker = get_worker_info()
+        assert worker is not None
+        rng = np.random.default_rng([self.seed, worker.id])
+        while True:
+            batch = draw_batch(self.sampler, rng, self.tokens_per_batch)
+            yield tuple(getattr(batch, name) for name in _FIELDS)
+
+
+def draw_batches(
+    sampler: WindowSampler,
+    rng: np.random.Generator,
+    device: torch.device,
+    workers: int = 0,
+    tokens_per_batch: int = TOKENS_PER_BATCH,
+) -> Iterator[Batch]:
+    """Batches on `device` without end; `workers` processes draw them, 0: the loop itself.
+
+    Workers take their seed from `rng`; their batches come in turns, so their order is fixed.
+    """
+    if workers == 0:
+        while True:
+            yield to_device(draw_batch(sampler, rng, tokens_per_batch), device)
+    drawn = DataLoader(
+        _Drawn(sampler, int(rng.integers(2**31)), tokens_per_batch),
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=AHEAD,
+        pin_memory=device.type == "cuda",
+    )
+    for tensors in drawn:
+        yield to_device(Batch(*tensors), device)

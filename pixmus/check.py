@@ -50,8 +50,9 @@ CHECKED: dict[str, tuple[str, ...]] = {
     "groove_break": ("high",),
     OUT_OF_RANGE: ("high",),
 }
+MEASURED = tuple(name for name in CHECKED if name in DESCRIPTORS)
 DEFINITIONS = {
-    **{name: DESCRIPTORS[name] for name in CHECKED if name in DESCRIPTORS},
+    **{name: DESCRIPTORS[name] for name in MEASURED},
     OUT_OF_RANGE: "Share of the take's notes outside their parts' ranges, in the key it is heard.",
 }
 LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.0
@@ -234,10 +235,8 @@ def check_score(score: Score, ranges: Ranges, style: str | None = None) -> Check
     compared, table = ranges.choose(style, playing)
     bars, windows = cut_windows(score)
     minor = not key_is_major(score.key)
-    indices = [list(DESCRIPTORS).index(name) for name in CHECKED if name != OUT_OF_RANGE]
-    names = [name for name in CHECKED if name != OUT_OF_RANGE]
-    values = np.array([describe_window(window, minor)[indices] for window in windows])
-    columns = dict(zip(names, values.reshape(-1, len(names)).T, strict=True))
+    values = np.array([describe_window(window, minor, MEASURED) for window in windows])
+    columns = dict(zip(MEASURED, values.reshape(-1, len(MEASURED)).T, strict=True))
     findings = []
     for name, sides in CHECKED.items():
         low, high = table.ranges.get(name, (math.nan, math.nan))
@@ -354,15 +353,13 @@ def fit_ranges(windows_by_style: Mapping[str, Iterable[Window]]) -> Ranges:
     all windows together. For `OUT_OF_RANGE` every window is tried in all twelve keys.
     """
     rows: dict[str, dict[tuple[str, ...], list[tuple[np.ndarray, np.ndarray]]]] = {}
-    names = [name for name in CHECKED if name != OUT_OF_RANGE]
-    indices = [list(DESCRIPTORS).index(name) for name in names]
     for style, windows in windows_by_style.items():
         for cells, minor in windows:
             playing = {p for p in PITCHED if cells[:, PART_LAYOUTS[p].onsets].any()}
             for parts in PART_SETS:
                 if set(parts) <= playing:
                     reduced = _only(cells, parts)
-                    row = describe_window(reduced, minor)[indices], _out_of_range(reduced)
+                    row = describe_window(reduced, minor, MEASURED), _out_of_range(reduced)
                     for kind in (style, EVERY_STYLE):
                         rows.setdefault(kind, {}).setdefault(parts, []).append(row)
     tables: dict[str, dict[tuple[str, ...], RangeTable]] = {}
@@ -371,7 +368,7 @@ def fit_ranges(windows_by_style: Mapping[str, Iterable[Window]]) -> Ranges:
             found = rows.get(style, {}).get(parts, [])
             if len(found) < FEWEST_WINDOWS:
                 continue
-            columns = dict(zip(names, np.array([row for row, _ in found]).T, strict=True))
+            columns = dict(zip(MEASURED, np.array([row for row, _ in found]).T, strict=True))
             columns[OUT_OF_RANGE] = np.concatenate([shares for _, shares in found])
             table = RangeTable(len(found), _percentiles(columns))
             tables.setdefault(style, {})[parts] = table

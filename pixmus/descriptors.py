@@ -14,8 +14,9 @@ play, or a corpus that knows no velocities.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -194,34 +195,23 @@ def _definitions() -> dict[str, str]:
 DESCRIPTORS: dict[str, str] = _definitions()
 
 
-def describe_window(cells: np.ndarray, minor: bool) -> np.ndarray:
-    """All of `DESCRIPTORS` in their order, float64 (len(DESCRIPTORS),).
+def describe_window(
+    cells: np.ndarray, minor: bool, names: Sequence[str] = tuple(DESCRIPTORS)
+) -> np.ndarray:
+    """The descriptors `names` (all of them) in that order, float64 (len(names),).
 
     `cells` is uint8 (beats, NUM_CELLS) in C major or, with `minor`, in A minor; 32 beats make the
     8 bars that descriptors are meant for, any other whole number of 4/4 bars is measured alike.
     """
     assert cells.ndim == 2 and cells.shape[1] == NUM_CELLS, f"{cells.shape=}"
     assert len(cells) and len(cells) % BEATS_PER_BAR == 0, f"{len(cells)=}"
-    parts = {part: _read_part(part, cells) for part in PITCHED}
-    everything = _read_everything(parts)
-    drums = PART_LAYOUTS["drums"]
-    strokes = cells[:, drums.onsets].reshape(-1, drums.num_pitches) > 0
+    window = _Window(cells, minor)
+    wanted = set(names)
     values: dict[str, float] = {}
-    for name in _LINES:
-        values |= _rhythm(name, parts[name])
-    for name in ("melody", "bass"):
-        values |= _intervals(name, parts[name])
-    values |= _melody(parts["melody"])
-    values |= _accompaniment(parts)
-    values |= _texture(parts, everything)
-    values |= _pitch_classes(parts["melody"], everything, minor)
-    values |= _vertical(parts, everything)
-    values |= _chords(parts["bass"], everything)
-    values |= _motion(parts["melody"], parts["bass"])
-    values |= _repetition(parts["melody"], everything)
-    values |= _dynamics(parts)
-    values |= _drums(strokes, parts["bass"], everything)
-    return np.array([values[name] for name in DESCRIPTORS])
+    for measure, measured in _groups():
+        if wanted & measured:
+            values |= measure(window)
+    return np.array([values[name] for name in names])
 
 
 @dataclass(frozen=True)
@@ -287,6 +277,23 @@ class _Part:
         return np.where(self.sounds, top, -1)
 
 
+class _Window:
+    """One window, read part by part."""
+
+    def __init__(self, cells: np.ndarray, minor: bool) -> None:
+        self.minor = minor
+        self.parts = {part: _read_part(part, cells) for part in PITCHED}
+        drums = PART_LAYOUTS["drums"]
+        self.strokes = cells[:, drums.onsets].reshape(-1, drums.num_pitches) > 0  # (steps, drums)
+
+    @cached_property
+    def everything(self) -> _Part:
+        """All pitched parts in one; velocities are left to the parts."""
+        onset = np.any([part.onset for part in self.parts.values()], axis=0)
+        sounding = np.any([part.sounding for part in self.parts.values()], axis=0)
+        return _Part(onset, sounding, np.zeros(len(onset), np.uint8), False)
+
+
 def _read_part(part: str, cells: np.ndarray) -> _Part:
     layout = PART_LAYOUTS[part]
     num_steps = len(cells) * STEPS_PER_BEAT
@@ -298,13 +305,6 @@ def _read_part(part: str, cells: np.ndarray) -> _Part:
     sounding |= onset
     velocity = cells[:, layout.velocities].reshape(num_steps)
     return _Part(onset, sounding, velocity, part == "bass")
-
-
-def _read_everything(parts: dict[str, _Part]) -> _Part:
-    """All pitched parts in one; velocities are left to the parts."""
-    onset = np.any([part.onset for part in parts.values()], axis=0)
-    sounding = np.any([part.sounding for part in parts.values()], axis=0)
-    return _Part(onset, sounding, np.zeros(len(onset), np.uint8), False)
 
 
 # ---------------------------------------------------------------------------------- small sums
@@ -674,3 +674,27 @@ def _drums(strokes: np.ndarray, bass: _Part, everything: _Part) -> dict[str, flo
         "drums_with_bass": _share(kick, bass.struck),
         "drums_with_pitched": _share(struck, everything.struck),
     }
+
+
+@cache
+def _groups() -> tuple[tuple[Callable[[_Window], dict[str, float]], frozenset[str]], ...]:
+    """Every group of descriptors: how it is measured, and the names of what comes out."""
+    measures: list[Callable[[_Window], dict[str, float]]] = [
+        lambda w: _rhythm("melody", w.parts["melody"]),
+        lambda w: _rhythm("harmony", w.parts["harmony"]),
+        lambda w: _rhythm("bass", w.parts["bass"]),
+        lambda w: _intervals("melody", w.parts["melody"]),
+        lambda w: _intervals("bass", w.parts["bass"]),
+        lambda w: _melody(w.parts["melody"]),
+        lambda w: _accompaniment(w.parts),
+        lambda w: _texture(w.parts, w.everything),
+        lambda w: _pitch_classes(w.parts["melody"], w.everything, w.minor),
+        lambda w: _vertical(w.parts, w.everything),
+        lambda w: _chords(w.parts["bass"], w.everything),
+        lambda w: _motion(w.parts["melody"], w.parts["bass"]),
+        lambda w: _repetition(w.parts["melody"], w.everything),
+        lambda w: _dynamics(w.parts),
+        lambda w: _drums(w.strokes, w.parts["bass"], w.everything),
+    ]
+    empty = _Window(np.zeros((BEATS_PER_BAR, NUM_CELLS), np.uint8), False)
+    return tuple((measure, frozenset(measure(empty))) for measure in measures)

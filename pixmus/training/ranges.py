@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from pixmus.check import DESCRIPTOR_RANGES, Ranges, Window, fit_ranges
 from pixmus.cues import STYLES
 from pixmus.descriptors import BEATS_PER_BAR, WINDOW_BEATS
+from pixmus.score import STEPS_PER_BEAT
 from pixmus.training.corpus import Piece, load_pieces
 
 WINDOWS_PER_STYLE = 600
@@ -24,7 +26,7 @@ def fit_descriptor_ranges(pieces: Sequence[Piece], per_style: int = WINDOWS_PER_
     """Ranges over windows of the training split, at most `per_style` drawn of each style.
 
     Windows are whole ones of 8 bars from a bar of their piece; a piece gives as many as its length
-    deserves. Half a minute on one core.
+    deserves.
     """
     rng = np.random.default_rng(0)
     windows: dict[str, list[Window]] = {}
@@ -35,16 +37,20 @@ def fit_descriptor_ranges(pieces: Sequence[Piece], per_style: int = WINDOWS_PER_
             for piece in training
             for bar in range((piece.num_beats - WINDOW_BEATS) // BEATS_PER_BAR + 1)
         ]
-        drawn = rng.permutation(len(places))[:per_style]
-        encoded: dict[int, np.ndarray] = {}
-        for index in sorted(drawn.tolist()):
+        for index in rng.permutation(len(places))[:per_style].tolist():
             piece, bar = places[index]
-            if id(piece) not in encoded:
-                encoded = {id(piece): piece.cells()}  # the drawn ones come piece by piece
-            first = bar * BEATS_PER_BAR
-            cells = encoded[id(piece)][first : first + WINDOW_BEATS]
-            windows.setdefault(style, []).append((cells, piece.minor))
+            windows.setdefault(style, []).append((_cells(piece, bar), piece.minor))
     return fit_ranges(windows)
+
+
+def _cells(piece: Piece, bar: int) -> np.ndarray:
+    """The piano-roll of the 8 bars from `bar`, without encoding the rest of the piece."""
+    first = bar * BEATS_PER_BAR
+    starts, lengths = piece.notes[:, 1], piece.notes[:, 2]
+    beyond = (first + WINDOW_BEATS) * STEPS_PER_BEAT
+    overlapping = (starts < beyond) & (starts + lengths > first * STEPS_PER_BEAT)
+    excerpt = replace(piece, notes=piece.notes[overlapping], num_beats=first + WINDOW_BEATS)
+    return excerpt.cells()[first:]
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -109,41 +109,34 @@ class Guidance:
     scale: float = DEFAULT_GUIDANCE_SCALE
     timing_scale: float | None = None
 
-    def predict(
-        self,
-        denoiser: ScoreDenoiser,
-        x: Tensor,  # (tokens, cells)
-        sigma: float,
-        conditions: np.ndarray,
-        states: Tensor,
-        positions: Tensor,
-        is_theme: Tensor,
-    ) -> Tensor:
-        """The guided clean cells, (tokens, cells): conditions dropped nested, as in training."""
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of the prediction with all conditions, without mood, without mood and timing.
+
+        x0 = none + timing_scale (timing - none) + scale (full - timing); what weighs nothing is
+        left out.
+        """
         timing_scale = self.scale if self.timing_scale is None else self.timing_scale
-        # x0 = without + timing_scale (timing - without) + scale (full - timing)
         weights = {
             "full": self.scale,
             "timing": timing_scale - self.scale,
             "none": 1 - timing_scale,
         }
-        variants = {
-            "full": lambda: conditions,
-            "timing": lambda: without_mood(conditions),
-            "none": lambda: without_mood_and_timing(conditions),
+        return {name: weight for name, weight in weights.items() if weight != 0}
+
+    def variants(self, conditions: np.ndarray) -> Tensor:
+        """The conditions of each prediction, (variants, tokens, conditions): dropped nested."""
+        drop = {
+            "full": lambda array: array,
+            "timing": without_mood,
+            "none": without_mood_and_timing,
         }
-        used = [name for name in weights if weights[name] != 0]
-        stacked = torch.from_numpy(np.stack([variants[name]() for name in used]))
-        predicted = denoiser(
-            x.expand(len(used), -1, -1),
-            torch.full((len(used),), sigma),
-            stacked,
-            states.expand(len(used), -1, -1),
-            positions,
-            is_theme,
-        )
-        share = torch.tensor([weights[name] for name in used])[:, None, None]
-        return (share * predicted).sum(0)
+        return torch.from_numpy(np.stack([drop[name](conditions) for name in self.weights]))
+
+    def combine(self, predicted: Tensor) -> Tensor:
+        """The guided clean cells (tokens, cells) of the predictions (variants, tokens, cells)."""
+        share = torch.tensor(list(self.weights.values()))
+        return (share[:, None, None] * predicted).sum(0)
 
 
 def settle(x0: Tensor) -> Tensor:
@@ -189,11 +182,22 @@ def sample(
     to_make = cell_states == TO_MAKE
     noise = torch.randn(known.shape, generator=generator)
     x = torch.where(to_make, noise, known)
-    fixed = (torch.from_numpy(positions), torch.from_numpy(is_theme))
+    asked = guidance.variants(conditions)
+    num = len(asked)
+    fixed = (
+        asked,
+        part_states.expand(num, -1, -1),
+        torch.from_numpy(positions),
+        torch.from_numpy(is_theme),
+    )
+    previous: Tensor | None = None
     scheduler.set_timesteps(num_inference_steps)
     for step, timestep in enumerate(scheduler.timesteps):
         sigma = float(scheduler.sigmas[step])
-        x0 = guidance.predict(denoiser, x, sigma, conditions, part_states, *fixed)
+        noisy = x.expand(num, -1, -1)
+        predicted = denoiser(noisy, torch.full((num,), sigma), *fixed, previous)
+        previous = torch.where(to_make, predicted, known)
+        x0 = guidance.combine(predicted)
         x0 = settle(decoding.shift(x0) if decoding else x0)
         flow = (x - x0) / sigma
         stepped = scheduler.step(flow, timestep, x, return_dict=False)[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 
@@ -9,10 +11,9 @@ from pixmus.network import ScoreNetwork
 
 
 class ScoreDenoiser(ScoreNetwork, ModelMixin, ConfigMixin):
-    """`ScoreNetwork` with a config and the loading and saving of diffusers.
+    """`ScoreNetwork` with a config and the loading and saving of diffusers."""
 
-    `representation` numbers the layout of the piano-roll that the weights were trained on.
-    """
+    config: Any
 
     @register_to_config
     def __init__(
@@ -24,7 +25,7 @@ class ScoreDenoiser(ScoreNetwork, ModelMixin, ConfigMixin):
         width: int = 256,
         num_layers: int = 8,
         num_heads: int = 4,
-        representation: int = 1,
+        lane_width: int = 0,
     ) -> None:
         super().__init__(
             roll_cells,
@@ -34,4 +35,5 @@ class ScoreDenoiser(ScoreNetwork, ModelMixin, ConfigMixin):
             width=width,
             num_layers=num_layers,
             num_heads=num_heads,
+            lane_width=lane_width,
         )

@@ -15,6 +15,7 @@ B = batch, T = tokens (beats), D = width, C = cells a beat.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -88,6 +89,43 @@ PRIOR_LOG_ODDS = -4.0
 CERTAIN = 16.0
 
 
+class Lane(nn.Module):
+    """One part's own way beside the tokens: read before the parts are mixed, written back after.
+
+    The reader weighs the part's noisy cells, and what was predicted of them a step before, through
+    a nonlinearity before the beat is squeezed into one token with all other parts; the writer sees
+    what was read again, in its own beat and the beats beside it. It begins without any effect.
+    """
+
+    def __init__(self, cells: int, width: int, lane: int) -> None:
+        super().__init__()
+        self.read = nn.Linear(2 * cells, lane)
+        self.recall = nn.Linear(cells, lane, bias=False)
+        self.scale = nn.Linear(width, lane)
+        self.to_token = nn.Linear(lane, width, bias=False)
+        self.mix = nn.Linear(width + 3 * lane, lane)
+        self.write = nn.Linear(lane, cells)
+        for layer in (self.recall, self.to_token, self.scale, self.write):
+            nn.init.zeros_(layer.weight)
+        for layer in (self.scale, self.write):
+            nn.init.zeros_(layer.bias)
+
+    def hear(self, cells: Tensor, previous: Tensor | None, condition: Tensor) -> Tensor:
+        """What the part's cells (B, T, 2 cells) and their last prediction say, (B, T, lane)."""
+        found = self.read(cells)
+        if previous is not None:
+            found = found + self.recall(previous)
+        return F.leaky_relu(found * (1 + self.scale(condition)), 0.1)
+
+    def play(self, heard: Tensor, token: Tensor, adjacent: Tensor) -> Tensor:
+        """What is added to the part's log odds, (B, T, cells); `adjacent` as in `follows`."""
+        near = adjacent[..., None].to(heard.dtype)
+        before = F.pad(heard[:, :-1], (0, 0, 1, 0)) * near
+        after = F.pad((heard * near)[:, 1:], (0, 0, 0, 1))
+        mixed = self.mix(torch.cat([token, before, heard, after], dim=-1))
+        return self.write(F.leaky_relu(mixed, 0.1))
+
+
 class ScoreNetwork(nn.Module):
     """Predicts the clean piano-roll of every part that is to be made.
 
@@ -104,6 +142,7 @@ class ScoreNetwork(nn.Module):
         width: int = 256,
         num_layers: int = 8,
         num_heads: int = 4,
+        lane_width: int = 0,
     ) -> None:
         super().__init__()
         self.num_part_states = num_part_states
@@ -133,6 +172,9 @@ class ScoreNetwork(nn.Module):
         for layer in (self.modulation, self.final_modulation, *self.part_out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
+        self.lanes = nn.ModuleList(
+            Lane(cells, width, lane_width) for cells in self.part_cells if lane_width
+        )
         self.set_log_odds(torch.where(self.is_roll, PRIOR_LOG_ODDS, 0.0))
 
     def set_log_odds(self, log_odds: Tensor) -> None:
@@ -150,9 +192,15 @@ class ScoreNetwork(nn.Module):
         part_states: Tensor,  # (B, T, parts), int
         positions: Tensor,  # (T,) or (B, T): beats; theme tokens stand before the window
         is_theme: Tensor,  # (T,) or (B, T), bool
+        previous: Tensor | None = None,  # (B, T, C): x0 predicted a step before, x where known
     ) -> Tensor:
-        """The predicted clean cells x0, (B, T, C)."""
-        raw = self.predict_log_odds(x, sigma, conditions, part_states, positions, is_theme)
+        """The predicted clean cells x0, (B, T, C).
+
+        `previous` is self-conditioning (Chen, Zhang & Hinton 2023, "Analog Bits"); None at first.
+        """
+        raw = self.predict_log_odds(
+            x, sigma, conditions, part_states, positions, is_theme, previous
+        )
         return torch.where(self.is_roll, 2 * raw.sigmoid() - 1, raw)
 
     def predict_log_odds(
@@ -163,6 +211,7 @@ class ScoreNetwork(nn.Module):
         part_states: Tensor,
         positions: Tensor,
         is_theme: Tensor,
+        previous: Tensor | None = None,
     ) -> Tensor:
         """Log odds of the roll cells and values of the velocity cells, float32 (B, T, C)."""
         level = sigma.float().clamp(min=1e-2)
@@ -172,25 +221,45 @@ class ScoreNetwork(nn.Module):
 
         states = F.one_hot(part_states, self.num_part_states).to(x.dtype)
         h = torch.einsum("btps,psd->btd", states, self.state_embedding)
-        for projection, cells, odds in zip(
-            self.part_in,
-            x.split(self.part_cells, dim=-1),
-            alone.split(self.part_cells, dim=-1),
-            strict=True,
-        ):
-            h = h + projection(torch.cat([cells, 2 * odds], dim=-1))
+        inputs = [
+            torch.cat([cells, 2 * odds], dim=-1)
+            for cells, odds in zip(
+                x.split(self.part_cells, dim=-1),
+                alone.split(self.part_cells, dim=-1),
+                strict=True,
+            )
+        ]
+        for projection, cells in zip(self.part_in, inputs, strict=True):
+            h = h + projection(cells)
         h = h + is_theme[..., None].to(x.dtype) * self.theme_embedding
         condition = self.condition_in(conditions)
         condition = condition + self.sigma_in(embed_sigma(sigma, 128).to(x.dtype))[:, None]
         condition = F.silu(condition)
         h = h + condition
-        modulation = self.modulation(condition).unflatten(-1, (6, -1))
         if positions.dim() == 1:
             positions = positions[None]
+        recalled: Sequence[Tensor | None] = [None] * len(inputs)
+        if previous is not None:
+            recalled = previous.to(x.dtype).split(self.part_cells, dim=-1)
+        heard = [
+            cast(Lane, lane).hear(cells, before, condition)
+            for lane, cells, before in zip(self.lanes, inputs, recalled, strict=False)
+        ]
+        for lane, known in zip(self.lanes, heard, strict=True):
+            h = h + cast(Lane, lane).to_token(known)
+        modulation = self.modulation(condition).unflatten(-1, (6, -1))
         rotation = rotations(positions, self.head_width).to(x.dtype)
         for block in self.blocks:
             h = block(h, modulation, rotation)
         shift, scale = self.final_modulation(condition).chunk(2, dim=-1)
         h = F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift
-        raw = torch.cat([projection(h) for projection in self.part_out], dim=-1)
-        return raw.float() + ratio
+        raw = [projection(h) for projection in self.part_out]
+        near = follows(positions)
+        for part, lane in enumerate(self.lanes):
+            raw[part] = raw[part] + cast(Lane, lane).play(heard[part], h, near)
+        return torch.cat(raw, dim=-1).float() + ratio
+
+
+def follows(positions: Tensor) -> Tensor:
+    """Whether each token's beat follows that of the token before it, bool (B or 1, T)."""
+    return F.pad(positions[:, 1:] - positions[:, :-1] == 1, (1, 0))

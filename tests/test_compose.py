@@ -183,29 +183,19 @@ def test_sampling_ends_where_the_denoiser_points(num_inference_steps: int, scale
 
 
 def test_guidance_of_one_needs_one_pass_and_other_scales_mix() -> None:
-    passes: list[int] = []
-
-    class Counting:
-        """Predicts how many conditions are known, so that the mix can be read off."""
-
-        def __call__(
-            self, x: torch.Tensor, sigma: torch.Tensor, conditions: torch.Tensor, *_: object
-        ) -> torch.Tensor:
-            passes.append(len(x))
-            known = conditions[:, :, 4] + conditions[:, :, 11]
-            return known[..., None].expand(-1, -1, NUM_CELLS)
-
     conditions = np.ones((4, NUM_CONDITIONS), np.float32)
-    rest = (torch.zeros(4, 6, dtype=torch.long), torch.arange(4), torch.zeros(4, dtype=torch.bool))
 
-    def predict(guidance: Guidance) -> float:
-        x = torch.zeros(4, NUM_CELLS)
-        return float(guidance.predict(Counting(), x, 0.5, conditions, *rest)[0, 0])  # type: ignore[arg-type]
+    def mix(guidance: Guidance) -> tuple[int, float]:
+        """Predictions of how many conditions are known, mixed."""
+        asked = guidance.variants(conditions)
+        known = asked[:, :, 4] + asked[:, :, 11]
+        mixed = guidance.combine(known[..., None].expand(-1, -1, NUM_CELLS))
+        assert mixed.shape == (4, NUM_CELLS)
+        return len(asked), float(mixed[0, 0])
 
-    assert predict(Guidance(1.0)) == 2.0
-    assert predict(Guidance(3.0)) == pytest.approx(0 + 3 * 2)
-    assert predict(Guidance(3.0, timing_scale=1.0)) == pytest.approx(1 + 3 * 1)
-    assert passes == [1, 2, 2]
+    assert mix(Guidance(1.0)) == (1, 2.0)
+    assert mix(Guidance(3.0)) == (2, pytest.approx(0 + 3 * 2))
+    assert mix(Guidance(3.0, timing_scale=1.0)) == (2, pytest.approx(1 + 3 * 1))
 
 
 def test_decoding_keeps_one_voice_where_there_is_one() -> None:

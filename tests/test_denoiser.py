@@ -8,7 +8,13 @@ from pixmus.denoiser import ScoreDenoiser
 from pixmus.network import ScoreNetwork
 from pixmus.pipeline import MODEL_FOLDER
 
-SIZES = {"roll_cells": (4, 8), "velocity_cells": 2, "num_conditions": 5, "width": 32}
+SIZES = {
+    "roll_cells": (4, 8),
+    "velocity_cells": 2,
+    "num_conditions": 5,
+    "width": 32,
+    "lane_width": 8,
+}
 
 
 def test_its_weights_are_the_plain_networks() -> None:
@@ -23,12 +29,12 @@ def test_it_reads_back_what_it_wrote(tmp_path: Path) -> None:
     denoiser = ScoreDenoiser(**SIZES, num_layers=2, num_heads=2)
     denoiser.save_pretrained(tmp_path)
     back = ScoreDenoiser.from_pretrained(tmp_path)
-    assert back.config.width == 32 and back.config.representation == 1
+    assert back.config.width == 32 and back.config.lane_width == 8
     for name, value in denoiser.state_dict().items():
         assert torch.equal(back.state_dict()[name], value), name
 
 
 def test_the_shipped_weights_fit_the_plain_network() -> None:
     shipped = ScoreDenoiser.from_pretrained(MODEL_FOLDER, subfolder="denoiser")
-    sizes = {k: v for k, v in shipped.config.items() if k[0] != "_" and k != "representation"}
+    sizes = {k: v for k, v in shipped.config.items() if k[0] != "_"}
     ScoreNetwork(**sizes).load_state_dict(shipped.state_dict())

@@ -2,13 +2,19 @@
 
 import torch
 
-from pixmus.network import PRIOR_LOG_ODDS, ScoreNetwork
+from pixmus.network import PRIOR_LOG_ODDS, ScoreNetwork, follows
 
 
-def tiny(seed: int = 0, started: bool = False) -> ScoreNetwork:
+def tiny(seed: int = 0, started: bool = False, lane_width: int = 8) -> ScoreNetwork:
     torch.manual_seed(seed)
     denoiser = ScoreNetwork(
-        roll_cells=(4, 8), velocity_cells=2, num_conditions=5, width=32, num_layers=2, num_heads=2
+        roll_cells=(4, 8),
+        velocity_cells=2,
+        num_conditions=5,
+        width=32,
+        num_layers=2,
+        num_heads=2,
+        lane_width=lane_width,
     )
     if started:  # as if trained: nothing is zero
         with torch.no_grad():
@@ -90,3 +96,32 @@ def test_every_input_is_heard() -> None:
         "is_theme": ~arguments["is_theme"],
     }.items():
         assert not torch.allclose(before, denoiser(**(arguments | {name: other})), atol=1e-4), name
+
+
+def test_lanes_begin_without_any_effect() -> None:
+    """So that weights without lanes can be gone on with."""
+    plain = tiny(started=True, lane_width=0)
+    with_lanes = tiny(seed=1)
+    missing = with_lanes.load_state_dict(plain.state_dict(), strict=False)
+    assert missing.missing_keys and not missing.unexpected_keys
+    arguments = inputs(2, 8)
+    assert torch.allclose(with_lanes(**arguments), plain(**arguments), atol=1e-5)
+
+
+def test_the_last_prediction_is_heard() -> None:
+    denoiser, arguments = tiny(started=True), inputs(2, 8)
+    first = denoiser(**arguments)
+    assert not torch.allclose(denoiser(**arguments, previous=first), first, atol=1e-3)
+
+
+def test_lanes_hear_the_beats_beside_them_only_where_they_follow() -> None:
+    lane = tiny(started=True).lanes[0]
+    heard = torch.randn(1, 6, 8)
+    token = torch.zeros(1, 6, 32)
+    positions = torch.tensor([[-4, -3, 0, 1, 2, 3]])  # two theme beats, then the window
+    near = follows(positions)
+    assert near.tolist() == [[False, True, False, True, True, True]]
+    moved = heard.clone()
+    moved[:, 1] += 1  # the theme's last beat
+    changed = (lane.play(moved, token, near) != lane.play(heard, token, near)).any(-1)
+    assert changed.tolist() == [[True, True, False, False, False, False]]

@@ -363,7 +363,7 @@ def redo(
         part: tuple(sorted([*stay[part], *fit_beside(part, new[part], stay[part])]))
         for part in cue_sheet.parts
     }
-    return Score(parts, tempo_map, kept.score.key, markers_of(kept.cue_sheet))
+    return replace(kept.score, parts=parts, markers=markers_of(cue_sheet))
 
 
 def _give_kept(

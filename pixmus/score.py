@@ -62,6 +62,7 @@ class Score:
     tempo_map: TempoMap
     key: str = "C major"
     markers: tuple[tuple[float, str], ...] = ()  # seconds, name
+    ticks_per_beat: int = TICKS_PER_BEAT  # of its MIDI file; finer for other programs' notes
 
 
 @dataclass(frozen=True)
@@ -218,20 +219,15 @@ def _pickup_beats(tempo_map: TempoMap) -> int:
     return max(1, round(offset / beat_length))
 
 
-def write_midi(
-    score: Score,
-    path: Path | str,
-    programs: dict[str, int] | None = None,
-    ticks_per_beat: int = TICKS_PER_BEAT,
-) -> None:
+def write_midi(score: Score, path: Path | str, programs: dict[str, int] | None = None) -> None:
     """Write a format-1 MIDI file whose tick 0 is picture time 0 and whose tempo events are the map.
 
     A gap before beat 0 becomes a pickup bar of whole beats. `programs` names the General MIDI
-    programme of each part. `ticks_per_beat` other than the usual one keeps the notes of another
-    program's file exactly where they were (see `ticks_to_hold`).
+    programme of each part.
     """
     import mido
 
+    ticks_per_beat = score.ticks_per_beat
     tempo_map = score.tempo_map
     pickup = _pickup_beats(tempo_map)
     before = np.linspace(0.0, tempo_map.beat_times[0], pickup + 1)[:-1]
@@ -368,9 +364,8 @@ def _open_midi(path: Path) -> mido.MidiFile:
         ) from error
 
 
-def ticks_to_hold(path: Path | str) -> int:
-    """Ticks a beat in which the notes of a MIDI file and those of PixMus are both exact."""
-    ticks = _open_midi(Path(path)).ticks_per_beat
+def _ticks_to_hold(ticks: int) -> int:
+    """Ticks a beat in which notes at `ticks` a beat and those of PixMus are both exact."""
     common = math.lcm(TICKS_PER_BEAT, ticks)
     return common if common <= MAX_TICKS_PER_BEAT else max(TICKS_PER_BEAT, ticks)
 
@@ -447,4 +442,5 @@ def _place_on_map(
         for part, notes in parts.items()
     }
     named = tuple((float(seconds(np.array(t))), name) for t, name in markers if name != PICKUP_END)
-    return Score(shifted, TempoMap(times, tuple(bar_starts)), key, named)
+    tempo_map = TempoMap(times, tuple(bar_starts))
+    return Score(shifted, tempo_map, key, named, _ticks_to_hold(ticks))

@@ -19,7 +19,6 @@ from pixmus.score import (
     encode_score,
     fold_pitch,
     read_midi,
-    ticks_to_hold,
     write_midi,
 )
 from pixmus.tempo import TempoMap
@@ -187,7 +186,7 @@ def test_notes_of_any_resolution_are_written_where_they_were(tmp_path: Path, tic
     notes = [(start, start + 1 + start % 7, 60 + start % 5) for start in range(0, 900, 13)]
     path = foreign(tmp_path / "fine.mid", ("melody", 0, notes), ticks=ticks)
     score = read_midi(path)
-    write_midi(score, tmp_path / "back.mid", ticks_per_beat=ticks_to_hold(path))
+    write_midi(score, tmp_path / "back.mid")
     assert read_midi(tmp_path / "back.mid").parts == score.parts
 
 

@@ -50,6 +50,7 @@ def network() -> ScoreNetwork:
         width=16,
         num_layers=1,
         num_heads=2,
+        lane_width=8,
     )
     with torch.no_grad():
         for parameter in made.parameters():
@@ -90,7 +91,28 @@ def test_the_loss_and_its_gradient_are_those_of_the_formula(batch: Batch) -> Non
     assert torch.allclose(loss, expected, rtol=1e-5)
     assert torch.allclose(per_window, expected_windows, rtol=1e-5)
     for (name, parameter), gradient in zip(model.named_parameters(), wanted, strict=True):
+        if name.endswith("recall.weight"):  # nothing was heard
+            assert parameter.grad is None
+            continue
         assert torch.allclose(parameter.grad, gradient, rtol=1e-4, atol=1e-4), name
+
+
+def test_recall_hears_a_first_prediction_where_parts_are_made(batch: Batch) -> None:
+    model = network()
+    for lane in model.lanes:
+        torch.nn.init.normal_(lane.recall.weight)
+        torch.nn.init.normal_(lane.write.weight)
+    sigma, noise = torch.tensor([0.3, 0.8]), torch.randn(2, BEATS, NUM_CELLS)
+    inputs = (sigma, batch.conditions, batch.states, batch.positions, batch.is_theme)
+    x = add_noise(batch, sigma, noise)
+    with torch.no_grad():
+        first = model(x, *inputs)
+        to_make = (batch.states == TO_MAKE)[..., torch.from_numpy(CELL_PARTS)]
+        heard = model.predict_log_odds(x, *inputs, torch.where(to_make, first, x))
+    expected, _ = plain_loss(batch, heard)
+    loss, _ = denoising_loss(model, batch, sigma, noise, recall=True)
+    assert torch.allclose(loss, expected, rtol=1e-4)
+    assert not torch.allclose(loss, denoising_loss(model, batch, sigma, noise)[0], rtol=1e-4)
 
 
 def test_the_summed_log_loss_passes_gradcheck() -> None:

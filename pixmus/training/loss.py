@@ -81,20 +81,25 @@ def sum_log_loss(log_odds: Tensor, cells: Tensor) -> Tensor:
 
 
 def denoising_loss(
-    network: ScoreNetwork, batch: Batch, sigma: Tensor, noise: Tensor
+    network: ScoreNetwork, batch: Batch, sigma: Tensor, noise: Tensor, recall: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Log loss of roll cells and squared error of velocities: the whole, and per window (B,).
 
     The log loss is least at the posterior mean, as the squared error of x0 is, but its gradient
     does not vanish for the few cells that sound. Counted where a part is to be made; velocity
     cells only where there is an onset, and not in corpora without velocities. `noise` is (B, T, C)
-    in any dtype.
+    in any dtype. With `recall` the network hears a first prediction of its own, without gradient.
     """
     dtype = network.state_embedding.dtype
     x = add_noise(batch, sigma, noise.to(dtype))
-    predicted = network.predict_log_odds(
-        x, sigma, batch.conditions.to(dtype), batch.states, batch.positions, batch.is_theme
-    )
+    inputs = (x, sigma, batch.conditions.to(dtype), batch.states, batch.positions, batch.is_theme)
+    previous = None
+    if recall:
+        with torch.no_grad():
+            cell_parts = torch.from_numpy(CELL_PARTS).to(x.device)
+            to_make = (batch.states == TO_MAKE)[..., cell_parts]
+            previous = torch.where(to_make, network(*inputs).to(dtype), x)
+    predicted = network.predict_log_odds(*inputs, previous)
     made = (batch.states == TO_MAKE).float()  # (B, T, P)
     error = weight = torch.zeros(len(x), device=x.device)
     for index, (part, layout) in enumerate(PART_LAYOUTS.items()):

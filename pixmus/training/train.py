@@ -38,6 +38,7 @@ from pixmus.training.windows import Batch, EncodedPiece, WindowSampler, encode_p
 SECONDS_BETWEEN_SAVES = 300
 NUM_VALIDATION_BATCHES, VALIDATION_WINDOWS = 4, 32
 DEFAULT_MINUTES = 90.0
+RECALL_SHARE = 0.5  # of iterations that hear a first prediction, as all but one step of sampling do
 
 # What a run writes; a folder with anything else in it is somebody's.
 RUN_FILES = {
@@ -118,7 +119,7 @@ def begin_with(network: ScoreNetwork, weights: dict[str, Tensor], path: Path) ->
     if wrong:
         raise PixMusError(
             f"the weights of {path} do not fit ({wrong[0]} and {len(wrong) - 1} more); give the "
-            "--width, --layers and --channels that they were trained with."
+            "--width, --layers and --lane-width that they were trained with."
         )
     new = [name for name in own if name not in weights]
     network.load_state_dict({name: value.float() for name, value in weights.items()}, strict=False)
@@ -200,7 +201,8 @@ class Run:
                 group["lr"] = base_rate * rate
         sigma = draw_sigma(self.generator, len(batch.cells))
         noise = torch.randn(batch.cells.shape, generator=self.generator, device=self.device)
-        loss, _ = denoising_loss(self.runner, batch, sigma, noise)
+        recall = bool(torch.rand((), generator=self.generator, device=self.device) < RECALL_SHARE)
+        loss, _ = denoising_loss(self.runner, batch, sigma, noise, recall)
         loss.backward()  # type: ignore[no-untyped-call]
         for parameter, run in zip(self.network.parameters(), self.runner.parameters(), strict=True):
             parameter.grad = None if run.grad is None else run.grad.float()
@@ -228,7 +230,7 @@ def copy_weights(source: ScoreNetwork, target: ScoreNetwork) -> None:
 def validate(run: Run, batches: Sequence[Batch]) -> list[float]:
     """Loss of the averaged weights at noise levels below 0.5, 0.5-0.8 and above, in thousandths.
 
-    The same noise every time.
+    The same noise every time; half of the batches hear a first prediction.
     """
     run.runner.load_state_dict(run.average)
     sums, counts = np.zeros(3), np.zeros(3)
@@ -236,7 +238,8 @@ def validate(run: Run, batches: Sequence[Batch]) -> list[float]:
         generator = torch.Generator().manual_seed(index)
         sigma = torch.linspace(0.1, 0.98, len(batch.cells))
         noise = torch.randn(batch.cells.shape, generator=generator).to(run.device)
-        _, per_window = denoising_loss(run.runner, batch, sigma.to(run.device), noise)
+        recall = index >= len(batches) // 2
+        _, per_window = denoising_loss(run.runner, batch, sigma.to(run.device), noise, recall)
         bands = np.digitize(sigma.numpy(), (0.5, 0.8))
         sums += np.bincount(bands, per_window.cpu().numpy(), minlength=3)
         counts += np.bincount(bands, minlength=3)
@@ -320,9 +323,8 @@ def train(arguments: argparse.Namespace) -> bool:
         "num_conditions": NUM_CONDITIONS,
         "width": arguments.width,
         "num_layers": arguments.layers,
+        "lane_width": arguments.lane_width,
     }
-    if arguments.channels:
-        config["channels"] = arguments.channels
     network = ScoreNetwork(**config)
     network.set_log_odds(cell_log_odds(training))
     if arguments.init:
@@ -417,7 +419,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--warmup", type=int, default=100, help="iterations with a rising rate")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--channels", type=int, default=0, help="of the keyboard; 0: none")
+    parser.add_argument("--lane-width", type=int, default=160, help="of each part's lane; 0: none")
     parser.add_argument("--tokens-per-batch", type=int, default=TOKENS_PER_BATCH, help="beats")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--muon", action=argparse.BooleanOptionalAction, default=True)

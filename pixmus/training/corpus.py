@@ -94,11 +94,8 @@ def corpus_shares(present: Iterable[str]) -> dict[str, float]:
     By their weights, Freedoom held at `LARGEST_FREEDOOM_SHARE` unless it stands alone. Groove has
     no share: it has no pitched parts.
     """
-    weights = {
-        name: facts.weight
-        for name, facts in CORPORA.items()
-        if name in set(present) and facts.weight > 0
-    }
+    there = set(present)
+    weights = {n: facts.weight for n, facts in CORPORA.items() if n in there and facts.weight > 0}
     others = sum(weight for name, weight in weights.items() if name != "freedoom")
     if "freedoom" in weights and others:
         most = others * LARGEST_FREEDOOM_SHARE / (1 - LARGEST_FREEDOOM_SHARE)

@@ -45,6 +45,7 @@ from pixmus.pipeline import PixMusPipeline
 from pixmus.score import CELL_PARTS, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.corpus import corpus_shares, load_pieces, split_pieces
 from pixmus.training.model_card import markdown_table, write_card
+from pixmus.training.ranges import fit_descriptor_ranges
 from pixmus.training.windows import BEATS_PER_BAR, EncodedPiece, WindowSampler, encode_piece
 
 NUM_BARS = 8
@@ -232,7 +233,9 @@ def main(argv: list[str] | None = None) -> None:
     pipe = load_run(arguments.run)
     tables = pipe.curve_tables
     assert tables is not None
-    _, pieces = split_pieces(load_pieces(arguments.corpus))
+    everything = load_pieces(arguments.corpus)
+    pipe.descriptor_ranges = fit_descriptor_ranges(everything)
+    _, pieces = split_pieces(everything)
     held_out = [encode_piece(piece) for piece in pieces]
     shares = corpus_shares(piece.corpus for piece in pieces)
     windows = validation_windows(held_out, tables, shares, arguments.windows)

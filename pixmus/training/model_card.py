@@ -92,7 +92,11 @@ def data_rows(shares: dict[str, float]) -> str:
     """A table row for each corpus that was trained on; Groove goes along with the shared ones."""
     rows = []
     for name, facts in CORPORA.items():
-        share = f"{shares[name]:.0%}" if name in shares else "joined to a third of the windows without drums"
+        share = (
+            f"{shares[name]:.0%}"
+            if name in shares
+            else "joined to a third of the windows without drums"
+        )
         if name in shares or (name == "groove" and set(shares) != {"own"}):
             rows.append(f"| {facts.title} | {facts.licence} | {share} | {facts.role} |")
     return "\n".join(rows)

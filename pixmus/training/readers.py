@@ -89,20 +89,20 @@ def common_time_stretches(midi: pretty_midi.PrettyMIDI) -> Iterator[tuple[float,
 
 
 def _stretch_beats(midi: pretty_midi.PrettyMIDI, start: float, end: float) -> np.ndarray:
-    """Beat times (quarters) of a stretch."""
+    """Beat times (quarters) of a stretch, with the one that ends it."""
     first, last = midi.time_to_tick(start), midi.time_to_tick(end)
     ticks = np.arange(first, last + midi.resolution, midi.resolution)
     return np.array([midi.tick_to_time(int(tick)) for tick in ticks])
 
 
 def _to_grid(notes: list, beat_of_second: np.ndarray, velocity: bool = True) -> list[GridNote]:
-    """Notes of a PrettyMIDI track on the grid of the given beat times."""
+    """Notes of a PrettyMIDI track on the grid of the given beat times, up to the last of them."""
     indices = np.arange(len(beat_of_second))
     starts = np.interp([n.start for n in notes], beat_of_second, indices)
     ends = np.interp([n.end for n in notes], beat_of_second, indices)
     grid = []
     for note, start, end in zip(notes, starts, ends, strict=True):
-        if not beat_of_second[0] - 0.1 <= note.start <= beat_of_second[-1]:
+        if not beat_of_second[0] - 0.1 <= note.start < beat_of_second[-1]:
             continue
         onset = round(start * STEPS_PER_BEAT)
         length = max(1, round(end * STEPS_PER_BEAT) - onset)

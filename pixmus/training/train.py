@@ -4,7 +4,7 @@ Plain loop: draw windows, add noise, predict the clean cells, step. AdamW for sm
 (Jordan et al. 2024) for the blocks' matrices. Weights are averaged (EMA). A CSV log, its picture
 and a resumable state go to `--out`; the same command goes on with a run that was stopped.
 
-Nothing but torch and numpy is needed to train on a corpus file, on the processor or one GPU.
+Torch, numpy and scipy are all it takes to train on a corpus file, on the processor or one GPU.
 """
 
 from __future__ import annotations

@@ -60,6 +60,11 @@ LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.0
 HOP_BARS = 4
 SILENT_BARS = 2  # part stretches of music
 FEWEST_WINDOWS = 100  # real ones, for a table of their own
+FEWEST_VALUES = 50  # in them, for a range
+# Real pieces modulate; a take is asked for one key. So these are compared with windows in their
+# piece's key: no other key fits better by more than the tolerance (which is that of `find_key`).
+OF_KEY = ("off_scale", "key_correlation")
+KEY_TOLERANCE = 0.1
 NARROWEST = 0.01  # the least width of a range that distances are measured in
 EVERY_STYLE = "any"
 ALL_SHIFTS = range(-6, 6)  # keys of a take, in semitones from C major or A minor
@@ -349,8 +354,9 @@ def fit_ranges(windows_by_style: Mapping[str, Iterable[Window]]) -> Ranges:
     """The ranges of real music, from windows of each style.
 
     Every window counts once for each set in `PART_SETS` all of whose parts play in it, reduced to
-    those parts. A table needs `FEWEST_WINDOWS`, a range in it as many values. `EVERY_STYLE` holds
-    all windows together. For `OUT_OF_RANGE` every window is tried in all twelve keys.
+    those parts. A table needs `FEWEST_WINDOWS`, a range in it `FEWEST_VALUES`. `EVERY_STYLE` holds
+    all windows together. For `OUT_OF_RANGE` every window is tried in all twelve keys; for `OF_KEY`
+    only those count that are in their piece's key.
     """
     rows: dict[str, dict[tuple[str, ...], list[tuple[np.ndarray, np.ndarray]]]] = {}
     for style, windows in windows_by_style.items():
@@ -359,7 +365,7 @@ def fit_ranges(windows_by_style: Mapping[str, Iterable[Window]]) -> Ranges:
             for parts in PART_SETS:
                 if set(parts) <= playing:
                     reduced = _only(cells, parts)
-                    row = describe_window(reduced, minor, MEASURED), _out_of_range(reduced)
+                    row = _describe_real(reduced, minor), _out_of_range(reduced)
                     for kind in (style, EVERY_STYLE):
                         rows.setdefault(kind, {}).setdefault(parts, []).append(row)
     tables: dict[str, dict[tuple[str, ...], RangeTable]] = {}
@@ -375,11 +381,19 @@ def fit_ranges(windows_by_style: Mapping[str, Iterable[Window]]) -> Ranges:
     return Ranges(tables)
 
 
+def _describe_real(cells: np.ndarray, minor: bool) -> np.ndarray:
+    """`MEASURED` of a real window; `OF_KEY` is NaN where it has left the key."""
+    *row, key_lead = describe_window(cells, minor, (*MEASURED, "key_lead")).tolist()
+    if key_lead < -KEY_TOLERANCE:
+        row = [math.nan if n in OF_KEY else v for n, v in zip(MEASURED, row, strict=True)]
+    return np.array(row)
+
+
 def _percentiles(columns: Mapping[str, np.ndarray]) -> dict[str, Range]:
     ranges: dict[str, Range] = {}
     for name, column in columns.items():
         known = column[~np.isnan(column)]
-        if len(known) >= FEWEST_WINDOWS:
+        if len(known) >= FEWEST_VALUES:
             low, high = np.percentile(known, (LOW_PERCENTILE, HIGH_PERCENTILE))
             ranges[name] = (round(float(low), 4), round(float(high), 4))
     return ranges

@@ -7,13 +7,14 @@ Heavy imports (torch, diffusers, matplotlib) stand inside the commands that need
 from __future__ import annotations
 
 import importlib
+import json
 import secrets
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -25,6 +26,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Table
 
 from pixmus.bundle import (
     DISK_TROUBLE,
@@ -38,6 +40,9 @@ from pixmus.bundle import (
 )
 from pixmus.cues import CueSheet, Direction
 from pixmus.errors import PixMusError
+
+if TYPE_CHECKING:
+    from pixmus.check import Check
 
 STILL_DURATION_S = 30.0
 NUM_INFERENCE_STEPS = 20
@@ -105,6 +110,19 @@ Duration = Annotated[
     float,
     typer.Option(metavar="S", min=0.5, max=600.0, help="Seconds that a still image stands for."),
 ]
+Keep = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="MIDI", help="A score to keep: only --redo-bars and --redo-parts of it are new."
+    ),
+]
+RedoBars = Annotated[
+    str | None,
+    typer.Option(metavar="LIST", help='Bars from 1, such as "9-12", "3,7-8" or "13-" to the end.'),
+]
+RedoParts = Annotated[
+    str | None, typer.Option(metavar="LIST", help='Parts of the cue sheet: "harmony,bass".')
+]
 MusicFrom = Annotated[float | None, typer.Option(metavar="S", help="Second at which music enters.")]
 MusicTo = Annotated[
     float | None, typer.Option(metavar="S", help="Second at which music has ended.")
@@ -136,7 +154,9 @@ def soundtrack(
     ensemble: Ensemble = None,
     parts: Parts = None,
     mood: Mood = None,
-    takes: Annotated[int, typer.Option(metavar="N", min=1, max=100, help="How many, by seed.")] = 1,
+    takes: Annotated[
+        int, typer.Option(metavar="N", min=1, max=100, help="How many, ranked by check.")
+    ] = 1,
     duration: Duration = STILL_DURATION_S,
     music_from: MusicFrom = None,
     music_to: MusicTo = None,
@@ -148,6 +168,9 @@ def soundtrack(
         Path | None,
         typer.Option(metavar="CUES", help="An edited cue sheet, instead of spotting the clip."),
     ] = None,
+    keep: Keep = None,
+    redo_bars: RedoBars = None,
+    redo_parts: RedoParts = None,
     model: Model = None,
     force: Force = False,
 ) -> None:
@@ -160,6 +183,9 @@ def soundtrack(
         raise PixMusError(f"{cues} already says key, tempo, mood and parts; edit them there.")
     probe(clip, still_duration=duration)  # a bad clip is refused before the model is loaded
     places = _places(clip, out, bundle, takes, force)
+    if keep is not None and cue_sheet is None:
+        raise PixMusError(f"--keep {keep} needs the cue sheet of that score; name it with --cues.")
+    redone = _redone(cue_sheet, keep, redo_bars, redo_parts)
     first_seed = secrets.randbelow(2**31) if seed is None else seed
     with _stages() as on_stage:
         on_stage("model", None)
@@ -171,6 +197,7 @@ def soundtrack(
         if takes > 1:  # watched once for all of them
             on_stage("watch", None)
             footage = watch(clip, duration)
+        checks = []
         for take_seed, (scored_clip, folder) in enumerate(places, start=first_seed):
             take = pipe(
                 footage,
@@ -179,6 +206,7 @@ def soundtrack(
                 seed=take_seed,
                 direction=direction,
                 cue_sheet=cue_sheet,
+                **redone,
                 original_audio=original_audio,
                 still_duration=duration,
                 on_stage=on_stage,
@@ -194,6 +222,11 @@ def soundtrack(
             for written in filter(None, (scored_clip, folder)):
                 on_stage("", None)
                 typer.echo(f"{written}  (seed {take_seed}, {take.score.key})")
+            if take.check is not None:
+                checks.append((f"{scored_clip or folder}  (seed {take_seed})", take.check))
+        on_stage("", None)
+    for line in _ranking(checks):
+        typer.echo(line)
 
 
 @app.command()
@@ -235,11 +268,19 @@ def compose(
     seed: Seed = None,
     steps: Steps = NUM_INFERENCE_STEPS,
     guidance: Guidance = None,
+    keep: Keep = None,
+    redo_bars: RedoBars = None,
+    redo_parts: RedoParts = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="JSON", help="With --keep: what of the cue sheet it cannot follow."),
+    ] = None,
     model: Model = None,
     force: Force = False,
 ) -> None:
-    """Compose the score of a cue sheet."""
+    """Compose the score of a cue sheet, or only bars or parts of a score that is kept."""
     cue_sheet = CueSheet.load(cues)
+    redone = _redone(cue_sheet, keep, redo_bars, redo_parts, report, force)
     with new_file(out, force) as place, _stages() as on_stage:
         on_stage("model", None)
         from pixmus.pipeline import PixMusPipeline
@@ -249,7 +290,7 @@ def compose(
         take_seed = secrets.randbelow(2**31) if seed is None else seed
         on_stage("compose", None)
         score = pipe.compose(
-            cue_sheet, num_inference_steps=steps, guidance_scale=guidance, seed=take_seed
+            cue_sheet, num_inference_steps=steps, guidance_scale=guidance, seed=take_seed, **redone
         )
         write_midi(score, place, programs_of(cue_sheet.ensemble, score.parts))
     typer.echo(f"{out}  (seed {take_seed}, {score.key})")
@@ -297,6 +338,68 @@ def render(
     typer.echo(out)
 
 
+@app.command()
+def check(
+    score: Annotated[
+        Path, typer.Argument(metavar="SCORE", help="A MIDI file.", show_default=False)
+    ],
+    style: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="pop, song, quartet or game; else what take.json or cues.json beside it names, "
+            "else all of them together.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Model folder whose training music it is compared with."),
+    ] = None,
+) -> None:
+    """Compare a score with real music: keys, harshness, leaps, rests, crossings, grooves."""
+    from pixmus.check import (
+        DEFINITIONS,
+        DESCRIPTOR_RANGES,
+        EVERY_STYLE,
+        SHIPPED_RANGES,
+        Ranges,
+        check_score,
+        style_beside,
+    )
+    from pixmus.score import read_midi
+
+    ranges = Ranges.load(SHIPPED_RANGES if model is None else model / DESCRIPTOR_RANGES)
+    found = check_score(read_midi(score), ranges, style or style_beside(score))
+    if as_json:
+        typer.echo(json.dumps({"score": str(score), **found.describe()}, indent=2))
+        return
+    table = Table(title=f"{score.name} beside real music", title_justify="left")
+    for name in ("descriptor", "take", "1 % to 99 %", ""):
+        table.add_column(name, justify="left" if name in ("descriptor", "") else "right")
+    for finding in found.findings:
+        if not finding.is_judged:
+            table.add_row(finding.name, "-", "-", "not judged", style="dim")
+            continue
+        told = "" if not finding.is_outside else f"outside by {finding.distance:.2f} of the range"
+        if finding.worst_bar is not None:
+            told += f", most from bar {finding.worst_bar}"
+        numbers = f"{finding.value:.3f}", f"{finding.low:.3f} to {finding.high:.3f}"
+        table.add_row(finding.name, *numbers, told, style="bold" if told else None)
+    console = Console(soft_wrap=True)
+    console.print(table)
+    for finding in found.outside:
+        console.print(f"{finding.name}: {DEFINITIONS[finding.name]}", highlight=False)
+    name = "all styles" if found.style == EVERY_STYLE else f"the style {found.style}"
+    judged = sum(finding.is_judged for finding in found.findings)
+    console.print(
+        f"{len(found.outside)} of {judged} descriptors outside; {found.num_windows} windows of the "
+        f"take, {found.num_real_windows} real ones of {name} with "
+        f"{', '.join(found.compared_parts) or 'no parts'}.",
+        highlight=False,
+    )
+
+
 @app.command("measure-font")
 def measure_font(
     out: Annotated[
@@ -338,8 +441,14 @@ def bench(context: typer.Context) -> None:
 
 @app.command(context_settings=PASS_ON)
 def train(context: typer.Context) -> None:
-    """Train the score model."""
+    """Train the score model on a corpus file, or on a folder of your own MIDI files."""
     _run_module("train", "pixmus.training.train", context.args)
+
+
+@app.command(context_settings=PASS_ON)
+def corpus(context: typer.Context) -> None:
+    """Make a corpus file of the training music, or report on one."""
+    _run_module("corpus", "pixmus.training.corpus", context.args)
 
 
 def main() -> NoReturn:
@@ -405,6 +514,35 @@ def _direction(
     )
 
 
+def _redone(
+    cue_sheet: CueSheet | None,
+    keep: Path | None,
+    redo_bars: str | None,
+    redo_parts: str | None,
+    report: Path | None = None,
+    force: bool = False,
+) -> dict[str, Any]:
+    """What the pipeline is told of a kept score, checked; what it cannot follow is printed."""
+    if keep is None or cue_sheet is None:
+        for value, name in (
+            (redo_bars, "--redo-bars"),
+            (redo_parts, "--redo-parts"),
+            (report, "--report"),
+        ):
+            if value is not None:
+                raise PixMusError(f"{name} needs a score that is kept; name it with --keep MIDI.")
+        return {}
+    from pixmus.redo import keep_score
+
+    kept = keep_score(cue_sheet, keep, redo_bars, redo_parts)
+    for line in kept.report.notices():
+        typer.echo(line, err=True)
+    if report is not None:
+        with new_file(report, force) as place:
+            place.write_text(json.dumps(kept.report.to_dict(), indent=2) + "\n")
+    return {"keep": keep, "redo_bars": redo_bars, "redo_parts": redo_parts}
+
+
 def _pair(mood: str) -> tuple[float, float]:
     try:
         valence, energy = (float(number) for number in mood.split(","))
@@ -413,6 +551,17 @@ def _pair(mood: str) -> tuple[float, float]:
             f'--mood {mood!r} is not two numbers; write valence and energy like "0.2,0.8".'
         ) from None
     return valence, energy
+
+
+def _ranking(checks: list[tuple[str, Check]]) -> list[str]:
+    """Lines that rank takes by their checks, and say of each what lies outside real music."""
+    told = []
+    for name, found in sorted(checks, key=lambda entry: entry[1].rank):
+        warnings = "; ".join(map(str, found.outside))
+        told.append(f"{name}: " + (f"outside are {warnings}" if warnings else "like real music"))
+    if len(told) < 2:
+        return [line for line, (_, found) in zip(told, checks, strict=True) if found.outside]
+    return ["Ranked:", *(f"{place}. {line}" for place, line in enumerate(told, start=1))]
 
 
 def _places(

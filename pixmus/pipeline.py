@@ -22,9 +22,10 @@ from diffusers import DiffusionPipeline, SchedulerMixin
 from diffusers.utils import logging as diffusers_logging
 from torch import Tensor
 
-from pixmus.accents import AccentReport, accent
+from pixmus.accents import AccentReport, accent, choose_accents
 from pixmus.audio import Mode, Stems, blend, default_mode, find_renderer, mix, render
 from pixmus.bundle import write_bundle
+from pixmus.check import DESCRIPTOR_RANGES, Check, Ranges, check_score
 from pixmus.compose import (
     DEFAULT_GUIDANCE_SCALE,
     NUM_INFERENCE_STEPS,
@@ -38,6 +39,7 @@ from pixmus.cues import CueSheet, Direction, spot
 from pixmus.denoiser import ScoreDenoiser
 from pixmus.errors import PixMusError
 from pixmus.features import Features, extract_features
+from pixmus.redo import Bars, Kept, Names, keep_score, redo
 from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT, Score
 from pixmus.tempo import (
     PlacedHit,
@@ -79,6 +81,7 @@ class Soundtrack:
     tempo_map: TempoMap
     score: Score
     accent_report: AccentReport
+    check: Check | None  # beside real music; None where the model has no ranges of it
     stems: Stems
     music: np.ndarray  # float32 (2, samples): the music alone
     sound: np.ndarray  # float32 (2, samples): what the scored clip plays
@@ -104,14 +107,15 @@ class Soundtrack:
 class PixMusPipeline(DiffusionPipeline):
     """Composes soundtracks: `PixMusPipeline.from_pretrained(folder)("clip.mp4").save("take")`.
 
-    `curve_tables` are the quantiles of training music, `decoding` the calibrated log odds. No
-    call leaves anything behind in the pipeline.
+    `curve_tables` are the quantiles of training music, `descriptor_ranges` what its windows are
+    like, `decoding` the calibrated log odds. No call leaves anything behind in the pipeline.
     """
 
     def __init__(self, denoiser: ScoreDenoiser, scheduler: SchedulerMixin) -> None:
         super().__init__()
         self.register_modules(denoiser=denoiser, scheduler=scheduler)
         self.curve_tables: CurveTables | None = None
+        self.descriptor_ranges: Ranges | None = None
         self.decoding = Decoding()
         self.model_sha256 = ""
 
@@ -133,6 +137,8 @@ class PixMusPipeline(DiffusionPipeline):
                 "again."
             )
         pipe.curve_tables = CurveTables.load(folder / CURVE_TABLES)
+        if (folder / DESCRIPTOR_RANGES).is_file():  # a model of one's own may have none
+            pipe.descriptor_ranges = Ranges.load(folder / DESCRIPTOR_RANGES)
         pipe.decoding = Decoding(log_odds=decoding["log_odds"])
         pipe.model_sha256 = sha256
         return pipe
@@ -151,6 +157,8 @@ class PixMusPipeline(DiffusionPipeline):
             self.denoiser.load_state_dict(kept)
         if self.curve_tables is not None:
             (folder / CURVE_TABLES).write_text(self.curve_tables.to_json() + "\n")
+        if self.descriptor_ranges is not None:
+            (folder / DESCRIPTOR_RANGES).write_text(self.descriptor_ranges.to_json())
         (folder / DECODING).write_text(json.dumps({"log_odds": self.decoding.log_odds}) + "\n")
         write_manifest(folder)
 
@@ -160,6 +168,9 @@ class PixMusPipeline(DiffusionPipeline):
         *,
         direction: Direction | None = None,
         cue_sheet: CueSheet | None = None,
+        keep: Score | Path | str | None = None,
+        redo_bars: Bars | None = None,
+        redo_parts: Names | None = None,
         num_inference_steps: int = NUM_INFERENCE_STEPS,
         guidance_scale: float | None = None,
         timing_guidance_scale: float | None = None,
@@ -174,11 +185,13 @@ class PixMusPipeline(DiffusionPipeline):
         """Compose a soundtrack for a clip, or for footage that was watched before.
 
         `direction` is what the person asks for; `cue_sheet` replaces spotting altogether, direction
-        included. `seed` wins over `generator`, from which a seed is drawn. `guidance_scale` 1 is no
-        guidance, None the default. `original_audio` None ducks the music under the clip's own sound
-        where it has any. `callback_on_step_end` is called with the pipeline, the inference step
-        (counted through all windows), the share that is done and the noisy cells; what it returns
-        is not used.
+        included. With `keep`, a score or MIDI file, only `redo_bars` ("9-12") or `redo_parts`
+        ("harmony,bass") of it are composed and the rest stays (see `compose`); what it could not
+        follow stands in `settings["keep"]`. `seed` wins over `generator`, from which a seed is
+        drawn. `guidance_scale` 1 is no guidance, None the default. `original_audio` None ducks the
+        music under the clip's own sound where it has any. `callback_on_step_end` is called with the
+        pipeline, the inference step (counted through all windows), the share that is done and the
+        noisy cells; what it returns is not used.
         """
         # 0. What was asked
         stages = _Stages(on_stage)
@@ -192,16 +205,20 @@ class PixMusPipeline(DiffusionPipeline):
         # 2. Spot: cues, hit points, curves, key and tempo
         with stages("spot"):
             sheet = _cue_sheet(footage, cue_sheet, direction)
+            kept = _kept(sheet, keep, redo_bars, redo_parts)
+            sheet = kept.cue_sheet if kept else sheet
         # 3. Fit the tempo map to the hit points
         with stages("fit"):
-            tempo_map = fit_tempo_map(sheet)
+            tempo_map = kept.score.tempo_map if kept else fit_tempo_map(sheet)
             accented = place_hits(tempo_map, hits_in_cues(sheet)) if accents else []
-        # 4. Compose, and accent the hit points
+        # 4. Compose, accent the hit points, and check the score against real music
         with stages("compose"):
             on_step = self._reporter(callback_on_step_end, stages)
             score, report = self._write(
-                sheet, tempo_map, accented, seed, guidance, num_inference_steps, on_step
+                sheet, tempo_map, accented, seed, guidance, num_inference_steps, on_step, kept
             )
+            ranges = self.descriptor_ranges
+            check = check_score(score, ranges, sheet.style) if ranges else None
         # 5. Render the stems and mix them
         with stages("render"):
             stems = render(
@@ -209,7 +226,9 @@ class PixMusPipeline(DiffusionPipeline):
                 sheet.ensemble,
                 renderer=renderer,
                 hits=accented,
-                strokes=[hit for hit in accented if hit.beat in report.beats],
+                strokes=choose_accents(accented)  # the kept notes' accents are not in the report
+                if kept
+                else [hit for hit in accented if hit.beat in report.beats],
                 cue_sheet=sheet,
                 seed=seed,
             )
@@ -224,6 +243,7 @@ class PixMusPipeline(DiffusionPipeline):
             tempo_map=tempo_map,
             score=score,
             accent_report=report,
+            check=check,
             stems=stems,
             music=music,
             sound=sound,
@@ -236,6 +256,7 @@ class PixMusPipeline(DiffusionPipeline):
                 "timing_guidance_scale": guidance.timing_scale,
                 "still_duration": still_duration if footage.video.is_still else None,
                 "accents": accents,
+                "keep": kept.report.to_dict() if kept else None,
                 "original_audio": mode,
                 "direction": None if cue_sheet else asdict(direction or Direction()),
                 "key": sheet.key,
@@ -255,6 +276,9 @@ class PixMusPipeline(DiffusionPipeline):
         self,
         cue_sheet: CueSheet,
         *,
+        keep: Score | Path | str | None = None,
+        redo_bars: Bars | None = None,
+        redo_parts: Names | None = None,
         num_inference_steps: int = NUM_INFERENCE_STEPS,
         guidance_scale: float | None = None,
         timing_guidance_scale: float | None = None,
@@ -262,13 +286,25 @@ class PixMusPipeline(DiffusionPipeline):
         generator: torch.Generator | None = None,
         accents: bool = True,
     ) -> Score:
-        """The score of a cue sheet, accents on its hit points, without any video."""
+        """The score of a cue sheet, accents on its hit points, without any video.
+
+        With `keep`, a score or a MIDI file, only the bars `redo_bars` ("9-12", "3", "13-" to the
+        end, from 1, ends included) and the parts `redo_parts` ("harmony,bass") of it are composed
+        anew; where only one of the two is named, all of the other. Every other note, the tempo map
+        and the key stay. So a melody is harmonised (`redo_parts`), an opening continued
+        (`redo_bars="9-"`); `redo.keep_score(...).report` says what of the cue sheet a kept score
+        cannot follow.
+        """
         _check_choices(num_inference_steps)
-        tempo_map = fit_tempo_map(cue_sheet)
-        accented = place_hits(tempo_map, hits_in_cues(cue_sheet)) if accents else []
         guidance = _guidance(guidance_scale, timing_guidance_scale)
         seed = _seed(seed, generator)
-        return self._write(cue_sheet, tempo_map, accented, seed, guidance, num_inference_steps)[0]
+        kept = _kept(cue_sheet, keep, redo_bars, redo_parts)
+        sheet = kept.cue_sheet if kept else cue_sheet
+        tempo_map = kept.score.tempo_map if kept else fit_tempo_map(sheet)
+        accented = place_hits(tempo_map, hits_in_cues(sheet)) if accents else []
+        return self._write(
+            sheet, tempo_map, accented, seed, guidance, num_inference_steps, kept=kept
+        )[0]
 
     def _write(
         self,
@@ -279,21 +315,23 @@ class PixMusPipeline(DiffusionPipeline):
         guidance: Guidance,
         num_inference_steps: int,
         on_step: OnStep | None = None,
+        kept: Kept | None = None,
     ) -> tuple[Score, AccentReport]:
-        """The score with its accents, which leave the last chords where they are."""
-        score = compose(
-            self.denoiser,
-            self.scheduler,
-            cue_sheet,
-            tempo_map,
-            seed=seed,
-            guidance=guidance,
-            num_inference_steps=num_inference_steps,
-            decoding=self.decoding,
-            on_step=on_step,
-        )
+        """The score with its accents, which leave the last chords and kept notes as they are."""
+        settings: dict[str, Any] = {
+            "seed": seed,
+            "guidance": guidance,
+            "num_inference_steps": num_inference_steps,
+            "decoding": self.decoding,
+            "on_step": on_step,
+        }
+        if kept:
+            score = redo(self.denoiser, self.scheduler, kept, **settings)
+        else:
+            score = compose(self.denoiser, self.scheduler, cue_sheet, tempo_map, **settings)
         last_chords = [cue_span(tempo_map, cue).final_beat for cue in cue_sheet.cues]
-        return accent(score, accented, cue_sheet.key, last_chords)
+        region = kept.region if kept else None
+        return accent(score, accented, cue_sheet.key, last_chords, region)
 
     def _reporter(
         self, callback: Callable[..., Any] | None, stages: _Stages
@@ -343,6 +381,22 @@ class _Stages:
     def progress(self, share: float | None) -> None:
         if self.on_stage is not None:
             self.on_stage(self.current, share)
+
+
+def _kept(
+    cue_sheet: CueSheet,
+    keep: Score | Path | str | None,
+    redo_bars: Bars | None,
+    redo_parts: Names | None,
+) -> Kept | None:
+    if keep is not None:
+        return keep_score(cue_sheet, keep, redo_bars, redo_parts)
+    if redo_bars is not None or redo_parts is not None:
+        raise PixMusError(
+            "Bars or parts can be redone only of a score that is kept; name it with --keep "
+            "score.mid (keep=... in Python)."
+        )
+    return None
 
 
 def _seed(seed: int | None, generator: torch.Generator | None) -> int:

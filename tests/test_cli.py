@@ -1,10 +1,12 @@
 """Arguments reach the pipeline, mistakes are one line and exit code 2, nothing is half-written."""
 
+import copy
 import json
 import os
 import resource
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,8 +17,10 @@ import soundfile
 from typer.testing import CliRunner
 
 from pixmus import cli
-from pixmus.cues import CueSheet
-from pixmus.score import Note, Score, write_midi
+from pixmus.check import Check, Finding
+from pixmus.cues import CURVES, ENSEMBLES, Cue, CueSheet, HitPoint
+from pixmus.features import num_curve_values
+from pixmus.score import Note, Score, read_midi, write_midi
 from pixmus.tempo import TempoMap
 
 REPOSITORY = Path(__file__).parents[1]
@@ -40,6 +44,7 @@ class RecordingPipeline:
     """Stands in for the slow one: remembers each call and writes three bytes as the clip."""
 
     calls: list[dict] = []
+    checks: dict[int, Check] = {}  # by seed
 
     @classmethod
     def from_pretrained(cls, folder: str | None) -> "RecordingPipeline":
@@ -54,7 +59,11 @@ class RecordingPipeline:
             Path(path).write_bytes(b"mp4")
             return SimpleNamespace(note="")
 
-        return SimpleNamespace(write_video=write_video, score=SimpleNamespace(key="A minor"))
+        return SimpleNamespace(
+            write_video=write_video,
+            score=SimpleNamespace(key="A minor"),
+            check=self.checks.get(arguments["seed"]),
+        )
 
 
 @pytest.fixture
@@ -244,3 +253,174 @@ def test_takes_with_a_name_are_numbered_after_it(clip, tmp_path, monkeypatch, pi
     out = tmp_path / "scored.mp4"
     assert main(monkeypatch, "soundtrack", clip, "-o", out, "--takes", 2) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"scored-1.mp4", "scored-2.mp4"}
+
+
+def a_check(*outside: str) -> Check:
+    """A check with these descriptors outside by as much as they come late."""
+    findings = tuple(
+        Finding(name, 0.9, 0.0, 0.4, 1.0 + place, 5) for place, name in enumerate(outside)
+    )
+    return Check("pop", ("melody",), 600, 3, findings)
+
+
+def test_takes_are_ranked_by_their_checks(clip, tmp_path, monkeypatch, pipeline, capsys):
+    monkeypatch.setattr(
+        pipeline,
+        "checks",
+        {1: a_check("silence", "off_scale"), 2: a_check(), 3: a_check("melody_leaps")},
+    )
+    out = tmp_path / "scored.mp4"
+    assert main(monkeypatch, "soundtrack", clip, "-o", out, "--takes", 3, "--seed", 1) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3] == "Ranked:"
+    assert lines[4] == f"1. {tmp_path / 'scored-2.mp4'}  (seed 2): like real music"
+    assert "scored-3.mp4" in lines[5] and "melody_leaps 0.9, real music 0 to 0.4" in lines[5]
+    assert lines[5].endswith("from bar 5")
+    assert lines[6].startswith("3. ") and lines[6].index("off_scale") < lines[6].index("silence")
+    assert len(lines) == 7
+
+
+def test_one_take_is_warned_of_and_not_ranked(clip, tmp_path, monkeypatch, pipeline, capsys):
+    monkeypatch.setattr(pipeline, "checks", {1: a_check("silence"), 2: a_check()})
+    for seed, told in ((1, 2), (2, 1), (3, 1)):
+        out = tmp_path / f"scored-{seed}.mp4"
+        assert main(monkeypatch, "soundtrack", clip, "-o", out, "--seed", seed) == 0
+        assert len(capsys.readouterr().out.splitlines()) == told
+
+
+def a_song(path: Path, key: str = "C major") -> Path:
+    """A score of eight bars: a scale over two chords."""
+    melody = [Note(beat, 60 + (0, 2, 4, 5, 7, 9, 11, 12)[beat % 8], 1, 80) for beat in range(32)]
+    bass = [Note(4 * bar, 36 + 7 * (bar % 2), 4, 70) for bar in range(8)]
+    harmony = [
+        Note(4 * bar, pitch + 7 * (bar % 2), 4, 60) for bar in range(8) for pitch in (52, 55, 60)
+    ]
+    parts = {"melody": tuple(melody), "harmony": tuple(harmony), "bass": tuple(bass)}
+    write_midi(Score(parts, TempoMap.constant(100.0, 19.2), key), path)
+    return path
+
+
+def test_check_compares_a_score_with_real_music(tmp_path):
+    song = a_song(tmp_path / "song.mid")
+    done = run("check", song, "--style", "pop")
+    assert done.returncode == 0, done.stderr
+    assert "melody_leaps" in done.stdout and "the style pop" in done.stdout
+    assert "0 of" in done.stdout.splitlines()[-1]
+    wrong = run("check", a_song(tmp_path / "wrong.mid", "F# major"), "--json")
+    assert wrong.returncode == 0, wrong.stderr
+    told = json.loads(wrong.stdout)
+    assert told["style"] == "any" and "off_scale" in told["outside"]
+    assert told["descriptors"]["key_correlation"]["distance"] > 0
+
+
+def test_check_takes_the_style_that_stands_beside_the_score(tmp_path, monkeypatch, capsys):
+    song = a_song(tmp_path / "song.mid")
+
+    def style_told(*arguments: object) -> str:
+        assert main(monkeypatch, "check", song, "--json", *arguments) == 0
+        return json.loads(capsys.readouterr().out)["style"]
+
+    (tmp_path / "cues.json").write_text('{"style": "song"}')
+    assert style_told() == "song"
+    (tmp_path / "take.json").write_text('{"settings": {"style": "quartet"}}')
+    assert style_told() == "quartet"
+    assert style_told("--style", "game") == "game"
+    (tmp_path / "take.json").write_text("not JSON")
+    assert style_told() == "song"
+
+
+def test_check_refuses_what_it_cannot_read(tmp_path, monkeypatch, capsys):
+    song = a_song(tmp_path / "song.mid")
+    (tmp_path / "text.mid").write_text("no notes")
+    for arguments in (
+        (tmp_path / "nowhere.mid",),
+        (tmp_path / "text.mid",),
+        (song, "--style", "polka"),
+        (song, "--model", tmp_path),
+    ):
+        assert main(monkeypatch, "check", *arguments) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture
+def redone(tmp_path, denoiser):
+    """A folder with a tiny model, a cue sheet and a score of six bars to keep."""
+    from pixmus.compose import default_scheduler
+    from pixmus.conditioning import RAW_CURVES, CurveTables
+    from pixmus.pipeline import PixMusPipeline
+
+    pipe = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler())
+    pipe.curve_tables = CurveTables({name: np.linspace(0, 1, 5) for name in RAW_CURVES})
+    pipe.save_pretrained(tmp_path / "model")
+    curves = {name: np.full(num_curve_values(12.0), 0.5, np.float32) for name in CURVES}
+    CueSheet(
+        duration=12.0, frame_rate=Fraction(24), cuts=(), hit_points=(HitPoint(5.1, 0.9),),
+        curves=curves, cues=(Cue(0.0, 12.0, "all"),), key="A minor", tempo_bpm=120.0,
+        tempo_fixed=False, style="pop", ensemble="piano", parts=ENSEMBLES["piano"],
+        inputs=("motion",),
+    ).save(tmp_path / "cues.json")  # fmt: skip
+    notes = tuple(Note(beat + 0.01, 60 + beat % 7, 0.9, 60 + beat) for beat in range(24))
+    parts = {"melody": notes, "harmony": notes[:20], "bass": ()}
+    kept = Score(parts, TempoMap.constant(120.0, 12.0), "E minor")
+    write_midi(kept, tmp_path / "kept.mid")
+    return tmp_path
+
+
+def test_bars_and_parts_of_a_kept_score_are_redone(redone, monkeypatch, capsys):
+    monkeypatch.chdir(redone)
+    code = main(
+        monkeypatch, "compose", "cues.json", "--keep", "kept.mid", "--redo-bars", "2-3",
+        "--redo-parts", "harmony", "-o", "new.mid", "--report", "report.json", "--seed", 3,
+        "--steps", 2, "--model", redone / "model",
+    )  # fmt: skip
+    told = capsys.readouterr()
+    assert code == 0, told.err
+    before, after = read_midi("kept.mid"), read_midi("new.mid")
+    assert after.tempo_map == before.tempo_map and after.key == "E minor"
+    assert after.parts["melody"] == before.parts["melody"] and not after.parts["bass"]
+
+    def outside(score: Score) -> list[Note]:
+        return [note for note in score.parts["harmony"] if not 4 <= note.onset < 12]
+
+    assert outside(after) == outside(before)
+    assert after.parts["harmony"] != before.parts["harmony"]
+    assert "E minor" in told.err and "5.10 s by 100 ms (moved or new)" in told.err
+    report = json.loads(Path("report.json").read_text())
+    assert report["bars"] == "2-3" and report["parts"] == ["harmony"]
+    assert report["hits_off_map"][0]["time"] == 5.1
+    again = main(monkeypatch, "compose", "cues.json", "--keep", "kept.mid", "--redo-bars", "2",
+                 "-o", "kept.mid")  # fmt: skip
+    assert again == 2 and "already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--keep", "kept.mid"], ["nothing to redo", "--redo-bars 9-12"]),
+        (["--redo-bars", "9-12"], ["--redo-bars", "--keep"]),
+        (["--report", "r.json"], ["--report", "--keep"]),
+        (["--keep", "kept.mid", "--redo-bars", "9-"], ["bar 9", "6 bars"]),
+        (["--keep", "kept.mid", "--redo-bars", "last"], ["'last'", "9-12"]),
+        (["--keep", "kept.mid", "--redo-parts", "drums"], ["'drums'", "melody, harmony, bass"]),
+        (["--keep", "missing.mid", "--redo-bars", "1"], ["missing.mid"]),
+        (["--keep", "cues.json", "--redo-bars", "1"], ["cues.json is not a MIDI file"]),
+    ],
+)
+def test_a_redo_that_cannot_be_is_one_line(arguments, words, redone, monkeypatch, capsys):
+    monkeypatch.chdir(redone)
+    before = sorted(redone.iterdir())
+    assert main(monkeypatch, "compose", "cues.json", *arguments, "-o", "new.mid") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert all(word in line for word in words), line
+    assert sorted(redone.iterdir()) == before
+
+
+def test_keeping_reaches_the_pipeline_of_a_clip(redone, clip, monkeypatch, pipeline, capsys):
+    monkeypatch.chdir(redone)
+    choice = ["--keep", "kept.mid", "--redo-bars", "2-3"]
+    assert main(monkeypatch, "soundtrack", clip, *choice) == 2
+    assert "--cues" in capsys.readouterr().err
+    assert main(monkeypatch, "soundtrack", clip, *choice, "--cues", "cues.json") == 0
+    (call,) = pipeline.calls
+    assert call["keep"] == Path("kept.mid")
+    assert call["redo_bars"] == "2-3" and call["redo_parts"] is None

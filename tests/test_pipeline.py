@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from pixmus.bundle import describe_take
+from pixmus.check import Ranges, RangeTable, check_score
 from pixmus.compose import Decoding, default_scheduler
 from pixmus.conditioning import RAW_CURVES, CurveTables
 from pixmus.cues import CueSheet, Direction, spot
@@ -20,6 +22,8 @@ from pixmus.score import PART_LAYOUTS, read_midi
 from pixmus.video import probe, read_audio
 
 STEPS = 2
+# As if real music were never silent, and always on the scale.
+RANGES = Ranges({"any": {("melody",): RangeTable(100, {"silence": (0, 0), "off_scale": (0, 0)})}})
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +32,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory, denoiser: ScoreDenois
     pipe = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler())
     pipe.curve_tables = CurveTables({name: np.linspace(0, 1, 5) for name in RAW_CURVES})
     pipe.decoding = Decoding(log_odds=dict.fromkeys(PART_LAYOUTS, 0.125))
+    pipe.descriptor_ranges = RANGES
     folder = tmp_path_factory.mktemp("model")
     pipe.save_pretrained(folder)
     return folder
@@ -68,6 +73,9 @@ def test_a_clip_becomes_a_scored_clip_and_a_bundle(
     facts = json.loads((tmp_path / "take" / "take.json").read_text())
     assert facts["seed"] == 3 and facts["settings"]["num_inference_steps"] == STEPS
     assert facts["sha256"]["model"] == pipe.model_sha256
+    assert pipe.descriptor_ranges == RANGES and take.check is not None
+    assert facts["check"] == take.check.describe() and facts["check"]["real_windows"] == 100
+    assert facts["check"] == check_score(take.score, RANGES, take.cue_sheet.style).describe()
     assert {"guidance_scale", "timing_guidance_scale", "synth", "font"} <= facts["settings"].keys()
     assert CueSheet.load(tmp_path / "take" / "cues.json").cuts == take.cue_sheet.cuts
     played = read_midi(tmp_path / "take" / "score.mid").parts
@@ -99,6 +107,26 @@ def test_direction_and_edited_cue_sheets_are_followed(pipe: PixMusPipeline, clip
     assert notes_of(same) == notes_of(take)
     score = pipe.compose(take.cue_sheet, num_inference_steps=STEPS, seed=1)
     assert score.parts == take.score.parts
+
+
+def test_a_kept_score_changes_only_where_it_is_redone(pipe: PixMusPipeline, clip: Path) -> None:
+    footage = watch(clip)
+    take = pipe(footage, num_inference_steps=STEPS, seed=1, direction=Direction(tempo_bpm=120.0))
+    assert take.settings["keep"] is None
+    asked = {"keep": take.score, "redo_bars": (2,), "redo_parts": "harmony"}
+    again = pipe(footage, cue_sheet=take.cue_sheet, **asked, num_inference_steps=STEPS, seed=2)
+    start, end = take.tempo_map.bar_starts[1], take.tempo_map.bar_starts[2]
+    for part, notes in take.score.parts.items():
+        changed = set(notes) ^ set(again.score.parts[part])
+        assert bool(changed) == (part == "harmony")
+        assert all(start <= note.onset < end for note in changed)
+    assert again.tempo_map == take.tempo_map
+    assert again.settings["keep"]["bars"] == "2"
+    assert describe_take(again)["settings"]["keep"]["parts"] == ["harmony"]
+    alone = pipe.compose(take.cue_sheet, **asked, num_inference_steps=STEPS, seed=2)
+    assert alone.parts == again.score.parts
+    with pytest.raises(PixMusError, match="score that is kept"):
+        pipe.compose(take.cue_sheet, redo_bars="2")
 
 
 def test_the_callback_sees_every_inference_step(pipe: PixMusPipeline, clip: Path) -> None:

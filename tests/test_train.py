@@ -23,7 +23,7 @@ from pixmus.training.train import main as train
 from pixmus.training.windows import WindowSampler, encode_piece, fit_tables
 
 TINY = ["--width", "16", "--layers", "1", "--tokens-per-batch", "128", "--threads", "1"]
-TINY += ["--warmup", "2", "--device", "cpu"]
+TINY += ["--warmup", "2", "--device", "cpu", "--lane-width", "8"]
 
 
 def walk(seed: int, bars: int = 16) -> list[tuple[int, int, int, int]]:

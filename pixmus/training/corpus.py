@@ -109,7 +109,8 @@ class Piece:
     """One stretch in 4/4 on the grid.
 
     `notes` is int16 (notes, 5): part, onset step, duration in steps, pitch, velocity (0 = the
-    corpus gives none).
+    corpus gives none), in C major or A minor; `tonic` is the pitch class that it was in, -1 where
+    that is not known.
     """
 
     corpus: str
@@ -119,6 +120,7 @@ class Piece:
     minor: bool
     num_beats: int
     notes: np.ndarray
+    tonic: int = -1
 
     @property
     def has_velocity(self) -> bool:
@@ -240,10 +242,10 @@ def make_piece(
     num_beats = int(-(-(rows[:, 1].max() + 1) // bar)) * 4
     if num_beats < 4 * MIN_BARS and corpus != "groove":
         return None
-    minor = False
+    minor, tonic = False, -1
     if len(pitched):
         key = find_key(rows, label)
-        minor = key >= 12
+        minor, tonic = key >= 12, key % 12
         shift = ((9 if minor else 0) - key % 12 + 6) % 12 - 6
         rows[rows[:, 0] != PARTS.index("drums"), 3] += shift
     rows[:, 2] = np.minimum(rows[:, 2], num_beats * STEPS_PER_BEAT - rows[:, 1])
@@ -256,6 +258,7 @@ def make_piece(
         minor,
         num_beats,
         rows[order],
+        tonic,
     )
 
 
@@ -314,6 +317,7 @@ def save_pieces(pieces: list[Piece], path: Path, ledger: Ledger | None = None) -
         "minor": np.array([piece.minor for piece in unique]),
         "corpus": np.array([piece.corpus for piece in unique]),
         "name": np.array([piece.name for piece in unique]),
+        "tonic": np.array([piece.tonic for piece in unique], np.int8),
         "style": np.array([piece.style for piece in unique]),
         "ledger": np.array(ledger.to_json()),
     }
@@ -343,7 +347,7 @@ def _read_arrays(path: Path) -> dict[str, Any]:
 def load_pieces(path: Path) -> list[Piece]:
     """The pieces of a compact corpus file."""
     data = _read_arrays(path)
-    ends = np.cumsum(data["num_notes"])
+    ends = np.cumsum(data["num_notes"])  # files made before tonics were kept have none
     return [
         Piece(
             str(data["corpus"][i]),
@@ -353,6 +357,7 @@ def load_pieces(path: Path) -> list[Piece]:
             bool(data["minor"][i]),
             int(data["num_beats"][i]),
             data["notes"][end - data["num_notes"][i] : end],
+            int(data["tonic"][i]) if "tonic" in data else -1,
         )
         for i, end in enumerate(ends)
     ]

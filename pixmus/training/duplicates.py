@@ -101,3 +101,12 @@ def drop_near_duplicates(pieces: list[Piece], ledger: Ledger) -> list[Piece]:
     for index, reason in why.items():
         ledger.leave_out(pieces[index].corpus, reason)
     return [piece for index, piece in enumerate(pieces) if index not in why]
+
+
+def files_on_two_sides(pieces: list[Piece]) -> int:
+    """How many tunes or files have pieces on more than one side of the split."""
+    groups = near_duplicates(pieces)
+    by_file: dict[tuple[str, str], list[int]] = {}
+    for index, piece in enumerate(pieces):
+        by_file.setdefault((piece.corpus, piece.name.split("#")[0]), []).append(index)
+    return sum(len({pieces[i].split for i in group}) > 1 for group in [*groups, *by_file.values()])

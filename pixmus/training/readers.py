@@ -158,7 +158,7 @@ def read_pop909(folder: Path, ledger: Ledger) -> Iterator[Piece]:
 
     Beats come from `beat_midi.txt`: the time-signature events of its MIDI files mean nothing.
     """
-    for song in sorted((folder / "songs").iterdir()):
+    for song in sorted(folder.glob("songs/*")):
         ledger.files["pop909"] += 1
         lines = np.loadtxt(song / "beat_midi.txt", ndmin=2)
         beats, downbeats = lines[:, 0], np.flatnonzero(lines[:, 2] > 0)

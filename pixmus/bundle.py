@@ -28,6 +28,7 @@ from pixmus.cues import ENSEMBLES, PARTS, CueSheet
 from pixmus.errors import PixMusError
 
 if TYPE_CHECKING:  # the command line answers sooner without them
+    from pixmus.check import Check
     from pixmus.score import Score
     from pixmus.tempo import TempoMap
     from pixmus.video import Frame
@@ -57,6 +58,8 @@ class Take(Protocol):
     def score(self) -> Score: ...
     @property
     def accent_report(self) -> Any: ...
+    @property
+    def check(self) -> Check | None: ...
     @property
     def stems(self) -> Mapping[str, np.ndarray]: ...
     @property
@@ -118,6 +121,7 @@ def describe_take(take: Take) -> dict[str, Any]:
             "rms_change_percent": round(100 * float(np.sqrt(np.mean(changes**2))), 3),
         },
         "accents": _plain(take.accent_report),
+        "check": take.check.describe() if take.check else None,
         "seconds_per_stage": {name: round(float(s), 3) for name, s in take.timings.items()},
         "sha256": _plain(take.hashes),
         "versions": _versions(),

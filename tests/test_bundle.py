@@ -20,6 +20,7 @@ from pixmus.bundle import (
     write_markers,
     write_wav,
 )
+from pixmus.check import Check, Finding
 from pixmus.cues import CURVES, ENSEMBLES, Cue, CueSheet, HitPoint
 from pixmus.errors import PixMusError
 from pixmus.features import num_curve_values
@@ -66,6 +67,7 @@ class SmallTake:
         self.music = noise.astype(np.float32)
         self.stems = {"melody": self.music}
         self.accent_report = Report()
+        self.check = Check("pop", ("melody",), 600, 1, (Finding("silence", 0.5, 0, 0.25, 1, 1),))
         self.timings = {"compose": 1.23456}
         self.settings = {"seed": 7, "clip": Path("clip.mp4"), "steps": np.int64(20)}
         self.hashes = {"model": "00ff"}
@@ -105,6 +107,8 @@ def test_bundle_holds_every_file(tmp_path):
     assert description["seed"] == 7
     assert description["settings"] == {"seed": 7, "clip": "clip.mp4", "steps": 20}
     assert description["accents"] == {"strengthened": 2, "moved": 1}
+    assert description["check"]["outside"] == ["silence"]
+    assert description["check"]["descriptors"]["silence"]["value"] == 0.5
     assert description["tempo"]["largest_change_percent"] == 0.0
     assert description["sha256"] == {"model": "00ff"}
     assert "python" in description["versions"]

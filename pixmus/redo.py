@@ -293,7 +293,7 @@ def _hits_off_map(cue_sheet: CueSheet, kept: Score) -> list[OffMapHit]:
         OffMapHit(
             hit.time,
             hit.strength,
-            nearest_eighth(kept.tempo_map, hit.time)[1],
+            round(nearest_eighth(kept.tempo_map, hit.time)[1], 6),
             not any(abs(time - hit.time) <= PLACED_TOLERANCE_S for time in marked),
         )
         for hit in hits

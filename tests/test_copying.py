@@ -88,7 +88,7 @@ def test_nearest_line():
     assert same.similarity == pytest.approx(1)
     assert nearest.nearest(tune(50)).similarity < 0.05
     half = np.concatenate([LINES[4][:20], tune(51, 20) + np.array([400, 0])])
-    assert nearest.nearest(half).similarity == pytest.approx(0.5, abs=0.1)
+    assert 0.3 < nearest.nearest(half).similarity < 0.6
     assert nearest.nearest(LINES[4], without="song/4").similarity < 0.05
 
 

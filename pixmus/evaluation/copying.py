@@ -192,8 +192,9 @@ class NearestLine:
     """The melodic similarity of a line to the nearest of a set of lines.
 
     Cosine of the two lines' counts of 4-grams of intervals (five notes, any transposition and
-    rhythm), each weighted by its rarity among the lines, log((1 + lines) / (1 + lines with it)) + 1
-    (TF-IDF as in Salton & Buckley 1988): 1 for a line with the same grams, 0 for none in common.
+    rhythm, those on one or two pitches left out), each weighted by its rarity among the lines,
+    log((1 + lines) / (1 + lines with it)) + 1 (TF-IDF as in Salton & Buckley 1988): 1 for a line
+    with the same grams, 0 for none in common.
     Interval n-grams follow Downie (1999), "Evaluating a simple approach to music information
     retrieval". A long line has more in common with any other, so compare equal lengths.
     """
@@ -223,7 +224,9 @@ class NearestLine:
         """A code of every 4-gram of intervals, int64."""
         if len(line) <= GRAM:
             return np.zeros(0, np.int64)
-        windows = np.lib.stride_tricks.sliding_window_view(_intervals(line), GRAM)
+        pitches = np.sort(np.lib.stride_tricks.sliding_window_view(line[:, 1], GRAM + 1))
+        patterns = (np.diff(pitches) > 0).sum(1) >= MIN_PITCHES - 1
+        windows = np.lib.stride_tricks.sliding_window_view(_intervals(line), GRAM)[patterns]
         return np.asarray(windows @ (2 * MAX_INTERVAL + 1) ** np.arange(GRAM))
 
     def nearest(self, line: np.ndarray, without: str | None = None) -> Nearest:

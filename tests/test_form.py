@@ -200,6 +200,16 @@ def test_ending_off_by_a_beat_or_a_chord():
     assert form.ending(EMPTY, minor=False) is None
 
 
+def test_last_chord_struck_again_is_one_ending():
+    parts = song(7)
+    parts["melody"] = []
+    parts["bass"] += [Note(28, 36, 1, 80), Note(29, 36, 3, 80)]
+    parts["harmony"] += [Note(28, pitch, 4, 60) for pitch in (60, 64, 67)]
+    assert form.ending(roll(parts, 32), minor=False).on_tonic_downbeat
+    parts["melody"] = [Note(30, 72, 2, 80)]
+    assert not form.ending(roll(parts, 32), minor=False).last_onset_on_downbeat
+
+
 def test_ending_in_the_middle():
     cells = roll({name: notes for name, notes in song(8).items() if name != "melody"}, 32)
     assert form.ending(cells, minor=False, bar=4).on_tonic_downbeat

@@ -424,7 +424,8 @@ def swap_drums(cells: np.ndarray, other: np.ndarray) -> np.ndarray:
 class Ending:
     """How a piece ends; `on_tonic_downbeat` asks for the first three at once.
 
-    `last_onset_on_downbeat`: no pitched part begins a note after the last downbeat that is struck.
+    `last_onset_on_downbeat`: the last note that a pitched part begins is on a downbeat; a pitch
+    struck again in that bar after it sounded on the downbeat is the same ending held on.
     `tonic_bass`: the lowest note there is the tonic. `has_root`: the tonic sounds there.
     `tonic_chord`: nothing but tonic, either third and fifth sounds there. `final_bar_tonic`: a
     looser reading for music that spreads its last chord: the last bar in which a note begins has
@@ -462,12 +463,14 @@ def ending(
     last = int(np.flatnonzero(struck)[-1])
     tonic = 9 if minor else 0
     triad = {tonic, (tonic + 3) % 12, (tonic + 4) % 12, (tonic + 7) % 12}
-    pitches = _sounding_pitches(cells, last)
-    classes = {pitch % 12 for pitch in pitches}
     downbeats = starts * STEPS_PER_BEAT
     begin = int(downbeats[downbeats <= last][-1])
     stop = int(np.append(downbeats, num_beats * STEPS_PER_BEAT)[np.sum(downbeats <= last)])
     on_downbeat = _sounding_pitches(cells, begin)
+    if struck[begin] and _struck_pitches(cells, begin + 1, last + 1) <= on_downbeat:
+        last = begin
+    pitches = _sounding_pitches(cells, last)
+    classes = {pitch % 12 for pitch in pitches}
     over_bar = pitch_classes(cells)[begin:stop].sum(0)
     roots, qualities = find_chords(over_bar[None])
     told = qualities[0] in ("major", "minor") and int(roots[0]) == tonic
@@ -490,6 +493,15 @@ def _sounding_pitches(cells: np.ndarray, step: int) -> set[int]:
     for part in PITCHED:
         roll = sounding_roll(cells[beat : beat + 1], part)[inside]
         found |= {PART_LAYOUTS[part].lowest_pitch + int(row) for row in np.flatnonzero(roll)}
+    return found
+
+
+def _struck_pitches(cells: np.ndarray, first: int, stop: int) -> set[int]:
+    """Pitches that any pitched part begins at the steps first..stop - 1."""
+    found: set[int] = set()
+    for part in PITCHED:
+        rows = np.flatnonzero(onset_roll(cells, part)[first:stop].any(0))
+        found |= {PART_LAYOUTS[part].lowest_pitch + int(row) for row in rows}
     return found
 
 

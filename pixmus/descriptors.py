@@ -9,7 +9,7 @@ one note. Strong beats are the first and third of a bar. The line of a part is i
 bass: its lowest) note on every struck step; an interval is the distance from one note of the line
 to the next, in semitones. A share is 0..1. Harmony is measured on half bars, whose pitch classes
 are weighed by sounding time. NaN stands where there is nothing to measure: a part that does not
-play, or a corpus that knows no velocities.
+play, a corpus that knows no velocities, fewer than `FEWEST` intervals, moves or strong beats.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ NUM_PITCHES = 128
 MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
 MINOR_SCALE = (9, 11, 0, 2, 4, 5, 7, 8)  # A minor with both its sevenths
 LOW = 48  # C3: thirds below it growl
+FEWEST = 4  # a share of one or two intervals says nothing
 
 LENGTH_CLASSES = {  # in steps, first and last
     "sixteenth": (1, 1),
@@ -156,7 +157,10 @@ def _definitions() -> dict[str, str]:
         "doublings": "Share of sounding pitches that two parts or more play at once.",
         "voices": "Mean number of sounding notes of pitched parts.",
         "voices_spread": "Standard deviation of the number of sounding notes over steps.",
-        "silence": "Share of steps on which no pitched part sounds.",
+        "silence": (
+            "Share of the steps from the first sounding one to the last on which no pitched part "
+            "sounds."
+        ),
         "melody_with_harmony": "Share of the melody's struck steps that the harmony strikes too.",
         "melody_with_bass": "Share of the melody's struck steps that the bass strikes too.",
         "bass_with_harmony": "Share of the bass's struck steps that the harmony strikes too.",
@@ -314,6 +318,11 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if values.size else np.nan
 
 
+def _mean_of_some(values: np.ndarray) -> float:
+    """The mean of at least `FEWEST` values."""
+    return float(values.mean()) if len(values) >= FEWEST else np.nan
+
+
 def _share(hits: np.ndarray, among: np.ndarray) -> float:
     """Share of the places `among` (bool) at which `hits` (bool) is true."""
     count = int(among.sum())
@@ -390,13 +399,13 @@ def _intervals(name: str, part: _Part) -> dict[str, float]:
     size = np.abs(intervals)
     moves = np.sign(intervals[intervals != 0])
     return {
-        f"{name}_repeated": _mean(size == 0),
-        f"{name}_steps": _mean((size == 1) | (size == 2)),
-        f"{name}_thirds": _mean((size == 3) | (size == 4)),
-        f"{name}_leaps": _mean((size >= 5) & (size <= 11)),
-        f"{name}_octaves": _mean(size >= 12),
-        f"{name}_mean_interval": _mean(size),
-        f"{name}_turns": _mean(moves[1:] != moves[:-1]),
+        f"{name}_repeated": _mean_of_some(size == 0),
+        f"{name}_steps": _mean_of_some((size == 1) | (size == 2)),
+        f"{name}_thirds": _mean_of_some((size == 3) | (size == 4)),
+        f"{name}_leaps": _mean_of_some((size >= 5) & (size <= 11)),
+        f"{name}_octaves": _mean_of_some(size >= 12),
+        f"{name}_mean_interval": _mean_of_some(size),
+        f"{name}_turns": _mean_of_some(moves[1:] != moves[:-1]),
     }
 
 
@@ -417,8 +426,8 @@ def _melody(melody: _Part) -> dict[str, float]:
         pauses = len(long) / len(_bars(sounds))
         phrase = (last + 1 - first - long.sum()) / (len(long) + 1) / STEPS_PER_BEAT
     return {
-        "melody_chromatic": _mean(np.abs(intervals) == 1),
-        "melody_run": len(moves) / num_runs if len(moves) else np.nan,
+        "melody_chromatic": _mean_of_some(np.abs(intervals) == 1),
+        "melody_run": len(moves) / num_runs if len(moves) >= FEWEST else np.nan,
         "melody_rests": rests,
         "melody_pauses": pauses,
         "melody_phrase": float(phrase),
@@ -462,7 +471,7 @@ def _texture(parts: dict[str, _Part], everything: _Part) -> dict[str, float]:
         "groove_break": float(breaks.max()) if len(breaks) else np.nan,
         "voices": _mean(voices) if plays else np.nan,
         "voices_spread": float(voices.std()) if plays else np.nan,
-        "silence": _mean(voices == 0) if plays else np.nan,
+        "silence": _mean(np.trim_zeros(voices) == 0) if plays else np.nan,
         "melody_with_harmony": (
             _share(harmony.struck, melody.struck) if harmony.struck.any() else np.nan
         ),
@@ -533,10 +542,10 @@ def _vertical(parts: dict[str, _Part], everything: _Part) -> dict[str, float]:
     above = firsts[firsts + 1 < len(steps)]
     above = above[steps[above + 1] == steps[above]]
     return {
-        "harsh_melody_bass": _mean(np.isin(interval, (1, 6, 11))),
-        "harsh_melody_harmony": _mean(near),
-        "harsh_strong": _mean(seconds[sounding[strong].sum(1) >= 2]),
-        "consonant_melody_bass": _mean(np.isin(interval, (0, 3, 4, 7, 8, 9))),
+        "harsh_melody_bass": _mean_of_some(np.isin(interval, (1, 6, 11))),
+        "harsh_melody_harmony": _mean_of_some(near),
+        "harsh_strong": _mean_of_some(seconds[sounding[strong].sum(1) >= 2]),
+        "consonant_melody_bass": _mean_of_some(np.isin(interval, (0, 3, 4, 7, 8, 9))),
         "bass_not_lowest": _share(lowest < bass.lowest, bass.sounds & (lowest < NUM_PITCHES)),
         "melody_not_highest": _share(highest > melody.highest, melody.sounds & (highest >= 0)),
         "low_thirds": _share(thirds, everything.sounds),
@@ -591,8 +600,8 @@ def _motion(melody: _Part, bass: _Part) -> dict[str, float]:
     interval = (top - bottom) % 12
     same = (interval[1:] == interval[:-1]) & np.isin(interval[1:], (0, 7))
     return {
-        "parallel_fifths": _mean((same & (np.sign(up) == np.sign(down)))[joint]),
-        "contrary_motion": _mean((np.sign(up) != np.sign(down))[joint]),
+        "parallel_fifths": _mean_of_some((same & (np.sign(up) == np.sign(down)))[joint]),
+        "contrary_motion": _mean_of_some((np.sign(up) != np.sign(down))[joint]),
     }
 
 

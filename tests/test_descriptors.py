@@ -183,7 +183,7 @@ def test_harshness_is_heard_on_strong_beats_alone():
     assert passing["consonant_melody_bass"] == 1
     rubbed = described(melody=line([71] * 16, 2.0), harmony=line([60] * 16, 2.0))
     assert rubbed["harsh_melody_harmony"] == rubbed["harsh_strong"] == 1
-    assert described(melody=line([71] * 4), harmony=line([55] * 4))["harsh_melody_harmony"] == 0
+    assert described(melody=line([71] * 8), harmony=line([55] * 8))["harsh_melody_harmony"] == 0
 
 
 def test_low_thirds_crossing_and_spacing():
@@ -198,10 +198,23 @@ def test_low_thirds_crossing_and_spacing():
 
 
 def test_parallels_and_contrary_motion():
-    parallel = described(melody=line([67, 69, 71, 72]), bass=line([48, 50, 52, 53]))
+    parallel = described(melody=line([67, 69, 71, 72, 74]), bass=line([48, 50, 52, 53, 55]))
     assert parallel["parallel_fifths"] == 1 and parallel["contrary_motion"] == 0
-    contrary = described(melody=line([67, 69, 71]), bass=line([48, 47, 45]))
+    contrary = described(melody=line([67, 69, 71, 72, 74]), bass=line([48, 47, 45, 43, 41]))
     assert contrary["parallel_fifths"] == 0 and contrary["contrary_motion"] == 1
+
+
+def test_few_intervals_moves_or_strong_beats_say_nothing():
+    few = described(melody=line([60, 72, 60, 72]), bass=line([48, 41, 48, 41]))
+    for name in ("melody_leaps", "melody_octaves", "parallel_fifths", "harsh_melody_bass"):
+        assert np.isnan(few[name]), name
+    assert few["melody_range"] == 12
+
+
+def test_silence_is_that_between_the_notes():
+    assert described(melody=line([60] * 2, 1.0, 8))["silence"] == 0
+    assert described(melody=[(8, 60, 1), (11, 60, 1)])["silence"] == 0.5
+    assert described(melody=[(8, 60, 1)], bass=[(11, 40, 1)])["silence"] == 0.5
 
 
 def test_chords_and_their_bass():
@@ -220,7 +233,7 @@ def test_chords_and_their_bass():
 def test_voices_silence_and_chord_size():
     values = described(harmony=[(0, 60, 16), (0, 64, 16), (0, 67, 16)], melody=[(0, 72, 16)])
     assert values["voices"] == 2 and values["voices_spread"] == 2
-    assert values["silence"] == 0.5
+    assert values["silence"] == 0
     assert values["harmony_chord_size"] == 3
     assert values["downbeat_strength"] == 1 / 8
 

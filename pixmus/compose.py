@@ -249,6 +249,7 @@ class Canvas:
     states: np.ndarray  # (beats, parts)
     conditions: np.ndarray  # float32 (beats, NUM_CONDITIONS)
     bar_starts: np.ndarray  # beats that open a bar
+    with_theme: bool = True  # whether later windows are shown the cue's first bars
 
 
 def compose(
@@ -261,6 +262,7 @@ def compose(
     guidance: Guidance | None = None,
     num_inference_steps: int = NUM_INFERENCE_STEPS,
     decoding: Decoding | None = None,
+    with_theme: bool = True,
     on_step: OnStep | None = None,
 ) -> Score:
     """The score of every cue of the sheet, in its key, on the tempo map."""
@@ -268,6 +270,8 @@ def compose(
     decoding = decoding or Decoding()
     spans, ends = playable_spans(cue_sheet, tempo_map)
     canvases = [prepare(cue_sheet, tempo_map, span) for span in spans]
+    for canvas in canvases:
+        canvas.with_theme = with_theme
     windows = [window_bounds(canvas.bar_starts, len(canvas.cells)) for canvas in canvases]
     write_canvases(
         denoiser,
@@ -436,7 +440,7 @@ def write_window(
         return
     conditions = canvas.conditions[first:end]
     positions = np.arange(end - first)
-    theme_beats = THEME_BEATS if first >= THEME_BEATS else 0
+    theme_beats = THEME_BEATS if canvas.with_theme and first >= THEME_BEATS else 0
     if theme_beats:
         theme_states = np.where(canvas.states[:theme_beats] == OFF, OFF, GIVEN)
         cells = np.concatenate([canvas.cells[:theme_beats], cells])

@@ -1,8 +1,9 @@
 """Train the score denoiser: `pixmus train --corpus runs/corpus.npz --out runs/a --minutes 90`.
 
 Plain loop: draw windows, add noise, predict the clean cells, step. AdamW for small tensors, Muon
-(Jordan et al. 2024) for the blocks' matrices. Weights are averaged (EMA). A CSV log, its picture
-and a resumable state go to `--out`; the same command goes on with a run that was stopped.
+(Jordan et al. 2024) for the matrices of blocks and lanes. Weights are averaged (EMA). A CSV log,
+its picture and a resumable state go to `--out`; the same command goes on with a run that was
+stopped.
 
 Torch, numpy and scipy are all it takes to train on a corpus file, on the processor or one GPU.
 """
@@ -50,8 +51,9 @@ RUN_FILES = {
 def make_optimisers(
     network: ScoreNetwork, learning_rate: float, muon: bool
 ) -> list[torch.optim.Optimizer]:
-    """Muon for the blocks' matrices when asked, AdamW for the rest."""
-    matrices = [p for block in network.blocks for p in block.parameters() if p.ndim == 2]
+    """Muon for the matrices of blocks and lanes when asked, AdamW for the rest."""
+    layers = [*network.blocks, *network.lanes]
+    matrices = [p for layer in layers for p in layer.parameters() if p.ndim == 2]
     matrices = [p for p in matrices if min(p.shape) > 8]
     if not muon:
         return [torch.optim.AdamW(network.parameters(), learning_rate, betas=(0.9, 0.98))]

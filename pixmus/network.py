@@ -44,23 +44,31 @@ class Block(nn.Module):
         self.mlp_out = nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor, modulation: Tensor, rotation: Tensor) -> Tensor:
-        B, T, D = x.shape
+        D = x.shape[-1]
         offset = self.modulation_offset
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = (modulation + offset).unbind(2)
-        h = F.layer_norm(x, (D,)) * (1 + scale_a) + shift_a
-        q, k, v = self.to_qkv(h).view(B, T, 3, self.num_heads, -1).unbind(2)
-        q, k = (
-            rotate(F.normalize(q, dim=-1) * self.q_scale * self.head_scale, rotation),
-            rotate(F.normalize(k, dim=-1) * self.k_scale * self.head_scale, rotation),
-        )
-        # (B, T, heads, D / heads) -> (B, heads, T, D / heads). Written out: for so short a sequence
-        # plain products are faster on CPU, backwards most of all, than the fused attention.
-        q, k, v = (t.transpose(1, 2).to(x.dtype) for t in (q, k, v))
-        weights = ((q @ k.transpose(2, 3)) / self.head_scale).softmax(-1)
-        h = weights @ v
-        x = x + gate_a * self.attention_out(h.transpose(1, 2).reshape(B, T, D))
-        h = F.layer_norm(x, (D,)) * (1 + scale_m) + shift_m
-        return x + gate_m * self.mlp_out(F.gelu(self.mlp_in(h), approximate="tanh"))
+        h = torch.addcmul(shift_a, F.layer_norm(x, (D,)), 1 + scale_a)
+        x = torch.addcmul(x, gate_a, self.attention_out(self.attend(h, rotation)))
+        h = torch.addcmul(shift_m, F.layer_norm(x, (D,)), 1 + scale_m)
+        h = self.mlp_out(F.gelu(self.mlp_in(h), approximate="tanh"))
+        return torch.addcmul(x, gate_m, h)
+
+    def attend(self, h: Tensor, rotation: Tensor) -> Tensor:
+        """Attention, (B, T, D) to the same, with queries and keys of one length each.
+
+        Written out: for so short a sequence plain products are faster on CPU, backwards most of
+        all, than the fused attention. Queries and keys go together, and their lengths are divided
+        out of the products, of which there are fewer numbers.
+        """
+        B, T, D = h.shape
+        qkv = self.to_qkv(h).view(B, T, 3, self.num_heads, -1)
+        qk, v = qkv[:, :, :2], qkv[:, :, 2]  # (B, T, 2, heads, D / heads)
+        shortness = 1 / torch.linalg.vector_norm(qk, dim=-1).clamp(min=1e-6)  # (B, T, 2, heads)
+        qk = rotate(qk, rotation[..., None, :], torch.stack([self.q_scale, self.k_scale])[:, None])
+        q, k = qk.permute(2, 0, 3, 1, 4).to(h.dtype)  # (B, heads, T, D / heads)
+        of_q, of_k = shortness.permute(2, 0, 3, 1)  # (B, heads, T)
+        products = (q @ k.transpose(2, 3)) * (self.head_scale * of_q)[..., None] * of_k[:, :, None]
+        return (products.softmax(-1) @ v.transpose(1, 2)).transpose(1, 2).reshape(B, T, D)
 
 
 def rotations(positions: Tensor, head_width: int) -> Tensor:
@@ -70,10 +78,14 @@ def rotations(positions: Tensor, head_width: int) -> Tensor:
     return torch.stack([angles.cos(), angles.sin()])[..., None, :]
 
 
-def rotate(x: Tensor, rotation: Tensor) -> Tensor:
+def rotate(x: Tensor, rotation: Tensor, scale: Tensor) -> Tensor:
+    """`scale` times x, turned by `rotation`: the halves a, b of the last axis are its two legs."""
     cos, sin = rotation
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+    half = x.shape[-1] // 2
+    # (a cos - b sin, b cos + a sin), with the scale multiplied into cosine and sine.
+    along = torch.cat([cos, cos], dim=-1) * scale
+    across = torch.cat([-sin, sin], dim=-1) * scale.roll(half, -1)
+    return x * along + x.roll(half, -1) * across
 
 
 def embed_sigma(sigma: Tensor, width: int) -> Tensor:
@@ -215,9 +227,9 @@ class ScoreNetwork(nn.Module):
     ) -> Tensor:
         """Log odds of the roll cells and values of the velocity cells, float32 (B, T, C)."""
         level = sigma.float().clamp(min=1e-2)
-        ratio = (2 * (1 - level) / level.square())[:, None, None] * x.float()
-        ratio = torch.where(self.is_roll, ratio.clamp(-CERTAIN, CERTAIN), 0.0)
-        alone = torch.sigmoid(ratio + PRIOR_LOG_ODDS).to(x.dtype)
+        ratio = (2 * (1 - level) / level.square())[:, None, None] * self.is_roll
+        ratio = (x.float() * ratio).clamp_(-CERTAIN, CERTAIN)
+        alone = (ratio + PRIOR_LOG_ODDS).sigmoid_().to(x.dtype)
 
         states = F.one_hot(part_states, self.num_part_states).to(x.dtype)
         h = torch.einsum("btps,psd->btd", states, self.state_embedding)

@@ -26,6 +26,12 @@ from pixmus.training.windows import Batch, EncodedPiece
 SIGMA_LOGIT_MEAN, SIGMA_LOGIT_STD = 0.9, 1.2
 VELOCITY_WEIGHT = 0.2
 DRUM_WEIGHT = 3.0  # drums have a tenth of the cells of a pitched part
+# Cells of every part: its rolls, then its velocities.
+_ROLLS_AND_VELOCITIES = [
+    size
+    for layout in PART_LAYOUTS.values()
+    for size in (layout.num_roll_cells, layout.num_cells - layout.num_roll_cells)
+]
 
 
 def draw_sigma(generator: torch.Generator, size: int) -> Tensor:
@@ -63,9 +69,9 @@ class _SumLogLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, log_odds: Tensor, cells: Tensor) -> Tensor:
-        sign = 1 - 2 * cells.to(log_odds.dtype)
+        sign = cells.to(log_odds.dtype).mul_(-2).add_(1)
         wrong = log_odds * sign
-        ctx.save_for_backward(torch.sigmoid(wrong).mul_(sign))
+        ctx.save_for_backward(sign.mul_(torch.sigmoid(wrong)))
         return F.softplus(wrong).sum(-1)
 
     @staticmethod
@@ -96,20 +102,25 @@ def denoising_loss(
     previous = None
     if recall:
         with torch.no_grad():
-            cell_parts = torch.from_numpy(CELL_PARTS).to(x.device)
-            to_make = (batch.states == TO_MAKE)[..., cell_parts]
-            previous = torch.where(to_make, network(*inputs).to(dtype), x)
+            previous = network(*inputs).to(dtype)
+            for index, layout in enumerate(PART_LAYOUTS.values()):
+                known = (batch.states[..., index] != TO_MAKE)[..., None]
+                cells = previous[..., layout.cells]
+                cells.copy_(torch.where(known, x[..., layout.cells], cells))
     predicted = network.predict_log_odds(*inputs, previous)
     made = (batch.states == TO_MAKE).float()  # (B, T, P)
+    # Split once: the gradient of a split is one concatenation, that of every slice a whole array.
+    predictions = predicted.split(_ROLLS_AND_VELOCITIES, dim=-1)
     error = weight = torch.zeros(len(x), device=x.device)
     for index, (part, layout) in enumerate(PART_LAYOUTS.items()):
-        rolls = slice(layout.cells.start, layout.velocities.start)
+        rolls, values = predictions[2 * index : 2 * index + 2]
         cell_weight = made[..., index] * (DRUM_WEIGHT if part == "drums" else 1.0)
-        log_loss = sum_log_loss(predicted[..., rolls], batch.cells[..., rolls])  # (B, T)
+        roll_cells = slice(layout.cells.start, layout.velocities.start)
+        log_loss = sum_log_loss(rolls, batch.cells[..., roll_cells])  # (B, T)
         velocity = batch.cells[..., layout.velocities]
         struck = (velocity > 0) & batch.has_velocity[:, None, None]
         velocity_weight = VELOCITY_WEIGHT * struck * made[..., index, None]
-        off = predicted[..., layout.velocities] - scale_velocity(velocity)
+        off = values - scale_velocity(velocity)
         error = error + (log_loss * cell_weight).sum(1)
         error = error + (off.square() * velocity_weight).sum((1, 2))
         weight = weight + layout.num_roll_cells * cell_weight.sum(1) + velocity_weight.sum((1, 2))

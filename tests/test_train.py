@@ -22,8 +22,8 @@ from pixmus.training.progress import COLUMNS, append_row, draw_log, read_log
 from pixmus.training.train import main as train
 from pixmus.training.windows import WindowSampler, encode_piece, fit_tables
 
-TINY = ["--width", "16", "--layers", "1", "--tokens-per-batch", "128", "--threads", "1"]
-TINY += ["--warmup", "2", "--device", "cpu", "--lane-width", "8"]
+TINY = ["--width", "16", "--layers", "1", "--lane-width", "8"]
+TINY += ["--tokens-per-batch", "128", "--threads", "1", "--warmup", "2", "--device", "cpu"]
 
 
 def walk(seed: int, bars: int = 16) -> list[tuple[int, int, int, int]]:
@@ -141,8 +141,8 @@ def test_interrupted_it_saves_and_goes_on(corpus: Path, tmp_path: Path) -> None:
 def test_a_run_begins_with_the_weights_of_another(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    common = ["--corpus", str(corpus), "--iterations", "1", *TINY]
-    train([*common, "--out", str(tmp_path / "first")])
+    common = ["--corpus", str(corpus), "--iterations", "1", *TINY[6:]]
+    train([*common, "--out", str(tmp_path / "first"), *TINY[:6]])
     load_run(tmp_path / "first").save_pretrained(tmp_path / "model")
     for start in ("first", "model"):
         out = tmp_path / f"from {start}"
@@ -163,6 +163,7 @@ def test_a_run_begins_with_the_weights_of_another(
         )
     with pytest.raises(PixMusError, match="neither a model folder nor a training run"):
         train([*common, "--out", str(tmp_path / "none"), "--init", str(corpus)])
+    assert not (tmp_path / "none").exists()
 
 
 NO_OTHER_PACKAGES = """

@@ -147,7 +147,7 @@ def test_a_run_learns_is_resumed_and_exported(tmp_path: Path) -> None:
     run = tmp_path / "run"
     common = ["--corpus", str(tmp_path / "corpus.npz"), "--out", str(run), "--threads", "1"]
     small = ["--width", "32", "--layers", "2", "--tokens-per-batch", "512", "--warmup", "5"]
-    small += ["--learning-rate", "0.01"]
+    small += ["--learning-rate", "0.01", "--lane-width", "8"]
     train([*common, *small, "--minutes", "9", "--iterations", "5"])
     train([*common, *small, "--minutes", "9", "--iterations", "30"])
     losses = read_log(run / "log.csv")["validation_high_noise"]  # the same windows each time
@@ -156,7 +156,7 @@ def test_a_run_learns_is_resumed_and_exported(tmp_path: Path) -> None:
     assert json.loads((run / "training.json").read_text())["iterations"] == 30
     export(
         [str(run), str(tmp_path / "model"), "--corpus", str(tmp_path / "corpus.npz")]
-        + ["--results", str(tmp_path / "results"), "--windows", "2", "--guidance", "1"]
+        + ["--windows", "2"]
     )
     pipe = PixMusPipeline.from_pretrained(tmp_path / "model")
     assert pipe.denoiser.config.width == 32 and pipe.curve_tables is not None

@@ -94,7 +94,7 @@ def plot_log(log: dict[str, np.ndarray], title: str) -> Figure:
             color=colour if colour != BANDS["training_loss"][1] else QUIET,
             va="center",
         )
-    if len(iterations) > 1:
+    if np.ptp(iterations) and np.ptp(log["seconds"]):
         minutes = axes.secondary_xaxis(
             "top",
             functions=(

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,11 +42,8 @@ NUM_VALIDATION_BATCHES, VALIDATION_WINDOWS = 4, 32
 DEFAULT_MINUTES = 90.0
 RECALL_SHARE = 0.5  # of iterations that hear a first prediction, as all but one step of sampling do
 
-# What a run writes; a folder with anything else in it is somebody's.
-RUN_FILES = {
-    "state.pt", "state.tmp", "log.csv", "log.png", "curve_tables.json", "training.json",
-    "corpus.npz",
-}  # fmt: skip
+# Sizes of the network, unless asked for otherwise or begun with weights of another size.
+DEFAULT_SIZES = {"width": 256, "num_layers": 8, "lane_width": 160}
 
 
 def make_optimisers(
@@ -96,37 +94,45 @@ def read_corpus(path: Path, style: str) -> list[Piece]:
     return pieces
 
 
-def load_weights(path: Path) -> tuple[dict[str, Tensor], Path]:
-    """Averaged weights of a model folder or a run, and the file of their curve tables.
+@dataclass(frozen=True)
+class Start:
+    """Averaged weights to begin with, the sizes that they have, and their curve tables."""
 
-    Raises PixMusError when the path is neither.
-    """
-    for folder in (path / "denoiser", path):
-        file = folder / "diffusion_pytorch_model.safetensors"
-        if file.exists():
+    path: Path
+    weights: dict[str, Tensor]
+    config: dict[str, Any]
+    curve_tables: Path
+
+    @classmethod
+    def load(cls, path: Path) -> Start:
+        """Of a model folder or a training run; PixMusError when the path is neither."""
+        folder = path / "denoiser"
+        if (folder / "config.json").exists():
             from safetensors.torch import load_file
 
-            return load_file(file), path / "curve_tables.json"
-    state = path / "state.pt" if path.is_dir() else path
-    if state.suffix != ".pt" or not state.exists():
-        raise PixMusError(f"{path} is neither a model folder nor a training run.")
-    average = torch.load(state, weights_only=True, map_location="cpu")["average"]
-    return average, state.parent / "curve_tables.json"
+            weights = load_file(folder / "diffusion_pytorch_model.safetensors")
+            config = json.loads((folder / "config.json").read_text())
+            return cls(path, weights, config, path / "curve_tables.json")
+        file = path / "state.pt" if path.is_dir() else path
+        if file.suffix != ".pt" or not file.exists():
+            raise PixMusError(f"{path} is neither a model folder nor a training run.")
+        state = torch.load(file, weights_only=True, map_location="cpu")
+        return cls(path, state["average"], state["config"], file.parent / "curve_tables.json")
 
-
-def begin_with(network: ScoreNetwork, weights: dict[str, Tensor], path: Path) -> None:
-    """Load weights; what they lack stays as it is, what does not fit is an error."""
-    own = network.state_dict()
-    wrong = [n for n, w in weights.items() if n not in own or own[n].shape != w.shape]
-    if wrong:
-        raise PixMusError(
-            f"the weights of {path} do not fit ({wrong[0]} and {len(wrong) - 1} more); give the "
-            "--width, --layers and --lane-width that they were trained with."
-        )
-    new = [name for name in own if name not in weights]
-    network.load_state_dict({name: value.float() for name, value in weights.items()}, strict=False)
-    if new:
-        print(f"{len(new)} of {len(own)} tensors are new and begin untrained.", flush=True)
+    def copy_to(self, network: ScoreNetwork) -> None:
+        """Load the weights; what they lack stays as it is, what does not fit is an error."""
+        own = network.state_dict()
+        wrong = [n for n, w in self.weights.items() if n not in own or own[n].shape != w.shape]
+        if wrong:
+            raise PixMusError(
+                f"the weights of {self.path} do not fit ({wrong[0]} and {len(wrong) - 1} more); "
+                "leave out --width, --layers and --lane-width, or begin without --init."
+            )
+        new = [name for name in own if name not in self.weights]
+        weights = {name: value.float() for name, value in self.weights.items()}
+        network.load_state_dict(weights, strict=False)
+        if new:
+            print(f"{len(new)} of {len(own)} tensors are new and begin untrained.", flush=True)
 
 
 class Run:
@@ -273,7 +279,7 @@ def stop_asked() -> Iterator[Callable[[], bool]]:
 
 
 def _prepare(
-    arguments: argparse.Namespace, out: Path
+    arguments: argparse.Namespace, out: Path, start: Start | None
 ) -> tuple[list[EncodedPiece], list[EncodedPiece], CurveTables]:
     """Training and validation pieces, and the curve tables that the run was begun with."""
     training, validation = (
@@ -282,12 +288,10 @@ def _prepare(
     )
     table_file = out / "curve_tables.json"
     if not table_file.exists():
-        tables = None
-        if arguments.init:
-            _, known = load_weights(Path(arguments.init))
+        if start and start.curve_tables.exists():
             # The curves keep the meaning that the weights have learned.
-            tables = CurveTables.load(known) if known.exists() else None
-        if tables is None:
+            tables = CurveTables.load(start.curve_tables)
+        else:
             tables = fit_tables([e for e in training if e.piece.corpus != "groove"])
         table_file.write_text(tables.to_json())
     if Path(arguments.corpus).is_dir():  # what `pixmus.training.export` measures on
@@ -301,10 +305,12 @@ def train(arguments: argparse.Namespace) -> bool:
     torch.set_num_threads(arguments.threads)
     device = find_device(arguments.device)
     out = Path(arguments.out)
-    if out.is_dir() and {path.name for path in out.iterdir()} - RUN_FILES:
+    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if there and not there & {"state.pt", "curve_tables.json"}:
         raise PixMusError(f"{out} holds other files; give an empty or a new folder.")
+    start = Start.load(Path(arguments.init)) if arguments.init else None
     out.mkdir(parents=True, exist_ok=True)
-    training, held_out, tables = _prepare(arguments, out)
+    training, held_out, tables = _prepare(arguments, out, start)
     shares = corpus_shares(encoded.piece.corpus for encoded in training)
     sampler = WindowSampler(training, tables, shares)
     validation_sampler = WindowSampler(
@@ -319,18 +325,19 @@ def train(arguments: argparse.Namespace) -> bool:
     ]
 
     torch.manual_seed(arguments.seed)
-    config = {
+    config: dict[str, Any] = {
         "roll_cells": tuple(layout.num_roll_cells for layout in PART_LAYOUTS.values()),
         "velocity_cells": STEPS_PER_BEAT,
         "num_conditions": NUM_CONDITIONS,
-        "width": arguments.width,
-        "num_layers": arguments.layers,
-        "lane_width": arguments.lane_width,
     }
+    for name, default in DEFAULT_SIZES.items():
+        asked = getattr(arguments, name.removeprefix("num_"))
+        begun_with = start.config.get(name, 0) if start else default
+        config[name] = begun_with if asked is None else asked
     network = ScoreNetwork(**config)
     network.set_log_odds(cell_log_odds(training))
-    if arguments.init:
-        begin_with(network, load_weights(Path(arguments.init))[0], Path(arguments.init))
+    if start:
+        start.copy_to(network)
     network.to(device)
     optimisers = make_optimisers(network, arguments.learning_rate, arguments.muon)
     run = Run(config, network, optimisers, device, arguments.seed)
@@ -419,9 +426,9 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--init", help="model folder or run whose averaged weights are the start")
     parser.add_argument("--warmup", type=int, default=100, help="iterations with a rising rate")
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--lane-width", type=int, default=160, help="of each part's lane; 0: none")
+    parser.add_argument("--width", type=int, help=f"default {DEFAULT_SIZES['width']}, or --init's")
+    parser.add_argument("--layers", type=int, help="likewise")
+    parser.add_argument("--lane-width", type=int, help="of each part's lane; 0: none")
     parser.add_argument("--tokens-per-batch", type=int, default=TOKENS_PER_BATCH, help="beats")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--muon", action=argparse.BooleanOptionalAction, default=True)

@@ -279,12 +279,11 @@ def stop_asked() -> Iterator[Callable[[], bool]]:
 
 
 def _prepare(
-    arguments: argparse.Namespace, out: Path, start: Start | None
+    pieces: list[Piece], out: Path, start: Start | None
 ) -> tuple[list[EncodedPiece], list[EncodedPiece], CurveTables]:
     """Training and validation pieces, and the curve tables that the run was begun with."""
     training, validation = (
-        [encode_piece(piece) for piece in pieces]
-        for pieces in split_pieces(read_corpus(Path(arguments.corpus), arguments.style))
+        [encode_piece(piece) for piece in side] for side in split_pieces(pieces)
     )
     table_file = out / "curve_tables.json"
     if not table_file.exists():
@@ -294,9 +293,6 @@ def _prepare(
         else:
             tables = fit_tables([e for e in training if e.piece.corpus != "groove"])
         table_file.write_text(tables.to_json())
-    if Path(arguments.corpus).is_dir():  # what `pixmus.training.export` measures on
-        pieces = {id(e.piece): e.piece for e in [*training, *validation]}
-        save_pieces(list(pieces.values()), out / "corpus.npz")
     return training, validation, CurveTables.load(table_file)
 
 
@@ -309,8 +305,11 @@ def train(arguments: argparse.Namespace) -> bool:
     if there and not there & {"state.pt", "curve_tables.json"}:
         raise PixMusError(f"{out} holds other files; give an empty or a new folder.")
     start = Start.load(Path(arguments.init)) if arguments.init else None
+    pieces = read_corpus(Path(arguments.corpus), arguments.style)
     out.mkdir(parents=True, exist_ok=True)
-    training, held_out, tables = _prepare(arguments, out, start)
+    if Path(arguments.corpus).is_dir():
+        save_pieces(pieces, out / "corpus.npz")  # what `pixmus.training.export` calibrates on
+    training, held_out, tables = _prepare(pieces, out, start)
     shares = corpus_shares(encoded.piece.corpus for encoded in training)
     sampler = WindowSampler(training, tables, shares)
     validation_sampler = WindowSampler(

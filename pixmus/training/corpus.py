@@ -396,7 +396,7 @@ def make_corpus(music: Path, out: Path) -> None:
     if not pieces:
         raise PixMusError(f"{music}: none of {', '.join(CORPORA)} was found in it.")
     save_pieces(pieces, out, ledger)
-    print(f"{out}: {len(pieces)} pieces, {out.stat().st_size / 2**20:.1f} MiB")
+    print(f"{out}: {len(load_pieces(out))} pieces, {out.stat().st_size / 2**20:.1f} MiB")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

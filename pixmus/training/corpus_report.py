@@ -236,7 +236,7 @@ def plot(report: dict[str, Any]) -> Figure:
     _draw_density(panels[1, 0], pitched)
     _draw_parts(panels[1, 1], corpora)
     _draw_lengths(panels[1, 2], pitched)
-    title = f"{report['hours']:.0f} hours of scores to learn from"
+    title = f"{report['hours']:.0f} hours of scores"
     figure.text(0.075, 0.95, title, fontsize=14, fontweight="bold", color=INK, va="center")
     figure.legend(
         handles=[Patch(color=COLOURS[name], label=SHORT[name]) for name in corpora],
@@ -287,7 +287,7 @@ def _draw_hours(axes: Axes, corpora: dict[str, Any]) -> None:
 
 def _draw_tempos(axes: Axes, corpora: dict[str, Any]) -> None:
     """How many pieces of each corpus have which tempo, every row to its own height."""
-    from pixmus.plots import PAGE, QUIET
+    from pixmus.plots import INK, QUIET
 
     for row, (name, facts) in enumerate(corpora.items()):
         counts = np.array(facts["tempo_histogram"])
@@ -296,14 +296,14 @@ def _draw_tempos(axes: Axes, corpora: dict[str, Any]) -> None:
             TEMPO_EDGES[:-1], -heights, 9.2, row + 0.42, align="edge", color=COLOURS[name], lw=0
         )
         median = facts["tempo_bpm"][2]
-        axes.plot([median, median], [row + 0.42, row - 0.4], color=PAGE, lw=2)
+        axes.plot([median, median], [row + 0.42, row - 0.36], color=INK, lw=1.2)
         axes.annotate(
             f"{median:.0f}", (TEMPO_EDGES[-1], row), fontsize=7.5, color=QUIET, va="center",
             ha="right",
         )  # fmt: skip
     axes.set_yticks(range(len(corpora)), [SHORT[name] for name in corpora])
     axes.set_ylim(len(corpora) - 0.5, -0.5)
-    _dress(axes, "Tempo, pieces", "beats a minute; the median in white", "x")
+    _dress(axes, "Tempo, pieces", "beats a minute; line and number: median", "x")
 
 
 def _draw_keys(axes: Axes, corpora: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from pixmus.conditioning import GIVEN, NUM_CONDITIONS, OFF, TO_MAKE, to_x0
 from pixmus.cues import PARTS
 from pixmus.network import ScoreNetwork
 from pixmus.score import CELL_PARTS, IS_VELOCITY, NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.training.corpus import make_piece
 from pixmus.training.loss import (
     DRUM_WEIGHT,
     VELOCITY_WEIGHT,
@@ -17,9 +18,10 @@ from pixmus.training.loss import (
     cell_log_odds,
     denoising_loss,
     draw_sigma,
+    note_transitions,
     sum_log_loss,
 )
-from pixmus.training.windows import Batch
+from pixmus.training.windows import Batch, encode_piece
 
 BEATS = 6
 
@@ -146,3 +148,15 @@ def test_noise_levels_are_spread_and_lean_to_noise() -> None:
 def test_cells_begin_as_often_as_they_sound() -> None:
     assert cell_log_odds([]).shape == (NUM_CELLS,)
     assert not cell_log_odds([])[torch.from_numpy(IS_VELOCITY)].any()
+
+
+def test_notes_go_on_as_they_do_in_the_data() -> None:
+    notes = [(8 * i, 4, 60, 80) for i in range(64)]
+    piece = make_piece("pop909", "a", {"melody": notes}, 100.0)
+    assert piece is not None
+    table = note_transitions([encode_piece(piece)])
+    assert table.shape == (5, 3, 3) and torch.allclose(table.sum(2), torch.ones(5, 3))
+    melody = table[PARTS.index("melody")]
+    assert melody[1, 2] > 0.98  # struck, then held
+    assert float(melody[2, 2]) == pytest.approx(2 / 3, abs=0.02)  # three steps held, then silence
+    assert torch.allclose(table[PARTS.index("pad")], torch.full((3, 3), 1 / 3))  # none in the data

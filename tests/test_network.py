@@ -1,8 +1,10 @@
 """Output shape, zero output at the start, any length, and no leak between windows of a batch."""
 
+import itertools
+
 import torch
 
-from pixmus.network import PRIOR_LOG_ODDS, ScoreNetwork, follows
+from pixmus.network import PRIOR_LOG_ODDS, NoteChain, ScoreNetwork, follows
 
 
 def tiny(seed: int = 0, started: bool = False, lane_width: int = 8) -> ScoreNetwork:
@@ -42,7 +44,7 @@ def is_roll() -> torch.Tensor:
 def test_untrained_it_answers_what_each_cell_says_of_itself() -> None:
     """Bayes for one cell: prior odds times the likelihood ratio of N(1 - s, s) and N(s - 1, s)."""
     arguments = inputs(2, 8)
-    x0 = tiny()(**arguments)
+    x0 = tiny(lane_width=0)(**arguments)
     sigma = arguments["sigma"][:, None, None]
     x = arguments["x"]
     likely = [torch.exp(-((x - sign * (1 - sigma)) ** 2) / (2 * sigma**2)) for sign in (1, -1)]
@@ -57,7 +59,7 @@ def test_at_low_noise_cells_stay_what_they_are() -> None:
     arguments = inputs(2, 8)
     clean = torch.where(arguments["x"] > 0.5, 1.0, -1.0)
     noisy = 0.95 * clean + 0.05 * arguments["x"]
-    x0 = tiny()(**(arguments | {"x": noisy, "sigma": torch.full((2,), 0.05)}))
+    x0 = tiny(lane_width=0)(**(arguments | {"x": noisy, "sigma": torch.full((2,), 0.05)}))
     assert torch.allclose(x0[..., is_roll()], clean[..., is_roll()], atol=1e-4)
 
 
@@ -102,6 +104,7 @@ def test_lanes_begin_without_any_effect() -> None:
     """So that weights without lanes can be gone on with."""
     plain = tiny(started=True, lane_width=0)
     with_lanes = tiny(seed=1)
+    torch.nn.init.zeros_(with_lanes.trust.bias)
     missing = with_lanes.load_state_dict(plain.state_dict(), strict=False)
     assert missing.missing_keys and not missing.unexpected_keys
     arguments = inputs(2, 8)
@@ -125,3 +128,68 @@ def test_lanes_hear_the_beats_beside_them_only_where_they_follow() -> None:
     moved[:, 1] += 1  # the theme's last beat
     changed = (lane.play(moved, token, near) != lane.play(heard, token, near)).any(-1)
     assert changed.tolist() == [[True, True, False, False, False, False]]
+
+
+def chain_of(steps: int, transitions: list[list[float]]) -> NoteChain:
+    chain = NoteChain((1,), steps)
+    chain.transitions.copy_(torch.tensor([transitions]))
+    return chain
+
+
+TRANSITIONS = [[0.9, 0.1, 0.0], [0.3, 0.1, 0.6], [0.4, 0.1, 0.5]]
+
+
+def test_a_chain_gives_the_exact_posterior() -> None:
+    """Against all 3^6 ways that silence, stroke and hold can follow each other."""
+    steps, beats = 3, 2
+    chain = chain_of(steps, TRANSITIONS)
+    generator = torch.Generator().manual_seed(0)
+    cells = 2 * torch.randn(1, beats, 2, steps, 1, generator=generator)
+    near = torch.tensor([False, True])
+    added, likely = chain([cells.flatten(2)], near)
+
+    onset, sounding = cells[0, :, 0, :, 0].ravel(), cells[0, :, 1, :, 0].ravel()
+    matrix = torch.tensor(TRANSITIONS)
+    rest = torch.linalg.matrix_power(matrix, 200)[0]
+    weight = {True: torch.zeros(2, 6), False: torch.zeros(2, 6)}
+    for states in itertools.product(range(3), repeat=6):
+        p = rest[states[0]]
+        for before, after in itertools.pairwise(states):
+            p = p * matrix[before, after]
+        for step, state in enumerate(states):
+            p = p * torch.exp(
+                [0 * onset[step], onset[step] + sounding[step], sounding[step]][state]
+            )
+        for step, state in enumerate(states):
+            for kind, is_on in enumerate((state == 1, state > 0)):
+                weight[is_on][kind, step] += p
+    expected = weight[True] / (weight[True] + weight[False])
+    got = likely[0].view(beats, 2, steps).transpose(0, 1).reshape(2, 6)
+    assert torch.allclose(got, expected, atol=1e-5)
+
+    prior = torch.stack([rest[1], rest[1] + rest[2]])
+    own = torch.stack([onset, sounding])
+    extra = torch.logit(expected) - torch.logit(prior)[:, None] - own
+    assert torch.allclose(
+        added[0].view(beats, 2, steps).transpose(0, 1).reshape(2, 6), extra, atol=1e-3
+    )
+
+
+def test_a_chain_begins_anew_where_a_beat_does_not_follow() -> None:
+    chain = chain_of(2, TRANSITIONS)
+    cells = torch.zeros(1, 3, 4)
+    moved = cells.clone()
+    moved[:, 0] = 9.0  # something sounds in the first beat
+    for near, reaches in (([False, True, True], True), ([False, False, True], False)):
+        first, second = (chain([c], torch.tensor(near))[1][0][0, 1] for c in (cells, moved))
+        assert torch.allclose(first, second) != reaches
+
+
+def test_certain_notes_of_a_given_part_are_certain_to_its_chain() -> None:
+    denoiser = tiny(started=True)
+    rolls = -torch.ones(1, 4, 16)
+    rolls[0, 1, [6, 10, 12]] = 1.0  # part 1: the first of two pitches, struck and held a step
+    given = torch.ones(1, 4, 2, dtype=torch.long)
+    near = follows(torch.arange(4)[None])
+    _, likely = denoiser.ask_chains(rolls, torch.zeros_like(rolls), given, near)
+    assert torch.equal(likely[1] > 0.5, rolls[..., 6:14] > 0)

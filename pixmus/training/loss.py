@@ -137,3 +137,26 @@ def cell_log_odds(pieces: Sequence[EncodedPiece]) -> Tensor:
         beats[list(piece.present)] += len(piece.cells)
     share = (sounding + 0.1) / (np.maximum(beats, 1)[CELL_PARTS] + 20)
     return torch.from_numpy(np.where(IS_VELOCITY, 0.0, np.log(share / (1 - share)))).float()
+
+
+def note_transitions(pieces: Sequence[EncodedPiece]) -> Tensor:
+    """How notes go on in the data, (lasting parts, 3, 3): from silent, struck, held to the same.
+
+    Counted over steps and pitches of the pieces in which a part plays, half a count added to each.
+    """
+    tables = []
+    for index, layout in enumerate(PART_LAYOUTS.values()):
+        if not layout.has_sounding:
+            continue
+        counts = np.full(9, 0.5)
+        for piece in pieces:
+            if index not in piece.present:
+                continue
+            shape = (-1, layout.num_pitches)
+            onset = piece.cells[:, layout.onsets].reshape(shape) > 0
+            sounding = piece.cells[:, layout.sounding].reshape(shape) > 0
+            state = np.where(onset, 1, np.where(sounding, 2, 0))
+            counts += np.bincount((3 * state[:-1] + state[1:]).ravel(), minlength=9)
+        table = counts.reshape(3, 3)
+        tables.append(table / table.sum(1, keepdims=True))
+    return torch.from_numpy(np.stack(tables)).float()

@@ -33,7 +33,12 @@ from pixmus.network import ScoreNetwork
 from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.batches import TOKENS_PER_BATCH, draw_batches, to_device
 from pixmus.training.corpus import Piece, corpus_shares, load_pieces, save_pieces, split_pieces
-from pixmus.training.loss import cell_log_odds, denoising_loss, draw_sigma
+from pixmus.training.loss import (
+    cell_log_odds,
+    denoising_loss,
+    draw_sigma,
+    note_transitions,
+)
 from pixmus.training.progress import COLUMNS, append_row, draw_log
 from pixmus.training.windows import Batch, EncodedPiece, WindowSampler, encode_piece, fit_tables
 
@@ -110,7 +115,9 @@ class Start:
         if (folder / "config.json").exists():
             from safetensors.torch import load_file
 
-            weights = load_file(folder / "diffusion_pytorch_model.safetensors")
+            weights: dict[str, Tensor] = {}
+            for file in sorted(folder.glob("*.safetensors")):  # one, or several shards
+                weights |= load_file(file)
             config = json.loads((folder / "config.json").read_text())
             return cls(path, weights, config, path / "curve_tables.json")
         file = path / "state.pt" if path.is_dir() else path
@@ -335,6 +342,8 @@ def train(arguments: argparse.Namespace) -> bool:
         config[name] = begun_with if asked is None else asked
     network = ScoreNetwork(**config)
     network.set_log_odds(cell_log_odds(training))
+    if network.chain is not None:
+        network.chain.transitions.copy_(note_transitions(training))
     if start:
         start.copy_to(network)
     network.to(device)

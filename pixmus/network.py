@@ -394,6 +394,13 @@ class ScoreNetwork(nn.Module):
     ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
         """Log odds added by the note chains and their probabilities, (B, T, rolls) by part."""
         assert self.chain is not None
+        if len(x) > 1 and x.stride(0) == 0:  # guidance: the same cells under several conditions
+            both = self.ask_chains(x[:1], ratio[:1], part_states[:1], near)
+            added, likely = (
+                {part: values.expand(len(x), -1, -1) for part, values in found.items()}
+                for found in both
+            )
+            return added, likely
         cells = x.split(self.part_cells, dim=-1)
         ratios = ratio.split(self.part_cells, dim=-1)
         known = []
@@ -402,11 +409,10 @@ class ScoreNetwork(nn.Module):
             given = (part_states[..., part] == GIVEN)[..., None]
             certain = CERTAIN * cells[part][..., rolls].float()
             known.append(torch.where(given, certain, ratios[part][..., rolls]))
-        added, likely = self.chain(known, near.all(0))
-        to = x.dtype
+        more, probable = self.chain(known, near.all(0))
         return (
-            dict(zip(self.lasting, added, strict=True)),
-            {part: p.to(to) for part, p in zip(self.lasting, likely, strict=True)},
+            dict(zip(self.lasting, more, strict=True)),
+            {part: p.to(x.dtype) for part, p in zip(self.lasting, probable, strict=True)},
         )
 
 

@@ -193,3 +193,13 @@ def test_certain_notes_of_a_given_part_are_certain_to_its_chain() -> None:
     near = follows(torch.arange(4)[None])
     _, likely = denoiser.ask_chains(rolls, torch.zeros_like(rolls), given, near)
     assert torch.equal(likely[1] > 0.5, rolls[..., 6:14] > 0)
+
+
+def test_the_same_cells_under_several_conditions_ask_their_chains_once() -> None:
+    denoiser, arguments = tiny(started=True), inputs(3, 8)
+    arguments["part_states"] = arguments["part_states"][:1].expand(3, -1, -1)
+    arguments["sigma"] = arguments["sigma"][:1].expand(3)
+    shared = arguments["x"][:1].expand(3, -1, -1)
+    once = denoiser(**(arguments | {"x": shared}))
+    each = denoiser(**(arguments | {"x": shared.clone()}))
+    assert torch.allclose(once, each, atol=1e-6)

@@ -132,9 +132,18 @@ def mean_known(values: ArrayLike) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
+VELOCITY_COLUMNS = np.array([name.startswith("velocity") for name in DESCRIPTORS])
+
+
 def describe(cells: Sequence[np.ndarray], windows: Sequence[Window]) -> np.ndarray:
-    """Descriptors of windows (windows, descriptors)."""
-    return np.stack([describe_window(c, w.minor) for c, w in zip(cells, windows, strict=True)])
+    """Descriptors of windows (windows, descriptors).
+
+    Velocities are left out (NaN) where the data has none: a rule plays those styles.
+    """
+    rows = np.stack([describe_window(c, w.minor) for c, w in zip(cells, windows, strict=True)])
+    silent = ~np.array([window.has_velocity for window in windows])
+    rows[np.ix_(silent, VELOCITY_COLUMNS)] = np.nan
+    return rows
 
 
 class Study:
@@ -381,7 +390,8 @@ def styles(study: Study, scale: float, per_style: int) -> Section:
     """Whether a classifier of real music names the style that the model was asked for.
 
     All windows are reduced to melody, harmony and bass, so that the parts do not give the answer
-    away; it learns from training pieces and is first tried on held-out ones. Tempo is not seen.
+    away; it learns from training pieces and is first tried on held-out ones. Tempo and velocities
+    are not seen.
     """
     training = [
         encode_piece(piece)
@@ -393,7 +403,8 @@ def styles(study: Study, scale: float, per_style: int) -> Section:
     ]
     learnt = draw_windows(training, study.tables, STYLE_WINDOWS, COMMON_PARTS)
     classifier = StyleClassifier(
-        describe([study.decode(w) for w in learnt], learnt), [w.style for w in learnt]
+        without_velocity(describe([study.decode(w) for w in learnt], learnt)),
+        [w.style for w in learnt],
     )
     able = [p for p in study.pieces if set(COMMON_PARTS) <= set(p.present)]
     windows = draw_windows(able, study.tables, per_style, COMMON_PARTS)
@@ -402,9 +413,16 @@ def styles(study: Study, scale: float, per_style: int) -> Section:
     return {
         "training windows": len(learnt),
         "windows": len(windows),
-        "made": classifier.accuracy(describe(made, windows), asked),
-        "real": classifier.accuracy(describe([study.decode(w) for w in windows], windows), asked),
+        "made": classifier.accuracy(without_velocity(describe(made, windows)), asked),
+        "real": classifier.accuracy(
+            without_velocity(describe([study.decode(w) for w in windows], windows)), asked
+        ),
     }
+
+
+def without_velocity(rows: np.ndarray) -> np.ndarray:
+    """Descriptors with those of velocity left out (NaN) everywhere."""
+    return np.where(VELOCITY_COLUMNS, np.nan, rows)
 
 
 def draw_pieces(pieces: Sequence[Piece], count: int, seed: int = 0) -> list[Piece]:
@@ -794,9 +812,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     report: Section = {}
     if arguments.sections and file.exists():
         report = json.loads(file.read_text())
-    words = [f"--corpus {arguments.corpus}", f"--windows {arguments.windows}"]
-    if arguments.vgmidi:
-        words.append(f"--vgmidi {arguments.vgmidi}")
+    named = ("corpus", "vgmidi", "windows", "takes", "long_takes", "guidance", "threads")
+    words = [
+        f"--{name.replace('_', '-')} {value}"
+        for name in named
+        if (value := getattr(arguments, name)) not in (None, parser.get_default(name))
+    ]
     command = "pixmus evaluate score-model " + " ".join(words)
     report |= {
         "command": command,

@@ -65,11 +65,8 @@ def test_a_rising_curve_is_followed_and_a_falling_one_too(pipe: PixMusPipeline, 
 
 @pytest.mark.parametrize("key", ["D major", "C minor"])
 def test_the_key_is_the_one_asked_for(pipe: PixMusPipeline, key: str) -> None:
-    """Always its notes; its tonic, not the relative key's, in most takes of a fitting mood."""
-    asked, valence, scale = {
-        "D major": (2, 0.75, [2, 4, 6, 7, 9, 11, 1]),
-        "C minor": (12, 0.25, [0, 2, 3, 5, 7, 8, 10, 11]),
-    }[key]
+    """In most takes of a fitting mood; how often is in the table of `evaluate score-model`."""
+    asked, valence = {"D major": (2, 0.75), "C minor": (12, 0.25)}[key]
     curves = sheet().curves
     curves["valence"] = np.full_like(curves["valence"], valence)
     heard = []
@@ -77,7 +74,6 @@ def test_the_key_is_the_one_asked_for(pipe: PixMusPipeline, key: str) -> None:
         score = pipe.compose(sheet(key=key, curves=curves), seed=seed, num_inference_steps=12)
         classes = beat_statistics(encode_score(score)).sum((0, 1))[5:]
         heard.append(int(key_correlations(classes).argmax()))
-        assert classes[scale].sum() / classes.sum() > 0.85, seed
     assert heard.count(asked) >= 2, heard
 
 

@@ -518,8 +518,10 @@ def test_unwritable_folder(paint_video: PaintVideo, tmp_path: Path) -> None:
 
 
 ATTEMPT = """
-import resource, signal, sys, threading, os
+import os, resource, signal, sys
+from pathlib import Path
 import numpy as np
+import pixmus.video
 from pixmus.errors import PixMusError
 from pixmus.video import mux, probe
 video = probe(sys.argv[1])
@@ -528,8 +530,14 @@ if sys.argv[3] == "full":
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 else:
-    wait = threading.Event()
-    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    encode = pixmus.video._encode_sound
+    def interrupted(*arguments):
+        for number, packet in enumerate(encode(*arguments)):
+            if number == 20:
+                print(len([*Path(sys.argv[2]).parent.iterdir()]), "files")
+                os.kill(os.getpid(), signal.SIGINT)
+            yield packet
+    pixmus.video._encode_sound = interrupted
 try:
     mux(video, noise.astype("float32"), sys.argv[2], overwrite=True)
 except PixMusError as error:
@@ -540,7 +548,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize(
-    ("what", "said"), [("full", "the disk is full"), ("interrupt", "interrupted")]
+    ("what", "said"), [("full", "the disk is full"), ("interrupt", "2 files\ninterrupted")]
 )
 def test_leaves_nothing_behind(
     paint_video: PaintVideo, tmp_path: Path, what: str, said: str

@@ -28,7 +28,7 @@ import numpy as np
 
 from pixmus.cues import key_is_major, key_tonic
 from pixmus.redo import Region
-from pixmus.score import TICKS_PER_BEAT, Note, Score
+from pixmus.score import ONE_VOICE_PARTS, TICKS_PER_BEAT, Note, Score
 from pixmus.tempo import PlacedHit
 
 MIN_DISTANCE_S = 1.2  # accents stand at least so far apart
@@ -45,7 +45,6 @@ STRUCK_VELOCITY = 100  # of a re-struck note or a stroke at strength 0; 20 more 
 
 GROUND_PARTS = ("bass", "harmony", "drums")  # heard as an attack in the mix
 MOVED_PARTS = ("bass", "harmony", "melody", "counter", "pad")  # in the order of trying
-ONE_VOICE_PARTS = ("melody", "counter", "bass")
 # How much an onset of each part weighs beside the others; slow attacks weigh little.
 ONSET_WEIGHTS = {
     "melody": 1.0,

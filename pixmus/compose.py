@@ -1,7 +1,7 @@
 """From a cue sheet and its tempo map to a score: conditioning, sampling, continuation, decoding.
 
-A cue is written window by window. Each window is given the bars before it, after the first one
-also the cue's first bars as a theme, and at the end the last chord, towards which the model leads.
+A cue is written window by window. Each window is given the bars before it, is shown the earlier
+bars that its phrases echo, and at the end is given the last chord, towards which the model leads.
 Nothing is kept between calls: the scheduler is copied, and the noise of every window comes from a
 generator of its own.
 """
@@ -18,26 +18,29 @@ from diffusers import FlowMatchEulerDiscreteScheduler, SchedulerMixin
 from torch import Tensor
 
 from pixmus.conditioning import (
+    ECHO_COLUMN,
     GIVEN,
     OFF,
-    THEME_BEATS,
-    THEME_POSITION,
     TO_MAKE,
     VELOCITY_CENTRE,
     VELOCITY_SCALE,
     BeatConditions,
+    add_textures,
     condition,
-    theme_conditions,
+    echo_x0,
+    in_other_mode,
     to_x0,
     without_mood,
     without_mood_and_timing,
 )
 from pixmus.cues import CURVES, PARTS, CueSheet, key_is_major, key_tonic
 from pixmus.denoiser import ScoreDenoiser
+from pixmus.form import Echoes, blocks_of, plan_echoes
 from pixmus.score import (
     CELL_PARTS,
     IS_VELOCITY,
     NUM_CELLS,
+    ONE_VOICE_PARTS,
     PART_LAYOUTS,
     STEPS_PER_BEAT,
     Note,
@@ -46,12 +49,14 @@ from pixmus.score import (
     encode_notes,
 )
 from pixmus.tempo import CueSpan, TempoMap, cue_span, place_hits
+from pixmus.texture import TEXTURE_BARS, TextureBank
 
 DEFAULT_GUIDANCE_SCALE = 2.0
 NUM_INFERENCE_STEPS = 20
 
-# One window is at most so long, and shows so much of what stands before it.
-WINDOW_BARS = 12
+# One window is at most so long, and shows so much of what stands before it. The first is shorter,
+# so that what follows may echo it.
+WINDOW_BARS, FIRST_WINDOW_BARS = 12, 8
 CONTEXT_BARS = 4
 
 _IS_VELOCITY = torch.from_numpy(IS_VELOCITY)
@@ -70,7 +75,7 @@ class Decoding:
     """
 
     log_odds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
-    one_voice: tuple[str, ...] = ("melody", "counter", "bass")
+    one_voice: tuple[str, ...] = ONE_VOICE_PARTS
 
     def shift(self, x0: Tensor) -> Tensor:
         """Predicted cells (tokens, NUM_CELLS) with `log_odds` added to their roll cells."""
@@ -103,7 +108,8 @@ class Decoding:
 class Guidance:
     """Classifier-free guidance (Ho & Salimans 2022): of the mood (curves) and the timing (hits).
 
-    1 is none. `timing_scale` None takes `scale`.
+    1 is none. `timing_scale` None takes `scale`. What is led away from has neither, and the other
+    mode: so the mode is heard as asked, without another prediction.
     """
 
     scale: float = DEFAULT_GUIDANCE_SCALE
@@ -111,7 +117,7 @@ class Guidance:
 
     @property
     def weights(self) -> dict[str, float]:
-        """Weight of the prediction with all conditions, without mood, without mood and timing.
+        """Weight of the prediction with all conditions, without mood, and without mood and timing.
 
         x0 = none + timing_scale (timing - none) + scale (full - timing); what weighs nothing is
         left out.
@@ -129,7 +135,7 @@ class Guidance:
         drop = {
             "full": lambda array: array,
             "timing": without_mood,
-            "none": without_mood_and_timing,
+            "none": lambda array: in_other_mode(without_mood_and_timing(array)),
         }
         return torch.from_numpy(np.stack([drop[name](conditions) for name in self.weights]))
 
@@ -162,19 +168,19 @@ def sample(
     cells: np.ndarray,
     states: np.ndarray,
     conditions: np.ndarray,
-    positions: np.ndarray,
-    is_theme: np.ndarray,
     *,
     generator: torch.Generator,
     guidance: Guidance,
     num_inference_steps: int,
+    echo: np.ndarray | None = None,
     decoding: Decoding | None = None,
     on_step: Callable[[int, Tensor], None] | None = None,
 ) -> np.ndarray:
-    """Predicted cells, float32 (tokens, NUM_CELLS): what is given stays, what is off is 0.
+    """Predicted cells, float32 (beats, NUM_CELLS): what is given stays, what is off is 0.
 
-    `cells` uint8 and `states` describe the tokens; the scheduler is a diffusers flow-matching one,
-    fresh from its config.
+    `cells` uint8 and `states` describe the beats; `echo`, cells like them, holds what is echoed
+    where the conditions name a likeness. The scheduler is a diffusers flow-matching one, fresh
+    from its config.
     """
     part_states = torch.from_numpy(states.astype(np.int64))
     cell_states = part_states[:, _CELL_PARTS]
@@ -184,12 +190,11 @@ def sample(
     x = torch.where(to_make, noise, known)
     asked = guidance.variants(conditions)
     num = len(asked)
-    fixed = (
-        asked,
-        part_states.expand(num, -1, -1),
-        torch.from_numpy(positions),
-        torch.from_numpy(is_theme),
-    )
+    echoed: Tensor | None = None
+    if echo is not None and conditions[:, ECHO_COLUMN].any():
+        likeness = torch.from_numpy(conditions[:, ECHO_COLUMN])
+        echoed = echo_x0(torch.from_numpy(echo), likeness, part_states)[None]
+    fixed = (asked, part_states.expand(num, -1, -1), torch.arange(len(cells)), echoed)
     previous: Tensor | None = None
     scheduler.set_timesteps(num_inference_steps)
     for step, timestep in enumerate(scheduler.timesteps):
@@ -249,7 +254,28 @@ class Canvas:
     states: np.ndarray  # (beats, parts)
     conditions: np.ndarray  # float32 (beats, NUM_CONDITIONS)
     bar_starts: np.ndarray  # beats that open a bar
-    with_theme: bool = True  # whether later windows are shown the cue's first bars
+    echoes: Echoes
+
+    def edges(self) -> list[int]:
+        """The beats between bars, from the first to the end."""
+        return [*self.bar_starts.tolist(), len(self.cells)]
+
+    def echo(self) -> tuple[np.ndarray, np.ndarray]:
+        """The cells that every beat echoes, and how like them it is to be (beats,), 0 = nothing.
+
+        Bars that are not written yet, or not wholly, are no echo.
+        """
+        cells = np.zeros_like(self.cells)
+        likeness = np.zeros(len(cells), np.float32)
+        edges = self.edges()
+        for bar, source in enumerate(self.echoes.sources):
+            if source < 0 or (self.states[edges[source] : edges[source + 1]] == TO_MAKE).any():
+                continue
+            beats = min(edges[bar + 1] - edges[bar], edges[source + 1] - edges[source])
+            mine = slice(edges[bar], edges[bar] + beats)
+            cells[mine] = self.cells[edges[source] : edges[source] + beats]
+            likeness[mine] = self.echoes.likeness[bar]
+        return cells, likeness
 
 
 def compose(
@@ -262,16 +288,21 @@ def compose(
     guidance: Guidance | None = None,
     num_inference_steps: int = NUM_INFERENCE_STEPS,
     decoding: Decoding | None = None,
-    with_theme: bool = True,
+    textures: TextureBank | None = None,
+    with_echoes: bool = True,
     on_step: OnStep | None = None,
 ) -> Score:
-    """The score of every cue of the sheet, in its key, on the tempo map."""
+    """The score of every cue of the sheet, in its key, on the tempo map.
+
+    Each cue's parts move as `textures` drawn from the bank say, as the model likes without one.
+    """
     guidance = guidance or Guidance()
     decoding = decoding or Decoding()
     spans, ends = playable_spans(cue_sheet, tempo_map)
-    canvases = [prepare(cue_sheet, tempo_map, span) for span in spans]
-    for canvas in canvases:
-        canvas.with_theme = with_theme
+    canvases = [
+        prepare(cue_sheet, tempo_map, span, textures, window_seed(seed, index, -1), with_echoes)
+        for index, span in enumerate(spans)
+    ]
     windows = [window_bounds(canvas.bar_starts, len(canvas.cells)) for canvas in canvases]
     write_canvases(
         denoiser,
@@ -371,8 +402,18 @@ def window_seed(seed: int, cue: int, window: int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def prepare(cue_sheet: CueSheet, tempo_map: TempoMap, span: CueSpan) -> Canvas:
-    """An empty canvas for one cue: its conditions, what is to be made, and its last chord given."""
+def prepare(
+    cue_sheet: CueSheet,
+    tempo_map: TempoMap,
+    span: CueSpan,
+    textures: TextureBank | None = None,
+    seed: int = 0,
+    with_echoes: bool = True,
+) -> Canvas:
+    """An empty canvas for one cue: its conditions, what is to be made, and its last chord given.
+
+    The seed draws its form: which bars echo which, and the textures.
+    """
     placed = place_hits(tempo_map, cue_sheet.hit_points)
     conditions = condition(cue_sheet, tempo_map, span, placed)
     num_beats = len(conditions.curves)
@@ -387,9 +428,26 @@ def prepare(cue_sheet: CueSheet, tempo_map: TempoMap, span: CueSpan) -> Canvas:
             layout = PART_LAYOUTS[part].cells
             cells[final:, layout] = encode_notes(part, notes, num_beats)[final:]
             states[final:, PARTS.index(part)] = GIVEN
-    bars = np.cumsum(conditions.beat_in_bar == 0)
-    bar_starts = np.flatnonzero(np.diff(bars, prepend=-1))
-    return Canvas(cells, states, conditions.array, bar_starts)
+    bar_of_beat = np.cumsum(conditions.beat_in_bar == 0) - (conditions.beat_in_bar[0] == 0)
+    bar_starts = np.flatnonzero(np.diff(bar_of_beat, prepend=-1))
+    rng = np.random.default_rng(seed)
+    echoes = plan_echoes(rng, conditions.curves[bar_starts])
+    if not with_echoes:
+        echoes = Echoes.none(len(bar_starts))
+    array = conditions.array
+    if textures is not None:
+        taken = blocks_of(echoes, TEXTURE_BARS)
+        blocks = np.minimum(bar_of_beat // TEXTURE_BARS, len(taken) - 1)
+        density = conditions.curves[:, CURVES.index("density")]
+        drawn = textures.draw(
+            rng,
+            cue_sheet.style,
+            [PARTS.index(part) for part in parts],
+            float(conditions.tempo_bpm.mean()),
+            np.array([density[blocks == block].mean() for block in range(len(taken))]),
+        )
+        array = add_textures(array, drawn[taken], blocks, conditions.beat_in_bar)
+    return Canvas(cells, states, array, bar_starts, echoes)
 
 
 def _chord_for(
@@ -409,7 +467,7 @@ def window_bounds(bar_starts: np.ndarray, num_beats: int) -> list[tuple[int, int
     bounds = []
     first = 0
     while True:
-        end = first + WINDOW_BARS
+        end = first + (WINDOW_BARS if first else FIRST_WINDOW_BARS)
         if num_bars - end < CONTEXT_BARS:  # a short rest is taken along
             end = num_bars
         bounds.append((edges[first], edges[end]))
@@ -431,36 +489,27 @@ def write_window(
     decoding: Decoding,
     on_step: Callable[[int, Tensor], None] | None = None,
 ) -> None:
-    """Write the beats first..end of the canvas that are to be made; they are given from then on.
-
-    A window that begins behind the theme, the first bars of the cue, is shown it.
-    """
+    """Write the beats first..end of the canvas that are to be made; they are given from then on."""
     cells, states = canvas.cells[first:end], canvas.states[first:end]
     if not (states == TO_MAKE).any():
         return
     conditions = canvas.conditions[first:end]
-    positions = np.arange(end - first)
-    theme_beats = THEME_BEATS if canvas.with_theme and first >= THEME_BEATS else 0
-    if theme_beats:
-        theme_states = np.where(canvas.states[:theme_beats] == OFF, OFF, GIVEN)
-        cells = np.concatenate([canvas.cells[:theme_beats], cells])
-        states = np.concatenate([theme_states, states])
-        conditions = np.concatenate([theme_conditions(conditions, theme_beats), conditions])
-        positions = np.concatenate([THEME_POSITION + np.arange(theme_beats), positions])
+    echo, likeness = canvas.echo()
+    conditions = conditions.copy()
+    conditions[:, ECHO_COLUMN] = likeness[first:end]
     x0 = sample(
         denoiser,
         scheduler,
         cells,
         states,
         conditions,
-        positions,
-        np.arange(len(cells)) < theme_beats,
         generator=generator,
         guidance=guidance,
         num_inference_steps=num_inference_steps,
+        echo=echo[first:end],
         decoding=decoding,
         on_step=on_step,
-    )[theme_beats:]
+    )
     made = canvas.states[first:end] == TO_MAKE
     made_cells = made[:, CELL_PARTS]
     canvas.cells[first:end][made_cells] = decoding.cells(x0)[made_cells]

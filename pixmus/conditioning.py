@@ -23,13 +23,10 @@ from pixmus.cues import CURVES, PARTS, STYLES, CueSheet, key_is_major
 from pixmus.features import CURVE_RATE_HZ
 from pixmus.score import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Score, encode_score
 from pixmus.tempo import CueSpan, PlacedHit, TempoMap
+from pixmus.texture import NUM_COLUMNS, texture_columns
 
 # Part states: what the denoiser is told of a part at a beat.
 TO_MAKE, GIVEN, OFF = 0, 1, 2
-
-# A piece's theme stands before the window: so many beats, from this rotary position on.
-THEME_BEATS = 16
-THEME_POSITION = -32
 
 # Velocities as the denoiser sees them.
 VELOCITY_CENTRE, VELOCITY_SCALE = 72.0, 32.0
@@ -263,7 +260,10 @@ HIT_COLUMNS, TIMING_KNOWN = slice(5, 9), 11
 MOOD_COLUMNS, TIMING_COLUMNS = slice(0, 5), slice(5, 12)
 TEMPO_COLUMN, SHORT_BAR_COLUMN = 12, 17
 POSITION_COLUMNS, MODE_COLUMN = slice(18, 22), 22  # 1 major, -1 minor; styles follow
-NUM_CONDITIONS = MODE_COLUMN + 1 + len(STYLES)
+_AFTER_STYLES = MODE_COLUMN + 1 + len(STYLES)
+TEXTURE_COLUMNS = slice(_AFTER_STYLES, _AFTER_STYLES + NUM_COLUMNS)
+ECHO_COLUMN = TEXTURE_COLUMNS.stop  # likeness 0..1 to the bars that are echoed, 0 = none
+NUM_CONDITIONS = ECHO_COLUMN + 1
 
 
 def hit_distances(hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -294,12 +294,32 @@ def without_mood_and_timing(array: np.ndarray) -> np.ndarray:
     return dropped
 
 
-def theme_conditions(array: np.ndarray, num_beats: int) -> np.ndarray:
-    """Conditions of theme beats before a window with these ones: neither mood, timing nor place."""
-    theme = np.repeat(array[:1], num_beats, axis=0)
-    theme[:, : TIMING_COLUMNS.stop] = 0
-    theme[:, POSITION_COLUMNS] = 0
-    return theme
+def in_other_mode(array: np.ndarray) -> np.ndarray:
+    """Conditions with major for minor and minor for major."""
+    turned = array.copy()
+    turned[..., MODE_COLUMN] *= -1
+    return turned
+
+
+def add_textures(
+    array: np.ndarray, textures: np.ndarray, blocks: np.ndarray, beat_in_bar: np.ndarray
+) -> np.ndarray:
+    """Conditions that also tell textures (blocks, parts, values); `blocks` (beats,) says which."""
+    told = array.copy()
+    told[:, TEXTURE_COLUMNS] = texture_columns(textures, blocks, beat_in_bar)
+    return told
+
+
+def echo_x0(cells: Tensor, likeness: Tensor, part_states: Tensor) -> Tensor:
+    """Echoed cells uint8 (..., T, NUM_CELLS) as the denoiser sees them: 0 where there are none.
+
+    `likeness` (..., T) is 0 where nothing is echoed; a part that is off echoes nothing.
+    """
+    heard = (likeness > 0)[..., None] & (part_states != OFF)  # (..., T, parts)
+    x0 = to_x0(cells)
+    for index, layout in enumerate(PART_LAYOUTS.values()):
+        x0[..., layout.cells] *= heard[..., index, None]
+    return x0
 
 
 def condition(

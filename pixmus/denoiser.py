@@ -26,6 +26,7 @@ class ScoreDenoiser(ScoreNetwork, ModelMixin, ConfigMixin):
         num_layers: int = 8,
         num_heads: int = 4,
         lane_width: int = 0,
+        voices: tuple[int, ...] = (),
     ) -> None:
         super().__init__(
             roll_cells,
@@ -36,4 +37,5 @@ class ScoreDenoiser(ScoreNetwork, ModelMixin, ConfigMixin):
             num_layers=num_layers,
             num_heads=num_heads,
             lane_width=lane_width,
+            voices=voices,
         )

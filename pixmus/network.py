@@ -99,40 +99,53 @@ def embed_sigma(sigma: Tensor, width: int) -> Tensor:
 PRIOR_LOG_ODDS = -4.0
 # Log-likelihood ratios are cut here: beyond it a cell is certain.
 CERTAIN = 16.0
+LEAST = 1e-12  # probability of what contradicts a chain, so that given notes may
 GIVEN = 1  # part state of notes that are known
 # Trust in note chains at the start: half of what they add fits weights that were trained without
 # them best (log loss at noise 0.4 to 0.8).
 TRUST = 0.5
+# Strokes are all but certain in steady music, so their log odds must be reached in few iterations.
+STROKE_SCALE = 10.0
+# Log odds for a cell that the echo has, before anything is learned.
+ECHO_TRUST = 2.0
 
 
-class NoteChain(nn.Module):
-    """What the cells of one pitch say of each other: a note is struck, is held, and ends.
+# Of each part: the log odds that its chains add, and the probabilities that they give.
+Chains = tuple[dict[int, Tensor], dict[int, Tensor]]
 
-    Every pitch of a part is a chain of steps that are silent, struck or held, with the part's own
-    transition probabilities. The noisy cells' likelihoods are known, so the forward-backward
-    algorithm (Rabiner 1989) gives each step's exact posterior under the chain; none of it is
-    learned by gradient. P = pitches of all pitched parts, S = steps.
+
+class ChordChain(nn.Module):
+    """What the cells of a part of many voices say of each other.
+
+    Every pitch is a chain of steps that are silent, struck or held, with the part's own transition
+    probabilities; the forward-backward algorithm (Rabiner 1989) gives each step's exact posterior
+    from the likelihoods of the noisy cells, which are known. Pitches are tied by strokes: whether
+    the part is struck at a step at all is judged from the prior for it and from all pitches but the
+    one in question. None of it is learned by gradient. P = pitches of all these parts, S = steps.
     """
 
     def __init__(self, pitches: tuple[int, ...], steps: int) -> None:
         super().__init__()
         self.pitches, self.steps = pitches, steps
+        parts = len(pitches)
         self.transitions: Tensor  # (parts, 3, 3): from silent, struck, held to the same
-        self.register_buffer("transitions", torch.full((len(pitches), 3, 3), 1 / 3))
+        self.register_buffer("transitions", torch.full((parts, 3, 3), 1 / 3))
+        self.stroke_share: Tensor  # (parts,): of steps at which the part is struck
+        self.register_buffer("stroke_share", torch.full((parts,), 0.5))
+        self.pitch_share: Tensor  # (P,): of strokes that strike the pitch
+        self.register_buffer("pitch_share", torch.full((sum(pitches),), 0.5))
 
-    @torch.no_grad()
-    def forward(self, ratios: list[Tensor], near: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    def forward(self, ratios: list[Tensor], strokes: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
         """Of every part's roll cells (B, T, 2 x steps x pitches), from their own ratios of them:
 
-        the log odds that the pitch's other cells add, and the posterior probability. `near` (T,):
-        whether a token's beat follows that of the token before it.
+        the log odds that other cells add, and the posterior probability. `strokes` (B, T x steps)
+        of each part: prior probability that it is struck at a step.
         """
         B, T = ratios[0].shape[:2]
-        planes = [
-            part.float().view(B, T, 2, self.steps, -1) for part in ratios
-        ]  # onset and sounding of each step and pitch
+        planes = [part.float().view(B, T, 2, self.steps, -1) for part in ratios]
         cells = torch.cat(planes, -1).permute(1, 3, 4, 0, 2)  # (T, steps, P, B, 2)
         onset, sounding = cells.reshape(T * self.steps, -1, B, 2).unbind(-1)  # (S, P, B)
+        lift = self._lift(onset, strokes)
         likely = torch.stack([torch.zeros_like(onset), onset + sounding, sounding], 1)
         likely = (likely - likely.amax(1, keepdim=True)).exp_()  # (S, 3, P, B)
         chains = self.transitions.float()
@@ -141,17 +154,13 @@ class NoteChain(nn.Module):
         counts = torch.tensor(self.pitches, device=chains.device)
         chains = chains.repeat_interleave(counts, 0).permute(1, 2, 0)[..., None]  # (3, 3, P, 1)
         rest = rest.repeat_interleave(counts, 0).T[..., None]  # (3, P, 1)
-        inside = torch.arange(T * self.steps, device=near.device) % self.steps != 0
-        joined = (near.repeat_interleave(self.steps) | inside).tolist()
-        posterior = self._smooth(likely, chains, rest, joined)
+        posterior = self._smooth(likely, chains, rest, lift)
         silent, struck, held = posterior.clamp_(min=1e-7).unbind(1)
         never, often, long = rest  # (P, 1)
-        struck_odds = (struck / (silent + held)).log_()
-        sounding_odds = ((struck + held) / silent).log_()
         added = torch.stack(
             [
-                struck_odds - (often / (never + long)).log() - onset,
-                sounding_odds - ((often + long) / never).log() - sounding,
+                (struck / (silent + held)).log_() - (often / (never + long)).log() - onset,
+                ((struck + held) / silent).log_() - ((often + long) / never).log() - sounding,
             ],
             -1,
         )
@@ -161,28 +170,141 @@ class NoteChain(nn.Module):
             values = values.view(T, self.steps, -1, B, 2).permute(3, 0, 4, 1, 2)
             return [part.flatten(2) for part in values.split(self.pitches, -1)]
 
-        return by_part(added.clamp(-CERTAIN, CERTAIN)), by_part(probability)
+        return [*zip(by_part(added.clamp(-CERTAIN, CERTAIN)), by_part(probability), strict=True)]
+
+    def _lift(self, onset: Tensor, strokes: list[Tensor]) -> Tensor:
+        """How much likelier than usual each pitch is struck at each step, (S, P, B).
+
+        Posterior odds of a stroke from its prior and the other pitches' onsets: a stroke strikes
+        each pitch by its share, and without one none is struck.
+        """
+        share = self.pitch_share.float()[:, None].clamp(max=0.95)  # nothing is struck always
+        speaks = torch.log1p(share * torch.expm1(onset.clamp(max=CERTAIN)))  # (S, P, B)
+        found = []
+        for own, prior, usual in zip(
+            speaks.split(self.pitches, 1), strokes, self.stroke_share.float(), strict=True
+        ):
+            odds = torch.logit(prior.float().T[:, None], 1e-3)  # (S, 1, B)
+            found.append((odds + own.sum(1, keepdim=True) - own).sigmoid_() / usual)
+        return torch.cat(found, 1)
 
     @staticmethod
-    def _smooth(likely: Tensor, chains: Tensor, rest: Tensor, joined: list[bool]) -> Tensor:
-        """Posterior of the states, (S, 3, P, B); a chain begins anew where a step is not joined."""
+    def _smooth(likely: Tensor, chains: Tensor, rest: Tensor, lift: Tensor) -> Tensor:
+        """Posterior of the states, (S, 3, P, B); strokes are `lift` times as likely as usual."""
+        struck = chains[:, 1:2]  # (3, 1, P, 1)
+        else_ = chains / (1 - struck)
+        else_[:, 1] = 0
+        turned = -struck * else_  # what a stroke takes from the others and gives
+        turned[:, 1] = struck[:, 0]
+        lift = lift.clamp(min=1e-3).minimum(0.95 / struck[:, 0].amax(0))  # of (P, 1)
         # Both directions in one loop: forwards, and backwards with time and chains turned round.
+        # The way into a step has that step's lift; backwards it is the way out of it.
         both = torch.stack([likely, likely.flip(0)], 1)  # (S, 2, 3, P, B)
-        ways = torch.stack([chains, chains.transpose(0, 1)], 0)
-        first = torch.stack([rest.expand_as(likely[0]), torch.ones_like(likely[0])])
-        begins = [*zip(joined, [False, *reversed(joined[1:])], strict=True)]
-        message = first
-        for here, (forwards, backwards) in zip(both, begins, strict=True):
-            before = (message[:, :, None] * ways).sum(1)
-            if not forwards:
-                before[0] = first[0]
-            if not backwards:
-                before[1] = first[1]
-            message = here.mul_(before)  # kept in place of the likelihoods
+        usual = torch.stack([else_, else_.transpose(0, 1)])
+        changed = torch.stack([turned, turned.transpose(0, 1)])
+        lifts = torch.stack([lift, lift.flip(0).roll(1, 0)], 1)  # (S, 2, P, B)
+        ones = torch.ones_like(likely[0])
+        message = torch.stack([rest.expand_as(ones), ones])
+        for step, (here, more) in enumerate(zip(both, lifts, strict=True)):
+            if step:
+                before = (message[:, :, None] * usual).sum(1)
+                before += (message[:, :, None] * changed).sum(1) * more[:, None]
+                message = here.mul_(before)  # kept in place of the likelihoods
+            else:
+                message = here.mul_(message)
             message.div_(message.sum(1, keepdim=True))
         # Both messages hold a step's own likelihood; it counts once.
         posterior = (both[:, 0] * both[:, 1].flip(0)).div_(likely.clamp(min=1e-30))
         return posterior.div_(posterior.sum(1, keepdim=True))
+
+
+class VoiceChain(nn.Module):
+    """What the cells of parts of one voice say of each other.
+
+    At every step a voice strikes one pitch, holds the one it has, or is silent. How likely it is to
+    strike is told; which pitch follows which, and how often a pitch is held rather than left, is
+    counted in music. The forward-backward algorithm gives the exact posterior of every step. V =
+    voices, P = pitches of the widest, S = steps; state 0 is silence.
+    """
+
+    def __init__(self, pitches: tuple[int, ...], steps: int) -> None:
+        super().__init__()
+        self.pitches, self.steps = pitches, steps
+        widest = max(pitches)
+        self.intervals: Tensor  # (V, P + 1, P): from silence or a pitch to the pitch struck next
+        self.register_buffer("intervals", torch.full((len(pitches), widest + 1, widest), 0.02))
+        self.stroke_share: Tensor  # (V,): of steps at which the part is struck
+        self.register_buffer("stroke_share", torch.full((len(pitches),), 0.25))
+        self.held_share: Tensor  # (V,): of the steps after a sounding one without a stroke
+        self.register_buffer("held_share", torch.full((len(pitches),), 0.8))
+
+    def forward(self, ratios: list[Tensor], strokes: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """As of `ChordChain`: added log odds and probabilities of each part's roll cells."""
+        B, T = ratios[0].shape[:2]
+        widest = self.intervals.shape[-1]
+        S, V = T * self.steps, len(ratios)
+        cells = torch.zeros(2, V, S, B, widest, device=ratios[0].device)
+        for voice, (part, pitches) in enumerate(zip(ratios, self.pitches, strict=True)):
+            planes = part.float().view(B, T, 2, self.steps, pitches).permute(2, 1, 3, 0, 4)
+            cells[:, voice, ..., :pitches] = planes.flatten(1, 2)
+        onset, sounding = cells.transpose(1, 2)  # (S, V, B, P)
+        strike = torch.stack([prior.float().T for prior in strokes], 1)[..., None]  # (S, V, B, 1)
+        struck, held = self._smooth(onset, sounding, strike.clamp(1e-3, 1 - 1e-3))
+        usual = self._usual()  # taken off, so that where nothing is known nothing is added
+        sounds = (struck + held).clamp(1e-7, 1 - 1e-7)
+        struck = struck.clamp(1e-7, 1 - 1e-7)
+        added = torch.stack(
+            [torch.logit(struck) - usual[0] - onset, torch.logit(sounds) - usual[1] - sounding]
+        ).clamp_(-CERTAIN, CERTAIN)
+        probability = torch.stack([struck, sounds])
+
+        def of(values: Tensor, voice: int) -> Tensor:
+            mine = values[:, :, voice, :, : self.pitches[voice]]  # (2, S, B, pitches)
+            return mine.unflatten(1, (T, self.steps)).permute(3, 1, 0, 2, 4).flatten(2)
+
+        return [(of(added, voice), of(probability, voice)) for voice in range(V)]
+
+    def _usual(self) -> Tensor:
+        """Log odds of onset and sounding cells of which nothing is known, (2, V, 1, P)."""
+        strike = self.stroke_share.float()[:, None, None]
+        onset = strike * self.intervals.float()[:, 1:].mean(1, keepdim=True)  # (V, 1, P)
+        ends = 1 - self.held_share.float()[:, None, None].clamp(max=0.99) * (1 - strike)
+        return torch.logit(torch.stack([onset, onset / ends]), 1e-4)
+
+    def _smooth(self, onset: Tensor, sounding: Tensor, strike: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior probability that each pitch is struck, and held: (S, V, B, P) each.
+
+        A step either changes the state, by `ways` and with the weight `new` of where it leads, or
+        stays, with the weight `same`: a stroke or the end of a note, a held note or more silence.
+        """
+        shift = torch.maximum(onset + sounding, sounding).amax(-1, keepdim=True).clamp(min=0)
+        quiet = (1 - strike) * (-shift).exp()
+        keep = self.held_share.float()[:, None, None].clamp(max=0.99)  # (V, 1, 1)
+        new = torch.cat([(1 - keep) * quiet, strike * (onset + sounding - shift).exp()], -1)
+        same = torch.cat([quiet, (1 - strike) * keep * (sounding - shift).exp()], -1)
+        onward = self.intervals.float()
+        onward = onward / onward.sum(-1, keepdim=True)
+        ends = torch.ones_like(onward[..., :1])
+        ends[:, 0] = 0  # silence does not end in silence: it stays
+        ways = torch.cat([ends, onward], -1)  # (V, P + 1, P + 1)
+        back = ways.transpose(1, 2)
+        state = torch.zeros_like(new[0])  # (V, B, P + 1)
+        state[..., 0] = 1
+        before = torch.empty_like(new)
+        for step, (to_new, to_same) in enumerate(zip(new, same, strict=True)):
+            before[step] = state
+            state = (state @ ways).mul_(to_new).addcmul_(state, to_same)
+            state = state.div_(state.sum(-1, keepdim=True)).clamp_(min=LEAST)
+        later = torch.ones_like(state)
+        for step in reversed(range(len(new))):
+            # The weights are replaced by themselves times all that follows.
+            changes, stays = new[step].mul_(later), same[step].mul_(later)
+            later = (changes @ back).add_(stays)
+            later = later.div_(later.mean(-1, keepdim=True)).clamp_(min=LEAST)
+        new.mul_(before @ ways)
+        same.mul_(before)
+        whole = (new.sum(-1, keepdim=True) + same.sum(-1, keepdim=True)).clamp_(min=LEAST**3)
+        return new[..., 1:] / whole, same[..., 1:] / whole
 
 
 class Lane(nn.Module):
@@ -199,6 +321,7 @@ class Lane(nn.Module):
         self.read = nn.Linear(2 * cells, lane)
         self.from_chain = nn.Linear(rolls, lane, bias=False) if rolls else None
         self.recall = nn.Linear(cells, lane, bias=False)
+        self.echo_scale = nn.Parameter(torch.zeros(lane))
         self.scale = nn.Linear(width, lane)
         self.to_token = nn.Linear(lane, width, bias=False)
         self.mix = nn.Linear(width + 3 * lane, lane)
@@ -209,21 +332,30 @@ class Lane(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def hear(
-        self, cells: Tensor, chain: Tensor | None, previous: Tensor | None, condition: Tensor
+        self,
+        cells: Tensor,
+        chain: Tensor | None,
+        previous: Tensor | None,
+        echo: Tensor | None,
+        condition: Tensor,
     ) -> Tensor:
-        """What the part's cells (B, T, 2 cells), chains and last prediction say, (B, T, lane)."""
+        """What the part's cells (B, T, 2 cells), chains, last prediction and echo say, (.., lane).
+
+        The echo is read as the last prediction is: both say what the cells may be.
+        """
         found = self.read(cells)
         if self.from_chain is not None and chain is not None:
             found = found + self.from_chain(chain)
         if previous is not None:
             found = found + self.recall(previous)
+        if echo is not None:
+            found = found + self.echo_scale * self.recall(echo)
         return F.leaky_relu(found * (1 + self.scale(condition)), 0.1)
 
-    def play(self, heard: Tensor, token: Tensor, adjacent: Tensor) -> Tensor:
-        """What is added to the part's log odds, (B, T, cells); `adjacent` as in `follows`."""
-        near = adjacent[..., None].to(heard.dtype)
-        before = F.pad(heard[:, :-1], (0, 0, 1, 0)) * near
-        after = F.pad((heard * near)[:, 1:], (0, 0, 0, 1))
+    def play(self, heard: Tensor, token: Tensor) -> Tensor:
+        """What is added to the part's log odds, (B, T, cells)."""
+        before = F.pad(heard[:, :-1], (0, 0, 1, 0))
+        after = F.pad(heard[:, 1:], (0, 0, 0, 1))
         mixed = self.mix(torch.cat([token, before, heard, after], dim=-1))
         return self.write(F.leaky_relu(mixed, 0.1))
 
@@ -232,8 +364,12 @@ class ScoreNetwork(nn.Module):
     """Predicts the clean piano-roll of every part that is to be made.
 
     `roll_cells` is the number of roll cells (-1 or 1) a beat of each part, in the order of the
-    piano-roll; `velocity_cells` cells with any value follow those of each part.
+    piano-roll; `velocity_cells` cells with any value follow those of each part. `voices` are the
+    indices of parts of one voice. Tokens are successive beats.
     """
+
+    voice_chain: VoiceChain
+    chord_chain: ChordChain
 
     def __init__(
         self,
@@ -245,6 +381,7 @@ class ScoreNetwork(nn.Module):
         num_layers: int = 8,
         num_heads: int = 4,
         lane_width: int = 0,
+        voices: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
         self.num_part_states = num_part_states
@@ -263,7 +400,6 @@ class ScoreNetwork(nn.Module):
         self.state_embedding = nn.Parameter(
             0.02 * torch.randn(len(roll_cells), num_part_states, width)
         )
-        self.theme_embedding = nn.Parameter(torch.zeros(width))
         self.condition_in = nn.Sequential(
             nn.Linear(num_conditions, width), nn.SiLU(), nn.Linear(width, width)
         )
@@ -271,20 +407,34 @@ class ScoreNetwork(nn.Module):
         self.modulation = nn.Linear(width, 6 * width)
         self.blocks = nn.ModuleList(Block(width, num_heads) for _ in range(num_layers))
         self.final_modulation = nn.Linear(width, 2 * width)
-        for layer in (self.modulation, self.final_modulation, *self.part_out):
+        # What the conditions say of each cell by themselves: register of pitches, texture of steps.
+        self.direct = nn.Linear(num_conditions, sum(self.part_cells), bias=False)
+        nn.init.zeros_(self.direct.weight)
+        # How far an echo speaks for and against each part's cells.
+        self.echo_trust = nn.Linear(width, 2 * len(roll_cells))
+        for layer in (self.modulation, self.final_modulation, self.echo_trust, *self.part_out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
+        self.echo_trust.bias.data[: len(roll_cells)] = ECHO_TRUST
         # A part with as many sounding cells as onsets has notes that last; drums have none.
         self.roll_cells = tuple(roll_cells)
         self.lasting = [
             part for part, rolls in enumerate(roll_cells) if rolls % (2 * velocity_cells) == 0
         ]
-        self.chain: NoteChain | None = None
-        if lane_width:
-            pitches = tuple(roll_cells[part] // (2 * velocity_cells) for part in self.lasting)
-            self.chain = NoteChain(pitches, velocity_cells)
+        self.voices = [part for part in self.lasting if part in voices]
+        self.chords = [part for part in self.lasting if part not in voices]
+        self.steps = velocity_cells
+        self.has_chains = lane_width > 0
+        if self.has_chains:
+            pitches = {part: roll_cells[part] // (2 * velocity_cells) for part in self.lasting}
+            if self.voices:
+                self.voice_chain = VoiceChain(tuple(pitches[p] for p in self.voices), self.steps)
+            if self.chords:
+                self.chord_chain = ChordChain(tuple(pitches[p] for p in self.chords), self.steps)
+            # How likely each of these parts is struck at each step, by the conditions alone.
+            self.stroke = nn.Linear(num_conditions, len(self.lasting) * self.steps)
             # How far each part's chains are trusted, for onsets and for sounding cells.
-            self.trust = nn.Linear(width, 2 * len(pitches))
+            self.trust = nn.Linear(width, 2 * len(self.lasting))
             nn.init.zeros_(self.trust.weight)
             nn.init.constant_(self.trust.bias, TRUST)
         self.lanes = nn.ModuleList(
@@ -307,17 +457,15 @@ class ScoreNetwork(nn.Module):
         sigma: Tensor,  # (B,): noise level, 1 = noise, 0 = data
         conditions: Tensor,  # (B, T, num_conditions)
         part_states: Tensor,  # (B, T, parts), int
-        positions: Tensor,  # (T,) or (B, T): beats; theme tokens stand before the window
-        is_theme: Tensor,  # (T,) or (B, T), bool
+        positions: Tensor,  # (T,) or (B, T): beats
+        echo: Tensor | None = None,  # (B or 1, T, C): earlier bars that are echoed, 0 = none
         previous: Tensor | None = None,  # (B, T, C): x0 predicted a step before, x where known
     ) -> Tensor:
         """The predicted clean cells x0, (B, T, C).
 
         `previous` is self-conditioning (Chen, Zhang & Hinton 2023, "Analog Bits"); None at first.
         """
-        raw = self.predict_log_odds(
-            x, sigma, conditions, part_states, positions, is_theme, previous
-        )
+        raw = self.predict_log_odds(x, sigma, conditions, part_states, positions, echo, previous)
         return torch.where(self.is_roll, 2 * raw.sigmoid() - 1, raw)
 
     def predict_log_odds(
@@ -327,13 +475,15 @@ class ScoreNetwork(nn.Module):
         conditions: Tensor,
         part_states: Tensor,
         positions: Tensor,
-        is_theme: Tensor,
+        echo: Tensor | None = None,
         previous: Tensor | None = None,
+        chains: Chains | None = None,
     ) -> Tensor:
-        """Log odds of the roll cells and values of the velocity cells, float32 (B, T, C)."""
-        level = sigma.float().clamp(min=1e-2)
-        ratio = (2 * (1 - level) / level.square())[:, None, None] * self.is_roll
-        ratio = (x.float() * ratio).clamp_(-CERTAIN, CERTAIN)
+        """Log odds of the roll cells and values of the velocity cells, float32 (B, T, C).
+
+        `chains` is what `ask_chains` said of the same cells, where it is known already.
+        """
+        ratio = self.own_ratio(x, sigma)
         alone = (ratio + PRIOR_LOG_ODDS).sigmoid_().to(x.dtype)
 
         states = F.one_hot(part_states, self.num_part_states).to(x.dtype)
@@ -348,7 +498,6 @@ class ScoreNetwork(nn.Module):
         ]
         for projection, cells in zip(self.part_in, inputs, strict=True):
             h = h + projection(cells)
-        h = h + is_theme[..., None].to(x.dtype) * self.theme_embedding
         condition = self.condition_in(conditions)
         condition = condition + self.sigma_in(embed_sigma(sigma, 128).to(x.dtype))[:, None]
         condition = F.silu(condition)
@@ -358,15 +507,17 @@ class ScoreNetwork(nn.Module):
         recalled: Sequence[Tensor | None] = [None] * len(inputs)
         if previous is not None:
             recalled = previous.to(x.dtype).split(self.part_cells, dim=-1)
-        near = follows(positions)
-        added: dict[int, Tensor] = {}
-        likely: dict[int, Tensor] = {}
-        if self.chain is not None:
-            added, likely = self.ask_chains(x, ratio, part_states, near)
+        echoes: Sequence[Tensor | None] = [None] * len(inputs)
+        if echo is not None:
+            echo = echo.to(x.dtype)
+            echoes = echo.split(self.part_cells, dim=-1)
+        if chains is None:
+            chains = self.ask_chains(x, sigma, conditions, part_states)
+        added, likely = chains
         heard = [
-            cast(Lane, lane).hear(cells, likely.get(part), before, condition)
-            for part, (lane, cells, before) in enumerate(
-                zip(self.lanes, inputs, recalled, strict=False)
+            cast(Lane, lane).hear(cells, likely.get(part), before, echoed, condition)
+            for part, (lane, cells, before, echoed) in enumerate(
+                zip(self.lanes, inputs, recalled, echoes, strict=False)
             )
         ]
         for lane, known in zip(self.lanes, heard, strict=True):
@@ -379,9 +530,12 @@ class ScoreNetwork(nn.Module):
         h = F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift
         raw = [projection(h) for projection in self.part_out]
         for part, lane in enumerate(self.lanes):
-            raw[part] = raw[part] + cast(Lane, lane).play(heard[part], h, near)
-        log_odds = torch.cat(raw, dim=-1).float() + ratio
-        if self.chain is not None:
+            raw[part] = raw[part] + cast(Lane, lane).play(heard[part], h)
+        direct = sigma.to(x.dtype)[:, None, None] * self.direct(conditions)
+        log_odds = (torch.cat(raw, dim=-1) + direct).float() + ratio
+        if echo is not None:
+            log_odds = log_odds + self._echoed(echo, condition)
+        if self.has_chains:
             trust = self.trust(condition).float().unflatten(-1, (-1, 2))  # (B, T, parts, 2)
             starts = [sum(self.part_cells[:part]) for part in self.lasting]
             for index, (part, start) in enumerate(zip(self.lasting, starts, strict=True)):
@@ -389,33 +543,72 @@ class ScoreNetwork(nn.Module):
                 log_odds[..., start : start + self.roll_cells[part]] += own.flatten(2)
         return log_odds
 
+    def own_ratio(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """The log-likelihood ratio of every noisy cell for 1 against -1; 0 for velocity cells."""
+        level = sigma.float().clamp(min=1e-2)
+        ratio = (2 * (1 - level) / level.square())[:, None, None] * self.is_roll
+        return (x.float() * ratio).clamp_(-CERTAIN, CERTAIN)
+
+    def _echoed(self, echo: Tensor, condition: Tensor) -> Tensor:
+        """The log odds that echoed cells (B, T, C) speak for; nothing for velocity cells."""
+        on, off = self.echo_trust(condition).float().chunk(2, dim=-1)  # (B, T, parts)
+        cells = (echo * self.is_roll).split(self.part_cells, dim=-1)
+        return torch.cat(
+            [
+                on[..., part, None] * own.clamp(min=0) + off[..., part, None] * own.clamp(max=0)
+                for part, own in enumerate(cells)
+            ],
+            dim=-1,
+        )
+
+    @torch.no_grad()
+    def trust_chains(self, factor: float) -> None:
+        """Trust the chains so many times as far from now on."""
+        self.trust.weight.mul_(factor)
+        self.trust.bias.mul_(factor)
+
+    def stroke_log_odds(self, conditions: Tensor) -> Tensor:
+        """How likely each lasting part is struck at each step by the conditions alone.
+
+        Log odds float32, (B, T, lasting parts, steps).
+        """
+        told: Tensor = STROKE_SCALE * self.stroke(conditions)
+        return told.float().unflatten(-1, (-1, self.steps))
+
+    @torch.no_grad()
     def ask_chains(
-        self, x: Tensor, ratio: Tensor, part_states: Tensor, near: Tensor
-    ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
-        """Log odds added by the note chains and their probabilities, (B, T, rolls) by part."""
-        assert self.chain is not None
-        if len(x) > 1 and x.stride(0) == 0:  # guidance: the same cells under several conditions
-            both = self.ask_chains(x[:1], ratio[:1], part_states[:1], near)
+        self, x: Tensor, sigma: Tensor, conditions: Tensor, part_states: Tensor
+    ) -> Chains:
+        """Log odds added by the chains and their probabilities, (B, T, rolls) by part.
+
+        Where the same cells stand under several conditions, as in guidance, the chains are asked
+        once, under the first.
+        """
+        if not self.has_chains:
+            return {}, {}
+        if len(x) > 1 and x.stride(0) == 0:
+            once = self.ask_chains(x[:1], sigma[:1], conditions[:1], part_states[:1])
             added, likely = (
                 {part: values.expand(len(x), -1, -1) for part, values in found.items()}
-                for found in both
+                for found in once
             )
             return added, likely
         cells = x.split(self.part_cells, dim=-1)
-        ratios = ratio.split(self.part_cells, dim=-1)
-        known = []
-        for part in self.lasting:
+        ratios = self.own_ratio(x, sigma).split(self.part_cells, dim=-1)
+        strokes = self.stroke_log_odds(conditions).sigmoid().unbind(2)
+        known, prior = {}, {}
+        for part, stroke in zip(self.lasting, strokes, strict=True):
             rolls = slice(self.roll_cells[part])
             given = (part_states[..., part] == GIVEN)[..., None]
             certain = CERTAIN * cells[part][..., rolls].float()
-            known.append(torch.where(given, certain, ratios[part][..., rolls]))
-        more, probable = self.chain(known, near.all(0))
+            known[part] = torch.where(given, certain, ratios[part][..., rolls])
+            prior[part] = stroke.flatten(1)
+        found: list[tuple[int, tuple[Tensor, Tensor]]] = []
+        for parts, chain in ((self.voices, "voice_chain"), (self.chords, "chord_chain")):
+            if parts:
+                answers = getattr(self, chain)([known[p] for p in parts], [prior[p] for p in parts])
+                found += zip(parts, answers, strict=True)
         return (
-            dict(zip(self.lasting, more, strict=True)),
-            {part: p.to(x.dtype) for part, p in zip(self.lasting, probable, strict=True)},
+            {part: added for part, (added, _) in found},
+            {part: likely.to(x.dtype) for part, (_, likely) in found},
         )
-
-
-def follows(positions: Tensor) -> Tensor:
-    """Whether each token's beat follows that of the token before it, bool (B or 1, T)."""
-    return F.pad(positions[:, 1:] - positions[:, :-1] == 1, (1, 0))

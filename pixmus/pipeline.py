@@ -49,6 +49,7 @@ from pixmus.tempo import (
     hits_in_cues,
     place_hits,
 )
+from pixmus.texture import TEXTURES, TextureBank
 from pixmus.video import Frame, MuxReport, Video, mux, probe, read_audio, read_frames
 
 MODEL_FOLDER = Path(__file__).parents[1] / "checkpoints" / "pixmus"
@@ -108,7 +109,8 @@ class PixMusPipeline(DiffusionPipeline):
     """Composes soundtracks: `PixMusPipeline.from_pretrained(folder)("clip.mp4").save("take")`.
 
     `curve_tables` are the quantiles of training music, `descriptor_ranges` what its windows are
-    like, `decoding` the calibrated log odds. No call leaves anything behind in the pipeline.
+    like, `textures` how the parts of its pieces move, `decoding` the calibrated log odds. No call
+    leaves anything behind in the pipeline.
     """
 
     def __init__(self, denoiser: ScoreDenoiser, scheduler: SchedulerMixin) -> None:
@@ -116,6 +118,7 @@ class PixMusPipeline(DiffusionPipeline):
         self.register_modules(denoiser=denoiser, scheduler=scheduler)
         self.curve_tables: CurveTables | None = None
         self.descriptor_ranges: Ranges | None = None
+        self.textures: TextureBank | None = None
         self.decoding = Decoding()
         self.model_sha256 = ""
 
@@ -139,6 +142,8 @@ class PixMusPipeline(DiffusionPipeline):
         pipe.curve_tables = CurveTables.load(folder / CURVE_TABLES)
         if (folder / DESCRIPTOR_RANGES).is_file():  # a model of one's own may have none
             pipe.descriptor_ranges = Ranges.load(folder / DESCRIPTOR_RANGES)
+        if (folder / TEXTURES).is_file():  # likewise
+            pipe.textures = TextureBank.load(folder / TEXTURES)
         pipe.decoding = Decoding(log_odds=decoding["log_odds"])
         pipe.model_sha256 = sha256
         return pipe
@@ -159,6 +164,8 @@ class PixMusPipeline(DiffusionPipeline):
             (folder / CURVE_TABLES).write_text(self.curve_tables.to_json() + "\n")
         if self.descriptor_ranges is not None:
             (folder / DESCRIPTOR_RANGES).write_text(self.descriptor_ranges.to_json())
+        if self.textures is not None:
+            self.textures.save(folder / TEXTURES)
         (folder / DECODING).write_text(json.dumps({"log_odds": self.decoding.log_odds}) + "\n")
         write_manifest(folder)
 
@@ -323,6 +330,7 @@ class PixMusPipeline(DiffusionPipeline):
             "guidance": guidance,
             "num_inference_steps": num_inference_steps,
             "decoding": self.decoding,
+            "textures": self.textures,
             "on_step": on_step,
         }
         if kept:

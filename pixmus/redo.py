@@ -16,6 +16,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,15 @@ from pixmus.compose import (
     prepare,
     read_canvas,
     transposition,
+    window_seed,
     write_canvases,
 )
-from pixmus.conditioning import GIVEN, OFF, TO_MAKE, key_correlations
+from pixmus.conditioning import GIVEN, OFF, TEXTURE_COLUMNS, TO_MAKE, key_correlations
 from pixmus.cues import KEYS, PARTS, CueSheet, key_is_major, key_tonic
 from pixmus.denoiser import ScoreDenoiser
 from pixmus.errors import PixMusError
 from pixmus.score import (
+    ONE_VOICE_PARTS,
     PART_LAYOUTS,
     STEPS_PER_BEAT,
     Note,
@@ -62,11 +65,17 @@ from pixmus.tempo import (
     nearest_eighth,
     place_hits,
 )
+from pixmus.texture import (
+    COLUMNS_PER_PART,
+    TEXTURE_BARS,
+    TextureBank,
+    measure_texture,
+    texture_columns,
+)
 
 Bars = str | Iterable[int]  # "9-12,17-", or numbers from 1
 Names = str | Iterable[str]  # "harmony,bass", or names
 
-ONE_VOICE_PARTS = ("melody", "counter", "bass")
 BAR_LENGTHS = (2, BEATS_PER_BAR)  # beats of the bars that the model knows
 HALF_STEP = 0.5 / STEPS_PER_BEAT  # beats: legato overlaps by so much, and no note is shorter
 KEY_MARGIN = 0.1  # how much better than the asked key another must fit a file that names none
@@ -313,6 +322,7 @@ def redo(
     guidance: Guidance | None = None,
     num_inference_steps: int = NUM_INFERENCE_STEPS,
     decoding: Decoding | None = None,
+    textures: TextureBank | None = None,
     on_step: OnStep | None = None,
 ) -> Score:
     """The kept score with its region composed anew; every other note is the kept one."""
@@ -324,7 +334,7 @@ def redo(
     }
     canvases: list[Canvas] = []
     for index, span in enumerate(spans):
-        canvas = prepare(cue_sheet, tempo_map, span)
+        canvas = prepare(cue_sheet, tempo_map, span, textures, window_seed(seed, index, -1))
         if not _give_kept(canvas, cue_sheet, span, stay, region):
             # The kept notes do not end on the tonic: the model writes to them up to the end.
             spans[index] = replace(span, final_beat=span.first_beat + len(canvas.cells))
@@ -380,6 +390,7 @@ def _give_kept(
     num_beats = len(canvas.cells)
     beats = range(span.first_beat, span.first_beat + num_beats)
     shift = transposition(cue_sheet.key)
+    kept = np.zeros(canvas.states.shape, bool)
     for part in cue_sheet.parts:
         layout, column = PART_LAYOUTS[part].cells, PARTS.index(part)
         stays = np.array([not region.holds(part, beat) for beat in beats])
@@ -393,6 +404,8 @@ def _give_kept(
         ]
         canvas.cells[stays, layout] = encode_notes(part, notes, num_beats)[stays]
         canvas.states[stays, column] = GIVEN if notes else OFF
+        kept[:, column] = stays & bool(notes)
+    _tell_kept_textures(canvas, kept)
     if _agrees(cue_sheet.key, span.final_beat, stay):
         return True
     final = span.final_beat - span.first_beat
@@ -401,6 +414,33 @@ def _give_kept(
             canvas.cells[final:, PART_LAYOUTS[part].cells] = 0
             canvas.states[final:, PARTS.index(part)] = TO_MAKE
     return False
+
+
+def _tell_kept_textures(canvas: Canvas, kept: np.ndarray) -> None:
+    """Tell the canvas how its kept parts move, in place of what was drawn; `kept` (beats, parts).
+
+    Measured over each block's whole kept bars, and told for all of the block: bars that are redone
+    between kept ones move as those do.
+    """
+    edges = canvas.edges()
+    beat_in_bar = np.concatenate([np.arange(b - a) for a, b in pairwise(edges)])
+    for first in range(0, len(canvas.bar_starts), TEXTURE_BARS):
+        bars = range(first, min(first + TEXTURE_BARS, len(canvas.bar_starts)))
+        block = np.arange(edges[bars[0]], edges[bars[-1] + 1])
+        for part in range(len(PARTS)):
+            whole = [
+                np.arange(edges[bar], edges[bar + 1])
+                for bar in bars
+                if edges[bar + 1] - edges[bar] == BEATS_PER_BAR
+                and kept[edges[bar] : edges[bar + 1], part].all()
+            ]
+            if whole:
+                texture = measure_texture(canvas.cells[np.concatenate(whole)], [part])
+                told = texture_columns(texture[None], 0 * block, beat_in_bar[block])
+                columns = part * COLUMNS_PER_PART + np.arange(COLUMNS_PER_PART)
+                canvas.conditions[block[:, None], TEXTURE_COLUMNS.start + columns] = told[
+                    :, columns
+                ]
 
 
 def _agrees(key: str, beat: int, stay: dict[str, list[Note]]) -> bool:

@@ -42,6 +42,7 @@ PART_RANGES = {
     "bass": (24, 36),
     "pad": (36, 48),
 }
+ONE_VOICE_PARTS = ("melody", "counter", "bass")
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -23,12 +23,21 @@ from pixmus.compose import (
     window_bounds,
     window_seed,
 )
-from pixmus.conditioning import GIVEN, NUM_CONDITIONS, OFF, TO_MAKE, to_x0
+from pixmus.conditioning import (
+    GIVEN,
+    MODE_COLUMN,
+    NUM_CONDITIONS,
+    OFF,
+    TEXTURE_COLUMNS,
+    TO_MAKE,
+    to_x0,
+)
 from pixmus.cues import CURVES, ENSEMBLES, PARTS, Cue, CueSheet, HitPoint
 from pixmus.denoiser import ScoreDenoiser
 from pixmus.features import num_curve_values
 from pixmus.score import NUM_CELLS, PART_LAYOUTS, Note, Score, encode_score
 from pixmus.tempo import TempoMap, cue_span
+from pixmus.texture import COLUMNS_PER_PART, NUM_VALUES, TextureBank
 
 
 def sheet(duration: float = 30.0, key: str = "C major", ensemble: str = "band") -> CueSheet:
@@ -118,14 +127,14 @@ def test_a_window_is_given_what_the_one_before_wrote(
 
     monkeypatch.setattr(module, "sample", watching)
     make(denoiser, sheet(60.0))
-    assert len(seen) == 3
+    assert len(seen) == 4
     for _, states, _ in seen[1:]:
-        theme, context = 16, CONTEXT_BARS * 4
-        assert (states[: theme + context] != TO_MAKE).all()
-        assert (states[theme + context] == TO_MAKE).any()
+        context = CONTEXT_BARS * 4
+        assert (states[:context] != TO_MAKE).all()
+        assert (states[context] == TO_MAKE).any()
     first_written = Decoding().cells(seen[0][2])
     melody = PART_LAYOUTS["melody"].cells
-    assert (seen[1][0][:16, melody] == first_written[:16, melody]).all()
+    assert (seen[1][0][:16, melody] == first_written[16:32, melody]).all()
 
 
 def test_sampling_keeps_what_is_given_and_leaves_off_at_zero(denoiser: ScoreDenoiser) -> None:
@@ -141,8 +150,6 @@ def test_sampling_keeps_what_is_given_and_leaves_off_at_zero(denoiser: ScoreDeno
         cells,
         states,
         np.zeros((len(cells), NUM_CONDITIONS), np.float32),
-        np.arange(len(cells)),
-        np.zeros(len(cells), bool),
         generator=torch.Generator().manual_seed(0),
         guidance=Guidance(1.0),
         num_inference_steps=2,
@@ -173,8 +180,6 @@ def test_sampling_ends_where_the_denoiser_points(num_inference_steps: int, scale
         np.zeros((8, NUM_CELLS), np.uint8),
         np.full((8, len(PARTS)), TO_MAKE),
         np.zeros((8, NUM_CONDITIONS), np.float32),
-        np.arange(8),
-        np.zeros(8, bool),
         generator=torch.Generator().manual_seed(2),
         guidance=Guidance(scale),
         num_inference_steps=num_inference_steps,
@@ -196,6 +201,40 @@ def test_guidance_of_one_needs_one_pass_and_other_scales_mix() -> None:
     assert mix(Guidance(1.0)) == (1, 2.0)
     assert mix(Guidance(3.0)) == (2, pytest.approx(0 + 3 * 2))
     assert mix(Guidance(3.0, timing_scale=1.0)) == (2, pytest.approx(1 + 3 * 1))
+
+
+def test_guidance_leads_away_from_the_other_mode() -> None:
+    conditions = np.ones((4, NUM_CONDITIONS), np.float32)
+    full, none = Guidance(2.0).variants(conditions)[:, :, MODE_COLUMN]
+    assert (full == 1).all() and (none == -1).all()
+    assert (Guidance(1.0).variants(conditions)[:, :, MODE_COLUMN] == 1).all()
+
+
+def test_parts_move_as_the_bank_says(denoiser: ScoreDenoiser) -> None:
+    """Every part of the cue is told the one texture that the bank has; a part it lacks is not."""
+    texture = np.zeros((1, len(PARTS), NUM_VALUES), np.uint8)
+    texture[:, :, 0] = 255
+    has_part = np.ones((1, len(PARTS)), np.uint8)
+    has_part[0, PARTS.index("bass")] = 0
+    bank = TextureBank(
+        texture,
+        has_part,
+        np.ones((1, len(PARTS)), np.float32),
+        np.zeros(1, np.int32),
+        np.zeros(1, np.uint8),
+        np.full(1, 120, np.float32),
+        np.linspace(0, 10, 11).astype(np.float32),
+    )
+    cue_sheet = sheet()
+    tempo_map = TempoMap.constant(120, cue_sheet.duration)
+    span = cue_span(tempo_map, cue_sheet.cues[0])
+    told = prepare(cue_sheet, tempo_map, span, bank).conditions[:, TEXTURE_COLUMNS]
+    told = told.reshape(len(told), len(PARTS), COLUMNS_PER_PART)
+    playing = [PARTS.index(part) for part in ("melody", "harmony", "drums")]
+    assert (told[:, playing, -1] == 1).all()
+    assert (told[::4, playing, 0] == 1).all() and (told[1::4, playing, 0] == -1).all()
+    assert not told[:, PARTS.index("bass")].any()
+    assert not prepare(cue_sheet, tempo_map, span).conditions[:, TEXTURE_COLUMNS].any()
 
 
 def test_decoding_keeps_one_voice_where_there_is_one() -> None:

@@ -4,26 +4,30 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 
 from pixmus.conditioning import (
     HIT_COLUMNS,
     MOOD_KNOWN,
     NUM_CONDITIONS,
+    OFF,
     RAW_CURVES,
     TIMING_KNOWN,
+    TO_MAKE,
     CurveTables,
     beat_statistics,
     condition,
+    echo_x0,
     hit_distances,
+    in_other_mode,
     key_correlations,
     measure_bars,
     measure_curves,
-    theme_conditions,
     without_mood,
     without_mood_and_timing,
 )
-from pixmus.cues import CURVES, ENSEMBLES, Cue, CueSheet, HitPoint
-from pixmus.score import Note, Score, encode_score
+from pixmus.cues import CURVES, ENSEMBLES, PARTS, Cue, CueSheet, HitPoint
+from pixmus.score import NUM_CELLS, PART_LAYOUTS, Note, Score, encode_score
 from pixmus.tempo import TempoMap, cue_span, place_hits
 
 
@@ -127,10 +131,20 @@ def test_quantiles_at_the_edges_and_at_repeated_values() -> None:
     assert (back.tables["density"] == tables.tables["density"]).all()
 
 
-def test_a_theme_keeps_tempo_metre_mode_and_style_of_its_window_alone() -> None:
-    window = np.arange(3 * NUM_CONDITIONS, dtype=np.float32).reshape(3, NUM_CONDITIONS)
-    theme = theme_conditions(window, 5)
-    assert theme.shape == (5, NUM_CONDITIONS) and theme.dtype == np.float32
-    kept = [*range(12, 18), *range(22, NUM_CONDITIONS)]
-    assert (theme[:, kept] == window[0, kept]).all()
-    assert not np.delete(theme, kept, axis=1).any()
+def test_the_other_mode_is_all_that_changes() -> None:
+    window = np.arange(3 * NUM_CONDITIONS, dtype=np.float32).reshape(3, NUM_CONDITIONS) + 1
+    other = in_other_mode(window)
+    changed = (other != window).all(0)
+    assert changed.sum() == 1 and (other[:, changed] == -window[:, changed]).all()
+
+
+def test_an_echo_is_nothing_where_none_is_meant_or_the_part_is_off() -> None:
+    cells = torch.zeros(3, NUM_CELLS, dtype=torch.uint8)
+    cells[:, PART_LAYOUTS["melody"].onsets.start] = 1
+    states = torch.full((3, len(PARTS)), TO_MAKE)
+    states[2, PARTS.index("melody")] = OFF
+    x0 = echo_x0(cells, torch.tensor([0.0, 0.5, 0.5]), states)
+    assert not x0[0].any()
+    assert x0[1, PART_LAYOUTS["melody"].onsets.start] == 1
+    assert (x0[1, PART_LAYOUTS["bass"].onsets] == -1).all()
+    assert not x0[2, PART_LAYOUTS["melody"].cells].any() and x0[2].any()

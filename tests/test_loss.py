@@ -6,11 +6,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pixmus.conditioning import GIVEN, NUM_CONDITIONS, OFF, TO_MAKE, to_x0
+from pixmus.conditioning import (
+    ECHO_COLUMN,
+    GIVEN,
+    NUM_CONDITIONS,
+    OFF,
+    TO_MAKE,
+    echo_x0,
+    to_x0,
+)
 from pixmus.cues import PARTS
 from pixmus.network import ScoreNetwork
 from pixmus.score import CELL_PARTS, IS_VELOCITY, NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
-from pixmus.training.corpus import make_piece
 from pixmus.training.loss import (
     DRUM_WEIGHT,
     VELOCITY_WEIGHT,
@@ -18,10 +25,10 @@ from pixmus.training.loss import (
     cell_log_odds,
     denoising_loss,
     draw_sigma,
-    note_transitions,
+    stroke_loss,
     sum_log_loss,
 )
-from pixmus.training.windows import Batch, encode_piece
+from pixmus.training.windows import Batch
 
 BEATS = 6
 
@@ -37,9 +44,9 @@ def batch() -> Batch:
         cells,
         torch.randn(2, BEATS, NUM_CONDITIONS, generator=generator),
         torch.randint(0, 3, (2, BEATS, len(PARTS)), generator=generator),
+        cells.flip(1),
         torch.tensor([True, False]),
         torch.arange(BEATS),
-        torch.zeros(BEATS, dtype=torch.bool),
     )
 
 
@@ -53,6 +60,7 @@ def network() -> ScoreNetwork:
         num_layers=1,
         num_heads=2,
         lane_width=8,
+        voices=(0, 1, 3),
     )
     with torch.no_grad():
         for parameter in made.parameters():
@@ -81,10 +89,12 @@ def test_the_loss_and_its_gradient_are_those_of_the_formula(batch: Batch) -> Non
     model = network()
     sigma, noise = torch.tensor([0.3, 0.8]), torch.randn(2, BEATS, NUM_CELLS)
     x = add_noise(batch, sigma, noise)
+    echo = echo_x0(batch.echo, batch.conditions[..., ECHO_COLUMN], batch.states)
     predicted = model.predict_log_odds(
-        x, sigma, batch.conditions, batch.states, batch.positions, batch.is_theme
+        x, sigma, batch.conditions, batch.states, batch.positions, echo
     )
     expected, expected_windows = plain_loss(batch, predicted)
+    expected = expected + stroke_loss(model, batch, batch.conditions)
     expected.backward()
     wanted = [parameter.grad for parameter in model.parameters()]
     model.zero_grad()
@@ -93,9 +103,6 @@ def test_the_loss_and_its_gradient_are_those_of_the_formula(batch: Batch) -> Non
     assert torch.allclose(loss, expected, rtol=1e-5)
     assert torch.allclose(per_window, expected_windows, rtol=1e-5)
     for (name, parameter), gradient in zip(model.named_parameters(), wanted, strict=True):
-        if name.endswith("recall.weight"):  # nothing was heard
-            assert parameter.grad is None
-            continue
         assert torch.allclose(parameter.grad, gradient, rtol=1e-4, atol=1e-4), name
 
 
@@ -105,13 +112,15 @@ def test_recall_hears_a_first_prediction_where_parts_are_made(batch: Batch) -> N
         torch.nn.init.normal_(lane.recall.weight)
         torch.nn.init.normal_(lane.write.weight)
     sigma, noise = torch.tensor([0.3, 0.8]), torch.randn(2, BEATS, NUM_CELLS)
-    inputs = (sigma, batch.conditions, batch.states, batch.positions, batch.is_theme)
+    echo = echo_x0(batch.echo, batch.conditions[..., ECHO_COLUMN], batch.states)
+    inputs = (sigma, batch.conditions, batch.states, batch.positions, echo)
     x = add_noise(batch, sigma, noise)
     with torch.no_grad():
         first = model(x, *inputs)
         to_make = (batch.states == TO_MAKE)[..., torch.from_numpy(CELL_PARTS)]
         heard = model.predict_log_odds(x, *inputs, torch.where(to_make, first, x))
     expected, _ = plain_loss(batch, heard)
+    expected = expected + stroke_loss(model, batch, batch.conditions)
     loss, _ = denoising_loss(model, batch, sigma, noise, recall=True)
     assert torch.allclose(loss, expected, rtol=1e-4)
     assert not torch.allclose(loss, denoising_loss(model, batch, sigma, noise)[0], rtol=1e-4)
@@ -150,13 +159,20 @@ def test_cells_begin_as_often_as_they_sound() -> None:
     assert not cell_log_odds([])[torch.from_numpy(IS_VELOCITY)].any()
 
 
-def test_notes_go_on_as_they_do_in_the_data() -> None:
-    notes = [(8 * i, 4, 60, 80) for i in range(64)]
-    piece = make_piece("pop909", "a", {"melody": notes}, 100.0)
-    assert piece is not None
-    table = note_transitions([encode_piece(piece)])
-    assert table.shape == (5, 3, 3) and torch.allclose(table.sum(2), torch.ones(5, 3))
-    melody = table[PARTS.index("melody")]
-    assert melody[1, 2] > 0.98  # struck, then held
-    assert float(melody[2, 2]) == pytest.approx(2 / 3, abs=0.02)  # three steps held, then silence
-    assert torch.allclose(table[PARTS.index("pad")], torch.full((3, 3), 1 / 3))  # none in the data
+def test_strokes_are_learned_from_the_conditions_alone(batch: Batch) -> None:
+    model = network()
+    conditions = batch.conditions
+    told = model.stroke_log_odds(conditions)
+    assert told.shape == (2, BEATS, 5, STEPS_PER_BEAT)
+    struck = torch.stack(
+        [
+            batch.cells[..., layout.onsets].unflatten(-1, (STEPS_PER_BEAT, -1)).bool().any(-1)
+            for layout in list(PART_LAYOUTS.values())[:5]
+        ],
+        2,
+    )
+    probability = told.sigmoid()
+    log_loss = -torch.where(struck, probability, 1 - probability).log()
+    made = (batch.states[..., :5] == TO_MAKE)[..., None]
+    expected = (log_loss * made).mean()
+    assert torch.allclose(stroke_loss(model, batch, conditions), expected, rtol=1e-4)

@@ -18,11 +18,12 @@ from pixmus.compose import (
     default_scheduler,
     prepare,
 )
-from pixmus.conditioning import GIVEN, NUM_CONDITIONS, OFF, TO_MAKE
+from pixmus.conditioning import GIVEN, NUM_CONDITIONS, OFF, TEXTURE_COLUMNS, TO_MAKE
 from pixmus.cues import CURVES, ENSEMBLES, PARTS, Cue, CueSheet, HitPoint
 from pixmus.denoiser import ScoreDenoiser
 from pixmus.errors import PixMusError
 from pixmus.features import num_curve_values
+from pixmus.form import Echoes
 from pixmus.redo import (
     Kept,
     Region,
@@ -33,8 +34,9 @@ from pixmus.redo import (
     redo,
     redo_bounds,
 )
-from pixmus.score import NUM_CELLS, Note, Score, read_midi, write_midi
+from pixmus.score import NUM_CELLS, STEPS_PER_BEAT, Note, Score, read_midi, write_midi
 from pixmus.tempo import TempoMap, cue_span, hits_in_cues, place_hits
+from pixmus.texture import COLUMNS_PER_PART
 
 DURATION = 40.0  # 20 bars at 120 bpm
 SPARSE = Decoding(log_odds=dict.fromkeys(PARTS, -0.6))  # some 700 notes of the tiny model
@@ -244,6 +246,24 @@ def test_a_kept_note_rings_on_and_new_ones_make_way() -> None:
     assert fit_beside("bass", [Note(33.0, 40, 2.0, 70)], [ahead]) == [Note(33.0, 40, 0.5, 70)]
 
 
+def test_redone_bars_are_told_how_the_kept_ones_beside_them_move(
+    denoiser: ScoreDenoiser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bass = tuple(Note(float(beat), 40, 0.5, 80) for beat in range(0, 76))
+    score = Score({"bass": bass}, TempoMap.constant(120, DURATION), "G minor")
+    seen: list[Canvas] = []
+    monkeypatch.setattr(
+        "pixmus.redo.write_canvases", lambda *rest, **settings: seen.extend(rest[2])
+    )
+    asked = keep_score(sheet(), score, "3-4,9-", None)
+    redo(denoiser, default_scheduler(), asked, seed=1)
+    told = seen[0].conditions[:, TEXTURE_COLUMNS].reshape(-1, len(PARTS), COLUMNS_PER_PART)
+    played = told[:32, PARTS.index("bass")]
+    assert (played[:, 0] == 1).all() and (played[:, 1:STEPS_PER_BEAT] == -1).all()
+    assert not told[32:, PARTS.index("bass")].any()  # nothing is kept there, no bank to draw from
+    assert not told[:, PARTS.index("pad")].any()
+
+
 @pytest.mark.parametrize("num_bars", [1, 7, 12, 20, 61])
 def test_windows_hold_context_on_both_sides(num_bars: int) -> None:
     for first in range(num_bars):
@@ -255,6 +275,7 @@ def test_windows_hold_context_on_both_sides(num_bars: int) -> None:
                 states,
                 np.zeros((4 * num_bars, NUM_CONDITIONS), np.float32),
                 4 * np.arange(num_bars),
+                Echoes.none(num_bars),
             )
             bounds = [(start // 4, end // 4) for start, end in redo_bounds(canvas)]
             made = first

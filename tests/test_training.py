@@ -5,11 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from pixmus.conditioning import GIVEN, OFF, TO_MAKE
+from pixmus.conditioning import (
+    ECHO_COLUMN,
+    GIVEN,
+    OFF,
+    SHORT_BAR_COLUMN,
+    TEXTURE_COLUMNS,
+    TO_MAKE,
+)
 from pixmus.cues import ENSEMBLES, PARTS
 from pixmus.pipeline import PixMusPipeline
-from pixmus.score import PART_LAYOUTS
+from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.texture import COLUMNS_PER_PART
 from pixmus.training.corpus import (
     Piece,
     find_key,
@@ -25,12 +34,12 @@ from pixmus.training.progress import read_log
 from pixmus.training.train import main as train
 from pixmus.training.windows import (
     BEATS_PER_BAR,
-    THEME_BEATS,
     EncodedPiece,
     WindowSampler,
     encode_piece,
     fit_tables,
     hit_points_of,
+    likeness,
 )
 
 C_SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
@@ -110,16 +119,12 @@ def test_windows_keep_their_promises(pieces: list[EncodedPiece]) -> None:
     tables = fit_tables(pieces[:-1])
     sampler = WindowSampler(pieces, tables, {"pop909": 1.0})
     rng = np.random.default_rng(0)
-    for theme in (False, True):
-        batch = sampler.batch(rng, 64, 8, theme)
-        tokens = 8 * BEATS_PER_BAR + (THEME_BEATS if theme else 0)
-        assert batch.cells.shape[:2] == batch.conditions.shape[:2] == (64, tokens)
-        assert len(batch.positions) == len(batch.is_theme) == tokens
-        assert int(batch.is_theme.sum()) == (THEME_BEATS if theme else 0)
-        assert not (batch.states[:, batch.is_theme] == TO_MAKE).any()
-        window = batch.states[:, ~batch.is_theme]
-        assert (window == TO_MAKE).any((1, 2)).float().mean() > 0.9
-        assert (window == GIVEN).any() and (window == OFF).any()
+    batch = sampler.batch(rng, 64, 8)
+    tokens = 8 * BEATS_PER_BAR
+    assert batch.cells.shape[:2] == batch.conditions.shape[:2] == (64, tokens)
+    assert batch.echo.shape == batch.cells.shape and len(batch.positions) == tokens
+    assert (batch.states == TO_MAKE).any((1, 2)).float().mean() > 0.9
+    assert (batch.states == GIVEN).any() and (batch.states == OFF).any()
     drums = PARTS.index("drums")
     playing = (batch.states[:, -1] != OFF)[:, drums]
     assert 0.1 < playing.float().mean() < 0.6  # joint examples with a performance
@@ -128,9 +133,57 @@ def test_windows_keep_their_promises(pieces: list[EncodedPiece]) -> None:
     assert np.isfinite(batch.conditions.numpy()).all()
 
 
+def test_an_echo_is_as_like_its_window_as_the_window_is_told(pieces: list[EncodedPiece]) -> None:
+    sampler = WindowSampler(pieces, fit_tables(pieces[:-1]), {"pop909": 1.0})
+    batch = sampler.batch(np.random.default_rng(2), 64, 8)
+    told = batch.conditions[..., ECHO_COLUMN].numpy()
+    assert 0.1 < (told > 0).mean() < 0.7 and told.max() <= 1.0
+    checked = 0
+    for window, echo, states, likenesses in zip(
+        batch.cells.numpy(), batch.echo.numpy(), batch.states.numpy(), told, strict=True
+    ):
+        pitched = [p for p in np.flatnonzero(states[0] != OFF) if PARTS[p] != "drums"]
+        for first in range(0, 32, 16):
+            amount = likenesses[first : first + 16]
+            if amount[0] <= 0.02 or (amount != amount[0]).any():
+                continue
+            found = likeness(window[first : first + 16], echo[first : first + 16], pitched)
+            assert found == pytest.approx(amount[0], abs=1e-5)
+            checked += 1
+    assert checked > 10
+
+
+def test_the_most_alike_bars_are_found() -> None:
+    pitches = np.random.default_rng(0).choice(C_SCALE, 8 * 16)
+    rows = [(step, 1, int(pitch), 80) for step, pitch in enumerate(pitches)]
+    returned = [(s + 7 * 16, length, p, v) for s, length, p, v in rows if 16 <= s < 5 * 16]
+    piece = make_piece("pop909", "x", {"melody": rows + returned}, tempo_bpm=100.0)
+    assert piece is not None
+    encoded = encode_piece(piece)
+    assert encoded.most_alike[8] == 1 and encoded.most_alike[1] == 8
+    assert (encoded.most_alike[9:] == -1).all()
+
+
+def test_textures_of_a_window_are_those_of_its_own_bars(pieces: list[EncodedPiece]) -> None:
+    sampler = WindowSampler(pieces, fit_tables(pieces[:-1]), {"pop909": 1.0})
+    batch = sampler.batch(np.random.default_rng(3), 32, 16)
+    known = batch.conditions[..., TEXTURE_COLUMNS].unflatten(-1, (len(PARTS), -1))
+    assert known.shape[-1] == COLUMNS_PER_PART
+    melody = PARTS.index("melody")
+    told = known[:, :, melody]
+    onsets = batch.cells[..., PART_LAYOUTS["melody"].onsets].unflatten(-1, (STEPS_PER_BEAT, -1))
+    struck = onsets.amax(-1).float()  # (windows, beats, steps)
+    whole = (batch.conditions[..., SHORT_BAR_COLUMN] == 0).all(1) & (told[:, 0, -1] == 1)
+    assert whole.any() and (told[..., -1] == 0).any()
+    for block in (slice(0, 32), slice(32, 64)):
+        share = struck[whole][:, block].unflatten(1, (8, BEATS_PER_BAR)).mean(1)
+        said = (told[whole][:, block.start : block.start + 4, :STEPS_PER_BEAT] + 1) / 2
+        assert torch.allclose(said, share, atol=1e-5)
+
+
 def test_every_ensemble_without_pad_or_counter_is_trained(pieces: list[EncodedPiece]) -> None:
     sampler = WindowSampler(pieces, fit_tables(pieces[:-1]), {"pop909": 1.0})
-    batch = sampler.batch(np.random.default_rng(1), 400, 8, False)
+    batch = sampler.batch(np.random.default_rng(1), 400, 8)
     played = [
         {PARTS[p] for p in np.flatnonzero(row)} for row in (batch.states[:, 0] != OFF).numpy()
     ]

@@ -80,7 +80,7 @@ from pixmus.evaluation.form import (
     shuffle_bass,
     swap_drums,
 )
-from pixmus.evaluation.mood import MoodRegressor, cross_validate, read_vgmidi
+from pixmus.evaluation.mood import MoodRegressor, cross_validate, rated_features, read_vgmidi
 from pixmus.evaluation.realism import (
     StyleClassifier,
     bars_shuffled,
@@ -108,7 +108,6 @@ from pixmus.training.corpus import Piece, load_pieces
 from pixmus.training.model_card import write_card
 from pixmus.training.windows import BEATS_PER_BAR, encode_piece
 
-DRUMS = PARTS.index("drums")
 FEWEST_TEST_PIECES = 5
 DRUM_BARS = 32  # shorter stretches say little of how drums go with the others
 WITH_ENDINGS = ("pop909", "lieder")  # stretches of quartets and loops have no real endings
@@ -534,7 +533,7 @@ def draw_cue_sheet(rng: np.random.Generator, duration: float, style: str) -> Cue
 
 
 def compose_take(
-    pipe: PixMusPipeline, cue_sheet: CueSheet, seed: int, scale: float, theme: bool = True
+    pipe: PixMusPipeline, cue_sheet: CueSheet, seed: int, scale: float, echoes: bool = True
 ) -> Score:
     """The score of a cue sheet, before accents."""
     return compose(
@@ -545,7 +544,8 @@ def compose_take(
         seed=seed,
         guidance=Guidance(scale),
         decoding=pipe.decoding,
-        with_theme=theme,
+        textures=pipe.textures,
+        with_echoes=echoes,
     )
 
 
@@ -605,7 +605,7 @@ def endings(study: Study, takes: Sequence[tuple[CueSheet, Score]]) -> Section:
 def form(study: Study, scale: float, count: int) -> Section:
     """Phrases that return, hold on the key, and bass on the chord: three-minute takes, real pieces.
 
-    With and without the theme that stands before later windows.
+    With and without the earlier bars that phrases echo.
     """
     sheets = [
         draw_cue_sheet(np.random.default_rng([4, seed]), 180.0, STYLES[seed % len(STYLES)])
@@ -618,9 +618,10 @@ def form(study: Study, scale: float, count: int) -> Section:
             if e.num_bars >= 40
         ]
     }
-    for name, theme in (("made", True), ("made without theme", False)):
+    for name, echoes in (("made", True), ("made without echoes", False)):
         scores = [
-            compose_take(study.pipe, sheet, seed, scale, theme) for seed, sheet in enumerate(sheets)
+            compose_take(study.pipe, sheet, seed, scale, echoes)
+            for seed, sheet in enumerate(sheets)
         ]
         groups[name] = [
             (*score_cells(score), sheet.tempo_bpm)
@@ -654,7 +655,7 @@ def mood(study: Study, scale: float, folder: Path, count: int = 48) -> Section:
     """
     pieces = read_vgmidi(folder)
     skills = cross_validate(pieces)
-    regressor = MoodRegressor.from_vgmidi(folder)
+    regressor = MoodRegressor(*rated_features(pieces))
     rng = np.random.default_rng(6)
     wanted = rng.uniform(0.05, 0.95, (count, 2))  # valence, energy
     heard = np.zeros((count, 2))

@@ -15,12 +15,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from pixmus.conditioning import THEME_BEATS
 from pixmus.training.windows import BEATS_PER_BAR, Batch, WindowSampler
 
 # Window lengths in bars and how often each is drawn.
 WINDOW_BARS = ((8, 0.4), (12, 0.35), (16, 0.25))
-THEME_SHARE = 0.4
 TOKENS_PER_BATCH = 64 * 32
 AHEAD = 4  # batches that each worker holds ready
 
@@ -30,13 +28,12 @@ _FIELDS = tuple(field.name for field in fields(Batch))
 def draw_batch(
     sampler: WindowSampler, rng: np.random.Generator, tokens_per_batch: int = TOKENS_PER_BATCH
 ) -> Batch:
-    """One batch of windows of one length, all with a theme before them or none."""
+    """One batch of windows of one length."""
     num_bars = int(
         rng.choice([bars for bars, _ in WINDOW_BARS], p=[odds for _, odds in WINDOW_BARS])
     )
-    theme = bool(rng.random() < THEME_SHARE)
-    tokens = num_bars * BEATS_PER_BAR + (THEME_BEATS if theme else 0)
-    return sampler.batch(rng, max(4, tokens_per_batch // tokens), num_bars, theme)
+    size = max(4, tokens_per_batch // (num_bars * BEATS_PER_BAR))
+    return sampler.batch(rng, size, num_bars)
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:

@@ -12,9 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pixmus.compose import Decoding, Guidance, fresh_scheduler, sample
-from pixmus.conditioning import OFF, TO_MAKE, CurveTables
-from pixmus.cues import PARTS, STYLES
+from pixmus.compose import (
+    DEFAULT_GUIDANCE_SCALE,
+    NUM_INFERENCE_STEPS,
+    Decoding,
+    Guidance,
+    fresh_scheduler,
+    sample,
+)
+from pixmus.conditioning import CURVE_COLUMNS, OFF, TO_MAKE, CurveTables, add_textures
+from pixmus.cues import CURVES, PARTS, STYLES
 from pixmus.pipeline import PixMusPipeline
 from pixmus.score import CELL_PARTS, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.windows import (
@@ -112,18 +119,30 @@ def generate(
     pipe: PixMusPipeline,
     window: Window,
     seed: int,
-    guidance_scale: float = 2.0,
-    num_inference_steps: int = 20,
+    guidance_scale: float = DEFAULT_GUIDANCE_SCALE,
+    num_inference_steps: int = NUM_INFERENCE_STEPS,
 ) -> np.ndarray:
-    """A composed window, uint8 (32, NUM_CELLS)."""
+    """A composed window, uint8 (32, NUM_CELLS), with a texture drawn from the pipeline's bank.
+
+    The texture is chosen as composing does it, by style, parts, tempo and density: nothing else of
+    the window's own notes is told.
+    """
+    conditions = window.conditions
+    if pipe.textures is not None:
+        parts = np.flatnonzero((window.states == TO_MAKE).any(0)).tolist()
+        density = (conditions[:, CURVE_COLUMNS.start + CURVES.index("density")].mean() + 1) / 2
+        rng = np.random.default_rng(seed)
+        textures = pipe.textures.draw(
+            rng, window.style, parts, window.tempo_bpm, np.array([density])
+        )
+        beats = np.arange(WINDOW_BEATS)
+        conditions = add_textures(conditions, textures, 0 * beats, beats % BEATS_PER_BAR)
     x0 = sample(
         pipe.denoiser,
         fresh_scheduler(pipe.scheduler),
         window.cells,
         window.states,
-        window.conditions,
-        np.arange(WINDOW_BEATS),
-        np.zeros(WINDOW_BEATS, bool),
+        conditions,
         generator=torch.Generator().manual_seed(seed),
         guidance=Guidance(guidance_scale),
         num_inference_steps=num_inference_steps,

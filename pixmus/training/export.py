@@ -1,4 +1,4 @@
-"""Make a model folder of a training run: averaged weights, calibrated log odds, tables, manifest.
+"""Make a model folder of a training run: averaged weights, calibrated log odds, tables, textures.
 
 `python -m pixmus.training.export RUN MODEL_FOLDER --corpus runs/corpus.npz`. Calibrated on windows
 of training pieces, so that held-out ones stay unseen; `pixmus evaluate score-model --card` measures
@@ -22,8 +22,12 @@ from pixmus.training.calibrate import calibrate, draw_windows
 from pixmus.training.corpus import load_pieces, split_pieces
 from pixmus.training.model_card import TRAINING, write_card
 from pixmus.training.ranges import fit_descriptor_ranges
+from pixmus.training.texture_bank import collect_textures
 from pixmus.training.windows import encode_piece
 
+# Log loss is least at 1; a little above it rhythm is as steady as real music's, for a loss that is
+# hardly higher (docs/experiments.md 26).
+CHAIN_TRUST = 1.25
 PIECES_PER_WINDOW = 3  # pieces that calibration windows are drawn from
 
 
@@ -43,14 +47,23 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument(
+        "--chain-trust",
+        type=float,
+        default=CHAIN_TRUST,
+        help="times as far as training has learned to trust the chains",
+    )
     parser.add_argument("--windows", type=int, default=20, help="calibration windows of a style")
     arguments = parser.parse_args(argv)
 
     pipe = load_run(arguments.run)
+    if pipe.denoiser.has_chains:
+        pipe.denoiser.trust_chains(arguments.chain_trust)
     assert pipe.curve_tables is not None
     pieces = load_pieces(arguments.corpus)
     pipe.descriptor_ranges = fit_descriptor_ranges(pieces)
     training, _ = split_pieces(pieces)
+    pipe.textures = collect_textures([encode_piece(p) for p in training], pipe.curve_tables)
     pitched = [piece for piece in training if piece.corpus != "groove"]
     every = max(1, len(pitched) // (PIECES_PER_WINDOW * 4 * arguments.windows))
     encoded = [encode_piece(piece) for piece in pitched[::every]]
@@ -59,6 +72,7 @@ def main(argv: list[str] | None = None) -> None:
     pipe.save_pretrained(arguments.model)
     facts = json.loads((arguments.run / TRAINING).read_text())
     facts["parameters"] = pipe.denoiser.num_parameters()
+    facts["chain trust"] = arguments.chain_trust
     facts["calibration windows"] = len(windows)
     (arguments.model / TRAINING).write_text(json.dumps(facts, indent=2) + "\n")
     write_manifest(arguments.model)

@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pixmus.conditioning import GIVEN, TO_MAKE, scale_velocity, to_x0
+from pixmus.conditioning import ECHO_COLUMN, GIVEN, TO_MAKE, echo_x0, scale_velocity, to_x0
 from pixmus.cues import PARTS
 from pixmus.network import ScoreNetwork
-from pixmus.score import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS
+from pixmus.score import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.windows import Batch, EncodedPiece
 
 # Mean and width of the logit of sigma; a mean above 0 trains more at high noise, where a sparse
@@ -98,16 +98,19 @@ def denoising_loss(
     """
     dtype = network.state_embedding.dtype
     x = add_noise(batch, sigma, noise.to(dtype))
-    inputs = (x, sigma, batch.conditions.to(dtype), batch.states, batch.positions, batch.is_theme)
+    echo = echo_x0(batch.echo, batch.conditions[..., ECHO_COLUMN], batch.states).to(dtype)
+    inputs = (x, sigma, batch.conditions.to(dtype), batch.states, batch.positions, echo)
+    chains = network.ask_chains(x, sigma, inputs[2], batch.states)
     previous = None
     if recall:
         with torch.no_grad():
-            previous = network(*inputs).to(dtype)
+            previous = network.predict_log_odds(*inputs, chains=chains)
+            previous = torch.where(network.is_roll, 2 * previous.sigmoid() - 1, previous).to(dtype)
             for index, layout in enumerate(PART_LAYOUTS.values()):
                 known = (batch.states[..., index] != TO_MAKE)[..., None]
                 cells = previous[..., layout.cells]
                 cells.copy_(torch.where(known, x[..., layout.cells], cells))
-    predicted = network.predict_log_odds(*inputs, previous)
+    predicted = network.predict_log_odds(*inputs, previous, chains)
     made = (batch.states == TO_MAKE).float()  # (B, T, P)
     # Split once: the gradient of a split is one concatenation, that of every slice a whole array.
     predictions = predicted.split(_ROLLS_AND_VELOCITIES, dim=-1)
@@ -126,7 +129,28 @@ def denoising_loss(
         weight = weight + layout.num_roll_cells * cell_weight.sum(1) + velocity_weight.sum((1, 2))
     # In thousandths: most roll cells are certain.
     per_window = 1000 * error / weight.clamp(min=1)
-    return 1000 * error.sum() / weight.sum().clamp(min=1), per_window
+    whole = 1000 * error.sum() / weight.sum().clamp(min=1)
+    return whole + stroke_loss(network, batch, inputs[2]), per_window
+
+
+def stroke_loss(network: ScoreNetwork, batch: Batch, conditions: Tensor) -> Tensor:
+    """Log loss of whether each part that is made is struck at a step, by the conditions alone.
+
+    It teaches the prior of the chains, which no other loss reaches.
+    """
+    if not network.has_chains:
+        return conditions.new_zeros(())
+    struck = torch.stack(
+        [
+            batch.cells[..., layout.onsets].unflatten(-1, (STEPS_PER_BEAT, -1)).amax(-1)
+            for layout in PART_LAYOUTS.values()
+            if layout.has_sounding
+        ],
+        dim=2,
+    )  # (B, T, lasting parts, steps)
+    made = (batch.states == TO_MAKE)[..., network.lasting, None].expand(struck.shape)
+    log_odds = network.stroke_log_odds(conditions)
+    return F.binary_cross_entropy_with_logits(log_odds, struck.float(), weight=made.float())
 
 
 def cell_log_odds(pieces: Sequence[EncodedPiece]) -> Tensor:
@@ -137,26 +161,3 @@ def cell_log_odds(pieces: Sequence[EncodedPiece]) -> Tensor:
         beats[list(piece.present)] += len(piece.cells)
     share = (sounding + 0.1) / (np.maximum(beats, 1)[CELL_PARTS] + 20)
     return torch.from_numpy(np.where(IS_VELOCITY, 0.0, np.log(share / (1 - share)))).float()
-
-
-def note_transitions(pieces: Sequence[EncodedPiece]) -> Tensor:
-    """How notes go on in the data, (lasting parts, 3, 3): from silent, struck, held to the same.
-
-    Counted over steps and pitches of the pieces in which a part plays, half a count added to each.
-    """
-    tables = []
-    for index, layout in enumerate(PART_LAYOUTS.values()):
-        if not layout.has_sounding:
-            continue
-        counts = np.full(9, 0.5)
-        for piece in pieces:
-            if index not in piece.present:
-                continue
-            shape = (-1, layout.num_pitches)
-            onset = piece.cells[:, layout.onsets].reshape(shape) > 0
-            sounding = piece.cells[:, layout.sounding].reshape(shape) > 0
-            state = np.where(onset, 1, np.where(sounding, 2, 0))
-            counts += np.bincount((3 * state[:-1] + state[1:]).ravel(), minlength=9)
-        table = counts.reshape(3, 3)
-        tables.append(table / table.sum(1, keepdims=True))
-    return torch.from_numpy(np.stack(tables)).float()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from pixmus.training.corpus import CORPORA
 
@@ -24,8 +24,11 @@ It writes notes; a SoundFont plays them. `PixMusPipeline.from_pretrained(folder)
 
 A transformer over beats ({parameters:.1f} million parameters, width {width}, {layers} layers, a
 lane of {lane_width} units beside it for every part), float16 on disk. It predicts the clean
-piano-roll: the network gives the log odds that the other notes and the conditions speak for, and
-what a noisy cell says of itself is added exactly. It hears its own last prediction.
+piano-roll: the network gives the log odds that the other notes and the conditions speak for; what a
+noisy cell says of itself, and what a part's cells say of each other as a chain of notes, is added
+by exact inference. It hears its own last prediction. `textures.safetensors` holds how the parts of
+training pieces move (when in the bar they start notes, how many at once, how long, by what kind of
+interval), of which every cue draws one; no note of a piece can be read from it.
 Sampling: flow matching, `FlowMatchEulerDiscreteScheduler`, 20 inference steps, guidance 2.
 
 ## Training
@@ -63,8 +66,9 @@ def write_card(folder: Path, table: str | None = None, command: str = "") -> Non
     config = json.loads((folder / "denoiser" / "config.json").read_text())
     arguments = training["arguments"]
     named = ("corpus", "out", "minutes", "init", "learning_rate", "decay", "threads", "seed")
+    # Of a path only its name: where the files lay says nothing.
     words = [
-        f"--{name.replace('_', '-')} {arguments[name]}"
+        f"--{name.replace('_', '-')} {PurePath(str(arguments[name])).name}"
         for name in named
         if arguments.get(name) is not None
     ]

@@ -27,18 +27,14 @@ import torch
 from torch import Tensor, nn
 
 from pixmus.conditioning import NUM_CONDITIONS, CurveTables
-from pixmus.cues import STYLES
+from pixmus.cues import PARTS, STYLES
 from pixmus.errors import PixMusError
 from pixmus.network import ScoreNetwork
-from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score import ONE_VOICE_PARTS, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.batches import TOKENS_PER_BATCH, draw_batches, to_device
+from pixmus.training.chain_tables import fill_chain_tables
 from pixmus.training.corpus import Piece, corpus_shares, load_pieces, save_pieces, split_pieces
-from pixmus.training.loss import (
-    cell_log_odds,
-    denoising_loss,
-    draw_sigma,
-    note_transitions,
-)
+from pixmus.training.loss import cell_log_odds, denoising_loss, draw_sigma
 from pixmus.training.progress import COLUMNS, append_row, draw_log
 from pixmus.training.windows import Batch, EncodedPiece, WindowSampler, encode_piece, fit_tables
 
@@ -324,10 +320,8 @@ def train(arguments: argparse.Namespace) -> bool:
     )
     fixed = np.random.default_rng(0)
     validation = [
-        to_device(
-            validation_sampler.batch(fixed, VALIDATION_WINDOWS, 8, theme=index % 2 == 1), device
-        )
-        for index in range(NUM_VALIDATION_BATCHES)
+        to_device(validation_sampler.batch(fixed, VALIDATION_WINDOWS, 8), device)
+        for _ in range(NUM_VALIDATION_BATCHES)
     ]
 
     torch.manual_seed(arguments.seed)
@@ -335,6 +329,7 @@ def train(arguments: argparse.Namespace) -> bool:
         "roll_cells": tuple(layout.num_roll_cells for layout in PART_LAYOUTS.values()),
         "velocity_cells": STEPS_PER_BEAT,
         "num_conditions": NUM_CONDITIONS,
+        "voices": tuple(PARTS.index(part) for part in ONE_VOICE_PARTS),
     }
     for name, default in DEFAULT_SIZES.items():
         asked = getattr(arguments, name.removeprefix("num_"))
@@ -342,8 +337,8 @@ def train(arguments: argparse.Namespace) -> bool:
         config[name] = begun_with if asked is None else asked
     network = ScoreNetwork(**config)
     network.set_log_odds(cell_log_odds(training))
-    if network.chain is not None:
-        network.chain.transitions.copy_(note_transitions(training))
+    if network.has_chains:
+        fill_chain_tables(network, training)
     if start:
         start.copy_to(network)
     network.to(device)
@@ -392,7 +387,7 @@ def train(arguments: argparse.Namespace) -> bool:
             decay = min(1.0, (1 - progress) / arguments.decay)
             batch = next(batches)
             losses.append(run.step(batch, warmth * max(decay, 0.01), arguments.ema))
-            windows += batch.cells.shape[0] * int((~batch.is_theme).sum()) / 32
+            windows += batch.cells.shape[0] * len(batch.positions) / 32
             if time.time() - last_report > arguments.report:
                 report()
                 losses, windows, last_report = [], 0.0, time.time()

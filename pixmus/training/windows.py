@@ -1,38 +1,47 @@
-"""Training windows: slices of pieces with their conditions, part states and theme.
+"""Training windows: slices of pieces with their conditions, part states and echoes.
 
 A window is some bars of one piece with a set of parts (an ensemble's, or what the piece has). Its
-curves and hit points are measured on those parts alone, so that conditions and notes agree.
+curves, textures and hit points are measured on those parts alone, so that conditions and notes
+agree. Its phrases may be told bars of the piece that they resemble, and how much they do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pixmus.conditioning import (
+    ECHO_COLUMN,
     GIVEN,
     OFF,
-    THEME_BEATS,
-    THEME_POSITION,
     TO_MAKE,
     BeatConditions,
     CurveTables,
+    add_textures,
     beat_statistics,
     measure_bars,
-    theme_conditions,
     without_mood,
     without_mood_and_timing,
 )
 from pixmus.cues import CURVES, ENSEMBLES, PARTS, STYLES
-from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.texture import BEATS_PER_BAR, DRUMS, STEPS_PER_BAR, TEXTURE_BARS, measure_texture
 from pixmus.training.corpus import Piece
 
-BEATS_PER_BAR = 4
-DRUMS = PARTS.index("drums")
+PHRASE_BARS = 4
+PHRASE_BEATS = PHRASE_BARS * BEATS_PER_BAR
+# How often a window's textures are told, and of those told each part's; how often a window has
+# echoes, a phrase of it one, and the echo is of bars that are like it least.
+TEXTURE_SHARE, TEXTURE_PART_SHARE = 0.85, 0.9
+ECHO_SHARE, ECHO_PHRASE_SHARE, ECHO_AT_RANDOM = 0.5, 0.75, 0.25
+# Of so many grooves drawn, those nearest in tempo from which the one that goes with the bass and
+# chords best is taken.
+GROOVES_DRAWN, GROOVES_HEARD = 24, 6
 
 
 @dataclass
@@ -48,6 +57,42 @@ class EncodedPiece:
     @property
     def num_bars(self) -> int:
         return len(self.cells) // BEATS_PER_BAR
+
+    @cached_property
+    def most_alike(self) -> np.ndarray:
+        """For each bar, the first bar of the four that four bars from it on resemble most, int.
+
+        By onsets of all pitched parts, at least four bars apart; -1 where there are none.
+        """
+        onsets = np.concatenate(
+            [
+                self.cells[:, PART_LAYOUTS[PARTS[part]].onsets]
+                for part in self.present
+                if part != DRUMS
+            ],
+            axis=1,
+        )
+        bars = onsets[: self.num_bars * BEATS_PER_BAR].reshape(self.num_bars, -1)
+        bars = bars.astype(np.float32)
+        num = self.num_bars - PHRASE_BARS + 1
+        alike = np.full(self.num_bars, -1)
+        if num <= PHRASE_BARS:
+            return alike
+        same = bars @ bars.T
+        phrases = sum(same[i : i + num, i : i + num] for i in range(PHRASE_BARS))
+        counts = np.diag(phrases)
+        f1 = 2 * phrases / np.maximum(counts[:, None] + counts[None], 1)
+        apart = np.abs(np.subtract.outer(np.arange(num), np.arange(num))) >= PHRASE_BARS
+        f1 = np.where(apart, f1, -1)
+        alike[:num] = np.where(f1.max(1) > 0, f1.argmax(1), -1)
+        return alike
+
+    @cached_property
+    def drum_pattern(self) -> np.ndarray:
+        """Share of bars in which the drums are struck on each step of the bar, (16,)."""
+        return measure_texture(self.cells[: self.num_bars * BEATS_PER_BAR], [DRUMS])[
+            DRUMS, :STEPS_PER_BAR
+        ]
 
 
 def encode_piece(piece: Piece) -> EncodedPiece:
@@ -153,16 +198,26 @@ def measured_conditions(
     ).array
 
 
+def likeness(cells: np.ndarray, other: np.ndarray, parts: Sequence[int]) -> float:
+    """F1 of the parts' onsets, 0..1; 0 where neither has one. Cells are (beats, NUM_CELLS)."""
+    same = total = 0
+    for part in parts:
+        onsets = PART_LAYOUTS[PARTS[part]].onsets
+        same += int((cells[:, onsets] & other[:, onsets]).sum())
+        total += int(cells[:, onsets].sum()) + int(other[:, onsets].sum())
+    return 2 * same / total if total else 0.0
+
+
 @dataclass
 class Batch:
-    """Arrays of one training batch; `cells` are clean."""
+    """Arrays of one training batch; `cells` and `echo` are clean."""
 
     cells: Tensor  # uint8 (batch, tokens, NUM_CELLS)
     conditions: Tensor  # float32 (batch, tokens, NUM_CONDITIONS)
     states: Tensor  # int64 (batch, tokens, parts)
+    echo: Tensor  # uint8 (batch, tokens, NUM_CELLS): counts where the echo column is above 0
     has_velocity: Tensor  # bool (batch,)
     positions: Tensor  # (tokens,)
-    is_theme: Tensor  # bool (tokens,)
 
 
 class WindowSampler:
@@ -190,45 +245,31 @@ class WindowSampler:
         )
         self.shares = shares / shares.sum()
 
-    def batch(self, rng: np.random.Generator, size: int, num_bars: int, theme: bool) -> Batch:
-        """`size` windows of `num_bars` bars, with a theme before each or none."""
+    def batch(self, rng: np.random.Generator, size: int, num_bars: int) -> Batch:
+        """`size` windows of `num_bars` bars."""
         chosen = rng.choice(len(self.pieces), size, p=self.shares)
-        windows = [self._window(rng, self.pieces[i], num_bars, theme) for i in chosen]
-        cells, conditions, states, velocity = zip(*windows, strict=True)
-        positions = np.arange(num_bars * BEATS_PER_BAR)
-        is_theme = np.zeros(len(positions), bool)
-        if theme:
-            positions = np.concatenate([THEME_POSITION + np.arange(THEME_BEATS), positions])
-            is_theme = np.concatenate([np.ones(THEME_BEATS, bool), is_theme])
+        windows = [self._window(rng, self.pieces[i], num_bars) for i in chosen]
+        cells, conditions, states, echoes, velocity = zip(*windows, strict=True)
         return Batch(
             torch.from_numpy(np.stack(cells)),
             torch.from_numpy(np.stack(conditions)),
             torch.from_numpy(np.stack(states)),
+            torch.from_numpy(np.stack(echoes)),
             torch.tensor(velocity),
-            torch.from_numpy(positions),
-            torch.from_numpy(is_theme),
+            torch.arange(num_bars * BEATS_PER_BAR),
         )
 
     def _window(
-        self, rng: np.random.Generator, encoded: EncodedPiece, num_bars: int, theme: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
+        self, rng: np.random.Generator, encoded: EncodedPiece, num_bars: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool]:
         piece = encoded.piece
         start = _window_start(rng, encoded.num_bars, num_bars)
         beats, short_bar = _beats(rng, num_bars)
-        cells = _slice(encoded.cells, start, num_bars + 1)[beats]
+        cells = _slice(encoded.cells, start, num_bars + 1)
         present = set(encoded.present)
-        theme_bars = THEME_BEATS // BEATS_PER_BAR
-        theme_cells = None
-        if theme:
-            theme_start = _theme_start(rng, start, encoded.num_bars)
-            theme_cells = _slice(encoded.cells, theme_start, theme_bars)
         if DRUMS not in present and self.grooves and rng.random() < 0.35:
-            layout = PART_LAYOUTS["drums"].cells
-            drums = self._groove(rng, piece.tempo_bpm, start, num_bars + 1 + theme_bars)
-            cells[:, layout] = drums[beats]
-            if theme_cells is not None:  # of the same performance, from bars after the window's
-                theme_cells = theme_cells.copy()
-                theme_cells[:, layout] = drums[-THEME_BEATS:]
+            cells = cells.copy()
+            cells[:, PART_LAYOUTS["drums"].cells] = self._groove(rng, piece, cells, start)
             present.add(DRUMS)
         parts = _choose_parts(rng, present)
 
@@ -246,41 +287,111 @@ class WindowSampler:
             conditions = without_mood_and_timing(conditions)
         elif drop < 0.2:
             conditions = without_mood(conditions)
-
+        if rng.random() < TEXTURE_SHARE:
+            told = [part for part in parts if rng.random() < TEXTURE_PART_SHARE]
+            blocks = np.minimum(beats // (TEXTURE_BARS * BEATS_PER_BAR), _last_block(num_bars))
+            conditions = add_textures(
+                conditions, _textures(cells, told, num_bars), blocks, beats % BEATS_PER_BAR
+            )
+        echo = self._echo(rng, encoded, parts, start, cells, beats, conditions)
         states = _draw_states(rng, parts, len(beats))
-        if theme_cells is not None:
-            cells = np.concatenate([theme_cells, cells])
-            conditions = np.concatenate([theme_conditions(conditions, THEME_BEATS), conditions])
-            given = np.full((THEME_BEATS, len(PARTS)), OFF)
-            given[:, parts] = GIVEN
-            states = np.concatenate([given, states])
-        return cells, conditions, states.astype(np.int64), piece.has_velocity
+        return cells[beats], conditions, states.astype(np.int64), echo, piece.has_velocity
+
+    def _echo(
+        self,
+        rng: np.random.Generator,
+        encoded: EncodedPiece,
+        parts: Sequence[int],
+        start: int,
+        cells: np.ndarray,
+        beats: np.ndarray,
+        conditions: np.ndarray,
+    ) -> np.ndarray:
+        """Cells of bars that the window's phrases resemble; how much goes into the conditions.
+
+        `cells` (bars + 1, in beats) are the window's before `beats` were chosen of them. Drums
+        that the piece lacks are echoed as the window's own bars at the source, where it has them.
+        """
+        echo = np.zeros((len(cells), NUM_CELLS), np.uint8)
+        amount = np.zeros(len(cells), np.float32)
+        if rng.random() < ECHO_SHARE:
+            pitched = [part for part in parts if part != DRUMS]
+            for first in range(0, len(cells) // BEATS_PER_BAR - 1, PHRASE_BARS):
+                bar = start + first
+                if rng.random() >= ECHO_PHRASE_SHARE or bar + PHRASE_BARS > encoded.num_bars:
+                    continue
+                source = int(encoded.most_alike[bar])
+                if rng.random() < ECHO_AT_RANDOM:
+                    source = int(rng.integers(encoded.num_bars - PHRASE_BARS + 1))
+                    if abs(source - bar) < PHRASE_BARS:
+                        source = -1
+                if source < 0:
+                    continue
+                rows = slice(first * BEATS_PER_BAR, (first + PHRASE_BARS) * BEATS_PER_BAR)
+                heard = _slice(encoded.cells, source, PHRASE_BARS)[: len(cells[rows])].copy()
+                drums = PART_LAYOUTS["drums"].cells
+                if DRUMS in parts and DRUMS not in encoded.present:
+                    heard[:, drums] = cells[rows, drums]
+                echo[rows] = heard
+                amount[rows] = max(likeness(cells[rows], heard, pitched), 0.02)
+        conditions[:, ECHO_COLUMN] = amount[beats]
+        return echo[beats]
 
     def _groove(
-        self, rng: np.random.Generator, tempo_bpm: float, start: int, num_bars: int
+        self, rng: np.random.Generator, piece: Piece, cells: np.ndarray, start: int
     ) -> np.ndarray:
-        """Drum cells of a performance near the tempo, fills at phrase ends half of the time."""
-        picks = rng.integers(len(self.grooves), size=12)
+        """Drum cells for a window's bars: of a performance near the tempo, struck with the rest.
+
+        Of a few near in tempo the one whose strokes fall most where bass, harmony and pad start
+        notes; fills at phrase ends half of the time.
+        """
+        num_bars = len(cells) // BEATS_PER_BAR
+        picks = rng.integers(len(self.grooves), size=GROOVES_DRAWN)
         distance = [
             min(
-                abs(np.log2(self.grooves[i].piece.tempo_bpm / tempo_bpm) + octave)
+                abs(np.log2(self.grooves[i].piece.tempo_bpm / piece.tempo_bpm) + octave)
                 for octave in (0, 1, -1)
             )
             for i in picks
         ]
-        groove = self.grooves[picks[int(np.argmin(distance))]]
+        near = [self.grooves[picks[i]] for i in np.argsort(distance)[:GROOVES_HEARD]]
+        low = [PARTS.index(part) for part in ("bass", "harmony", "pad")]
+        pattern = measure_texture(cells, low)[low, :STEPS_PER_BAR].mean(0)
+        groove = max(near, key=lambda g: _agreement(g.drum_pattern, pattern))
         layout = PART_LAYOUTS["drums"].cells
         first = int(rng.integers(max(1, groove.num_bars - num_bars)))
         bars = first + np.arange(num_bars)
         bars = np.where(bars < groove.num_bars, bars, bars % groove.num_bars)
         beats = (bars[:, None] * BEATS_PER_BAR + np.arange(BEATS_PER_BAR)).ravel()
-        cells = groove.cells[beats, layout].copy()
+        drums = groove.cells[beats, layout].copy()
         if self.fills and rng.random() < 0.5:
             fill = self.fills[int(rng.integers(len(self.fills)))].cells[:BEATS_PER_BAR, layout]
             for bar in range(num_bars):
                 if (start + bar) % 8 == 7 and len(fill) == BEATS_PER_BAR:
-                    cells[bar * BEATS_PER_BAR : (bar + 1) * BEATS_PER_BAR] = fill
-        return cells
+                    drums[bar * BEATS_PER_BAR : (bar + 1) * BEATS_PER_BAR] = fill
+        return drums
+
+
+def _agreement(pattern: np.ndarray, other: np.ndarray) -> float:
+    """Correlation of two patterns; 0 where one of them is even."""
+    a, b = pattern - pattern.mean(), other - other.mean()
+    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-9))
+
+
+def _last_block(num_bars: int) -> int:
+    """The last block of bars that is long enough to have a texture of its own."""
+    return max(0, (num_bars - PHRASE_BARS) // TEXTURE_BARS)
+
+
+def _textures(cells: np.ndarray, parts: Sequence[int], num_bars: int) -> np.ndarray:
+    """Textures of a window's blocks, (blocks, parts, values); the last one takes the rest."""
+    edges = [block * TEXTURE_BARS for block in range(_last_block(num_bars) + 1)] + [num_bars]
+    return np.stack(
+        [
+            measure_texture(cells[first * BEATS_PER_BAR : end * BEATS_PER_BAR], parts)
+            for first, end in zip(edges[:-1], edges[1:], strict=True)
+        ]
+    )
 
 
 def _slice(array: np.ndarray, start_bar: int, num_bars: int, per_beat: int = 1) -> np.ndarray:
@@ -318,17 +429,6 @@ def _window_start(rng: np.random.Generator, piece_bars: int, num_bars: int) -> i
     return int(rng.integers(last + 1))
 
 
-def _theme_start(rng: np.random.Generator, window_start: int, piece_bars: int) -> int:
-    """First bar of the theme: somewhere before the window, or anywhere when there is no room."""
-    length = THEME_BEATS // BEATS_PER_BAR
-    last = window_start - length
-    if last < 0:
-        last = max(0, piece_bars - length)
-    return (
-        int(rng.integers(last + 1)) // 4 * 4 if rng.random() < 0.7 else int(rng.integers(last + 1))
-    )
-
-
 def _choose_parts(rng: np.random.Generator, present: set[int]) -> list[int]:
     """An ensemble that the piece can play, all that it has, or a random half."""
     draw = rng.random()
@@ -358,7 +458,10 @@ def _thin(rng: np.random.Generator, hits: np.ndarray) -> np.ndarray:
 
 
 def _draw_states(rng: np.random.Generator, parts: Sequence[int], num_beats: int) -> np.ndarray:
-    """Part states (beats, parts): everything to make, continuation, some bars, or some parts."""
+    """Part states (beats, parts): everything to make, continuation, some bars, or some parts.
+
+    Of bars between given ones either all parts are made, or some of them.
+    """
     states = np.full((num_beats, len(PARTS)), OFF)
     states[:, list(parts)] = TO_MAKE
     draw = rng.random()
@@ -371,7 +474,10 @@ def _draw_states(rng: np.random.Generator, parts: Sequence[int], num_beats: int)
         first = int(rng.integers(0, num_beats // BEATS_PER_BAR))
         length = int(rng.integers(1, num_beats // BEATS_PER_BAR - first + 1))
         states[:, list(parts)] = GIVEN
-        states[first * BEATS_PER_BAR : (first + length) * BEATS_PER_BAR, list(parts)] = TO_MAKE
+        redone = [part for part in parts if rng.random() < 0.5]
+        if not redone or rng.random() < 0.6:
+            redone = list(parts)
+        states[first * BEATS_PER_BAR : (first + length) * BEATS_PER_BAR, redone] = TO_MAKE
     elif len(parts) > 1:  # parts written to given ones
         given = [part for part in parts if rng.random() < 0.5]
         if len(given) < len(parts):

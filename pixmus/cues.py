@@ -402,12 +402,18 @@ def rule_curves(features: Features, as_z: bool = False) -> dict[str, np.ndarray]
     if as_z:
         return z_scores
     curves = {name: _quantile(CLIP_SPREAD * smooth(z_scores[name])) for name in CURVES}
-    if features.duration >= ARCH_FROM:
-        place = (np.arange(len(energy)) + 0.5) / CURVE_RATE_HZ / features.duration
-        arch = np.interp(place, (0.0, ARCH_PEAK, 1.0), (-1.0, 1.0, -0.5)) * ARCH_HEIGHT
-        for name, weight in (("energy", 1.0), ("density", 0.5)):
-            curves[name] = np.clip(curves[name] + weight * arch, 0, 1)
+    arch = climax(len(energy), features.duration)
+    for name, weight in (("energy", 1.0), ("density", 0.5)):
+        curves[name] = np.clip(curves[name] + weight * arch, 0, 1)
     return {name: curve.astype(np.float32) for name, curve in curves.items()}
+
+
+def climax(length: int, duration: float) -> np.ndarray:
+    """(length,) what is added to energy so that it leads to a gentle climax; 0 in short clips."""
+    if duration < ARCH_FROM:
+        return np.zeros(length)
+    place = (np.arange(length) + 0.5) / CURVE_RATE_HZ / duration
+    return np.interp(place, (0.0, ARCH_PEAK, 1.0), (-1.0, 1.0, -0.5)) * ARCH_HEIGHT
 
 
 def _shot_lengths(features: Features) -> np.ndarray:
@@ -604,7 +610,9 @@ def find_sections(features: Features) -> tuple[Section, ...]:
         else:
             number = len(themes)
             themes.append(look)
-        sections.append(Section(round(start, 4), round(end, 4), _letter(number)))
+        sections.append(
+            Section(round(start, 4), min(round(end, 4), features.duration), _letter(number))
+        )
     return tuple(sections)
 
 
@@ -642,7 +650,9 @@ def _choose_tempo(
         return direction.tempo_bpm, "asked for"
     spacing = features.duration / (1 + len(features.transitions))
     tempo = SLOWEST_BPM * (FASTEST_BPM / SLOWEST_BPM) ** energy
-    tempo = max(tempo, float(np.interp(spacing, *LEAST_BPM))) * wishes.tempo_factor
+    if features.transitions:
+        tempo = max(tempo, float(np.interp(spacing, *LEAST_BPM)))
+    tempo *= wishes.tempo_factor
     tempo = float(round(min(max(tempo, TEMPO_RANGE_BPM[0]), TEMPO_RANGE_BPM[1])))
     cutting = f"a cut every {spacing:.1f} s" if features.transitions else "no cut"
     level = _word(features.motion.mean(), (0.015, 0.05, 0.12), ("no", "little", "some", "high"))

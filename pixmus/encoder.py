@@ -24,7 +24,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import nn
 
-from pixmus.cues import CURVES, CueSheet, Direction, make_cue_sheet, rule_curves, smooth
+from pixmus.cues import CURVES, CueSheet, Direction, climax, make_cue_sheet, rule_curves, smooth
 from pixmus.errors import PixMusError
 from pixmus.features import CURVE_RATE_HZ, HUES, PALETTE, Features
 from pixmus.wishes import NO_WISHES, Wishes
@@ -233,10 +233,14 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
         """The four curves as quantiles: name -> float32 (num_curve_values,), 0..1, smooth."""
         raw = self.raw_curves(features, embedding)
         mean, scale = _array(self.curve_mean), _array(self.curve_scale)
-        return {
-            name: _normal_quantile((raw[name] - mean[k]) / scale[k]).astype(np.float32)
+        quantiles = {
+            name: _normal_quantile((raw[name] - mean[k]) / scale[k])
             for k, name in enumerate(CURVES)
         }
+        arch = climax(len(features.motion), features.duration)
+        for name, weight in (("energy", 1.0), ("density", 0.5)):
+            quantiles[name] = np.clip(quantiles[name] + weight * (arch - arch.mean()), 0, 1)
+        return {name: curve.astype(np.float32) for name, curve in quantiles.items()}
 
     def spot(
         self,

@@ -108,9 +108,12 @@ DEGREES = {
 NEGATIONS = {"not": -0.5, "no": -0.5, "without": -0.5, "never": -0.5, "less": -0.5, "non": -0.5}
 # "not too fast" asks for a little less than "not fast" does.
 NOT_TOO = -0.35
-FILLERS = frozenset(
-    ["a", "an", "the", "and", "with", "of", "for", "in", "on", "to", "please", "some", "something", "like", "feel", "feeling", "mood", "music", "sound", "sounds", "sounding", "tempo", "key", "make", "it", "is", "be", "should", "i", "want", "would", "style", "piece", "track", "soundtrack", "score", "but", "or", "as", "at", "this", "that", "my", "video", "clip", "picture", "scene", "plus", "then", "instruments", "instrument", "playing", "played", "solo", "only", "just", "kind", "sort"]
-)
+_FILLERS = """
+    a an the and with of for in on to please some something like feel feeling mood music sound
+    sounds sounding tempo key make it is be should i want would style piece track soundtrack score
+    or as at this that my video clip picture scene plus then instruments instrument playing played
+    solo only just kind sort"""
+FILLERS = frozenset(_FILLERS.split())
 CLAUSE_END = frozenset((",", ".", ";", ":", "!", "?", "but"))
 
 

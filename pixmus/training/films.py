@@ -149,7 +149,7 @@ def montage_features(
 
 
 def slideshow_features(photographs: Photographs, order: Sequence[int], seed: int) -> Features:
-    """Features of photographs shown one after another, each with a slow zoom inwards."""
+    """Features of photographs shown one after another, the camera moving slowly over each."""
     return extract_features(*_slideshow(photographs, order, seed))
 
 
@@ -163,9 +163,12 @@ def _slideshow(
         number = 0
         for index, length in zip(order, lengths, strict=True):
             image = photographs.images[index]
+            height, width = (round(0.92 * side) for side in image.shape[:2])
             for step in range(length):
-                cut = round(0.08 * min(image.shape[:2]) * step / length / 2)
-                inner = image[cut : image.shape[0] - cut, cut : image.shape[1] - cut]
+                share = step / length
+                top = round((image.shape[0] - height) * share)
+                left = round((image.shape[1] - width) * share)
+                inner = image[top : top + height, left : left + width]
                 yield Frame(float(number / SLIDE_RATE), inner)
                 number += 1
 

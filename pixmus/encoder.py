@@ -32,9 +32,9 @@ from pixmus.wishes import NO_WISHES, Wishes
 PAIRED_WEIGHTS = "muvi_sync.safetensors"
 
 MOODS = ("valence", "arousal")
-FLOOR = 0.02  # added to brightness and chroma before their logarithm
+LIGHT_FLOOR, COLOUR_FLOOR = 0.02, 0.03  # added to brightness and chroma before the logarithm
 GATE = 0.1  # brightness or chroma at which ratios count half
-RATIO_LIMIT = 2.0  # z-scores of ratios are cut here
+RATIO_LIMIT = 1.5  # z-scores of ratios are cut here
 # Ratios that mean little in a dark picture, and those that mean little in a grey one.
 LIGHT_RATIOS = ("contrast", "detail", "light above", "light below", "light in the middle",
                 "patches")  # fmt: skip
@@ -43,7 +43,7 @@ RATIOS = LIGHT_RATIOS + COLOUR_RATIOS
 
 PACE_MOTION_S = (1.0, 4.0, 12.0)  # s, standard deviations of the smoothing of motion ...
 PACE_CUTS_S = (2.0, 6.0)  # ... and of the cut rate
-LOOK_S = 4.0  # s, smoothing of embeddings
+LOOK_S = (3.0, 10.0)  # s, of the smoothing of embeddings
 WHOLE = ("density", "energy", "minor")
 INSIDE = ("density", "energy")
 # How much of a clip's own ups and downs is learned; the rest are the rules' (see experiment 33).
@@ -56,14 +56,11 @@ class Paired:
     """What was fitted on music videos and their soundtracks; a file of its own, and optional.
 
     `pace` (len(INSIDE), len(PACE_MOTION_S) + len(PACE_CUTS_S)) is not negative: more motion and
-    more cuts never mean less. `inside` (len(INSIDE), k) and `whole` (len(WHOLE), k) read the
-    embedding's first k principal components, (x / |x| - mean) @ basis.T.
+    more cuts never mean less. `inside` (len(INSIDE), len(LOOK_S) * k) and `whole` (len(WHOLE), k)
+    read the embedding's first k principal components, (x / |x| - mean) @ basis.T.
     """
 
     pace: np.ndarray
-    pace_whole: np.ndarray  # (len(WHOLE), 3) of mean log motion, cut rate, log seconds since a cut
-    pace_mean: np.ndarray  # (3,) means of those three over music videos
-    pace_scale: np.ndarray  # (3,) their spread
     inside: np.ndarray
     whole: np.ndarray
     mean: np.ndarray  # (width,)
@@ -139,10 +136,10 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
 
     The visual mood is linear in log brightness, log chroma and the ratios of `picture_ratios`,
     each ratio gated by the light or colour that it is a ratio of. For valence the weights of
-    brightness and chroma are at least `1 / 3` of all that the gated ratios could lose, so that
-    darker and greyer is never happier, whatever the other weights are: d/dlog s of log(s + FLOOR)
-    is s / (s + FLOOR), of the gate s GATE / (s + GATE)^2, and the largest ratio of the two is
-    GATE (s + FLOOR) / (s + GATE)^2 <= GATE / (4 (GATE - FLOOR)) < 1 / 3.
+    brightness and chroma are at least 0.36 of all that the gated ratios could lose, so that
+    darker and greyer is never happier, whatever the other weights are: d/dlog s of log(s + floor)
+    is s / (s + floor), of the gate s GATE / (s + GATE)^2, and the largest ratio of the second to
+    the first is GATE / (4 (GATE - floor)), 0.313 and 0.358.
     """
 
     config_name = "config.json"
@@ -278,7 +275,7 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
         inside = bank @ paired.pace.T
         if embedding is not None:
             components = paired.components(embedding)
-            columns = [smooth(column, LOOK_S) for column in components.T]
+            columns = [smooth(column, s) for s in LOOK_S for column in components.T]
             seconds = (np.arange(length) + 0.5) / CURVE_RATE_HZ
             at = np.arange(len(components)) + 0.5
             look = np.stack([np.interp(seconds, at, column) for column in columns], axis=1)
@@ -301,7 +298,7 @@ def mood_terms(features: Features, ratio_mean: np.ndarray, ratio_scale: np.ndarr
         (light / (light + GATE))[:, None],
         (colour / (colour + GATE))[:, None],
     )
-    logs = np.stack([np.log(light + FLOOR), np.log(colour + FLOOR)], axis=1)
+    logs = np.stack([np.log(light + LIGHT_FLOOR), np.log(colour + COLOUR_FLOOR)], axis=1)
     return np.concatenate([logs, gates * ratios], axis=1)
 
 
@@ -310,7 +307,7 @@ def least_weights(ratio_weights: np.ndarray) -> tuple[float, float]:
     happier, for valence's weights (len(RATIOS),) of the ratios."""
     split = len(LIGHT_RATIOS)
     losses = RATIO_LIMIT * np.abs(ratio_weights)
-    return float(losses[:split].sum()) / 3, float(losses[split:].sum()) / 3
+    return 0.36 * float(losses[:split].sum()), 0.36 * float(losses[split:].sum())
 
 
 def _array(parameter: torch.Tensor) -> np.ndarray:

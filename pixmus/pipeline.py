@@ -204,11 +204,11 @@ class PixMusPipeline(DiffusionPipeline):
         shows (footage brings its own embedding). `cue_sheet` replaces spotting altogether,
         direction included. With `keep`, a score or MIDI file, only `redo_bars` ("9-12") or
         `redo_parts` ("harmony,bass") of it are composed and the rest stays (see `compose`); what it
-        could not follow stands in `settings["keep"]`. `seed` wins over `generator`, from which a seed is
-        drawn. `guidance_scale` 1 is no guidance, None the default. `original_audio` None ducks the
-        music under the clip's own sound where it has any. `callback_on_step_end` is called with the
-        pipeline, the inference step (counted through all windows), the share that is done and the
-        noisy cells; what it returns is not used.
+        could not follow stands in `settings["keep"]`. `seed` wins over `generator`, from which a
+        seed is drawn. `guidance_scale` 1 is no guidance, None the default. `original_audio` None
+        ducks the music under the clip's own sound where it has any. `callback_on_step_end` is
+        called with the pipeline, the inference step (counted through all windows), the share that
+        is done and the noisy cells; what it returns is not used.
         """
         # 0. What was asked
         stages = _Stages(on_stage)

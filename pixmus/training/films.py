@@ -19,7 +19,13 @@ from pathlib import Path
 import numpy as np
 
 import pixmus.features
-from pixmus.evaluation.montage import CLIPS_WITH_CUTS, MIN_SOURCE_RATE_HZ, Clip, _fill, plan_montage
+from pixmus.evaluation.montage import (
+    CLIPS_WITH_CUTS,
+    MIN_SOURCE_RATE_HZ,
+    Clip,
+    fill_frame,
+    plan_montage,
+)
 from pixmus.features import Features, extract_features
 from pixmus.video import Frame, probe, read_frames
 
@@ -135,7 +141,7 @@ def montage_clips(films: Sequence[Film]) -> list[Clip]:
         if film.name in CLIPS_WITH_CUTS or film.frame_rate < MIN_SOURCE_RATE_HZ:
             continue
         rows = np.flatnonzero(film.times <= MAX_SHOT_SOURCE)
-        images = np.stack([_fill(film.images[row]) for row in rows])
+        images = np.stack([fill_frame(film.images[row]) for row in rows])
         clips.append(Clip(film.name, film.times[rows], images))
     return clips
 

@@ -57,11 +57,15 @@ from pixmus.training.films import (
 )
 
 NUM_COMPONENTS = 48  # of the image embedding; more predict whole songs worse (experiment 31)
-MOOD_RIDGE = 60.0  # in photographs
-GRADED = ((0.5, 0.5, 0.5), (0.7, 0.7, 0.3))  # gain, chroma, how much valence falls at least
-GRADED_WEIGHT = 0.3
+COMPONENTS_OF_WHOLE = (48, 48, 32)  # of them, for each of WHOLE
+MOOD_RIDGE = 120.0  # in photographs
+GRADED = ((0.5, 0.5, 0.3), (0.7, 0.7, 0.2))  # gain, chroma, how much valence falls at least
+GRADED_WEIGHT = 0.15
 PACE_RIDGE = 3000.0  # in seconds of video
-LOOK_RIDGE = 100.0  # in songs
+LOOK_RIDGE = 300.0  # in songs
+# For each of WHOLE: which columns of `whole_inputs` pace has a say with, and its ridge in songs.
+WHOLE_PACE = (((0, 4, 5), 2000.0), (tuple(range(9)), 30.0), (tuple(range(9)), 30.0))
+SPREAD = {"density": 0.95, "energy": 0.95, "valence": 0.8, "register": 0.9}  # of the full range
 NUM_MONTAGES = 12
 NUM_SLIDESHOWS = 12
 MEAN_SHOTS = (1.5, 2.5, 4.0, 6.0)
@@ -242,7 +246,9 @@ def inside_inputs(videos: MusicVideos) -> tuple[np.ndarray, np.ndarray]:
     )
     look = np.concatenate(
         [
-            np.stack([smooth(column, LOOK_S) for column in videos.components[song].T], axis=1)
+            np.stack(
+                [smooth(column, s) for s in LOOK_S for column in videos.components[song].T], axis=1
+            )
             for song in videos.songs
         ]
     )
@@ -250,9 +256,23 @@ def inside_inputs(videos: MusicVideos) -> tuple[np.ndarray, np.ndarray]:
 
 
 def whole_inputs(videos: MusicVideos) -> tuple[np.ndarray, np.ndarray]:
-    """(songs, 3) of pace and (songs, NUM_COMPONENTS) of the look."""
-    pace = np.stack([videos.log_motion, videos.cuts, videos.since_cut], axis=1)
-    return song_means(pace, videos.songs), song_means(videos.components, videos.songs)
+    """(songs, 9) of pace and (songs, NUM_COMPONENTS) of the look.
+
+    Pace is the mean, spread, 10th and 90th percentile of log motion, the cut rate, and the same
+    four of log seconds since the last cut.
+    """
+
+    def spread(values: np.ndarray) -> np.ndarray:
+        tenths = np.quantile(values, [0.1, 0.9])
+        return np.array([values.mean(), values.std(), *tenths])
+
+    pace = [
+        np.concatenate(
+            [spread(videos.log_motion[s]), [videos.cuts[s].mean()], spread(videos.since_cut[s])]
+        )
+        for s in videos.songs
+    ]
+    return np.stack(pace), song_means(videos.components, videos.songs)
 
 
 def fit_pairs(
@@ -297,21 +317,28 @@ def fit_pairs(
     goals = goals - goals.mean(axis=0)
     pace_mean, pace_scale = pace_whole.mean(axis=0), pace_whole.std(axis=0)
     of_pace = (pace_whole - pace_mean) / pace_scale
-    look_mean = look_whole.mean(axis=0)
-    of_look = (look_whole - look_mean) / look_whole.std(axis=0)
-    pace_weights = np.linalg.solve(of_pace.T @ of_pace + 10 * np.eye(3), of_pace.T @ goals).T
-    look_weights = np.linalg.solve(
-        of_look.T @ of_look + LOOK_RIDGE * np.eye(of_look.shape[1]), of_look.T @ goals
-    ).T / look_whole.std(axis=0)
+    look_mean, look_scale = look_whole.mean(axis=0), look_whole.std(axis=0)
+    of_look = (look_whole - look_mean) / look_scale
+    pace_weights = np.zeros((len(WHOLE), of_pace.shape[1]))
+    look_weights = np.zeros((len(WHOLE), of_look.shape[1]))
+    for k, ((columns, ridge), num_used) in enumerate(
+        zip(WHOLE_PACE, COMPONENTS_OF_WHOLE, strict=True)
+    ):
+        pace_weights[k, columns] = _ridge(of_pace[:, columns], goals[:, k], ridge)
+        look_weights[k, :num_used] = _ridge(of_look[:, :num_used], goals[:, k], LOOK_RIDGE)
     return Pairs(
         pace=weights[:, :num_pace],
         look_inside=weights[:, num_pace:],
         pace_whole=pace_weights,
         pace_mean=pace_mean,
         pace_scale=pace_scale,
-        look_whole=look_weights,
+        look_whole=look_weights / look_scale,
         look_mean=look_mean,
     )
+
+
+def _ridge(x: np.ndarray, y: np.ndarray, ridge: float) -> np.ndarray:
+    return np.linalg.solve(x.T @ x + ridge * np.eye(x.shape[1]), x.T @ y)
 
 
 def their_motion(images: np.ndarray, times: np.ndarray, length: int) -> np.ndarray:
@@ -359,9 +386,6 @@ def whole_paired(
     of_whole = np.array([1.0, 1.0, 1.0]) / (look @ pairs.look_whole.T).std(axis=0)
     return Paired(
         pace=pairs.pace * spread[:, None],
-        pace_whole=pairs.pace_whole,
-        pace_mean=pairs.pace_mean,
-        pace_scale=pairs.pace_scale,
         inside=pairs.look_inside * spread[:, None],
         whole=pairs.look_whole * of_whole[:, None],
         mean=videos.mean,
@@ -401,7 +425,7 @@ def set_spread(encoder: ConditioningEncoder, reference: Sequence[Features]) -> N
         squares = np.array([(curves[name] ** 2).mean() for curves in raw])
         mean = float(means.mean())
         encoder.curve_mean.data[k] = mean
-        encoder.curve_scale.data[k] = float(np.sqrt(squares.mean() - mean**2))
+        encoder.curve_scale.data[k] = float(np.sqrt(squares.mean() - mean**2)) / SPREAD[name]
 
 
 # ----------------------------------------------------------------------------------- The command

@@ -486,7 +486,7 @@ def _wished_curves(
             mean = float(curves[name].mean())
             # part of the way to the end of the range, so that "very" still has somewhere to go
             goal = mean + shift * ((1 - mean) if shift > 0 else mean)
-            curves[name] = _with_mean(curves[name], min(max(goal, 0.02), 0.98))
+            curves[name] = _with_mean(curves[name], goal)
     return curves
 
 

@@ -55,6 +55,7 @@ from pixmus.training.films import (
     montage_features,
     slideshow_features,
 )
+from pixmus.training.model_card import add_encoder_section
 
 NUM_COMPONENTS = 48  # of the image embedding; more predict whole songs worse (experiment 31)
 COMPONENTS_OF_WHOLE = (48, 48, 32)  # of them, for each of WHOLE
@@ -510,6 +511,8 @@ def add_to_model(encoder: ConditioningEncoder, facts: dict[str, Any], folder: Pa
     index[ENCODER] = ["pixmus.encoder", "ConditioningEncoder"]
     (folder / MODEL_INDEX).write_text(json.dumps(index, indent=2) + "\n")
     write_manifest(folder)
+    if (folder / "README.md").is_file():
+        add_encoder_section(folder)
 
 
 def main() -> None:

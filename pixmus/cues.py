@@ -263,7 +263,7 @@ SLOWEST_BPM, FASTEST_BPM = 60.0, 150.0  # tempo wish at energy 0 and 1
 # Fast cutting needs a fine grid: at a wish of 70, 90, 110 beats a minute the tempo map places 0.68,
 # 0.80, 0.87 of cuts 1.5 s apart. (Mean seconds between hit points, least wish.)
 LEAST_BPM = ((2.0, 4.0), (110.0, SLOWEST_BPM))
-MAJOR_FROM = 0.36  # mean valence: major keys are the commoner ones in every training corpus
+MAJOR_FROM = 0.42  # mean valence: major keys are the commoner ones in every training corpus
 # Flat keys for dark pictures, sharp keys for bright ones (Steblin 2002, "A History of Key
 # Characteristics"), by mean register from low to high.
 MAJOR_TONICS = ("Eb", "Bb", "F", "C", "G", "D", "A")
@@ -281,7 +281,7 @@ CUE_CHANGE = 0.35  # of mean energy or valence: then a new scene is a new intent
 SOFTNESS = {"cut": 1.0, "dissolve": 0.8, "fade": 0.9}
 
 HIGH_ENERGY, LOW_ENERGY = 0.62, 0.38
-BRIGHT, DARK = 0.60, 0.38  # valence
+BRIGHT, DARK = 0.60, 0.42  # valence; what is dark is in minor
 LONG_CLIP = 20.0  # s: time for a pad to unfold
 SHORT_CLIP = 9.0  # s
 STYLE_OF_ENSEMBLE = {

@@ -21,14 +21,14 @@ COLOURS = {"density": "#5e81ac", "energy": "#bf616a", "valence": "#d9a441", "reg
 # Clips of the tiers A and A- of very different character, calm to violent.
 FIVE = (
     "editly-assets__kohlipe2.mp4",
-    "editly-assets__dancer1.webm",
+    "shared-assets__friday.mp4",
     "sam2__04_coffee.mp4",
     "learning-area__elf.mp4",
     "shared-assets__tears-of-steel-battle-clip-medium.webm",
 )
 CREDIT = (
     "Pictures: (CC) Blender Foundation | mango.blender.org, CC BY 3.0 (Tears of Steel); SA-V, "
-    "Meta, CC BY 4.0 (coffee); MDN, CC0 (elf); Mikael Finstad, editly (beach, dancer)."
+    "Meta, CC BY 4.0 (coffee); MDN, CC0 (elf, Friday); Mikael Finstad, editly (beach)."
 )
 
 

@@ -20,15 +20,16 @@ from pixmus.training.films import Film
 COLOURS = {"density": "#5e81ac", "energy": "#bf616a", "valence": "#d9a441", "register": "#6b9a5b"}
 # Clips of the tiers A and A- of very different character, calm to violent.
 FIVE = (
-    "editly-assets__kohlipe2.mp4",
-    "shared-assets__friday.mp4",
+    "editly-assets__kohlipe3.mp4",
+    "sample-videos__car-detection.mp4",
     "sam2__04_coffee.mp4",
     "learning-area__elf.mp4",
     "shared-assets__tears-of-steel-battle-clip-medium.webm",
 )
 CREDIT = (
     "Pictures: (CC) Blender Foundation | mango.blender.org, CC BY 3.0 (Tears of Steel); SA-V, "
-    "Meta, CC BY 4.0 (coffee); MDN, CC0 (elf, Friday); Mikael Finstad, editly (beach)."
+    "Meta, CC BY 4.0 (coffee); MDN, CC0 (elf); Intel, CC BY 4.0 (cars); Mikael "
+    "Finstad, editly (beach)."
 )
 
 

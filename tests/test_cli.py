@@ -62,6 +62,7 @@ class RecordingPipeline:
         return SimpleNamespace(
             write_video=write_video,
             score=SimpleNamespace(key="A minor"),
+            cue_sheet=SimpleNamespace(inputs=("colour",), reasons={}),
             check=self.checks.get(arguments["seed"]),
         )
 
@@ -69,7 +70,7 @@ class RecordingPipeline:
 @pytest.fixture
 def pipeline(monkeypatch):
     """The command line with a pipeline that only remembers."""
-    module = SimpleNamespace(PixMusPipeline=RecordingPipeline, watch=lambda clip, _: clip)
+    module = SimpleNamespace(PixMusPipeline=RecordingPipeline, watch=lambda clip, *_: clip)
     monkeypatch.setitem(sys.modules, "pixmus.pipeline", module)
     return RecordingPipeline
 

@@ -158,7 +158,8 @@ def read_wishes(text: str) -> Wishes:
     understood: list[str] = []
     unknown: list[str] = []
     negation: float | None = None
-    degree, is_too, before = 1.0, False, []
+    degree, is_too = 1.0, False
+    before: list[str] = []
     place = 0
     while place < len(tokens):
         token = tokens[place]

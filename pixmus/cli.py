@@ -42,7 +42,10 @@ from pixmus.cues import CueSheet, Direction
 from pixmus.errors import PixMusError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from pixmus.check import Check
+    from pixmus.video import Video
 
 STILL_DURATION_S = 30.0
 NUM_INFERENCE_STEPS = 20
@@ -106,6 +109,17 @@ Mood = Annotated[
     str | None,
     typer.Option(metavar="V,E", help='Valence and energy, each 0 to 1: "0.2,0.8" is dark, strong.'),
 ]
+Text = Annotated[
+    str,
+    typer.Option(metavar="WORDS", help='What you want, such as "dark, not too fast, no drums".'),
+]
+Backbone = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CLIP",
+        help="Folder or Hub id of a CLIP image model that tells spotting what the picture shows.",
+    ),
+]
 Duration = Annotated[
     float,
     typer.Option(metavar="S", min=0.5, max=600.0, help="Seconds that a still image stands for."),
@@ -154,6 +168,8 @@ def soundtrack(
     ensemble: Ensemble = None,
     parts: Parts = None,
     mood: Mood = None,
+    text: Text = "",
+    backbone: Backbone = None,
     takes: Annotated[
         int, typer.Option(metavar="N", min=1, max=100, help="How many, ranked by check.")
     ] = 1,
@@ -181,6 +197,8 @@ def soundtrack(
     cue_sheet = None if cues is None else CueSheet.load(cues)
     if cue_sheet is not None and direction != Direction():
         raise PixMusError(f"{cues} already says key, tempo, mood and parts; edit them there.")
+    if cue_sheet is not None and (text or backbone):
+        raise PixMusError(f"{cues} replaces spotting, so --text and --backbone have no say.")
     probe(clip, still_duration=duration)  # a bad clip is refused before the model is loaded
     places = _places(clip, out, bundle, takes, force)
     if keep is not None and cue_sheet is None:
@@ -196,7 +214,7 @@ def soundtrack(
         footage: Any = clip
         if takes > 1:  # watched once for all of them
             on_stage("watch", None)
-            footage = watch(clip, duration)
+            footage = watch(clip, duration, backbone)
         checks = []
         for take_seed, (scored_clip, folder) in enumerate(places, start=first_seed):
             take = pipe(
@@ -205,12 +223,17 @@ def soundtrack(
                 guidance_scale=guidance,
                 seed=take_seed,
                 direction=direction,
+                text=text,
+                backbone=backbone,
                 cue_sheet=cue_sheet,
                 **redone,
                 original_audio=original_audio,
                 still_duration=duration,
                 on_stage=on_stage,
             )
+            if cue_sheet is None and take_seed == first_seed:
+                on_stage("", None)
+                _tell(take.cue_sheet)
             if scored_clip is not None:
                 on_stage("video out", None)
                 report = take.write_video(scored_clip, overwrite=force)
@@ -241,23 +264,33 @@ def spot(
     ensemble: Ensemble = None,
     parts: Parts = None,
     mood: Mood = None,
+    text: Text = "",
+    backbone: Backbone = None,
     duration: Duration = STILL_DURATION_S,
     music_from: MusicFrom = None,
     music_to: MusicTo = None,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Spot by the hand-written rules, without the encoder.")
+    ] = False,
+    model: Model = None,
     force: Force = False,
 ) -> None:
     """Write the cue sheet of a clip: cuts, hit points, curves, key and tempo, ready to edit."""
-    from pixmus.cues import spot as spot_features
     from pixmus.features import extract_features
+    from pixmus.pipeline import load_encoder, spot_with
     from pixmus.video import probe, read_frames
 
     direction = _direction(tempo, key, style, ensemble, parts, mood, music_from, music_to)
     video = probe(clip, still_duration=duration)
     with new_file(out, force) as place, _stages() as on_stage:
         on_stage("video", None)
+        embedding = _embedding(backbone, video)
         features = extract_features(read_frames(video), video.duration, video.frame_rate)
         on_stage("cues", None)
-        spot_features(features, direction).save(place)
+        encoder = None if rules else load_encoder(model)
+        sheet = spot_with(encoder, features, direction, text, embedding)
+        sheet.save(place)
+    _tell(sheet)
     typer.echo(out)
 
 
@@ -512,6 +545,23 @@ def _direction(
         music_from=music_from,
         music_to=music_to,
     )
+
+
+def _embedding(backbone: str | None, video: Video) -> np.ndarray | None:
+    if backbone is None:
+        return None
+    from pixmus.backbone import Backbone as ImageBackbone
+
+    return ImageBackbone.load(backbone).embed(video)
+
+
+def _tell(sheet: CueSheet) -> None:
+    """What the proposals were made from and why, on stderr, one line each."""
+    typer.echo(f"seen: {', '.join(sheet.inputs)}", err=True)
+    for name, reason in sheet.reasons.items():
+        chosen = getattr(sheet, name, None)
+        told = "" if chosen is None else f" {chosen:g}" if name == "tempo_bpm" else f" {chosen}"
+        typer.echo(f"{name}{told}: {reason}", err=True)
 
 
 def _redone(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ import numpy as np
 
 from pixmus.errors import PixMusError
 from pixmus.features import CURVE_RATE_HZ, Features, Transition, num_curve_values
+from pixmus.wishes import NO_WISHES, Wishes
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2 added sections and reasons; files of version 1 have neither
 
 CURVES = ("density", "energy", "valence", "register")
 STYLES = ("pop", "song", "quartet", "game")
@@ -34,7 +36,7 @@ ENSEMBLES: dict[str, tuple[str, ...]] = {
 }
 TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in TONICS)
-INPUTS = ("colour", "motion", "cuts", "embedding", "direction")
+INPUTS = ("colour", "motion", "cuts", "embedding", "direction", "text")
 TEMPO_RANGE_BPM = (40.0, 240.0)
 
 _ENHARMONIC = {
@@ -60,6 +62,15 @@ class Cue:
     name: str
 
 
+@dataclass(frozen=True)
+class Section:
+    """A span of picture with one look; sections with the same theme ("A") look alike."""
+
+    start: float
+    end: float
+    theme: str
+
+
 @dataclass(frozen=True, eq=False)
 class CueSheet:
     """What the music of one video shall do (the trade says spotting notes: no rights report).
@@ -80,6 +91,8 @@ class CueSheet:
     ensemble: str
     parts: tuple[str, ...]
     inputs: tuple[str, ...]  # what the proposals were made from
+    sections: tuple[Section, ...] = ()  # in order; the composer may bring back a section's theme
+    reasons: Mapping[str, str] = field(default_factory=dict)  # of key, tempo_bpm, style, ...
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -102,8 +115,12 @@ class CueSheet:
         lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
         cues = [{"start": c.start, "end": c.end, "name": c.name} for c in self.cues]
         hit_points = [{"time": h.time, "strength": h.strength} for h in self.hit_points]
+        sections = [{"theme": s.theme, "start": s.start, "end": s.end} for s in self.sections]
         lines.append(f'  "cues": {_rows(cues)}')
         lines.append(f'  "hit_points": {_rows(hit_points)}')
+        lines.append(f'  "sections": {_rows(sections)}')
+        reasons = [f"    {json.dumps(n)}: {json.dumps(r)}" for n, r in self.reasons.items()]
+        lines.append('  "reasons": ' + ("{\n" + ",\n".join(reasons) + "\n  }" if reasons else "{}"))
         lines.append(f'  "cuts": {json.dumps(list(self.cuts))}')
         curves = [
             f'    "{name}": {json.dumps([round(float(v), 4) for v in self.curves[name]])}'
@@ -254,10 +271,17 @@ MINOR_TONICS = ("F", "C", "G", "D", "A", "E", "B")
 
 MIN_HIT_TIME = 0.25  # s: an earlier change belongs to the first chord
 LAST_HIT_MARGIN = 1.0  # s before the end, where music rings out and marks little
+OLD_SCENE_LOSS = 0.3  # share of its strength that a cut back to what was just seen loses
+SCENE_MEMORY = 10.0  # s
+MOMENT_STRENGTH = 0.4  # a flash, a fall's end, a sudden stop: never above the strongest cuts
+MIN_SECTION = 4.0  # s
+ALIKE = 0.35  # mean scaled difference (see `shot_looks`) below which two sections are alike
+MIN_CUE = 20.0  # s: shorter spans cannot hold a beginning and an ending of their own
+CUE_CHANGE = 0.35  # of mean energy or valence: then a new scene is a new intent
 SOFTNESS = {"cut": 1.0, "dissolve": 0.8, "fade": 0.9}
 
 HIGH_ENERGY, LOW_ENERGY = 0.62, 0.38
-BRIGHT, DARK = 0.60, 0.38  # valence
+BRIGHT, DARK = 0.60, 0.42  # valence; what is dark is in minor
 LONG_CLIP = 20.0  # s: time for a pad to unfold
 SHORT_CLIP = 9.0  # s
 STYLE_OF_ENSEMBLE = {
@@ -282,43 +306,74 @@ MOODS = (  # rows dark, neither, bright; columns calm, neither, busy
 )
 
 
-def spot(features: Features, direction: Direction = Direction()) -> CueSheet:  # noqa: B008
+def spot(
+    features: Features,
+    direction: Direction = Direction(),  # noqa: B008
+    wishes: Wishes = NO_WISHES,
+) -> CueSheet:
     """Propose what the music shall do, by the rules above; what `direction` asks for is obeyed."""
-    curves = _propose_curves(features)
+    return make_cue_sheet(features, rule_curves(features), direction, wishes)
+
+
+def make_cue_sheet(
+    features: Features,
+    curves: dict[str, np.ndarray],
+    direction: Direction,
+    wishes: Wishes,
+    *,
+    more_inputs: tuple[str, ...] = (),
+    with_moments: bool = False,
+) -> CueSheet:
+    """The cue sheet of curves (0..1, (num_curve_values,)) that somebody made of the picture.
+
+    `direction` wins over `wishes`, and they over the rules; every choice comes with its reason.
+    `with_moments` makes hit points of flashes, falls and stops too.
+    """
+    curves = _wished_curves(curves, wishes, direction)
     curves = _directed_curves(curves, direction)
     energy, valence = float(curves["energy"].mean()), float(curves["valence"].mean())
-    ensemble, style = _choose_players(features, energy, valence, direction)
-    tempo = direction.tempo_bpm
-    if tempo is None:
-        spacing = features.duration / (1 + len(features.transitions))
-        tempo = SLOWEST_BPM * (FASTEST_BPM / SLOWEST_BPM) ** energy
-        tempo = float(round(max(tempo, np.interp(spacing, *LEAST_BPM))))
+    reasons: dict[str, str] = {}
+    tempo, reasons["tempo_bpm"] = _choose_tempo(features, energy, direction, wishes)
+    key, reasons["key"] = _choose_key(
+        features, valence, float(curves["register"].mean()), direction, wishes
+    )
+    ensemble, style, reasons["ensemble"], reasons["style"] = _choose_players(
+        features, energy, valence, direction, wishes
+    )
     inputs = ["colour"]
     if features.motion.any():
         inputs.append("motion")
     if features.transitions:
         inputs.append("cuts")
+    inputs += more_inputs
     if direction != Direction():
         inputs.append("direction")
+    if wishes.text:
+        inputs.append("text")
+        reasons["text"] = wishes.told()
+    left = tuple(part for part in ENSEMBLES[ensemble] if part not in wishes.without)
+    parts = direction.parts or left or ENSEMBLES[ensemble]
     return CueSheet(
         duration=features.duration,
         frame_rate=features.frame_rate,
         cuts=tuple(round(time, 4) for time in features.cuts),
-        hit_points=_hit_points(features),
+        hit_points=_hit_points(features, with_moments),
         curves=curves,
-        cues=_cues(features.duration, _mood(energy, valence), direction),
-        key=direction.key or _choose_key(valence, float(curves["register"].mean())),
+        cues=_cues(features, curves, direction),
+        key=key,
         tempo_bpm=tempo,
         tempo_fixed=direction.tempo_bpm is not None,
         style=style,
         ensemble=ensemble,
-        parts=direction.parts or ENSEMBLES[ensemble],
+        parts=parts,
         inputs=tuple(inputs),
+        sections=find_sections(features),
+        reasons=reasons,
     )
 
 
-def _propose_curves(features: Features) -> dict[str, np.ndarray]:
-    """The four curves of a picture, before anybody asked for anything."""
+def rule_curves(features: Features, as_z: bool = False) -> dict[str, np.ndarray]:
+    """The four curves of a picture by rules: quantiles, or with `as_z` z-scores not yet smooth."""
     brightness = _z(features.brightness, TYPICAL_BRIGHTNESS)
     shadow = _z(features.brightness - features.contrast, TYPICAL_SHADOW)
     chroma = _z(np.log(features.saturation + 0.03), TYPICAL_LOG_CHROMA)
@@ -343,22 +398,22 @@ def _propose_curves(features: Features) -> dict[str, np.ndarray]:
     # (pitch and lightness: Marks 1974, Spence 2011).
     density = _mix((0.80, energy), (0.35, edges), (0.25, motion))
     register = _mix((0.80, brightness), (0.30, edges), (0.15, chroma))
-    smooth = {
-        name: _smooth(curve)
-        for name, curve in (
-            ("density", density),
-            ("energy", energy),
-            ("valence", pleasure),
-            ("register", register),
-        )
-    }
-    curves = {name: _quantile(CLIP_SPREAD * smooth[name]) for name in CURVES}
-    if features.duration >= ARCH_FROM:
-        place = (np.arange(len(smooth["energy"])) + 0.5) / CURVE_RATE_HZ / features.duration
-        arch = np.interp(place, (0.0, ARCH_PEAK, 1.0), (-1.0, 1.0, -0.5)) * ARCH_HEIGHT
-        for name, weight in (("energy", 1.0), ("density", 0.5)):
-            curves[name] = np.clip(curves[name] + weight * arch, 0, 1)
+    z_scores = {"density": density, "energy": energy, "valence": pleasure, "register": register}
+    if as_z:
+        return z_scores
+    curves = {name: _quantile(CLIP_SPREAD * smooth(z_scores[name])) for name in CURVES}
+    arch = climax(len(energy), features.duration)
+    for name, weight in (("energy", 1.0), ("density", 0.5)):
+        curves[name] = np.clip(curves[name] + weight * arch, 0, 1)
     return {name: curve.astype(np.float32) for name, curve in curves.items()}
+
+
+def climax(length: int, duration: float) -> np.ndarray:
+    """(length,) what is added to energy so that it leads to a gentle climax; 0 in short clips."""
+    if duration < ARCH_FROM:
+        return np.zeros(length)
+    place = (np.arange(length) + 0.5) / CURVE_RATE_HZ / duration
+    return np.interp(place, (0.0, ARCH_PEAK, 1.0), (-1.0, 1.0, -0.5)) * ARCH_HEIGHT
 
 
 def _shot_lengths(features: Features) -> np.ndarray:
@@ -394,9 +449,12 @@ def _quantile(z: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-1.702 * z))
 
 
-def _smooth(values: np.ndarray) -> np.ndarray:
-    """`values` smoothed over a phrase by a Gaussian, mirrored at the ends."""
-    deviation = min(PHRASE * CURVE_RATE_HZ, len(values) / 6)
+def smooth(values: np.ndarray, deviation: float = PHRASE * CURVE_RATE_HZ) -> np.ndarray:
+    """`values` smoothed by a Gaussian, by default over a phrase, mirrored at the ends.
+
+    `deviation` is its standard deviation in values, at most a sixth of all of them.
+    """
+    deviation = min(deviation, len(values) / 6)
     reach = min(len(values) - 1, math.ceil(3 * deviation))
     if reach < 1:
         return values
@@ -417,6 +475,21 @@ def _directed_curves(curves: dict[str, np.ndarray], direction: Direction) -> dic
     return curves
 
 
+def _wished_curves(
+    curves: dict[str, np.ndarray], wishes: Wishes, direction: Direction
+) -> dict[str, np.ndarray]:
+    """The curves moved as the words ask, where no option already says how they shall be."""
+    curves = dict(curves)
+    for name, shift in wishes.shifts.items():
+        asked = {"valence": direction.valence, "energy": direction.energy}.get(name)
+        if shift and asked is None:
+            mean = float(curves[name].mean())
+            # part of the way to the end of the range, so that "very" still has somewhere to go
+            goal = mean + shift * ((1 - mean) if shift > 0 else mean)
+            curves[name] = _with_mean(curves[name], goal)
+    return curves
+
+
 def _with_mean(curve: np.ndarray, mean: float) -> np.ndarray:
     """`curve` shifted so that, cut to 0..1, its mean is `mean`."""
     low, high = -1.0, 1.0
@@ -429,16 +502,23 @@ def _with_mean(curve: np.ndarray, mean: float) -> np.ndarray:
     return np.clip(curve + (low + high) / 2, 0, 1).astype(np.float32)
 
 
-def _hit_points(features: Features) -> tuple[HitPoint, ...]:
+def _hit_points(features: Features, with_moments: bool = False) -> tuple[HitPoint, ...]:
     """One hit point a transition; the strongest change has strength 1, others down to 0.2.
 
     A change is strong when the two shots look and move differently and when the shot before was
-    long: a cut after long stillness is an event, the tenth of a quick run is not.
+    long: a cut after long stillness is an event, the tenth of a quick run is not. A new scene, one
+    that looks like no shot of the last seconds, outweighs a cut back to what was just seen.
     """
+    moments = [
+        HitPoint(round(m.time, 4), round(MOMENT_STRENGTH * (0.5 + 0.5 * m.size), 3))
+        for m in features.moments
+        if with_moments and MIN_HIT_TIME <= m.time < features.duration - LAST_HIT_MARGIN
+    ]
     kept = [t for t in features.transitions if t.time >= MIN_HIT_TIME]
     if not kept:
-        return ()
+        return tuple(moments)
     edges = [0.0, *features.cuts]
+    novelties = dict(zip(features.cuts, shot_novelties(features), strict=True))
     raw = []
     for transition in kept:
         before = transition.time - max(e for e in edges if e < transition.time)
@@ -446,13 +526,98 @@ def _hit_points(features: Features) -> tuple[HitPoint, ...]:
         value = SOFTNESS[transition.kind] * (
             0.25 + 0.45 * _visible_change(features, transition) + 0.30 * length
         )
+        value *= 1 - OLD_SCENE_LOSS * (1 - novelties[transition.time])
         left = features.duration - transition.time
         raw.append(value * min(1.0, 0.3 + 0.7 * left / LAST_HIT_MARGIN))
     highest = max(raw)
-    return tuple(
+    cuts = [
         HitPoint(round(t.time, 4), round(min(max(value / highest, 0.2), 1.0), 3))
         for t, value in zip(kept, raw, strict=True)
-    )
+    ]
+    return tuple(sorted([*cuts, *moments], key=lambda hit: hit.time))
+
+
+def shot_looks(features: Features) -> np.ndarray:
+    """(shots, n) what each shot looks like on average: light, colours and their places, scaled so
+    that 1 is a plain difference."""
+    columns = [
+        features.brightness / 0.12,
+        features.contrast / 0.08,
+        np.log(features.saturation + 0.03) / 0.5,
+        features.warmth / 0.12,
+        features.edges / 0.04,
+    ]
+    if features.palette is not None:
+        gate = (features.saturation / (features.saturation + 0.1))[:, None]
+        columns += list((features.palette[:, :-1] * gate / 0.25).T / 2)
+    look = np.stack(columns, axis=1)
+    edges = np.array([0.0, *features.cuts, features.duration])
+    looks = []
+    for start, end in zip(edges[:-1], edges[1:], strict=True):
+        first = min(math.ceil(start * CURVE_RATE_HZ - 1e-6), len(look) - 1)
+        last = max(first + 1, math.floor(end * CURVE_RATE_HZ + 1e-6))
+        looks.append(look[first:last].mean(axis=0))
+    return np.stack(looks)
+
+
+def shot_novelties(features: Features) -> list[float]:
+    """0..1 for every transition: how unlike the new shot is to all shots of the last
+    `SCENE_MEMORY` seconds and the one before; 0 is a cut back to what was just seen."""
+    looks = shot_looks(features)
+    edges = [0.0, *features.cuts, features.duration]
+    novelties = []
+    for shot in range(1, len(looks)):
+        recent = [k for k in range(shot) if edges[k + 1] > edges[shot] - SCENE_MEMORY]
+        unlike = min(_unlike(looks[shot], looks[k]) for k in recent)
+        novelties.append(float(np.clip((unlike - 0.15) / 0.45, 0, 1)))
+    return novelties
+
+
+def _unlike(first: np.ndarray, second: np.ndarray) -> float:
+    return float(np.abs(first - second).mean())
+
+
+def find_sections(features: Features) -> tuple[Section, ...]:
+    """Spans of picture with one look, at least `MIN_SECTION` long; those that look alike share a
+    theme: A, B, C in order of appearance.
+
+    Neighbouring shots are joined, the most alike first, until every section is long enough and
+    differs plainly from the next one.
+    """
+    looks = list(shot_looks(features))
+    edges = [0.0, *features.cuts, features.duration]
+    spans = [[a, b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    while len(spans) > 1:
+        lengths = [b - a for a, b in spans]
+        costs = [
+            _unlike(looks[k], looks[k + 1])
+            - (10.0 if min(lengths[k], lengths[k + 1]) < MIN_SECTION else 0.0)
+            for k in range(len(spans) - 1)
+        ]
+        k = int(np.argmin(costs))
+        if costs[k] > ALIKE:
+            break
+        share = lengths[k] / (lengths[k] + lengths[k + 1])
+        looks[k] = share * looks[k] + (1 - share) * looks[k + 1]
+        spans[k][1] = spans[k + 1][1]
+        del looks[k + 1], spans[k + 1]
+    themes: list[np.ndarray] = []
+    sections = []
+    for (start, end), look in zip(spans, looks, strict=True):
+        distances = [_unlike(look, theme) for theme in themes]
+        if distances and min(distances) < ALIKE:
+            number = int(np.argmin(distances))
+        else:
+            number = len(themes)
+            themes.append(look)
+        sections.append(
+            Section(round(start, 4), min(round(end, 4), features.duration), _letter(number))
+        )
+    return tuple(sections)
+
+
+def _letter(number: int) -> str:
+    return chr(ord("A") + number % 26) + (str(number // 26) if number >= 26 else "")
 
 
 def _visible_change(features: Features, transition: Transition) -> float:
@@ -477,34 +642,86 @@ def _visible_change(features: Features, transition: Transition) -> float:
     return 1 - math.exp(-change / 3)
 
 
+def _choose_tempo(
+    features: Features, energy: float, direction: Direction, wishes: Wishes
+) -> tuple[float, str]:
+    """Beats a minute and why: energy sets it, fast cutting its least, a wish multiplies it."""
+    if direction.tempo_bpm is not None:
+        return direction.tempo_bpm, "asked for"
+    spacing = features.duration / (1 + len(features.transitions))
+    tempo = SLOWEST_BPM * (FASTEST_BPM / SLOWEST_BPM) ** energy
+    if features.transitions:
+        tempo = max(tempo, float(np.interp(spacing, *LEAST_BPM)))
+    tempo *= wishes.tempo_factor
+    tempo = float(round(min(max(tempo, TEMPO_RANGE_BPM[0]), TEMPO_RANGE_BPM[1])))
+    cutting = f"a cut every {spacing:.1f} s" if features.transitions else "no cut"
+    level = _word(features.motion.mean(), (0.015, 0.05, 0.12), ("no", "little", "some", "high"))
+    energies = _word(energy, (LOW_ENERGY, HIGH_ENERGY), ("low", "middling", "high"))
+    asked = "" if wishes.tempo_factor == 1 else f", times {wishes.tempo_factor:.2f} for your words"
+    return tempo, f"{cutting}, {level} motion, {energies} energy{asked}: {tempo:.0f} bpm"
+
+
+def _word(value: float, limits: tuple[float, ...], words: tuple[str, ...]) -> str:
+    return words[sum(float(value) >= limit for limit in limits)]
+
+
 def _choose_players(
-    features: Features, energy: float, valence: float, direction: Direction
-) -> tuple[str, str]:
-    """(ensemble, style) by the tables above, in accord with whatever was asked for."""
+    features: Features, energy: float, valence: float, direction: Direction, wishes: Wishes
+) -> tuple[str, str, str, str]:
+    """(ensemble, style, why, why) by the tables above, in accord with whatever was asked for.
+
+    The first row that is true decides; change a row to change who plays.
+    """
     calm, busy = energy < LOW_ENERGY, energy >= HIGH_ENERGY
     colourful = float(features.saturation.mean()) >= math.exp(TYPICAL_LOG_CHROMA[0])
     long, short = features.duration >= LONG_CLIP, features.duration < SHORT_CLIP
-    table = (  # the first row that is true
-        (direction.ensemble is not None, direction.ensemble),
-        (direction.style is not None, ENSEMBLES_OF_STYLE[direction.style or "pop"][energy >= 0.5]),
-        (busy and valence < DARK and short, "piano and strings"),
-        (busy and valence < DARK, "orchestra"),
-        (busy, "band"),
-        (calm and valence < BRIGHT and long, "ambient"),
-        (valence < DARK and long, "piano and strings"),
-        (valence < DARK, "strings"),
-        (short and colourful and valence >= BRIGHT and not calm, "music box"),
-        (calm and long, "piano and strings"),
-        (valence < BRIGHT and not calm, "piano and strings"),
-        (True, "piano"),
+    wanted = direction.style or wishes.style
+    table = (
+        (direction.ensemble is not None, direction.ensemble, "asked for"),
+        (
+            wishes.ensemble is not None and direction.style is None,
+            wishes.ensemble,
+            "your words name it",
+        ),
+        (
+            wanted is not None,
+            ENSEMBLES_OF_STYLE[wanted or "pop"][energy >= 0.5],
+            f"it plays the style {wanted}",
+        ),
+        (busy and valence < DARK and short, "piano and strings", "dark and strong, but short"),
+        (busy and valence < DARK, "orchestra", "dark and strong"),
+        (busy, "band", "much happens, and it is not dark"),
+        (calm and valence < BRIGHT and long, "ambient", "calm for long, and not bright"),
+        (valence < DARK and long, "piano and strings", "dark for long"),
+        (valence < DARK, "strings", "dark"),
+        (
+            short and colourful and valence >= BRIGHT and not calm,
+            "music box",
+            "short, colourful and bright",
+        ),
+        (calm and long, "piano and strings", "calm and bright for long"),
+        (valence < BRIGHT and not calm, "piano and strings", "neither bright nor calm"),
+        (True, "piano", "bright or calm, and nothing more is needed"),
     )
-    ensemble = next(name for is_so, name in table if is_so and name is not None)
+
+    def avoided(name: str) -> bool:
+        return bool({name, *name.split(" and ")} & set(wishes.avoid))
+
+    ensemble, why = next(
+        ((name, why) for is_so, name, why in table if is_so and name and not avoided(name)),
+        ("music box", "every other ensemble that fits was ruled out"),
+    )
     if direction.parts is not None:
+        before = ensemble
         ensemble = _ensemble_with(direction.parts, ensemble, direction.ensemble is not None)
-    style = direction.style or STYLE_OF_ENSEMBLE[ensemble]
-    if direction.style is None and ensemble == "piano" and valence >= BRIGHT:
-        style = "pop"
-    return ensemble, style
+        why = why if ensemble == before else "it has the parts asked for"
+    if direction.style is not None:
+        return ensemble, direction.style, why, "asked for"
+    if wishes.style is not None:
+        return ensemble, wishes.style, why, "your words name it"
+    if ensemble == "piano" and valence >= BRIGHT:
+        return ensemble, "pop", why, "a bright piano plays pop"
+    return ensemble, STYLE_OF_ENSEMBLE[ensemble], why, f"what the ensemble {ensemble} plays"
 
 
 def _ensemble_with(parts: tuple[str, ...], ensemble: str, is_fixed: bool) -> str:
@@ -524,11 +741,26 @@ def _ensemble_with(parts: tuple[str, ...], ensemble: str, is_fixed: bool) -> str
     return others[0]
 
 
-def _choose_key(valence: float, register: float) -> str:
-    is_major = valence >= MAJOR_FROM
+def _choose_key(
+    features: Features, valence: float, register: float, direction: Direction, wishes: Wishes
+) -> tuple[str, str]:
+    """The key and why: the mode by valence, the tonic by register."""
+    if direction.key is not None:
+        return direction.key, "asked for"
+    is_major = valence >= MAJOR_FROM if wishes.major is None else wishes.major
     tonics = MAJOR_TONICS if is_major else MINOR_TONICS
     tonic = tonics[min(int(register * len(tonics)), len(tonics) - 1)]
-    return f"{tonic} {'major' if is_major else 'minor'}"
+    mode = "major" if is_major else "minor"
+    light = _word(features.brightness.mean(), (0.3, 0.55), ("dark", "half-light", "light"))
+    colour = _word(
+        features.saturation.mean(), (0.05, 0.12, 0.28), ("grey", "pale", "plain", "rich")
+    )
+    mood = _word(valence, (DARK, BRIGHT), ("low", "middling", "high"))
+    why = f"{light} picture, {colour} colours, {mood} valence"
+    if wishes.major is not None:
+        why = "your words name it"
+    height = _word(register, (0.34, 0.67), ("low", "middling", "high"))
+    return f"{tonic} {mode}", f"{why}: {mode}; {height} register: {tonic}"
 
 
 def _mood(energy: float, valence: float) -> str:
@@ -537,7 +769,15 @@ def _mood(energy: float, valence: float) -> str:
     return MOODS[row][column]
 
 
-def _cues(duration: float, name: str, direction: Direction) -> tuple[Cue, ...]:
+def _cues(
+    features: Features, curves: dict[str, np.ndarray], direction: Direction
+) -> tuple[Cue, ...]:
+    """One cue, or several where a long clip changes its intent at a new scene.
+
+    The music of every cue has an ending of its own, so both sides must be `MIN_CUE` long and
+    differ by `CUE_CHANGE` in mean energy or valence.
+    """
+    duration = features.duration
     start = direction.music_from or 0.0
     end = duration if direction.music_to is None else min(direction.music_to, duration)
     if start >= duration:
@@ -550,7 +790,25 @@ def _cues(duration: float, name: str, direction: Direction) -> tuple[Cue, ...]:
             f"The music is to end at {end:g} s, not after its start at {start:g} s; "
             "choose a later end."
         )
-    return (Cue(start, end, name),)
+    edges = [start]
+    for time, novelty in zip(features.cuts, shot_novelties(features), strict=True):
+        if novelty < 0.5 or time - edges[-1] < MIN_CUE or end - time < MIN_CUE:
+            continue
+        before = _means(curves, edges[-1], time)
+        after = _means(curves, time, min(time + MIN_CUE, end))
+        if max(abs(a - b) for a, b in zip(before, after, strict=True)) >= CUE_CHANGE:
+            edges.append(round(time, 4))
+    edges.append(end)
+    return tuple(
+        Cue(a, b, _mood(*_means(curves, a, b))) for a, b in zip(edges[:-1], edges[1:], strict=True)
+    )
+
+
+def _means(curves: dict[str, np.ndarray], start: float, end: float) -> tuple[float, float]:
+    """Mean energy and valence between two times."""
+    first = min(int(start * CURVE_RATE_HZ), len(curves["energy"]) - 1)
+    rows = slice(first, max(first + 1, math.ceil(end * CURVE_RATE_HZ - 1e-6)))
+    return float(curves["energy"][rows].mean()), float(curves["valence"][rows].mean())
 
 
 def _rows(items: list[dict[str, Any]]) -> str:
@@ -608,6 +866,23 @@ def _check(sheet: CueSheet) -> None:
                 f'the cue "{cue.name}" starts at {cue.start} s, before the one ahead of it ends'
             )
         end = cue.end
+    end = 0.0
+    for section in sheet.sections:
+        if not isinstance(section.theme, str) or not section.theme:
+            raise ValueError(f"the theme of the section at {section.start} s must be text")
+        name = f'the section "{section.theme}"'
+        _number(section.start, f"the start of {name}", 0.0, sheet.duration)
+        _number(section.end, f"the end of {name}", 0.0, sheet.duration)
+        if section.end <= section.start:
+            raise ValueError(f"{name} ends at {section.end} s, not after its start")
+        if section.start < end:
+            raise ValueError(f"{name} starts at {section.start} s, before the one ahead of it ends")
+        end = section.end
+    if not isinstance(sheet.reasons, Mapping):
+        raise ValueError('"reasons" must be a JSON object')
+    for name, reason in sheet.reasons.items():
+        if not isinstance(reason, str):
+            raise ValueError(f'the reason of "{name}" must be text')
     if sheet.key not in KEYS:
         raise ValueError(f'"key" is {sheet.key!r}; write it like "C major" or "F# minor"')
     _number(sheet.tempo_bpm, '"tempo_bpm"', *TEMPO_RANGE_BPM)
@@ -637,12 +912,15 @@ def _from_raw(raw: Any) -> CueSheet:
             f"it has schema version {version} and this PixMus reads up to {SCHEMA_VERSION}; "
             "update PixMus or write the cue sheet again with `pixmus spot`"
         )
+    if version == 1:
+        raw = {"sections": [], "reasons": {}, **raw}
     _names(
         raw,
         "the cue sheet",
         (
             "schema_version", "duration", "frame_rate", "key", "tempo_bpm", "tempo_fixed", "style",
-            "ensemble", "parts", "inputs", "cues", "hit_points", "cuts", "curve_rate_hz", "curves",
+            "ensemble", "parts", "inputs", "cues", "hit_points", "sections", "reasons", "cuts",
+            "curve_rate_hz", "curves",
         ),
     )  # fmt: skip
     if raw["curve_rate_hz"] != CURVE_RATE_HZ:
@@ -664,6 +942,9 @@ def _from_raw(raw: Any) -> CueSheet:
     hit_points = _list(raw["hit_points"], '"hit_points"')
     for cue in cues:
         _names(cue, "a cue", ("start", "end", "name"))
+    sections = _list(raw["sections"], '"sections"')
+    for section in sections:
+        _names(section, "a section", ("theme", "start", "end"))
     for hit in hit_points:
         _names(hit, "a hit point", ("time", "strength"))
         _number(hit["time"], "the time of a hit point", 0.0, math.inf)
@@ -681,6 +962,8 @@ def _from_raw(raw: Any) -> CueSheet:
         ensemble=raw["ensemble"],
         parts=tuple(_list(raw["parts"], '"parts"')),
         inputs=tuple(_list(raw["inputs"], '"inputs"')),
+        sections=tuple(Section(s["start"], s["end"], s["theme"]) for s in sections),
+        reasons=raw["reasons"],
         schema_version=raw["schema_version"],
     )
 

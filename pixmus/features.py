@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 CURVE_RATE_HZ = 4.0
 TRANSITION_KINDS = ("cut", "dissolve", "fade")
+MOMENT_KINDS = ("flash", "fall", "stop")
+HUES = ("red", "yellow", "green", "cyan", "blue", "magenta")  # 0, 60, ... 300 degrees
+LAYOUT = (
+    "light above", "light below", "light in the middle", "blue above", "green below",
+    "warmth in the middle", "colour in the middle", "patches",
+)  # fmt: skip
+PALETTE = HUES + LAYOUT
 
 THUMB_SIZE = (24, 40)  # rows, columns of the luma thumbnail kept of every frame
 CHROMA_SIZE = (6, 10)
@@ -37,6 +44,18 @@ class Transition:
     kind: str
 
 
+@dataclass(frozen=True)
+class Moment:
+    """An instant inside a shot that the eye jumps at: a flash, the end of a fall, a sudden stop."""
+
+    time: float
+    kind: str
+    size: float  # 0..1
+
+
+FEATURE_CURVES = ("motion", "brightness", "contrast", "saturation", "warmth", "edges")
+
+
 @dataclass(frozen=True, eq=False)
 class Features:
     """Transitions and curves of one video; every curve is float32 of shape (num_curve_values,)."""
@@ -50,6 +69,8 @@ class Features:
     saturation: np.ndarray  # mean chroma (largest minus smallest channel), 0..1
     warmth: np.ndarray  # mean red minus blue, -1..1
     edges: np.ndarray  # mean luma gradient, 0..1
+    palette: np.ndarray | None = None  # float32 (num_curve_values, len(PALETTE)), see `_palette`
+    moments: tuple[Moment, ...] = ()
 
     @property
     def cuts(self) -> tuple[float, ...]:
@@ -75,7 +96,7 @@ def extract_features(frames: Iterable[Frame], duration: float, frame_rate: Fract
     length = num_curve_values(duration)
     if not times:
         empty = np.zeros(length, dtype=np.float32)
-        return Features(duration, frame_rate, (), *[empty.copy() for _ in range(6)])
+        return Features(duration, frame_rate, (), **{name: empty.copy() for name in FEATURE_CURVES})
     luma, chroma, colours = reducer.result()
     thumbs = Thumbnails(np.array(times), luma, chroma)
     transitions = find_transitions(thumbs)
@@ -84,8 +105,10 @@ def extract_features(frames: Iterable[Frame], duration: float, frame_rate: Fract
         duration,
         frame_rate,
         transitions,
-        _motion_curve(thumbs, transitions, duration),
-        *colour_curves.T.astype(np.float32),
+        motion=_motion_curve(thumbs, transitions, duration),
+        **dict(zip(FEATURE_CURVES[1:], colour_curves.T.astype(np.float32), strict=True)),
+        palette=_palette(thumbs, length),
+        moments=find_moments(thumbs, transitions),
     )
 
 
@@ -585,3 +608,140 @@ def _motion_curve(
         return np.zeros(length, dtype=np.float32)
     speed = distance[known] / np.maximum(seconds[known], 0.5 / CURVE_RATE_HZ)
     return np.interp(np.arange(length), known, speed).astype(np.float32)
+
+
+# --- palette: hues and where the light and the colours lie ------------------------------------
+
+
+def _palette(thumbs: Thumbnails, length: int) -> np.ndarray:
+    """float32 (length, len(PALETTE)): what stands in the picture, whatever its exposure.
+
+    Each is a ratio of means over 6 x 10 cells, so that brightening and greying the whole picture
+    leave it where it is. The hues are shares of all colour (chroma), each cell counted for the two
+    hues beside its own; the rest says how much lighter, more blue, more green, warmer or more
+    colourful one region is than the whole picture, and how much the light varies between cells.
+    """
+    middles = (np.arange(length) + 0.5) / CURVE_RATE_HZ
+    shown = np.clip(np.searchsorted(thumbs.times, middles, side="right") - 1, 0, None)
+    luma = _coarse(thumbs.luma[shown].astype(np.float32))
+    colour = 2 * thumbs.chroma[shown].astype(np.float32)
+    red, blue = luma + colour[..., 0], luma + colour[..., 1]
+    green = (luma - LUMA_WEIGHTS[0] * red - LUMA_WEIGHTS[2] * blue) / LUMA_WEIGHTS[1]
+    channels = np.stack([red, green, blue])
+    chroma = channels.max(axis=0) - channels.min(axis=0)
+    hue = np.arctan2(np.sqrt(3) / 2 * (green - blue), red - (green + blue) / 2)
+    all_light = np.maximum(luma.mean((1, 2)), 0.5)
+    all_colour = np.maximum(chroma.mean((1, 2)), 0.5)
+
+    def share(values: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        return values.mean((1, 2)) / whole
+
+    columns = []
+    for number in range(len(HUES)):
+        turned = (hue - number * np.pi / 3 + np.pi) % (2 * np.pi) - np.pi
+        columns.append(share(np.maximum(0, 1 - np.abs(turned) / (np.pi / 3)) * chroma, all_colour))
+    above, below, middle = np.s_[:, :2], np.s_[:, 4:], np.s_[:, 1:5, 2:8]
+    columns += [
+        share(luma[above], all_light),
+        share(luma[below], all_light),
+        share(luma[middle], all_light),
+        share(np.maximum(0, blue - red)[above], all_colour),
+        share(np.maximum(0, green - np.maximum(red, blue))[below], all_colour),
+        share((red - blue)[middle], all_colour),
+        share(chroma[middle], all_colour),
+        luma.std((1, 2)) / all_light,
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+# --- moments: what happens inside a shot -------------------------------------------------------
+
+FLASH_LEVELS = 25.0  # mean luma that a flash adds at least, of 255
+FLASH_LENGTH = 0.35  # s within which it has gone again
+STOP_WINDOW = 0.5  # s before and after a stop that are compared
+STOP_SPEED = 0.25  # picture widths a second before a stop, at least
+STOP_RATIO = 6.0  # how much slower the picture is afterwards
+FALL_SHARE = 0.6  # of the movement before a stop that went down: then it was a fall
+MOMENT_GAP = 1.0  # s between moments, and between a moment and a transition
+
+
+def find_moments(thumbs: Thumbnails, transitions: tuple[Transition, ...]) -> tuple[Moment, ...]:
+    """Flashes, ends of falls and sudden stops away from transitions, in order of time."""
+    times = thumbs.times
+    if len(times) < 8:
+        return ()
+    found = _find_flashes(thumbs) + _find_stops(thumbs)
+    kept: list[Moment] = []
+    for moment in sorted(found, key=lambda moment: -moment.size):
+        near = [t for t in transitions if t.start - MOMENT_GAP < moment.time < t.end + MOMENT_GAP]
+        if not near and all(abs(moment.time - other.time) >= MOMENT_GAP for other in kept):
+            kept.append(moment)
+    return tuple(sorted(kept, key=lambda moment: moment.time))
+
+
+def _find_flashes(thumbs: Thumbnails) -> list[Moment]:
+    """First frames of bursts of light that are gone within `FLASH_LENGTH`."""
+    times = thumbs.times
+    level = thumbs.luma.mean((1, 2))
+    found = []
+    last = -1.0
+    for index in np.flatnonzero(np.diff(level) > FLASH_LEVELS) + 1:
+        if times[index] < last:
+            continue
+        before = level[index - 1]
+        until = int(np.searchsorted(times, times[index] + FLASH_LENGTH, side="right"))
+        after = level[index + 1 : until]
+        rise = float(level[index:until].max() - before)
+        if after.size and float(after.min()) - before < 0.3 * rise:
+            found.append(Moment(float(times[index]), "flash", min(1.0, rise / 120)))
+            last = float(times[index]) + FLASH_LENGTH
+    return found
+
+
+def _find_stops(thumbs: Thumbnails) -> list[Moment]:
+    """First still frames after fast movement; a fall where the movement went down."""
+    times = thumbs.times
+    gap = float(np.median(np.diff(times)))
+    reach = round(STOP_WINDOW / max(gap, 1e-3))
+    if reach < 3 or len(times) < 2 * reach + 2:
+        return []
+    speed = _displacement(thumbs) / gap
+    total = np.concatenate([[0.0], np.cumsum(speed)])
+    index = np.arange(reach, len(times) - reach)
+    before = (total[index] - total[index - reach]) / reach
+    after = (total[index + reach] - total[index]) / reach
+    just = speed[index - 1]  # it was still moving in the frame before
+    is_stop = (before > STOP_SPEED) & (before > STOP_RATIO * (after + 0.01))
+    is_stop &= (just > 0.4 * before) & (speed[index] < 0.3 * before)
+    found = []
+    last = -1.0
+    for place in index[is_stop]:
+        if times[place] < last:
+            continue
+        rows = slice(place - reach, place)
+        down = _downward_share(thumbs.luma[rows].astype(np.float32))
+        kind = "fall" if down > FALL_SHARE else "stop"
+        found.append(Moment(float(times[place]), kind, float(min(1.0, before[place - reach]))))
+        last = float(times[place]) + MOMENT_GAP
+    return found
+
+
+def _downward_share(luma: np.ndarray) -> float:
+    """-1 (all movement up) to 1 (all down): mean vertical over mean absolute optical flow of
+    (frames, 24, 40), by least squares over blocks (Lucas & Kanade 1981)."""
+    change = np.diff(luma, axis=0)[:, 1:-1, 1:-1]
+    rows = (luma[1:, 2:, 1:-1] - luma[1:, :-2, 1:-1]) / 2
+    columns = (luma[1:, 1:-1, 2:] - luma[1:, 1:-1, :-2]) / 2
+    squares = float((rows**2).sum()), float((rows * columns).sum()), float((columns**2).sum())
+    determinant = squares[0] * squares[2] - squares[1] ** 2
+    if determinant < 1e-6:
+        return 0.0
+    down = 0.0
+    size = 0.0
+    for t in range(len(change)):
+        vector = -float((rows[t] * change[t]).sum()), -float((columns[t] * change[t]).sum())
+        vertical = (squares[2] * vector[0] - squares[1] * vector[1]) / determinant
+        horizontal = (squares[0] * vector[1] - squares[1] * vector[0]) / determinant
+        down += vertical
+        size += float(np.hypot(vertical, horizontal))
+    return down / size if size > 1e-9 else 0.0

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from pixmus.accents import AccentReport, accent, choose_accents
 from pixmus.audio import Mode, Stems, blend, default_mode, find_renderer, mix, render
+from pixmus.backbone import Backbone
 from pixmus.bundle import write_bundle
 from pixmus.check import DESCRIPTOR_RANGES, Check, Ranges, check_score
 from pixmus.compose import (
@@ -37,6 +38,7 @@ from pixmus.compose import (
 from pixmus.conditioning import NUM_CONDITIONS, CurveTables
 from pixmus.cues import CueSheet, Direction, spot
 from pixmus.denoiser import ScoreDenoiser
+from pixmus.encoder import ConditioningEncoder
 from pixmus.errors import PixMusError
 from pixmus.features import Features, extract_features
 from pixmus.redo import Bars, Kept, Names, keep_score, redo
@@ -51,12 +53,14 @@ from pixmus.tempo import (
 )
 from pixmus.texture import TEXTURES, TextureBank
 from pixmus.video import Frame, MuxReport, Video, mux, probe, read_audio, read_frames
+from pixmus.wishes import read_wishes
 
 MODEL_FOLDER = Path(__file__).parents[1] / "checkpoints" / "pixmus"
 MANIFEST = "manifest.json"
 CURVE_TABLES = "curve_tables.json"
 DECODING = "decoding.json"
 MODEL_INDEX = "model_index.json"
+ENCODER = "encoder"
 NUM_THUMBNAILS = 24
 
 OnStage = Callable[[str, float | None], None]  # stage, share of it that is done
@@ -70,6 +74,7 @@ class Footage:
     features: Features
     thumbnails: tuple[Frame, ...]
     audio: np.ndarray | None
+    embedding: np.ndarray | None = None  # float32 (seconds, width), where a backbone was asked for
 
 
 @dataclass(frozen=True)
@@ -109,13 +114,20 @@ class PixMusPipeline(DiffusionPipeline):
     """Composes soundtracks: `PixMusPipeline.from_pretrained(folder)("clip.mp4").save("take")`.
 
     `curve_tables` are the quantiles of training music, `descriptor_ranges` what its windows are
-    like, `textures` how the parts of its pieces move, `decoding` the calibrated log odds. No call
-    leaves anything behind in the pipeline.
+    like, `textures` how the parts of its pieces move, `decoding` the calibrated log odds. A model
+    without an encoder spots by rules. No call leaves anything behind in the pipeline.
     """
 
-    def __init__(self, denoiser: ScoreDenoiser, scheduler: SchedulerMixin) -> None:
+    _optional_components = [ENCODER]
+
+    def __init__(
+        self,
+        denoiser: ScoreDenoiser,
+        scheduler: SchedulerMixin,
+        encoder: ConditioningEncoder | None = None,
+    ) -> None:
         super().__init__()
-        self.register_modules(denoiser=denoiser, scheduler=scheduler)
+        self.register_modules(denoiser=denoiser, scheduler=scheduler, encoder=encoder)
         self.curve_tables: CurveTables | None = None
         self.descriptor_ranges: Ranges | None = None
         self.textures: TextureBank | None = None
@@ -174,6 +186,8 @@ class PixMusPipeline(DiffusionPipeline):
         clip: str | Path | Footage,
         *,
         direction: Direction | None = None,
+        text: str = "",
+        backbone: Backbone | str | Path | None = None,
         cue_sheet: CueSheet | None = None,
         keep: Score | Path | str | None = None,
         redo_bars: Bars | None = None,
@@ -191,14 +205,16 @@ class PixMusPipeline(DiffusionPipeline):
     ) -> Soundtrack:
         """Compose a soundtrack for a clip, or for footage that was watched before.
 
-        `direction` is what the person asks for; `cue_sheet` replaces spotting altogether, direction
-        included. With `keep`, a score or MIDI file, only `redo_bars` ("9-12") or `redo_parts`
-        ("harmony,bass") of it are composed and the rest stays (see `compose`); what it could not
-        follow stands in `settings["keep"]`. `seed` wins over `generator`, from which a seed is
-        drawn. `guidance_scale` 1 is no guidance, None the default. `original_audio` None ducks the
-        music under the clip's own sound where it has any. `callback_on_step_end` is called with the
-        pipeline, the inference step (counted through all windows), the share that is done and the
-        noisy cells; what it returns is not used.
+        `direction` is what the person asks for, and so is `text`, in words (`wishes.read_wishes`;
+        `direction` wins); `backbone`, a CLIP folder or Hub id, lets spotting see what the picture
+        shows (footage brings its own embedding). `cue_sheet` replaces spotting altogether,
+        direction included. With `keep`, a score or MIDI file, only `redo_bars` ("9-12") or
+        `redo_parts` ("harmony,bass") of it are composed and the rest stays (see `compose`); what it
+        could not follow stands in `settings["keep"]`. `seed` wins over `generator`, from which a
+        seed is drawn. `guidance_scale` 1 is no guidance, None the default. `original_audio` None
+        ducks the music under the clip's own sound where it has any. `callback_on_step_end` is
+        called with the pipeline, the inference step (counted through all windows), the share that
+        is done and the noisy cells; what it returns is not used.
         """
         # 0. What was asked
         stages = _Stages(on_stage)
@@ -208,10 +224,10 @@ class PixMusPipeline(DiffusionPipeline):
         renderer = find_renderer()
         # 1. Watch the clip
         with stages("watch"):
-            footage = clip if isinstance(clip, Footage) else watch(clip, still_duration)
+            footage = clip if isinstance(clip, Footage) else watch(clip, still_duration, backbone)
         # 2. Spot: cues, hit points, curves, key and tempo
         with stages("spot"):
-            sheet = _cue_sheet(footage, cue_sheet, direction)
+            sheet = self._cue_sheet(footage, cue_sheet, direction, text)
             kept = _kept(sheet, keep, redo_bars, redo_parts)
             sheet = kept.cue_sheet if kept else sheet
         # 3. Fit the tempo map to the hit points
@@ -266,6 +282,7 @@ class PixMusPipeline(DiffusionPipeline):
                 "keep": kept.report.to_dict() if kept else None,
                 "original_audio": mode,
                 "direction": None if cue_sheet else asdict(direction or Direction()),
+                "text": None if cue_sheet else text,
                 "key": sheet.key,
                 "style": sheet.style,
                 "ensemble": sheet.ensemble,
@@ -313,6 +330,34 @@ class PixMusPipeline(DiffusionPipeline):
             sheet, tempo_map, accented, seed, guidance, num_inference_steps, kept=kept
         )[0]
 
+    def spot(
+        self,
+        features: Features,
+        direction: Direction | None = None,
+        text: str = "",
+        embedding: np.ndarray | None = None,
+    ) -> CueSheet:
+        """The cue sheet that the encoder proposes, or the rules where the model has none."""
+        return spot_with(self.encoder, features, direction or Direction(), text, embedding)
+
+    def _cue_sheet(
+        self,
+        footage: Footage,
+        cue_sheet: CueSheet | None,
+        direction: Direction | None,
+        text: str,
+    ) -> CueSheet:
+        """The cue sheet that was given, if it is one of this clip, else what spotting proposes."""
+        if cue_sheet is None:
+            return self.spot(footage.features, direction, text, footage.embedding)
+        video = footage.video
+        if abs(cue_sheet.duration - video.duration) > 1 / video.frame_rate:
+            raise PixMusError(
+                f"The cue sheet is for a clip of {cue_sheet.duration:.2f} s, but "
+                f"{video.path.name} lasts {video.duration:.2f} s; spot this clip instead."
+            )
+        return cue_sheet
+
     def _write(
         self,
         cue_sheet: CueSheet,
@@ -354,8 +399,46 @@ class PixMusPipeline(DiffusionPipeline):
         return report
 
 
-def watch(clip: str | Path, still_duration: float = 30.0) -> Footage:
-    """Decode a clip once: its features, a few small frames and its sound."""
+def spot_with(
+    encoder: ConditioningEncoder | None,
+    features: Features,
+    direction: Direction,
+    text: str = "",
+    embedding: np.ndarray | None = None,
+) -> CueSheet:
+    """What `encoder` proposes for features, or the rules where there is none."""
+    wishes = read_wishes(text)
+    if encoder is not None:
+        return encoder.spot(features, direction, wishes, embedding)
+    if embedding is not None:
+        raise PixMusError(
+            "This model has no encoder, so it cannot use an image backbone; leave --backbone out."
+        )
+    return spot(features, direction, wishes)
+
+
+def load_encoder(model: str | Path | None = None) -> ConditioningEncoder | None:
+    """The encoder of a model folder (default: the one that comes along) or Hub id, if it has one.
+
+    Nothing else of the model is read, so this is quick.
+    """
+    folder = _model_folder(model or MODEL_FOLDER)
+    check_manifest(folder)
+    if not (folder / ENCODER).is_dir():
+        return None
+    diffusers_logging.disable_progress_bar()
+    return ConditioningEncoder.from_pretrained(folder / ENCODER)
+
+
+def watch(
+    clip: str | Path,
+    still_duration: float = 30.0,
+    backbone: Backbone | str | Path | None = None,
+) -> Footage:
+    """Decode a clip once: its features, a few small frames and its sound, and with a backbone
+    (which decodes it once more, larger) an image embedding a second."""
+    if backbone is not None and not isinstance(backbone, Backbone):
+        backbone = Backbone.load(backbone)
     video = probe(clip, still_duration=still_duration)
     thumbnails: list[Frame] = []
 
@@ -367,7 +450,8 @@ def watch(clip: str | Path, still_duration: float = 30.0) -> Footage:
             yield frame
 
     features = extract_features(tee(read_frames(video)), video.duration, video.frame_rate)
-    return Footage(video, features, tuple(thumbnails), read_audio(video))
+    embedding = backbone.embed(video) if backbone is not None else None
+    return Footage(video, features, tuple(thumbnails), read_audio(video), embedding)
 
 
 class _Stages:
@@ -430,21 +514,6 @@ def _check_choices(num_inference_steps: int, original_audio: str | None = None) 
             f"The clip's own sound cannot be {original_audio!r}; choose one of "
             f"{', '.join(get_args(Mode))}."
         )
-
-
-def _cue_sheet(
-    footage: Footage, cue_sheet: CueSheet | None, direction: Direction | None
-) -> CueSheet:
-    """The cue sheet that was given, if it is one of this clip, else what spotting proposes."""
-    if cue_sheet is None:
-        return spot(footage.features, direction or Direction())
-    video = footage.video
-    if abs(cue_sheet.duration - video.duration) > 1 / video.frame_rate:
-        raise PixMusError(
-            f"The cue sheet is for a clip of {cue_sheet.duration:.2f} s, but {video.path.name} "
-            f"lasts {video.duration:.2f} s; spot this clip instead."
-        )
-    return cue_sheet
 
 
 # -------------------------------------------------------------------------------- The model folder

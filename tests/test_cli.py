@@ -62,6 +62,7 @@ class RecordingPipeline:
         return SimpleNamespace(
             write_video=write_video,
             score=SimpleNamespace(key="A minor"),
+            cue_sheet=SimpleNamespace(inputs=("colour",), reasons={}),
             check=self.checks.get(arguments["seed"]),
         )
 
@@ -69,7 +70,7 @@ class RecordingPipeline:
 @pytest.fixture
 def pipeline(monkeypatch):
     """The command line with a pipeline that only remembers."""
-    module = SimpleNamespace(PixMusPipeline=RecordingPipeline, watch=lambda clip, _: clip)
+    module = SimpleNamespace(PixMusPipeline=RecordingPipeline, watch=lambda clip, *_: clip)
     monkeypatch.setitem(sys.modules, "pixmus.pipeline", module)
     return RecordingPipeline
 
@@ -116,7 +117,11 @@ def test_spot_writes_a_cue_sheet(clip, tmp_path):
     out = tmp_path / "cues.json"
     done = run("spot", clip, "-o", out, "--key", "a minor", "--ensemble", "strings")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(out) and done.stderr == ""
+    assert done.stdout.strip() == str(out)
+    told = done.stderr.splitlines()  # what it saw, and why it chose what it chose
+    assert told[0].startswith("seen: colour") and any(
+        line.startswith("key A minor") for line in told
+    )
     sheet = CueSheet.load(out)
     assert sheet.key == "A minor" and sheet.ensemble == "strings"
     assert sheet.duration == pytest.approx(2.0, abs=0.05)
@@ -425,3 +430,18 @@ def test_keeping_reaches_the_pipeline_of_a_clip(redone, clip, monkeypatch, pipel
     (call,) = pipeline.calls
     assert call["keep"] == Path("kept.mid")
     assert call["redo_bars"] == "2-3" and call["redo_parts"] is None
+
+
+def test_spot_by_words_says_back_what_it_does_not_know(clip, tmp_path):
+    out = tmp_path / "cues.json"
+    done = run("spot", clip, "-o", out, "--text", "slow glorp, strings", "--rules")
+    assert done.returncode == 0, done.stderr
+    assert "not understood 'glorp'" in done.stderr
+    sheet = CueSheet.load(out)
+    assert sheet.ensemble == "strings" and "text" in sheet.inputs
+
+
+def test_a_backbone_that_cannot_be_had_is_one_line(clip, tmp_path):
+    done = run("spot", clip, "-o", tmp_path / "cues.json", "--backbone", tmp_path / "none")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "neither a folder here nor a Hub id" in done.stderr

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from pixmus.cues import (
     STYLES,
     CueSheet,
     Direction,
+    find_sections,
     key_is_major,
     key_tonic,
+    shot_novelties,
     spell_key,
     spot,
 )
@@ -94,7 +97,7 @@ def overlap(raw: Raw) -> None:
 BAD: list[tuple[Callable[[Raw], None], str]] = [
     (rename, 'unknown key "tempo"'),
     (lambda raw: raw.pop("key"), 'lacks the key "key"'),
-    (set_to(2, "schema_version"), "schema version 2 .* update PixMus"),
+    (set_to(3, "schema_version"), "schema version 3 .* update PixMus"),
     (set_to(0, "schema_version"), '"schema_version" is 0'),
     (set_to("one", "schema_version"), "must be a whole number"),
     (set_to(0, "duration"), '"duration" is 0; it must be above 0'),
@@ -313,3 +316,49 @@ def test_tables_speak_of_things_that_exist() -> None:
     assert set(STYLE_OF_ENSEMBLE.values()) <= set(STYLES)
     for parts in ENSEMBLES.values():
         assert parts == tuple(part for part in PARTS if part in parts)
+
+
+def test_a_file_of_version_1_is_read(text: str) -> None:
+    raw = json.loads(text)
+    del raw["sections"], raw["reasons"]
+    raw["schema_version"] = 1
+    sheet = CueSheet.from_json(json.dumps(raw))
+    assert sheet.sections == () and sheet.reasons == {}
+
+
+def scenes(*levels: float, seconds: float = 6.0) -> Features:
+    """Shots of these brightnesses."""
+    length = num_curve_values(seconds * len(levels))
+    brightness = np.repeat(levels, num_curve_values(seconds))[:length]
+    cuts = tuple(seconds * (k + 1) for k in range(len(levels) - 1))
+    return picture(seconds * len(levels), cuts=cuts, brightness=brightness, contrast=0.1)
+
+
+def test_sections_that_look_alike_share_a_theme() -> None:
+    features = scenes(0.1, 0.9, 0.1)
+    features = replace(features, warmth=np.where(features.brightness > 0.5, 0.4, -0.3))
+    found = spot(features).sections
+    assert [section.theme for section in found] == ["A", "B", "A"]
+    assert [section.start for section in found] == [0.0, 6.0, 12.0]
+    assert len(spot(scenes(0.5, 0.51, 0.5)).sections) == 1
+    assert len(find_sections(picture(20.0))) == 1
+
+
+def test_a_new_scene_outweighs_a_cut_back_into_one() -> None:
+    features = scenes(0.2, 0.5, 0.2, 0.5, 0.9, seconds=3.0)
+    novelties = shot_novelties(features)
+    assert novelties[1] == novelties[2] == 0 and novelties[3] > 0
+    strengths = [hit.strength for hit in spot(features).hit_points]
+    assert strengths[3] > max(strengths[1:3])
+
+
+def test_a_long_film_changes_its_cue_where_a_new_scene_has_another_intent() -> None:
+    calm_then_wild = np.repeat([0.005, 0.6], num_curve_values(30.0))
+    light = np.repeat([0.2, 0.8], num_curve_values(30.0))
+    features = picture(60.0, cuts=(30.0,), motion=calm_then_wild, brightness=light, contrast=0.05)
+    cues = spot(features).cues
+    assert [(cue.start, cue.end) for cue in cues] == [(0.0, 30.0), (30.0, 60.0)]
+    assert cues[0].name != cues[1].name
+    assert len(spot(picture(60.0, cuts=(30.0,))).cues) == 1
+    short = picture(20.0, cuts=(10.0,), motion=calm_then_wild[80:160], brightness=light[80:160])
+    assert len(spot(short).cues) == 1

@@ -16,6 +16,7 @@ from pixmus.compose import Decoding, default_scheduler
 from pixmus.conditioning import RAW_CURVES, CurveTables
 from pixmus.cues import CueSheet, Direction, spot
 from pixmus.denoiser import ScoreDenoiser
+from pixmus.encoder import ConditioningEncoder
 from pixmus.errors import PixMusError
 from pixmus.pipeline import MANIFEST, PixMusPipeline, Soundtrack, watch, write_manifest
 from pixmus.score import PART_LAYOUTS, read_midi
@@ -221,3 +222,27 @@ def test_a_model_of_another_version_is_refused(model_folder: Path, tmp_path: Pat
     write_manifest(folder)
     with pytest.raises(PixMusError, match="another version of PixMus"):
         PixMusPipeline.from_pretrained(folder)
+
+
+def test_a_model_with_an_encoder_spots_by_it_and_one_without_by_rules(
+    pipe: PixMusPipeline, denoiser: ScoreDenoiser, tmp_path: Path, clip: Path
+) -> None:
+    footage = watch(clip)
+    assert pipe.encoder is None
+    assert pipe.spot(footage.features).to_json() == spot(footage.features).to_json()
+    encoder = ConditioningEncoder()
+    encoder.curve_mean.data.fill_(-0.3)
+    encoder.eval()
+    whole = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler(), encoder)
+    whole.curve_tables, whole.decoding = pipe.curve_tables, pipe.decoding
+    whole.save_pretrained(tmp_path)
+    loaded = PixMusPipeline.from_pretrained(tmp_path)
+    sheet = loaded.spot(footage.features)
+    assert sheet.to_json() == encoder.spot(footage.features).to_json()
+    assert sheet.to_json() != spot(footage.features).to_json()
+    assert any(
+        name.startswith("encoder/") for name in json.loads((tmp_path / MANIFEST).read_text())
+    )
+    take = loaded(footage, num_inference_steps=STEPS, seed=1, text="slow and dark, no drums")
+    assert take.settings["text"] and "text" in take.cue_sheet.inputs
+    assert "drums" not in take.cue_sheet.parts

@@ -247,11 +247,11 @@ def _load_clip(video: Video, max_seconds: float) -> Clip:
         if frame.time > max_seconds:
             break
         times.append(frame.time)
-        images.append(_fill(frame.image))
+        images.append(fill_frame(frame.image))
     return Clip(video.path.name, np.array(times), np.stack(images))
 
 
-def _fill(image: np.ndarray) -> np.ndarray:
+def fill_frame(image: np.ndarray) -> np.ndarray:
     """`image` cropped to the montage's aspect around its centre and resized to `MONTAGE_SIZE`."""
     from PIL import Image
 

@@ -17,7 +17,7 @@ import torch
 from pixmus.compose import Decoding, default_scheduler
 from pixmus.conditioning import CurveTables
 from pixmus.denoiser import ScoreDenoiser
-from pixmus.pipeline import PixMusPipeline, write_manifest
+from pixmus.pipeline import ENCODER, MODEL_FOLDER, PixMusPipeline, load_encoder, write_manifest
 from pixmus.training.calibrate import calibrate, draw_windows
 from pixmus.training.corpus import load_pieces, split_pieces
 from pixmus.training.model_card import TRAINING, write_card
@@ -53,10 +53,16 @@ def main(argv: list[str] | None = None) -> None:
         default=CHAIN_TRUST,
         help="times as far as training has learned to trust the chains",
     )
+    parser.add_argument(
+        "--encoder", type=Path, default=MODEL_FOLDER, help="model whose encoder goes along"
+    )
     parser.add_argument("--windows", type=int, default=20, help="calibration windows of a style")
     arguments = parser.parse_args(argv)
 
     pipe = load_run(arguments.run)
+    pipe.register_modules(encoder=load_encoder(arguments.encoder))
+    encoder_facts = arguments.encoder / ENCODER / TRAINING
+    encoder_words = encoder_facts.read_text() if encoder_facts.is_file() else None
     if pipe.denoiser.has_chains:
         pipe.denoiser.trust_chains(arguments.chain_trust)
     assert pipe.curve_tables is not None
@@ -75,6 +81,8 @@ def main(argv: list[str] | None = None) -> None:
     facts["chain trust"] = arguments.chain_trust
     facts["calibration windows"] = len(windows)
     (arguments.model / TRAINING).write_text(json.dumps(facts, indent=2) + "\n")
+    if encoder_words is not None:
+        (arguments.model / ENCODER / TRAINING).write_text(encoder_words)
     write_manifest(arguments.model)
     write_card(arguments.model)
     print(json.dumps({"windows": len(windows), "log_odds": pipe.decoding.log_odds}, indent=2))

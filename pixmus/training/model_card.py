@@ -92,6 +92,48 @@ def write_card(folder: Path, table: str | None = None, command: str = "") -> Non
         data=data_rows(training["corpus_weights"]),
     )
     (folder / "README.md").write_text(text)
+    add_encoder_section(folder)
+
+
+ENCODER_HEADING = "## The conditioning encoder"
+ENCODER_SECTION = """
+What a picture asks of its music (`encoder/`, {kilobytes:.0f} kB): curves, key, tempo, ensemble and hit
+points from light, colour, motion and cuts, and with `--backbone` from CLIP image embeddings. Trained in
+seconds by `python -m pixmus.training.train_encoder`; measured by `pixmus evaluate encoder`
+(`docs/results/encoder.md`).
+
+| file | fitted on | licence |
+|---|---|---|
+| `encoder/diffusion_pytorch_model.safetensors` | OASIS (Kurdi, Lozano & Banaji 2017): {photographs} photographs rated for valence and arousal; the spread of the curves on {films} reference films: shared clips, montages, slideshows | OASIS is open access for research, its repository carries no licence file; no photograph is in the weights |
+| `encoder/muvi_sync.safetensors` | MuVi-Sync (Kang, Poria & Herremans 2023): {videos} music videos, their motion, cuts and a CLIP projection beside loudness, note density and key of the soundtrack; it holds the projection's basis | **unconfirmed**: read from a copy without a licence file |
+
+Without `encoder/muvi_sync.safetensors` the encoder works: delete it and write the manifest again
+(`pixmus.pipeline.write_manifest`). Then `--backbone` is refused, and a clip's ups and downs follow the
+rules. Without the whole folder (and its line in `model_index.json`) spotting is done by the rules alone.
+
+The CLIP projection was made with `openai/clip-vit-large-patch14-336`, whose weights are not part of this
+model. The path from picture to embedding has been run with a tiny randomly initialised CLIP of the same
+class only, never with the real weights on real pictures. Ratings are those of mostly North American
+online participants; music videos are mostly vocal pop.
+"""
+
+
+def add_encoder_section(folder: Path) -> None:
+    """Write what the encoder was made of at the end of the card, in place of what stood there."""
+    card = folder / "README.md"
+    facts_file = folder / "encoder" / "training.json"
+    text = card.read_text().split(ENCODER_HEADING)[0].rstrip() + "\n"
+    if facts_file.is_file():
+        facts = json.loads(facts_file.read_text())
+        size = sum(path.stat().st_size for path in (folder / "encoder").iterdir())
+        section = ENCODER_SECTION.format(
+            kilobytes=size / 1000,
+            photographs=facts["photographs"],
+            films=facts["reference films"],
+            videos=facts.get("music videos", 0),
+        )
+        text += f"\n{ENCODER_HEADING}\n{section}"
+    card.write_text(text)
 
 
 def data_rows(shares: dict[str, float]) -> str:

@@ -1,0 +1,278 @@
+"""The tables of `encoder.json`, as `pixmus evaluate encoder` measured it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pixmus.evaluation.score_tables import figure, markdown_rows
+
+Report = dict[str, Any]
+
+# Whole songs and inside songs, Spearman: what ridge regression by song reaches on the same data.
+TO_BEAT = {
+    ("whole", "note density"): {"look": 0.53, "motion and cuts": 0.19},
+    ("whole", "loudness"): {"look": 0.35, "motion and cuts": 0.09},
+    ("whole", "minor key"): {"look": 0.31, "motion and cuts": 0.08},
+    ("inside", "loudness"): {"all": 0.45, "motion and cuts": 0.30},
+    ("inside", "note density"): {"all": 0.26, "motion and cuts": 0.16},
+}
+
+
+def _said(entry: Report | None, key: str = "spearman") -> str:
+    if entry is None:
+        return "-"
+    if key not in entry:
+        return "-"
+    return figure(entry[key], entry.get("interval"))
+
+
+def summary_rows(report: Report) -> list[list[str]]:
+    """What stands in the README: measure, encoder, rules, constant, shuffled, to beat."""
+    rows: list[list[str]] = []
+    videos = report.get("music videos")
+    if videos:
+        for (scope, name), goals in TO_BEAT.items():
+            got = videos[scope][name]
+            for inputs, goal in goals.items():
+                rows.append(
+                    [
+                        f"MuVi-Sync, {scope} songs: {name}, from {inputs}",
+                        _said(got[f"encoder, {inputs}"]),
+                        _said(got.get("rules, motion and cuts"))
+                        if inputs == "motion and cuts"
+                        else "-",
+                        "0",
+                        _said(got["shuffled videos"]),
+                        f"{goal:.2f}",
+                    ]
+                )
+    photographs = report.get("photographs")
+    if photographs:
+        for name in ("valence", "arousal"):
+            got = photographs[name]
+            rows.append(
+                [
+                    f"OASIS: {name}",
+                    _said(got["encoder"]),
+                    _said(got["rules"]),
+                    "0",
+                    _said(got["shuffled photographs"]),
+                    "rules",
+                ]
+            )
+    for truth, got in report.get("truths", {}).items():
+        rows.append(
+            [
+                f"truth kept: {truth}",
+                _said(got["encoder"], "kept"),
+                _said(got["rules"], "kept"),
+                "1",
+                "-",
+                "1",
+            ]
+        )
+    hits = report.get("hits")
+    if hits:
+        scenes = hits["new scene outweighs cuts inside one"]
+        rows.append(
+            [
+                "hit points: a new scene outweighs cuts inside one",
+                _said(scenes["encoder"], "share"),
+                _said(scenes["rules before"], "share") + " (before this)",
+                "0",
+                "-",
+                "rules",
+            ]
+        )
+        for kind in ("flash", "stop"):
+            if kind in hits:
+                rows.append(
+                    [
+                        f"hit points: a {kind} put into a clip, found within 0.1 s",
+                        _said(hits[kind], "found within 0.1 s"),
+                        "0",
+                        "0",
+                        "-",
+                        "rules",
+                    ]
+                )
+    retrieval = report.get("retrieval")
+    if retrieval:
+        for k in ("P@1", "P@5"):
+            rows.append(
+                [
+                    f"retrieval among {retrieval['excerpts']}: {k}",
+                    _precision(retrieval["encoder"], k),
+                    _precision(retrieval["rules"], k),
+                    f"{retrieval['chance'][k]:.3f} (chance)",
+                    _precision(retrieval["encoder, music shuffled"], k),
+                    "rules",
+                ]
+            )
+    cost = report.get("cost")
+    if cost:
+        rows.append(
+            [
+                "processor seconds added to 60 s of picture",
+                f"{cost['added']:.3f}",
+                "0",
+                "0",
+                "-",
+                "0.3",
+            ]
+        )
+    return rows
+
+
+def _precision(entry: Report, k: str) -> str:
+    return figure(entry[k], entry[f"{k} interval"])
+
+
+HEAD = ("measure", "encoder", "rules", "constant", "shuffled", "to beat")
+
+
+def to_markdown(report: Report) -> str:
+    """All tables of `encoder.md`."""
+    lines = [
+        "# The conditioning encoder",
+        "",
+        "Made by `pixmus evaluate encoder`. Spearman correlations unless it says otherwise; 95 % "
+        "bootstrap intervals over songs, photographs, clips or excerpts. What was fitted is judged "
+        "on what it was not fitted on (ten folds, by song and by theme). *Look* is the image "
+        "embedding's projection, *constant* the same answer for every picture, *shuffled* the "
+        "answers of other pictures.",
+        "",
+        markdown_rows(HEAD, summary_rows(report)),
+        "",
+        "**Where the rules stay.** Tempo, style, ensemble, register and the level of pace in a "
+        "clip are rules: there is no data behind the first three, and between songs MuVi-Sync "
+        "says that more motion and more cuts go with *fewer* notes. The encoder's own row for "
+        "whole songs from motion and cuts uses that; the curves that it delivers do not, since a "
+        "faster picture would then be given sparser music. Inside a clip and from the look, the "
+        "learned weights decide.",
+        "",
+    ]
+    if "truths" in report:
+        rows = [
+            [
+                truth,
+                str(got["clips"]),
+                *[
+                    f"{figure(got[who]['kept'], got[who]['interval'])}; held out "
+                    f"{figure(got[who]['kept held out'])}; median {got[who]['median change']:+.3f}"
+                    + (
+                        f"; tempo {figure(got[who]['tempo kept'])}"
+                        if "tempo kept" in got[who]
+                        else ""
+                    )
+                    for who in ("encoder", "rules")
+                ],
+                f"{got['encoder']['worst'][0]} {got['encoder']['worst'][1]:+.3f}",
+            ]
+            for truth, got in report["truths"].items()
+        ]
+        lines += [
+            "## Truths by construction",
+            "",
+            "Every shared clip (its first 12 s), its pixels or times changed and measured again; "
+            "the share of clips whose mean valence or energy goes the way that it must, within "
+            "0.005.",
+            "",
+            markdown_rows(("truth", "clips", "encoder", "rules", "encoder's worst"), rows),
+            "",
+        ]
+    if "hits" in report:
+        moments = report["hits"]["moments in clips as they are"]
+        lines += [
+            f"In {moments['minutes']} minutes of shared clips as they are, "
+            f"{moments['a minute']:.2f} moments a minute were found: "
+            f"{'; '.join(moments['where']) or 'none'}.",
+            "",
+        ]
+    if "range" in report:
+        rows = []
+        for group, got in report["range"].items():
+            for who, curves in got.items():
+                rows += [
+                    [
+                        group,
+                        who,
+                        curve,
+                        " ".join(f"{100 * share:.0f}" for share in each["shares of tenths"]),
+                        f"{each['furthest from uniform']:.2f}",
+                        f"{each['largest change in a second']:.2f}",
+                    ]
+                    for curve, each in curves.items()
+                ]
+        lines += [
+            "## Range of the curves",
+            "",
+            "Share of time (per cent) that a curve spends in each tenth of 0..1, every film "
+            "counting alike. The score model's training bars are uniform by definition: the "
+            "curves are their quantiles.",
+            "",
+            markdown_rows(
+                ("films", "", "curve", "per cent in each tenth", "from uniform", "change in 1 s"),
+                rows,
+            ),
+            "",
+            "![Curves over clips and montages beside the training bars](encoder-ranges.png)",
+            "",
+        ]
+    if "motion" in report:
+        rows = [
+            [
+                name,
+                str(got["quarter-seconds"]),
+                figure(got["spearman"]),
+                f"{got['median factor off']:.2f}",
+                f"{got['median ours, mapped']:.2f}",
+                f"{got['median theirs']:.2f}",
+            ]
+            for name, got in report["motion"].items()
+        ]
+        lines += [
+            "## Motion, ours and MuVi-Sync's",
+            "",
+            "MuVi-Sync's motion (mean RGB difference of consecutive frames, 0 to 255) was measured "
+            "on frames of the shared clips, 160 pixels wide, and our motion (picture widths a "
+            "second) mapped to it by matching quantiles over the clips that may be tuned on:",
+            "",
+            markdown_rows(
+                ("clips", "values", "Spearman", "median factor off", "ours mapped", "theirs"), rows
+            ),
+            "",
+        ]
+    if "five" in report:
+        rows = [
+            [
+                one["clip"],
+                f"{one['tempo_bpm']:.0f}: {one['reasons']['tempo_bpm']}",
+                f"{one['key']}: {one['reasons']['key']}",
+                f"{one['ensemble']}: {one['reasons']['ensemble']}",
+                f"{one['density']:.2f}",
+                f"{one['energy']:.2f}",
+            ]
+            for one in report["five"]["clips"]
+        ]
+        lines += [
+            "## Five clips of different character",
+            "",
+            "![Five clips and what they ask of the music](encoder-five.png)",
+            "",
+            markdown_rows(("clip", "tempo", "key", "ensemble", "density", "energy"), rows),
+            "",
+            report["five"]["credit"],
+            "",
+        ]
+    if "cost" in report:
+        cost = report["cost"]
+        lines += [
+            "## Cost",
+            "",
+            f"Processor seconds for {cost['seconds']} s ({cost['frames']} frames), median: "
+            f"encoder {cost['encoder.spot']:.3f}, rules {cost['rules']:.3f}, palette and moments "
+            f"{cost['palette and moments']:.3f}; added {cost['added']:.3f}.",
+            "",
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,183 @@
+"""What the encoder is set against and judged by: shared clips, montages of them, slideshows of
+rated photographs.
+
+Decoding is slow beside everything else, so frames and features are kept in a cache folder outside
+the repository; a change of `features.py` measures them again.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import pickle
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+import pixmus.features
+from pixmus.evaluation.montage import (
+    CLIPS_WITH_CUTS,
+    MIN_SOURCE_RATE_HZ,
+    Clip,
+    fill_frame,
+    plan_montage,
+)
+from pixmus.features import FEATURE_CURVES, Features, extract_features
+from pixmus.video import Frame, probe, read_frames
+
+VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov")
+MAX_SHOT_SOURCE = 12.0  # s of a clip that montages take shots from
+SLIDE_RATE = Fraction(12)
+SLIDE_SECONDS = (2.0, 5.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """A clip with its frames uint8 (frames, height, width, 3) at most 160 wide, and features."""
+
+    name: str
+    times: np.ndarray
+    images: np.ndarray
+    duration: float
+    frame_rate: Fraction
+    features: Features
+
+
+@dataclass(frozen=True, eq=False)
+class Photographs:
+    """OASIS: one value a photograph in every curve of `features`; ratings 1 to 7."""
+
+    names: tuple[str, ...]
+    themes: tuple[str, ...]  # "Acorns", without the number
+    features: Features
+    valence: np.ndarray
+    arousal: np.ndarray
+    images: tuple[np.ndarray, ...]
+    sensitive: np.ndarray  # bool: not to be shown
+
+
+def load_films(folder: Path, cache: Path) -> list[Film]:
+    """Every clip of a folder, by name; frames and features from the cache where they are there."""
+    cache.mkdir(parents=True, exist_ok=True)
+    films = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix not in VIDEO_SUFFIXES:
+            continue
+        kept = cache / f"{path.name}.npz"
+        if not kept.is_file():
+            video = probe(path)
+            frames = list(read_frames(video))
+            np.savez(
+                kept,
+                times=np.array([frame.time for frame in frames]),
+                images=np.stack([frame.image for frame in frames]),
+                duration=video.duration,
+                rate=str(video.frame_rate),
+            )
+        arrays = np.load(kept)
+        duration, rate = float(arrays["duration"]), Fraction(str(arrays["rate"]))
+        measured = cache / f"{path.name}.{_features_version()}.pkl"
+        if measured.is_file():
+            features = pickle.loads(measured.read_bytes())
+        else:
+            frames_again = map(Frame, arrays["times"].tolist(), arrays["images"])
+            features = extract_features(frames_again, duration, rate)
+            measured.write_bytes(pickle.dumps(features))
+        films.append(Film(path.name, arrays["times"], arrays["images"], duration, rate, features))
+    return films
+
+
+def load_photographs(folder: Path, cache: Path) -> Photographs:
+    """OASIS as it lies in `affect/oasis`."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(folder / "oasis_norms.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if (folder / "images" / row["file"]).is_file()]
+    kept = cache / f"oasis.{_features_version()}.pkl"
+    if kept.is_file():
+        stills, images = pickle.loads(kept.read_bytes())
+    else:
+        stills, images = [], []
+        for row in rows:
+            video = probe(folder / "images" / row["file"], still_duration=0.5)
+            frame = next(iter(read_frames(video)))
+            images.append(frame.image)
+            stills.append(extract_features([Frame(0.0, frame.image)], 0.25, video.frame_rate))
+        kept.write_bytes(pickle.dumps((stills, images)))
+    return Photographs(
+        names=tuple(row["file"] for row in rows),
+        themes=tuple(re.sub(r" \d+$", "", row["theme"]) for row in rows),
+        features=in_a_row(stills),
+        valence=np.array([float(row["valence"]) for row in rows]),
+        arousal=np.array([float(row["arousal"]) for row in rows]),
+        images=tuple(images),
+        sensitive=np.array([row["sensitive"] == "1" for row in rows]),
+    )
+
+
+def in_a_row(stills: Sequence[Features]) -> Features:
+    """The first curve values of many pictures as the curves of one `Features`."""
+
+    def column(name: str) -> np.ndarray:
+        return np.array([getattr(still, name)[0] for still in stills])
+
+    return Features(
+        len(stills) / 4,
+        Fraction(4),
+        (),
+        **{name: column(name) for name in (*FEATURE_CURVES, "palette")},
+    )
+
+
+def montage_clips(films: Sequence[Film]) -> list[Clip]:
+    """What montages can be made of: the first seconds of clips without cuts of their own."""
+    clips = []
+    for film in films:
+        if film.name in CLIPS_WITH_CUTS or film.frame_rate < MIN_SOURCE_RATE_HZ:
+            continue
+        rows = np.flatnonzero(film.times <= MAX_SHOT_SOURCE)
+        images = np.stack([fill_frame(film.images[row]) for row in rows])
+        clips.append(Clip(film.name, film.times[rows], images))
+    return clips
+
+
+def montage_features(
+    clips: Sequence[Clip], seed: int, mean_shot: float, duration: float, traps: bool = False
+) -> Features:
+    """Features of a montage at 24 frames a second."""
+    montage = plan_montage(clips, seed, mean_shot, Fraction(24), duration=duration, traps=traps)
+    return extract_features(montage.frames(), montage.duration, montage.frame_rate)
+
+
+def slideshow_features(photographs: Photographs, order: Sequence[int], seed: int) -> Features:
+    """Features of photographs shown one after another, the camera moving slowly over each."""
+    return extract_features(*_slideshow(photographs, order, seed))
+
+
+def _slideshow(
+    photographs: Photographs, order: Sequence[int], seed: int
+) -> tuple[Iterator[Frame], float, Fraction]:
+    rng = np.random.default_rng(seed)
+    lengths = [round(float(rng.uniform(*SLIDE_SECONDS) * SLIDE_RATE)) for _ in order]
+
+    def frames() -> Iterator[Frame]:
+        number = 0
+        for index, length in zip(order, lengths, strict=True):
+            image = photographs.images[index]
+            height, width = (round(0.92 * side) for side in image.shape[:2])
+            for step in range(length):
+                share = step / length
+                top = round((image.shape[0] - height) * share)
+                left = round((image.shape[1] - width) * share)
+                inner = image[top : top + height, left : left + width]
+                yield Frame(float(number / SLIDE_RATE), inner)
+                number += 1
+
+    return frames(), float(sum(lengths) / SLIDE_RATE), SLIDE_RATE
+
+
+def _features_version() -> str:
+    return hashlib.sha256(Path(pixmus.features.__file__).read_bytes()).hexdigest()[:8]

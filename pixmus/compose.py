@@ -431,7 +431,11 @@ def prepare(
     bar_of_beat = np.cumsum(conditions.beat_in_bar == 0) - (conditions.beat_in_bar[0] == 0)
     bar_starts = np.flatnonzero(np.diff(bar_of_beat, prepend=-1))
     rng = np.random.default_rng(seed)
-    echoes = plan_echoes(rng, conditions.curves[bar_starts])
+    echoes = plan_echoes(
+        rng,
+        conditions.curves[bar_starts],
+        looks_of(cue_sheet, tempo_map.beat_times[span.first_beat + bar_starts]),
+    )
     if not with_echoes:
         echoes = Echoes.none(len(bar_starts))
     array = conditions.array
@@ -448,6 +452,16 @@ def prepare(
         )
         array = add_textures(array, drawn[taken], blocks, conditions.beat_in_bar)
     return Canvas(cells, states, array, bar_starts, echoes)
+
+
+def looks_of(cue_sheet: CueSheet, times: np.ndarray) -> np.ndarray:
+    """Which look the picture has at each time (seconds), a number; 0 where no section is."""
+    themes = sorted({section.theme for section in cue_sheet.sections})
+    looks = np.zeros(len(times), int)
+    for section in cue_sheet.sections:
+        inside = (times >= section.start) & (times < section.end)
+        looks[inside] = 1 + themes.index(section.theme)
+    return looks
 
 
 def _chord_for(

@@ -96,7 +96,14 @@ def extract_features(frames: Iterable[Frame], duration: float, frame_rate: Fract
     length = num_curve_values(duration)
     if not times:
         empty = np.zeros(length, dtype=np.float32)
-        return Features(duration, frame_rate, (), **{name: empty.copy() for name in FEATURE_CURVES})
+        return Features(
+            duration,
+            frame_rate,
+            (),
+            **{name: empty.copy() for name in FEATURE_CURVES},
+            palette=None,
+            moments=(),
+        )
     luma, chroma, colours = reducer.result()
     thumbs = Thumbnails(np.array(times), luma, chroma)
     transitions = find_transitions(thumbs)

@@ -1,8 +1,8 @@
 """The form of a cue: which of its phrases return to earlier ones, and how its parts move.
 
 Phrases are four bars, counted from the cue's first. A rule, not the model: a phrase may echo one
-that stood at least two phrases before it and that was wanted alike; the model is shown those bars
-and told how like them the phrase is to be.
+that stood at least two phrases before it and that was wanted alike, rather one under pictures that
+look alike; the model is shown those bars and told how like them the phrase is to be.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 PHRASE_BARS = 4
 RETURN_SHARE = 0.75  # of phrases that have one to return to
 ALIKE = 0.3  # largest mean difference of the four curves over a phrase that returns
+OTHER_LOOK = 0.2  # what it costs, as difference of curves, to return to bars of another look
 LIKENESS = (0.8, 1.0)  # of a return, as real pieces' nearest phrases mostly are
 FREE_BARS = 2  # at the end, where the music leads to its last chord
 
@@ -30,9 +31,15 @@ class Echoes:
         return cls(np.full(num_bars, -1), np.zeros(num_bars))
 
 
-def plan_echoes(rng: np.random.Generator, curves: np.ndarray) -> Echoes:
-    """Which bars echo which, from the wanted curves 0..1 of every bar, (bars, curves)."""
+def plan_echoes(
+    rng: np.random.Generator, curves: np.ndarray, looks: np.ndarray | None = None
+) -> Echoes:
+    """Which bars echo which, from the wanted curves 0..1 of every bar, (bars, curves).
+
+    `looks` (bars,) names what the picture looks like, equal where it looks alike.
+    """
     num_bars = len(curves)
+    looks = np.zeros(num_bars, int) if looks is None else looks
     echoes = Echoes.none(num_bars)
     for first in range(2 * PHRASE_BARS, num_bars, PHRASE_BARS):
         end = min(first + PHRASE_BARS, num_bars - FREE_BARS)
@@ -42,6 +49,7 @@ def plan_echoes(rng: np.random.Generator, curves: np.ndarray) -> Echoes:
         mine = curves[first:end]
         earlier = range(0, first - 2 * PHRASE_BARS + 1, PHRASE_BARS)
         off = np.array([np.abs(curves[e : e + len(mine)] - mine).mean() for e in earlier])
+        off = off + OTHER_LOOK * np.array([looks[e] != looks[first] for e in earlier])
         best = int((off + 0.1 * draws[: len(off)]).argmin())
         if off[best] <= ALIKE:
             echoes.sources[first:end] = earlier[best] + np.arange(end - first)

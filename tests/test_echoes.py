@@ -1,13 +1,14 @@
 """Phrases return to earlier ones that were wanted alike, and only to bars that are written."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from pixmus.compose import FIRST_WINDOW_BARS, Canvas, prepare, window_bounds
+from pixmus.compose import FIRST_WINDOW_BARS, Canvas, looks_of, prepare, window_bounds
 from pixmus.conditioning import TO_MAKE
-from pixmus.cues import CURVES, ENSEMBLES, Cue, CueSheet
+from pixmus.cues import CURVES, ENSEMBLES, Cue, CueSheet, Section
 from pixmus.features import num_curve_values
 from pixmus.form import FREE_BARS, LIKENESS, PHRASE_BARS, Echoes, blocks_of, plan_echoes
 from pixmus.tempo import TempoMap, cue_span
@@ -44,6 +45,20 @@ def test_a_phrase_returns_to_what_was_wanted_alike() -> None:
     assert {plan(curves, seed).sources[24] for seed in range(30)} == {-1}
 
 
+def test_a_phrase_returns_to_pictures_that_look_alike() -> None:
+    curves, looks = np.full((24, 4), 0.5), np.repeat([1, 2, 1, 2, 3, 1], 4)
+    found = {
+        int(plan_echoes(np.random.default_rng(s), curves, looks).sources[20]) for s in range(40)
+    }
+    assert found == {-1, 0, 8}
+
+
+def test_bars_know_what_is_seen_at_their_time() -> None:
+    sections = (Section(0.0, 4.0, "B"), Section(4.0, 8.0, "A"), Section(8.0, 9.0, "B"))
+    cue_sheet = replace(canvas_sheet(60.0), sections=sections)
+    assert looks_of(cue_sheet, np.array([0.0, 3.9, 4.0, 8.5, 30.0])).tolist() == [2, 2, 1, 2, 0]
+
+
 def test_a_block_moves_as_the_one_it_returns_to() -> None:
     echoes = Echoes.none(36)
     echoes.sources[16:20] = range(4, 8)
@@ -52,8 +67,8 @@ def test_a_block_moves_as_the_one_it_returns_to() -> None:
     assert blocks_of(Echoes.none(3), 8).tolist() == [0]
 
 
-def canvas_of(duration: float = 60.0) -> Canvas:
-    cue_sheet = CueSheet(
+def canvas_sheet(duration: float) -> CueSheet:
+    return CueSheet(
         duration=duration,
         frame_rate=Fraction(24),
         cuts=(),
@@ -68,6 +83,10 @@ def canvas_of(duration: float = 60.0) -> Canvas:
         parts=ENSEMBLES["piano"],
         inputs=("motion",),
     )
+
+
+def canvas_of(duration: float = 60.0) -> Canvas:
+    cue_sheet = canvas_sheet(duration)
     tempo_map = TempoMap.constant(120, duration)
     return prepare(cue_sheet, tempo_map, cue_span(tempo_map, cue_sheet.cues[0]), seed=3)
 

@@ -201,6 +201,8 @@ def _rules_of_song(
         tuple(Transition(at, at, at, "cut") for at in cuts),
         motion=np.repeat(ours, quarter),
         **{name: np.full(length, value) for name, value in typical.items()},
+        palette=None,
+        moments=(),
     )
     curves = rule_curves(features)
     return {name: curves[name].reshape(-1, quarter).mean(axis=1) for name in CURVES}

@@ -128,7 +128,9 @@ def in_a_row(stills: Sequence[Features]) -> Features:
         len(stills) / 4,
         Fraction(4),
         (),
-        **{name: column(name) for name in (*FEATURE_CURVES, "palette")},
+        **{name: column(name) for name in FEATURE_CURVES},
+        palette=column("palette"),
+        moments=(),
     )
 
 

@@ -95,8 +95,9 @@ def test_same_seed_same_take_whatever_was_made_in_between(pipe: PixMusPipeline, 
     other = pipe(footage, num_inference_steps=STEPS, generator=torch.Generator().manual_seed(1))
     again = pipe(footage, num_inference_steps=STEPS, seed=5)
     assert notes_of(first) == notes_of(again) != notes_of(other)
-    # FluidSynth starts its voices up to a block's rounding apart from call to call.
-    assert np.allclose(first.music, again.music, atol=2e-3)
+    # FluidSynth starts its voices up to a block's rounding apart from call to call: 54 dB below.
+    difference = first.music - again.music
+    assert np.sqrt((difference**2).mean()) < 2e-3 * np.sqrt((first.music**2).mean())
 
 
 def test_direction_and_edited_cue_sheets_are_followed(pipe: PixMusPipeline, clip: Path) -> None:

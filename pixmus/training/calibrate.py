@@ -153,7 +153,7 @@ def generate(
 
 # Log odds tried in calibration; what gives the data's density is read off between them.
 TRIED_LOG_ODDS = (0.0, 0.5)
-LARGEST_LOG_ODDS = 1.0
+LARGEST_LOG_ODDS = 0.35  # what a few dozen windows show beyond this is chance
 
 
 def calibrate(pipe: PixMusPipeline, windows: Sequence[Window]) -> dict[str, float]:

@@ -27,7 +27,7 @@ from pixmus.training.windows import encode_piece
 
 # Log loss is least at 1; a little above it rhythm is as steady as real music's, for a loss that is
 # hardly higher (docs/experiments.md 26).
-CHAIN_TRUST = 1.25
+CHAIN_TRUST = 1.35
 PIECES_PER_WINDOW = 3  # pieces that calibration windows are drawn from
 
 

@@ -90,6 +90,7 @@ def texture_columns(
 CANDIDATES = 12  # pieces, those that fit best, of which one is drawn
 TEMPO_WEIGHT = 0.5  # of an octave of tempo beside a factor of e in density
 MISSING_PART = 2.0  # what a part costs that the piece does not have
+SILENT_PART = 1.0  # what a part costs that is silent in the block
 NO_STYLE = 255
 _ARRAYS = ("textures", "has_part", "onsets", "piece", "style", "tempo_bpm", "density_table")
 
@@ -126,14 +127,16 @@ class TextureBank:
         """Textures for successive blocks with these mean densities 0..1, float32 (blocks, P, V).
 
         All of one piece, drawn from the `CANDIDATES` of the style that fit best: with the parts, at
-        a tempo and with densities near the wanted ones; in each block its nearest in density. Drums
-        that the piece lacks are one groove of another, that which goes best with bass and chords.
+        a tempo and with densities near the wanted ones; in each block its nearest in density, and
+        rather one in which every part plays. Drums that the piece lacks are one groove of another,
+        that which goes best with bass and chords.
         """
         pitched = [part for part in parts if part != DRUMS]
         quantiles = np.linspace(0, 1, len(self.density_table))
         wanted = np.interp(density, quantiles, self.density_table) * 60 / tempo_bpm
         offered = self.onsets[:, pitched].sum(1)
         off = np.abs(np.log((offered[None] + 0.1) / (wanted[:, None] + 0.1)))  # (wanted, bank)
+        off = off + SILENT_PART * (self.onsets[:, pitched] == 0).sum(1)
         starts = self._starts
         nearest = np.minimum.reduceat(off, starts, axis=1).mean(0)  # (pieces,)
         missing = (self.has_part[starts][:, parts] == 0).sum(1)

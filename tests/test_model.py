@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixmus.compose import CONTEXT_BARS, WINDOW_BARS
+from pixmus.compose import CONTEXT_BARS, FIRST_WINDOW_BARS, WINDOW_BARS
 from pixmus.conditioning import beat_statistics, key_correlations, measure_curves
 from pixmus.cues import CURVES, ENSEMBLES, Cue, CueSheet
 from pixmus.features import num_curve_values
@@ -74,7 +74,8 @@ def test_the_key_is_the_one_asked_for(pipe: PixMusPipeline, key: str) -> None:
         score = pipe.compose(sheet(key=key, curves=curves), seed=seed, num_inference_steps=12)
         classes = beat_statistics(encode_score(score)).sum((0, 1))[5:]
         heard.append(int(key_correlations(classes).argmax()))
-    assert heard.count(asked) >= 2, heard
+    relative = {2: 12 + 11, 12: 3}[asked]
+    assert heard.count(asked) >= 2 and set(heard) <= {asked, relative}, heard
 
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES)
@@ -92,7 +93,7 @@ def test_the_joins_of_windows_cannot_be_told(pipe: PixMusPipeline) -> None:
     for seed in range(4):
         score = pipe.compose(sheet(), seed=seed, num_inference_steps=12)
         bars = len(score.tempo_map.bar_starts)
-        joins = set(range(WINDOW_BARS, bars - 1, WINDOW_BARS - CONTEXT_BARS))
+        joins = set(range(FIRST_WINDOW_BARS, bars - 1, WINDOW_BARS - CONTEXT_BARS))
         for bar in range(2, bars - 2):
             (at_join if bar in joins else elsewhere).append(onsets_and_likeness(score, bar))
     assert len(at_join) >= 4

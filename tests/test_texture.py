@@ -92,6 +92,17 @@ def test_the_bank_gives_the_style_and_follows_the_density() -> None:
     assert np.isnan(song[0, BASS]).all()  # not asked for
 
 
+def test_a_block_in_which_a_part_is_silent_is_the_last_choice() -> None:
+    silent = bank()
+    silent.onsets[0, BASS] = 0.5  # the block that is further off in density, but with a bass
+    silent.onsets[1, BASS] = 0.0
+    silent.onsets[0, MELODY] = 2.0
+    drawn = silent.draw(np.random.default_rng(0), "pop", [MELODY, BASS], 100.0, np.array([0.67]))
+    assert np.round(drawn[0, MELODY, 0] * 255) == 10
+    alone = silent.draw(np.random.default_rng(0), "pop", [MELODY], 100.0, np.array([0.67]))
+    assert np.round(alone[0, MELODY, 0] * 255) == 40
+
+
 def test_drums_that_a_piece_lacks_are_struck_with_its_bass() -> None:
     parts = [MELODY, BASS, DRUMS]
     drawn = bank().draw(np.random.default_rng(0), "pop", parts, 100.0, np.array([0.2]))

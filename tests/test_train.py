@@ -1,7 +1,6 @@
 """The training command: what it needs, what it goes on from, whose music it takes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -132,7 +131,7 @@ def test_interrupted_it_saves_and_goes_on(
 
     def interrupted(run: Run, *rest: Any) -> torch.Tensor:
         if run.iteration == 2:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return step(run, *rest)
 
     with monkeypatch.context() as patch:
@@ -250,6 +249,7 @@ def test_what_cannot_be_trained_on_is_said(tmp_path: Path) -> None:
         assert "no GPU" in said(tmp_path / "empty", "--device", "cuda")
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a single core
 def test_workers_draw_the_same_again(corpus: Path) -> None:
     encoded = [encode_piece(piece) for piece in load_pieces(corpus)]
     sampler = WindowSampler(encoded, fit_tables(encoded), {"pop909": 1.0})

@@ -518,7 +518,7 @@ def test_unwritable_folder(paint_video: PaintVideo, tmp_path: Path) -> None:
 
 
 ATTEMPT = """
-import os, resource, signal, sys
+import resource, signal, sys
 from pathlib import Path
 import numpy as np
 import pixmus.video
@@ -535,7 +535,7 @@ else:
         for number, packet in enumerate(encode(*arguments)):
             if number == 20:
                 print(len([*Path(sys.argv[2]).parent.iterdir()]), "files")
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
             yield packet
     pixmus.video._encode_sound = interrupted
 try:

@@ -172,6 +172,11 @@ class PixMusPipeline(DiffusionPipeline):
         finally:
             self.denoiser.float()
             self.denoiser.load_state_dict(kept)
+        # Where the model was loaded from is a folder of this machine.
+        for config in (folder / MODEL_INDEX, *folder.glob("*/config.json")):
+            facts = json.loads(config.read_text())
+            if facts.pop("_name_or_path", None) is not None:
+                config.write_text(json.dumps(facts, indent=2) + "\n")
         if self.curve_tables is not None:
             (folder / CURVE_TABLES).write_text(self.curve_tables.to_json() + "\n")
         if self.descriptor_ranges is not None:

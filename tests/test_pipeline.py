@@ -247,3 +247,13 @@ def test_a_model_with_an_encoder_spots_by_it_and_one_without_by_rules(
     take = loaded(footage, num_inference_steps=STEPS, seed=1, text="slow and dark, no drums")
     assert take.settings["text"] and "text" in take.cue_sheet.inputs
     assert "drums" not in take.cue_sheet.parts
+
+
+def test_a_model_that_is_saved_again_names_no_folder_of_this_machine(
+    pipe: PixMusPipeline, tmp_path: Path
+) -> None:
+    pipe.save_pretrained(tmp_path / "again")
+    again = PixMusPipeline.from_pretrained(tmp_path / "again")
+    again.save_pretrained(tmp_path / "once more")
+    written = [path.read_text() for path in (tmp_path / "once more").rglob("*.json")]
+    assert written and not any(str(tmp_path) in text for text in written)

@@ -530,6 +530,8 @@ if sys.argv[3] == "full":
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 else:
+    # A job in the background of a shell begins with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     encode = pixmus.video._encode_sound
     def interrupted(*arguments):
         for number, packet in enumerate(encode(*arguments)):

@@ -101,7 +101,7 @@ PRIOR_LOG_ODDS = -4.0
 CERTAIN = 16.0
 LEAST = 1e-12  # probability of what contradicts a chain, so that given notes may
 GIVEN = 1  # part state of notes that are known
-# Trust in note chains at the start: half of what they add fits weights that were trained without
+# Trust in chains at the start: half of what they add fits weights that were trained without
 # them best (log loss at noise 0.4 to 0.8).
 TRUST = 0.5
 # Strokes are all but certain in steady music, so their log odds must be reached in few iterations.
@@ -310,7 +310,7 @@ class VoiceChain(nn.Module):
 class Lane(nn.Module):
     """One part's own way beside the tokens: read before the parts are mixed, written back after.
 
-    The reader weighs the part's noisy cells, what their note chains say (`rolls` cells, 0 = none),
+    The reader weighs the part's noisy cells, what their chains say (`rolls` cells, 0 = none),
     and what was predicted of them a step before, through a nonlinearity before the beat is squeezed
     into one token with all other parts; the writer sees what was read again, in its own beat and
     the beats beside it. It begins without any effect.

@@ -463,7 +463,7 @@ def redo_bounds(canvas: Canvas) -> list[tuple[int, int]]:
     not made yet; the last one of a run of bars also holds as many given bars behind it, and where
     there is room left, more on both sides.
     """
-    edges = [*canvas.bar_starts.tolist(), len(canvas.cells)]
+    edges = canvas.edges()
     num_bars = len(canvas.bar_starts)
     to_make = (canvas.states == TO_MAKE).any(1)
     bars = [bar for bar in range(num_bars) if to_make[edges[bar] : edges[bar + 1]].any()]

@@ -321,11 +321,6 @@ class MoodRegressor:
         ]
         self._low, self._high = np.percentile(features, [1, 99], axis=0)
 
-    @classmethod
-    def from_vgmidi(cls, folder: Path | str) -> MoodRegressor:
-        """The regressor of all of VGMIDI's rated pieces."""
-        return cls(*rated_features(read_vgmidi(folder)))
-
     def predict_features(self, features: np.ndarray) -> np.ndarray:
         """Ratings (rows, 2) of features (rows, features); NaN rows stay NaN."""
         predicted = np.full((len(features), 2), np.nan)

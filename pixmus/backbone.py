@@ -18,9 +18,17 @@ import torch
 from PIL import Image
 
 from pixmus.errors import PixMusError
+from pixmus.hub import Kind, local_folder
 from pixmus.video import Video, read_frames
 
 DEFAULT_BACKBONE = "openai/clip-vit-large-patch14-336"
+BACKBONE_KIND = Kind(
+    name="backbone",
+    index="config.json",
+    files=("preprocessor_config.json", "model.safetensors.index.json"),
+    weights=("model*.safetensors", "pytorch_model.bin"),  # older repositories have only the latter
+    example=f"the folder of a CLIP model, the id of one such as {DEFAULT_BACKBONE}, or no backbone",
+)
 FRAME_WIDTH = 640  # pixels of the longer side that frames are read at
 BATCH = 8
 # CLIP's own normalisation (Radford et al. 2021), where the folder's preprocessor names no other.
@@ -37,7 +45,14 @@ class Backbone:
         self.std = np.array(std, dtype=np.float32)
 
     @staticmethod
-    def load(name: str | Path) -> Backbone:
+    def load(
+        name: str | Path,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | Path | None = None,
+        local_files_only: bool = False,
+    ) -> Backbone:
         """The backbone of a folder or a Hub id; one sentence says why it cannot be had."""
         try:
             from transformers import CLIPVisionModelWithProjection
@@ -46,15 +61,15 @@ class Backbone:
                 "--backbone needs the package transformers; install it with: pip install "
                 "transformers, or leave --backbone out."
             ) from error
-        folder = Path(name)
-        if folder.is_dir():
-            if not (folder / "config.json").is_file():
-                raise PixMusError(
-                    f"{folder} is no backbone: it holds no config.json; give the folder of a CLIP "
-                    f"model such as {DEFAULT_BACKBONE}."
-                )
-        else:
-            folder = _from_hub(str(name))
+        folder = local_folder(
+            name,
+            BACKBONE_KIND,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            cache_first=True,  # the weights that the encoder was fitted on do not change
+        )
         with _quiet():
             try:
                 model = CLIPVisionModelWithProjection.from_pretrained(
@@ -121,30 +136,6 @@ def _one_a_second(video: Video) -> Iterator[np.ndarray]:
         second += 1
         if video.is_still:
             return
-
-
-def _from_hub(name: str) -> Path:
-    """The local snapshot of a Hub id, fetched where it is not there yet."""
-    if name.count("/") != 1 or name.startswith((".", "/")):
-        raise PixMusError(
-            f"{name} is neither a folder here nor a Hub id; give a CLIP folder or an id such as "
-            f"{DEFAULT_BACKBONE}."
-        )
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    wanted = ["config.json", "preprocessor_config.json", "*.safetensors"]
-    try:
-        return Path(snapshot_download(name, allow_patterns=wanted, local_files_only=True))
-    except (LocalEntryNotFoundError, ValueError):
-        pass
-    try:
-        return Path(snapshot_download(name, allow_patterns=wanted))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise PixMusError(
-            f"The backbone {name} is not on this machine and could not be had from the Hub; give "
-            "the folder of a CLIP model, or leave --backbone out."
-        ) from error
 
 
 class _quiet:

@@ -86,8 +86,14 @@ Guidance = Annotated[
 Model = Annotated[
     str | None,
     typer.Option(
-        metavar="DIR", help="Folder (or Hub id) of the model; else the one that came along."
+        metavar="MODEL",
+        envvar="PIXMUS_MODEL",
+        help="Folder or Hub id of the model; else the one that came along.",
     ),
+]
+Revision = Annotated[
+    str | None,
+    typer.Option(metavar="REV", help="Branch, tag or commit of the model's Hub id; else main."),
 ]
 Tempo = Annotated[
     float | None, typer.Option(metavar="BPM", help="Beats per minute; else chosen from the cuts.")
@@ -188,6 +194,7 @@ def soundtrack(
     redo_bars: RedoBars = None,
     redo_parts: RedoParts = None,
     model: Model = None,
+    revision: Revision = None,
     force: Force = False,
 ) -> None:
     """Compose for a clip and write it with its soundtrack."""
@@ -210,7 +217,7 @@ def soundtrack(
         from pixmus.bundle import write_bundle
         from pixmus.pipeline import PixMusPipeline, watch
 
-        pipe = PixMusPipeline.from_pretrained(model)
+        pipe = PixMusPipeline.from_pretrained(model, revision=revision)
         footage: Any = clip
         if takes > 1:  # watched once for all of them
             on_stage("watch", None)
@@ -273,6 +280,7 @@ def spot(
         bool, typer.Option("--rules", help="Spot by the hand-written rules, without the encoder.")
     ] = False,
     model: Model = None,
+    revision: Revision = None,
     force: Force = False,
 ) -> None:
     """Write the cue sheet of a clip: cuts, hit points, curves, key and tempo, ready to edit."""
@@ -287,7 +295,7 @@ def spot(
         embedding = _embedding(backbone, video)
         features = extract_features(read_frames(video), video.duration, video.frame_rate)
         on_stage("cues", None)
-        encoder = None if rules else load_encoder(model)
+        encoder = None if rules else load_encoder(model, revision)
         sheet = spot_with(encoder, features, direction, text, embedding)
         sheet.save(place)
     _tell(sheet)
@@ -309,6 +317,7 @@ def compose(
         typer.Option(metavar="JSON", help="With --keep: what of the cue sheet it cannot follow."),
     ] = None,
     model: Model = None,
+    revision: Revision = None,
     force: Force = False,
 ) -> None:
     """Compose the score of a cue sheet, or only bars or parts of a score that is kept."""
@@ -319,7 +328,7 @@ def compose(
         from pixmus.pipeline import PixMusPipeline
         from pixmus.score import write_midi
 
-        pipe = PixMusPipeline.from_pretrained(model)
+        pipe = PixMusPipeline.from_pretrained(model, revision=revision)
         take_seed = secrets.randbelow(2**31) if seed is None else seed
         on_stage("compose", None)
         score = pipe.compose(
@@ -386,9 +395,12 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     model: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Model folder whose training music it is compared with."),
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Folder or Hub id of the model whose training music it is beside."
+        ),
     ] = None,
+    revision: Revision = None,
 ) -> None:
     """Compare a score with real music: keys, harshness, leaps, rests, crossings, grooves."""
     from pixmus.check import (
@@ -402,7 +414,12 @@ def check(
     )
     from pixmus.score import read_midi
 
-    ranges = Ranges.load(SHIPPED_RANGES if model is None else model / DESCRIPTOR_RANGES)
+    ranges_file = SHIPPED_RANGES
+    if model is not None:
+        from pixmus.pipeline import model_folder
+
+        ranges_file = model_folder(model, revision)[0] / DESCRIPTOR_RANGES
+    ranges = Ranges.load(ranges_file)
     found = check_score(read_midi(score), ranges, style or style_beside(score))
     if as_json:
         typer.echo(json.dumps({"score": str(score), **found.describe()}, indent=2))
@@ -431,6 +448,71 @@ def check(
         f"{', '.join(found.compared_parts) or 'no parts'}.",
         highlight=False,
     )
+
+
+Repository = Annotated[
+    str, typer.Argument(metavar="USER/NAME", help="The repository on the Hub.", show_default=False)
+]
+Private = Annotated[bool, typer.Option("--private", help="Make the repository a private one.")]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Upload nothing: write the folder that would be, and list it."),
+]
+Staged = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="With --dry-run: that folder; else NAME-upload."),
+]
+
+
+@app.command()
+def publish(
+    repository: Repository,
+    model: Model = None,
+    revision: Revision = None,
+    private: Private = False,
+    dry_run: DryRun = False,
+    out: Staged = None,
+) -> None:
+    """Put a model with its card on the Hub, after `hf auth login`."""
+    place = _staged(repository, dry_run, out)
+    from pixmus.publish import listing, stage_model, staging, upload
+
+    with staging(place) as folder:
+        for line in stage_model(model, folder, revision):
+            typer.echo(line, err=True)
+        for line in listing(folder):
+            typer.echo(line)
+        if place is None:
+            typer.echo(upload(folder, repository, "model", private=private))
+    if place is not None:
+        typer.echo(place)
+
+
+@app.command("publish-space")
+def publish_space(
+    repository: Repository,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="USER/NAME", help="Hub id of the model that it loads; else the one it brings."
+        ),
+    ] = None,
+    private: Private = False,
+    dry_run: DryRun = False,
+    out: Staged = None,
+) -> None:
+    """Put the page on the Hub as a Space, after `hf auth login`."""
+    place = _staged(repository, dry_run, out)
+    from pixmus.publish import listing, stage_space, staging, upload
+
+    with staging(place) as folder:
+        variables = stage_space(folder, model)
+        for line in [*listing(folder), *(f"variable {k}={v}" for k, v in variables.items())]:
+            typer.echo(line)
+        if place is None:
+            typer.echo(upload(folder, repository, "space", private=private, variables=variables))
+    if place is not None:
+        typer.echo(place)
 
 
 @app.command("measure-font")
@@ -591,6 +673,16 @@ def _redone(
         with new_file(report, force) as place:
             place.write_text(json.dumps(kept.report.to_dict(), indent=2) + "\n")
     return {"keep": keep, "redo_bars": redo_bars, "redo_parts": redo_parts}
+
+
+def _staged(repository: str, dry_run: bool, out: Path | None) -> Path | None:
+    """The folder of a dry run, None where it is to be uploaded."""
+    from pixmus.publish import check_repository_name
+
+    check_repository_name(repository)
+    if out is not None and not dry_run:
+        raise PixMusError(f"--out {out} is the folder of a dry run; add --dry-run.")
+    return (out or Path(f"{repository.split('/')[1]}-upload")) if dry_run else None
 
 
 def _pair(mood: str) -> tuple[float, float]:

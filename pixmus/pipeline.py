@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ from pixmus.denoiser import ScoreDenoiser
 from pixmus.encoder import ConditioningEncoder
 from pixmus.errors import PixMusError
 from pixmus.features import Features, extract_features
+from pixmus.hub import Kind, local_folder
 from pixmus.redo import Bars, Kept, Names, keep_score, redo
 from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT, Score
 from pixmus.tempo import (
@@ -56,12 +58,22 @@ from pixmus.video import Frame, MuxReport, Video, mux, probe, read_audio, read_f
 from pixmus.wishes import read_wishes
 
 MODEL_FOLDER = Path(__file__).parents[1] / "checkpoints" / "pixmus"
+MODEL_VARIABLE = "PIXMUS_MODEL"  # a folder or Hub id in place of the model that comes along
 MANIFEST = "manifest.json"
+FORMAT = 1  # of the model folder; one that an older PixMus cannot read has a higher one
 CURVE_TABLES = "curve_tables.json"
 DECODING = "decoding.json"
 MODEL_INDEX = "model_index.json"
 ENCODER = "encoder"
 NUM_THUMBNAILS = 24
+
+MODEL_KIND = Kind(
+    name="PixMus model",
+    index=MANIFEST,
+    files=("*.json", "*.md"),
+    weights=("*.safetensors",),
+    example=f"a model folder (one that holds {MANIFEST})",
+)
 
 OnStage = Callable[[str, float | None], None]  # stage, share of it that is done
 
@@ -136,11 +148,24 @@ class PixMusPipeline(DiffusionPipeline):
 
     @classmethod
     def from_pretrained(
-        cls, pretrained_model_name_or_path: str | Path | None = None, **kwargs: Any
+        cls,
+        pretrained_model_name_or_path: str | Path | None = None,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | Path | None = None,
+        local_files_only: bool = False,
+        **kwargs: Any,
     ) -> PixMusPipeline:
-        """The pipeline of a model folder (default: the one that comes along) or a Hub id."""
-        folder = _model_folder(pretrained_model_name_or_path or MODEL_FOLDER)
-        sha256 = check_manifest(folder)
+        """The pipeline of a model folder or a Hub id.
+
+        Without a name it is the model that `PIXMUS_MODEL` names, else the one that comes along.
+        `revision` (branch, tag or commit), `token`, `cache_dir` and `local_files_only` are the
+        Hub's; other keywords are `DiffusionPipeline.from_pretrained`'s.
+        """
+        folder, sha256 = model_folder(
+            pretrained_model_name_or_path, revision, token, cache_dir, local_files_only
+        )
         diffusers_logging.disable_progress_bar()
         pipe = super().from_pretrained(
             str(folder), **{"dtype": torch.float32, "local_files_only": True, **kwargs}
@@ -422,13 +447,14 @@ def spot_with(
     return spot(features, direction, wishes)
 
 
-def load_encoder(model: str | Path | None = None) -> ConditioningEncoder | None:
-    """The encoder of a model folder (default: the one that comes along) or Hub id, if it has one.
+def load_encoder(
+    model: str | Path | None = None, revision: str | None = None
+) -> ConditioningEncoder | None:
+    """The encoder of a model, if it has one; the model is named as in `from_pretrained`.
 
     Nothing else of the model is read, so this is quick.
     """
-    folder = _model_folder(model or MODEL_FOLDER)
-    check_manifest(folder)
+    folder, _ = model_folder(model, revision)
     if not (folder / ENCODER).is_dir():
         return None
     diffusers_logging.disable_progress_bar()
@@ -524,25 +550,26 @@ def _check_choices(num_inference_steps: int, original_audio: str | None = None) 
 # -------------------------------------------------------------------------------- The model folder
 
 
-def _model_folder(name: str | Path) -> Path:
-    folder = Path(name)
-    if folder.is_dir():
-        return folder
-    looks_like_id = isinstance(name, str) and name.count("/") == 1 and not name.startswith(".")
-    if not looks_like_id:
-        raise PixMusError(f"{folder} is no model folder; give one that holds {MANIFEST}.")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(
-            snapshot_download(str(name), allow_patterns=["*.json", "*.safetensors", "*.md"])
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, ValueError) as error:
-        raise PixMusError(
-            f"{name} is neither a folder here nor a model that could be had from the Hub; check "
-            "the name, or give a model folder."
-        ) from error
+def model_folder(
+    name: str | Path | None = None,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    cache_dir: str | Path | None = None,
+    local_files_only: bool = False,
+) -> tuple[Path, str]:
+    """The checked folder of a model that is named as in `from_pretrained`, and its SHA-256."""
+    chosen = name or os.environ.get(MODEL_VARIABLE) or MODEL_FOLDER
+    folder = local_folder(
+        chosen,
+        MODEL_KIND,
+        revision=revision,
+        token=token,
+        cache_dir=cache_dir,
+        local_files_only=local_files_only,
+    )
+    is_here = Path(chosen).is_dir()  # else it is a snapshot in the cache: .../snapshots/COMMIT
+    remedy = "get the model again" if is_here else f"remove {folder.parents[1]} and load it again"
+    return folder, check_manifest(folder, remedy)
 
 
 def _speaks_this_grid(denoiser: ScoreDenoiser) -> bool:
@@ -562,39 +589,39 @@ def file_sha256(path: Path) -> str:
 
 
 def write_manifest(folder: Path) -> None:
-    """Write the SHA-256 of every file of the model folder but its card."""
+    """Write the format and the SHA-256 of every file of the model folder but its card."""
     files = sorted(
         path
         for path in folder.rglob("*")
         if path.is_file() and path.suffix in (".json", ".safetensors") and path.name != MANIFEST
     )
     sums = {str(path.relative_to(folder)): file_sha256(path) for path in files}
-    (folder / MANIFEST).write_text(json.dumps(sums, indent=2) + "\n")
+    (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, **sums}, indent=2) + "\n")
 
 
-def check_manifest(folder: Path) -> str:
+def check_manifest(folder: Path, remedy: str = "get the model again") -> str:
     """The SHA-256 of the manifest, every file of which was found unchanged."""
     manifest = folder / MANIFEST
     try:
         sums: Mapping[str, str] = json.loads(manifest.read_text())
     except (OSError, ValueError) as error:
         raise PixMusError(
-            f"{folder} is no complete model folder: {MANIFEST} is missing or unreadable; get the "
-            "model again."
+            f"{folder} is no complete model folder: {MANIFEST} is missing or unreadable; {remedy}."
         ) from error
+    if isinstance(sums, dict) and sums.pop("format", FORMAT) != FORMAT:
+        raise PixMusError(
+            f"The model in {folder} was made by a newer PixMus than this one; update PixMus, or "
+            "choose an older revision of the model."
+        )
     if not isinstance(sums, dict) or not sums.keys() >= {MODEL_INDEX, CURVE_TABLES, DECODING}:
         raise PixMusError(
-            f"{folder} is no complete model folder: {MANIFEST} does not name all of it; get the "
-            "model again."
+            f"{folder} is no complete model folder: {MANIFEST} does not name all of it; {remedy}."
         )
     for name, expected in sums.items():
         if not (folder / name).is_file():
-            raise PixMusError(
-                f"The model in {folder} is incomplete: {name} is missing; get the model again."
-            )
+            raise PixMusError(f"The model in {folder} is incomplete: {name} is missing; {remedy}.")
         if file_sha256(folder / name) != expected:
             raise PixMusError(
-                f"The model in {folder} is damaged: {name} is not what {MANIFEST} says; get the "
-                "model again."
+                f"The model in {folder} is damaged: {name} is not what {MANIFEST} says; {remedy}."
             )
     return file_sha256(manifest)

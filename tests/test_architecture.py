@@ -20,6 +20,7 @@ PACKAGE = REPOSITORY / "pixmus"
 # The data's way: each may import what stands above it.
 WAY = (
     "errors",
+    "hub",
     "video",
     "features",
     "wishes",
@@ -45,6 +46,7 @@ WAY = (
     "plots",
     "bundle",
     "pipeline",
+    "publish",
     "cli",
 )
 BESIDE = {"training", "evaluation"}  # subpackages that the way never imports; cli may

@@ -47,7 +47,9 @@ class RecordingPipeline:
     checks: dict[int, Check] = {}  # by seed
 
     @classmethod
-    def from_pretrained(cls, folder: str | None) -> "RecordingPipeline":
+    def from_pretrained(
+        cls, folder: str | None, revision: str | None = None
+    ) -> "RecordingPipeline":
         cls.calls = []
         return cls()
 

@@ -177,7 +177,7 @@ def test_a_missing_file_is_named(model_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(PixMusError, match="incomplete: scheduler/scheduler_config.json is missing"):
         PixMusPipeline.from_pretrained(folder)
     (folder / MANIFEST).unlink()
-    with pytest.raises(PixMusError, match="no complete model folder"):
+    with pytest.raises(PixMusError, match="no PixMus model: it holds no manifest.json"):
         PixMusPipeline.from_pretrained(folder)
     with pytest.raises(PixMusError, match="is no model folder"):
         PixMusPipeline.from_pretrained(tmp_path / "nowhere")

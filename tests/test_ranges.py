@@ -60,4 +60,7 @@ def test_the_command_writes_ranges_and_manifest(tmp_path):
     path = model / DESCRIPTOR_RANGES
     assert "pop" in Ranges.load(path).tables
     manifest = json.loads((model / MANIFEST).read_text())
-    assert manifest == {DESCRIPTOR_RANGES: hashlib.sha256(path.read_bytes()).hexdigest()}
+    assert manifest == {
+        "format": 1,
+        DESCRIPTOR_RANGES: hashlib.sha256(path.read_bytes()).hexdigest(),
+    }

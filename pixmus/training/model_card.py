@@ -49,11 +49,36 @@ the density of every part were calibrated on {calibration} windows of training p
 
 {figures}
 
-## Use and limits
+## Intended use
 
-For background music in four-four time (a 2/4 bar may stand before a hit point) of the styles above.
-Composed music can be told from real music by the descriptors in `docs/results/score-model.md`;
-nothing was judged by listeners.
+Background music for videos, films and games: from a first draft to a finished bed, by itself or as notes
+that a composer goes on with (MIDI, stems and cue sheet come along). Not meant for imitating a named
+artist or work, nor for long-term listening without a picture.
+
+## Limits
+
+Four-four time (a 2/4 bar may stand before a hit point), western major and minor keys, the styles above, at most
+six parts; no singing, no sound effects. Composed music can be told from real music by the descriptors in
+`docs/results/score-model.md`; nothing was judged by listeners. The songs behind POP909 belong to others: the
+copying figures say how near composed lines come to training pieces on held-out windows, not that none ever
+comes nearer.
+
+## Load it, publish your own
+
+```python
+from pixmus.pipeline import PixMusPipeline
+
+pipe = PixMusPipeline.from_pretrained("USER/NAME")  # or a folder; revision="..." for one version
+pipe("clip.mp4", seed=7).write_video("scored.mp4")
+```
+
+A model of your own music in three commands, after `hf auth login`:
+
+```sh
+pixmus train --corpus my-midi --init checkpoints/pixmus --out runs/mine --minutes 30
+python -m pixmus.training.export runs/mine my-model --corpus runs/mine/corpus.npz
+pixmus publish USER/NAME --model my-model
+```
 """
 
 TRAINING = "training.json"  # what the run said of itself, kept in the model folder

@@ -4,6 +4,7 @@
 #   make demo       the page
 #   make fix        format and mend what can be mended automatically
 #   make bench      seconds and memory per stage
+#   make space-check  does the repository run as a Space: resolve, install afresh, start, one soundtrack
 #   make smoke      train for a few iterations, save, load, compose
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 FIRST_EXAMPLE = $(firstword $(sort $(wildcard $(addprefix examples/*.,mp4 mov mkv webm gif jpg png))))
 
 .DEFAULT_GOAL := help
-.PHONY: help soundtrack test check demo fix bench smoke
+.PHONY: help soundtrack test check demo fix bench space-check smoke
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -60,6 +61,11 @@ fix: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/pixmus bench $(ARGS)
+
+# The fresh environment has the pinned torch, whose CPU build is small; TORCH= takes the Space's own.
+TORCH ?= $(lastword $(subst ==, ,$(shell grep '^torch==' constraints.txt)))
+space-check: .venv/installed-dev
+	$(BIN)/pixmus evaluate space $(if $(TORCH),--torch $(TORCH)) $(ARGS)
 
 smoke: .venv/installed-dev
 	$(BIN)/pytest tests/test_training.py $(ARGS)

@@ -30,6 +30,8 @@ CARD_SECTIONS = ("Training", "Figures", "Intended use", "Limits")
 SPACE_NEEDS = ("README.md", "app.py", "requirements.txt", "packages.txt", "pixmus")
 SPACE_TAKES = ("LICENSE", "CITATION.cff", "CHANGELOG.md", "checkpoints/pixmus", "examples", "docs")
 SPACE_FACTS = ("title", "emoji", "sdk", "sdk_version", "python_version", "app_file", "license")
+# The newest torch that Spaces with a GPU take (ZeroGPU) is 2.11; those without take any.
+SPACE_TORCH = "torch>=2.8,<2.12"
 LARGEST_SPACE_FILE = 9_000_000  # bytes; the Hub refuses plain files above 10 MiB
 LONGEST_DESCRIPTION = 60  # characters that the Hub allows
 
@@ -115,6 +117,9 @@ def stage_space(place: Path, model: str | None = None, root: Path = ROOT) -> dic
                     "up to 9 MB; make it smaller or take it away."
                 )
             _copy(path, place / path.relative_to(root))
+    requirements = place / "requirements.txt"
+    text = re.sub(r"^torch\b.*$", SPACE_TORCH, requirements.read_text(), flags=re.M)
+    requirements.write_text(text)
     if model is None:
         return {}
     check_repository_name(model)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,8 +12,9 @@ import av
 import numpy as np
 import pytest
 import torch
+from loopback_hub import LoopbackHub
 
-from pixmus.conditioning import NUM_CONDITIONS
+from pixmus.conditioning import NUM_CONDITIONS, RAW_CURVES, CurveTables
 from pixmus.denoiser import ScoreDenoiser
 from pixmus.score import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
 
@@ -142,3 +145,42 @@ def denoiser() -> ScoreDenoiser:
             parameter.add_(0.05 * torch.randn_like(parameter))
     tiny.set_log_odds(torch.zeros(NUM_CELLS))  # untrained, but not silent
     return tiny.eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory, denoiser: ScoreDenoiser) -> Path:
+    """The folder of a tiny model with random weights, saved as a real one is, and a whole card."""
+    from pixmus.compose import default_scheduler
+    from pixmus.pipeline import MODEL_FOLDER, PixMusPipeline
+
+    pipe = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler())
+    pipe.curve_tables = CurveTables({name: np.linspace(0, 1, 5) for name in RAW_CURVES})
+    folder = tmp_path_factory.mktemp("tiny") / "model"
+    pipe.save_pretrained(folder)
+    shutil.copyfile(MODEL_FOLDER / "README.md", folder / "README.md")
+    return folder
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LoopbackHub]:
+    """A Hub on 127.0.0.1 that huggingface_hub asks in this test, with an empty cache of its own."""
+    from huggingface_hub import constants
+
+    made = LoopbackHub()
+    use_hub(monkeypatch, made.address)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "PIXMUS_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    yield made
+    made.stop()
+
+
+def use_hub(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Do what HF_ENDPOINT does, where huggingface_hub was imported before."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    template = address + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)

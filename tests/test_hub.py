@@ -1,0 +1,273 @@
+"""Models by folder and by Hub id, through the real client against a Hub on 127.0.0.1."""
+
+import json
+import re
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import use_hub
+from loopback_hub import TOKEN, LoopbackHub, Repository
+
+from pixmus.backbone import Backbone
+from pixmus.cues import CURVES, ENSEMBLES, Cue, CueSheet
+from pixmus.errors import PixMusError
+from pixmus.features import num_curve_values
+from pixmus.pipeline import PixMusPipeline, load_encoder, write_manifest
+from pixmus.score import PART_LAYOUTS
+
+NAME = "someone/tiny"
+PATIENCE_S = 5.0  # far below the 23 s of the client's own retries
+
+
+def music_of(pipe: PixMusPipeline) -> dict:
+    """The notes of one take of a clip of 8 s, all parts."""
+    sheet = CueSheet(
+        duration=8.0,
+        frame_rate=Fraction(24),
+        cuts=(),
+        hit_points=(),
+        curves={name: np.full(num_curve_values(8.0), 0.5, np.float32) for name in CURVES},
+        cues=(Cue(0.0, 8.0, "all"),),
+        key="C major",
+        tempo_bpm=120.0,
+        tempo_fixed=True,
+        style="pop",
+        ensemble="piano",
+        parts=ENSEMBLES["piano"],
+        inputs=("motion",),
+    )
+    return pipe.compose(sheet, seed=3, num_inference_steps=2).parts
+
+
+def changed(folder: Path, target: Path, change: Callable[[Path], object]) -> Path:
+    """A copy of a model folder with something else in it, under a manifest that fits."""
+    shutil.copytree(folder, target)
+    change(target)
+    write_manifest(target)
+    return target
+
+
+def dead_address() -> str:
+    """An address on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+def refusal(load: Callable[[], object]) -> str:
+    """The one sentence that a load ends with, quickly."""
+    begun = time.perf_counter()
+    with pytest.raises(PixMusError) as caught:
+        load()
+    assert time.perf_counter() - begun < PATIENCE_S
+    told = str(caught.value)
+    assert told.endswith(".") and "\n" not in told
+    return told
+
+
+def test_by_id_it_is_the_model_of_the_folder(hub: LoopbackHub, tiny_model: Path) -> None:
+    hub.add(NAME, tiny_model)
+    here, there = PixMusPipeline.from_pretrained(tiny_model), PixMusPipeline.from_pretrained(NAME)
+    assert there.model_sha256 == here.model_sha256
+    assert any(music_of(here).values()) and music_of(there) == music_of(here)
+    assert load_encoder(NAME) is None
+
+
+@pytest.mark.parametrize("name", ["v1", "draft", "commit"])
+def test_by_revision_it_is_the_model_of_that_version(
+    hub: LoopbackHub, tiny_model: Path, tmp_path: Path, name: str
+) -> None:
+    repository = hub.add(NAME, tiny_model)
+    first = repository.names["main"]
+    repository.names |= {"v1": first, "draft": first}
+    odds = dict.fromkeys(PART_LAYOUTS, 0.5)
+    louder = changed(
+        tiny_model,
+        tmp_path / "second",
+        lambda folder: (folder / "decoding.json").write_text(json.dumps({"log_odds": odds})),
+    )
+    files = {str(p.relative_to(louder)): p.read_bytes() for p in louder.rglob("*") if p.is_file()}
+    repository.commit(files)
+    revision = first if name == "commit" else name
+    assert PixMusPipeline.from_pretrained(NAME).decoding.log_odds == odds
+    assert PixMusPipeline.from_pretrained(NAME, revision=revision).decoding.log_odds != odds
+
+
+def test_what_is_in_the_cache_needs_no_hub(
+    hub: LoopbackHub, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    repository = hub.add(NAME, tiny_model)
+    cache = tmp_path / "elsewhere"
+    sha = PixMusPipeline.from_pretrained(NAME, cache_dir=cache).model_sha256
+    assert list(cache.glob("models--someone--tiny/snapshots/*/manifest.json"))
+    hub.requests.clear()
+    local = PixMusPipeline.from_pretrained(NAME, cache_dir=cache, local_files_only=True)
+    commit = repository.names["main"]
+    pinned = PixMusPipeline.from_pretrained(NAME, cache_dir=cache, revision=commit)
+    assert local.model_sha256 == pinned.model_sha256 == sha and hub.requests == []
+    begun = time.perf_counter()
+    hub.fail_with = 503
+    assert PixMusPipeline.from_pretrained(NAME, cache_dir=cache).model_sha256 == sha
+    use_hub(monkeypatch, dead_address())
+    assert PixMusPipeline.from_pretrained(NAME, cache_dir=cache).model_sha256 == sha
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert PixMusPipeline.from_pretrained(NAME, cache_dir=cache).model_sha256 == sha
+    assert time.perf_counter() - begun < PATIENCE_S
+
+
+def test_a_private_model_wants_a_token(hub: LoopbackHub, tiny_model: Path) -> None:
+    hub.add(NAME, tiny_model, is_private=True)
+    assert "neither a folder here nor a repository that the Hub shows you" in refusal(
+        lambda: PixMusPipeline.from_pretrained(NAME)
+    )
+    assert "want of a valid token" in refusal(
+        lambda: PixMusPipeline.from_pretrained(NAME, token="hf_wrong")
+    )
+    assert PixMusPipeline.from_pretrained(NAME, token=TOKEN).decoding
+
+
+def test_the_model_that_the_environment_names(
+    hub: LoopbackHub, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.add(NAME, tiny_model)
+    shipped = PixMusPipeline.from_pretrained().model_sha256
+    monkeypatch.setenv("PIXMUS_MODEL", NAME)
+    named = PixMusPipeline.from_pretrained().model_sha256
+    assert named == PixMusPipeline.from_pretrained(tiny_model).model_sha256 != shipped
+
+
+def gate(hub: LoopbackHub, repository: Repository) -> None:
+    repository.is_gated = True
+
+
+def break_down(hub: LoopbackHub, repository: Repository) -> None:
+    hub.fail_with = 503
+
+
+def damage(hub: LoopbackHub, repository: Repository) -> None:
+    files = repository.commits[-1][1]
+    name = next(name for name in files if name.endswith(".safetensors"))
+    files[name] = files[name][:-1] + bytes([files[name][-1] ^ 1])
+
+
+def lose_a_file(hub: LoopbackHub, repository: Repository) -> None:
+    del repository.commits[-1][1]["decoding.json"]
+
+
+def be_newer(hub: LoopbackHub, repository: Repository) -> None:
+    files = repository.commits[-1][1]
+    files["manifest.json"] = json.dumps({"format": 2, "models": []}).encode()
+
+
+def be_another_kind(hub: LoopbackHub, repository: Repository) -> None:
+    del repository.commits[-1][1]["manifest.json"]
+
+
+@pytest.mark.parametrize(
+    "happens, asked, words",
+    [
+        (None, {"name": "someone/else"}, "nor a repository that the Hub shows you; check the name"),
+        (None, {"revision": "v9"}, "has no revision v9; name a branch"),
+        (None, {"revision": "9" * 40}, f"has no revision {'9' * 40}; name a branch"),
+        (None, {"local_files_only": True}, "not on this machine yet and offline mode forbids"),
+        (None, {"name": "not/a name"}, "nor a name that the Hub allows; write it as USER/NAME"),
+        (None, {"name": "no/such/folder"}, "no/such/folder is neither a folder here nor a Hub id"),
+        (gate, {}, "is gated; accept its terms on its Hub page"),
+        (break_down, {}, "the Hub answered with error 503; try again later"),
+        (damage, {}, r"is damaged: denoiser/.* is not what manifest.json says; remove .*models--"),
+        (lose_a_file, {}, "is incomplete: decoding.json is missing; remove .*models--"),
+        (be_newer, {}, "was made by a newer PixMus than this one; update PixMus"),
+        (be_another_kind, {}, "on the Hub but is no PixMus model: it holds no manifest.json"),
+    ],
+)
+def test_each_failure_has_its_own_sentence(
+    hub: LoopbackHub,
+    tiny_model: Path,
+    happens: Callable[[LoopbackHub, Repository], None] | None,
+    asked: dict,
+    words: str,
+) -> None:
+    repository = hub.add(NAME, tiny_model)
+    if happens is not None:
+        happens(hub, repository)
+    name = asked.pop("name", NAME)
+    told = refusal(lambda: PixMusPipeline.from_pretrained(name, **asked))
+    assert re.search(words, told), told
+    if happens is be_another_kind:
+        assert hub.fetched() == set()  # nothing of another model is downloaded
+
+
+@pytest.mark.parametrize("revision", [None, "v1", "a" * 40])
+def test_a_dead_network_is_noticed_at_once(
+    hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, revision: str | None
+) -> None:
+    from huggingface_hub import constants
+
+    use_hub(monkeypatch, dead_address())
+    told = refusal(lambda: PixMusPipeline.from_pretrained(NAME, revision=revision))
+    assert "is not on this machine yet and the Hub cannot be reached; check the network" in told
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    told = refusal(lambda: PixMusPipeline.from_pretrained(NAME, revision=revision))
+    assert "offline mode forbids fetching it" in told
+    assert (f"at revision {revision}" in told) == (revision is not None)
+
+
+def test_a_folder_has_no_revision(tiny_model: Path, tmp_path: Path) -> None:
+    told = refusal(lambda: PixMusPipeline.from_pretrained(tiny_model, revision="v1"))
+    assert "is a folder here, so it has no revision v1" in told
+    told = refusal(lambda: PixMusPipeline.from_pretrained(tmp_path))
+    assert f"{tmp_path} is no PixMus model: it holds no manifest.json" in told
+
+
+@pytest.fixture(scope="module")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CLIP vision model of random weights."""
+    import torch
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    config = CLIPVisionConfig(
+        hidden_size=32, intermediate_size=48, projection_dim=16, num_hidden_layers=1,
+        num_attention_heads=2, image_size=28, patch_size=14,
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = CLIPVisionModelWithProjection(config)
+    folder = tmp_path_factory.mktemp("clip")
+    model.save_pretrained(folder)
+    torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    (folder / "tf_model.h5").write_bytes(b"of another framework")
+    return folder
+
+
+def test_backbones_come_through_the_same_door(hub: LoopbackHub, clip_folder: Path) -> None:
+    import torch
+
+    both, old = hub.add("someone/clip", clip_folder), hub.add("someone/old-clip", clip_folder)
+    del old.commits[-1][1]["model.safetensors"]
+    found = {name: Backbone.load(name) for name in ("someone/clip", "someone/old-clip")}
+    first, second = (backbone.model.state_dict() for backbone in found.values())
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+    assert {"model.safetensors", "pytorch_model.bin"} <= hub.fetched()
+    assert "tf_model.h5" not in hub.fetched()
+    hub.requests.clear()
+    Backbone.load("someone/clip")
+    Backbone.load("someone/old-clip")
+    assert hub.requests == []  # the cache is asked first
+    both.is_private = True
+    both.names.clear()
+    told = refusal(lambda: Backbone.load("someone/clip", revision="v1"))
+    assert told.startswith("The backbone someone/clip is neither a folder here nor a repository")
+
+
+def test_a_gated_backbone_says_so(hub: LoopbackHub, clip_folder: Path) -> None:
+    hub.add("someone/clip", clip_folder, is_gated=True)
+    told = refusal(lambda: Backbone.load("someone/clip"))
+    assert "The backbone someone/clip is gated; accept its terms" in told

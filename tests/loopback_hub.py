@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -44,7 +45,8 @@ class LoopbackHub:
         self.repositories: dict[tuple[str, str], Repository] = {}
         self.requests: list[tuple[str, str]] = []
         self.fail_with: int | None = None  # status of every answer
-        self.refuse_to_create: int | None = None
+        self.refuse_to_create: int | None = None  # status of the answer to who wants to create
+        self.silence_s = 0.0  # seconds before a question about a repository is answered
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
         self.address = f"http://127.0.0.1:{self.server.server_port}"
@@ -129,6 +131,7 @@ def _handler(hub: LoopbackHub) -> type[BaseHTTPRequestHandler]:
             self.answer(404, error="EntryNotFound")
 
         def tell_about(self, repo_type: str, name: str, what: str | None, revision: str) -> None:
+            time.sleep(hub.silence_s)
             found = self.repository(repo_type, name)
             if found is None:
                 return

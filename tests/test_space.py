@@ -1,4 +1,4 @@
-"""The check of the Space: pip's answer is read, a real app is started and asked, faults are told."""
+"""The check of the Space: what pip says is read, a real app is started, asked and stopped."""
 
 import shutil
 import sys

@@ -208,7 +208,8 @@ def soundtrack(
     with _stages() as on_stage:
         on_stage("model", None)
         from pixmus.bundle import write_bundle
-        from pixmus.pipeline import PixMusPipeline, watch
+        from pixmus.footage import watch
+        from pixmus.pipeline import PixMusPipeline
 
         pipe = PixMusPipeline.from_pretrained(model)
         footage: Any = clip
@@ -291,6 +292,24 @@ def spot(
         sheet = spot_with(encoder, features, direction, text, embedding)
         sheet.save(place)
     _tell(sheet)
+    typer.echo(out)
+
+
+@app.command()
+def trim(
+    clip: Clip,
+    out: Annotated[
+        Path, typer.Argument(metavar="MP4", help="The part, a new clip.", show_default=False)
+    ],
+    start: Annotated[float, typer.Option("--from", metavar="S", min=0, help="Its first second.")],
+    end: Annotated[float, typer.Option("--to", metavar="S", min=0, help="Its last second.")],
+    force: Force = False,
+) -> None:
+    """Write a part of a clip as a clip of its own."""
+    from pixmus.video import probe
+    from pixmus.video import trim as write_part
+
+    write_part(probe(clip), start, end, out, overwrite=force)
     typer.echo(out)
 
 

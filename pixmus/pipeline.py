@@ -10,9 +10,9 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -40,7 +40,8 @@ from pixmus.cues import CueSheet, Direction, spot
 from pixmus.denoiser import ScoreDenoiser
 from pixmus.encoder import ConditioningEncoder
 from pixmus.errors import PixMusError
-from pixmus.features import Features, extract_features
+from pixmus.features import Features
+from pixmus.footage import Footage, watch
 from pixmus.redo import Bars, Kept, Names, keep_score, redo
 from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT, Score
 from pixmus.tempo import (
@@ -52,7 +53,7 @@ from pixmus.tempo import (
     place_hits,
 )
 from pixmus.texture import TEXTURES, TextureBank
-from pixmus.video import Frame, MuxReport, Video, mux, probe, read_audio, read_frames
+from pixmus.video import Frame, MuxReport, Video, mux
 from pixmus.wishes import read_wishes
 
 MODEL_FOLDER = Path(__file__).parents[1] / "checkpoints" / "pixmus"
@@ -61,20 +62,8 @@ CURVE_TABLES = "curve_tables.json"
 DECODING = "decoding.json"
 MODEL_INDEX = "model_index.json"
 ENCODER = "encoder"
-NUM_THUMBNAILS = 24
 
 OnStage = Callable[[str, float | None], None]  # stage, share of it that is done
-
-
-@dataclass(frozen=True)
-class Footage:
-    """A clip that was watched once: what any number of takes need of its picture and sound."""
-
-    video: Video
-    features: Features
-    thumbnails: tuple[Frame, ...]
-    audio: np.ndarray | None
-    embedding: np.ndarray | None = None  # float32 (seconds, width), where a backbone was asked for
 
 
 @dataclass(frozen=True)
@@ -433,30 +422,6 @@ def load_encoder(model: str | Path | None = None) -> ConditioningEncoder | None:
         return None
     diffusers_logging.disable_progress_bar()
     return ConditioningEncoder.from_pretrained(folder / ENCODER)
-
-
-def watch(
-    clip: str | Path,
-    still_duration: float = 30.0,
-    backbone: Backbone | str | Path | None = None,
-) -> Footage:
-    """Decode a clip once: its features, a few small frames and its sound, and with a backbone
-    (which decodes it once more, larger) an image embedding a second."""
-    if backbone is not None and not isinstance(backbone, Backbone):
-        backbone = Backbone.load(backbone)
-    video = probe(clip, still_duration=still_duration)
-    thumbnails: list[Frame] = []
-
-    def tee(frames: Iterable[Frame]) -> Iterator[Frame]:
-        spacing = video.duration / NUM_THUMBNAILS
-        for frame in frames:
-            if frame.time >= len(thumbnails) * spacing:
-                thumbnails.append(replace(frame, image=frame.image.copy()))
-            yield frame
-
-    features = extract_features(tee(read_frames(video)), video.duration, video.frame_rate)
-    embedding = backbone.embed(video) if backbone is not None else None
-    return Footage(video, features, tuple(thumbnails), read_audio(video), embedding)
 
 
 class _Stages:

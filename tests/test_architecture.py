@@ -25,6 +25,7 @@ WAY = (
     "wishes",
     "cues",
     "backbone",
+    "footage",
     "encoder",
     "tempo",
     "score",

@@ -180,6 +180,10 @@ def soundtrack(
         Literal["keep", "duck", "drop"] | None,
         typer.Option(help="The clip's own sound; else duck under it, or drop it if silent."),
     ] = None,
+    original_level: Annotated[
+        float,
+        typer.Option(metavar="DB", min=-40, max=20, help="Gain of the clip's own sound."),
+    ] = 0.0,
     cues: Annotated[
         Path | None,
         typer.Option(metavar="CUES", help="An edited cue sheet, instead of spotting the clip."),
@@ -229,6 +233,7 @@ def soundtrack(
                 cue_sheet=cue_sheet,
                 **redone,
                 original_audio=original_audio,
+                original_level_db=original_level,
                 still_duration=duration,
                 on_stage=on_stage,
             )

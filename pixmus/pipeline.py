@@ -80,6 +80,7 @@ class Soundtrack:
     stems: Stems
     music: np.ndarray  # float32 (2, samples): the music alone
     sound: np.ndarray  # float32 (2, samples): what the scored clip plays
+    own_sound: np.ndarray | None  # float32 (2, samples): the clip's own, before
     thumbnails: tuple[Frame, ...]
     settings: dict[str, Any]
     hashes: dict[str, str]
@@ -193,6 +194,7 @@ class PixMusPipeline(DiffusionPipeline):
         generator: torch.Generator | None = None,
         accents: bool = True,
         original_audio: Mode | None = None,
+        original_level_db: float = 0.0,
         still_duration: float = 30.0,
         callback_on_step_end: Callable[[Any, int, Any, dict[str, Tensor]], Any] | None = None,
         on_stage: OnStage | None = None,
@@ -206,9 +208,10 @@ class PixMusPipeline(DiffusionPipeline):
         `redo_parts` ("harmony,bass") of it are composed and the rest stays (see `compose`); what it
         could not follow stands in `settings["keep"]`. `seed` wins over `generator`, from which a
         seed is drawn. `guidance_scale` 1 is no guidance, None the default. `original_audio` None
-        ducks the music under the clip's own sound where it has any. `callback_on_step_end` is
-        called with the pipeline, the inference step (counted through all windows), the share that
-        is done and the noisy cells; what it returns is not used.
+        ducks the music under the clip's own sound where it has any, whose gain is
+        `original_level_db`. `callback_on_step_end` is called with the pipeline, the inference step
+        (counted through all windows), the share that is done and the noisy cells; what it returns
+        is not used.
         """
         # 0. What was asked
         stages = _Stages(on_stage)
@@ -252,7 +255,7 @@ class PixMusPipeline(DiffusionPipeline):
         with stages("mix"):
             music = mix(stems, sheet, sheet.duration)
             mode = original_audio or default_mode(footage.audio)
-            sound = blend(music, footage.audio, mode)
+            sound = blend(music, footage.audio, mode, original_level_db)
         return Soundtrack(
             video=footage.video,
             features=footage.features,
@@ -264,6 +267,7 @@ class PixMusPipeline(DiffusionPipeline):
             stems=stems,
             music=music,
             sound=sound,
+            own_sound=footage.audio,
             thumbnails=footage.thumbnails,
             settings={
                 "clip": footage.video.path.name,
@@ -275,6 +279,7 @@ class PixMusPipeline(DiffusionPipeline):
                 "accents": accents,
                 "keep": kept.report.to_dict() if kept else None,
                 "original_audio": mode,
+                "original_level_db": original_level_db,
                 "direction": None if cue_sheet else asdict(direction or Direction()),
                 "text": None if cue_sheet else text,
                 "key": sheet.key,

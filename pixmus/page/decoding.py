@@ -12,12 +12,12 @@ from __future__ import annotations
 import math
 import os
 import pickle
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +121,10 @@ def _run(job: dict[str, Any], clip: Path, seconds: float, on_wait: OnWait | None
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    with suppress(ImportError):  # Unix alone has it
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     job = pickle.loads((folder / "job.pickle").read_bytes())
     try:
         outcome = do(job)

@@ -86,11 +86,13 @@ def sum_stems(
     return total
 
 
-def blend(music: Waveform, clip_audio: Waveform | None, mode: Mode) -> Waveform:
+def blend(
+    music: Waveform, clip_audio: Waveform | None, mode: Mode, level_db: float = 0.0
+) -> Waveform:
     """The final sound of the clip: its own sound and the music, mastered together.
 
     `keep` sums them, `duck` lowers the music while the clip's sound is present, `drop` leaves the
-    clip's sound out.
+    clip's sound out. `level_db` is the gain of the clip's own sound.
     """
     if mode == "drop" or clip_audio is None:
         return _finish(music)
@@ -100,7 +102,7 @@ def blend(music: Waveform, clip_audio: Waveform | None, mode: Mode) -> Waveform:
     ducked = np.array(music)
     if mode == "duck":
         apply_gain(ducked, duck_gain(own), DUCK_HOP)
-    ducked += own
+    ducked += own * np.float32(10 ** (level_db / 20))
     return _finish(ducked)
 
 

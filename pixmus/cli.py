@@ -186,6 +186,10 @@ def soundtrack(
         Literal["keep", "duck", "drop"] | None,
         typer.Option(help="The clip's own sound; else duck under it, or drop it if silent."),
     ] = None,
+    original_level: Annotated[
+        float,
+        typer.Option(metavar="DB", min=-40, max=20, help="Gain of the clip's own sound."),
+    ] = 0.0,
     cues: Annotated[
         Path | None,
         typer.Option(metavar="CUES", help="An edited cue sheet, instead of spotting the clip."),
@@ -215,7 +219,8 @@ def soundtrack(
     with _stages() as on_stage:
         on_stage("model", None)
         from pixmus.bundle import write_bundle
-        from pixmus.pipeline import PixMusPipeline, watch
+        from pixmus.footage import watch
+        from pixmus.pipeline import PixMusPipeline
 
         pipe = PixMusPipeline.from_pretrained(model, revision=revision)
         footage: Any = clip
@@ -235,6 +240,7 @@ def soundtrack(
                 cue_sheet=cue_sheet,
                 **redone,
                 original_audio=original_audio,
+                original_level_db=original_level,
                 still_duration=duration,
                 on_stage=on_stage,
             )
@@ -299,6 +305,24 @@ def spot(
         sheet = spot_with(encoder, features, direction, text, embedding)
         sheet.save(place)
     _tell(sheet)
+    typer.echo(out)
+
+
+@app.command()
+def trim(
+    clip: Clip,
+    out: Annotated[
+        Path, typer.Argument(metavar="MP4", help="The part, a new clip.", show_default=False)
+    ],
+    start: Annotated[float, typer.Option("--from", metavar="S", min=0, help="Its first second.")],
+    end: Annotated[float, typer.Option("--to", metavar="S", min=0, help="Its last second.")],
+    force: Force = False,
+) -> None:
+    """Write a part of a clip as a clip of its own."""
+    from pixmus.video import probe
+    from pixmus.video import trim as write_part
+
+    write_part(probe(clip), start, end, out, overwrite=force)
     typer.echo(out)
 
 

@@ -330,7 +330,7 @@ def make_cue_sheet(
     `with_moments` makes hit points of flashes, falls and stops too.
     """
     curves = _wished_curves(curves, wishes, direction)
-    curves = _directed_curves(curves, direction)
+    curves = with_mood(curves, direction.valence, direction.energy)
     energy, valence = float(curves["energy"].mean()), float(curves["valence"].mean())
     reasons: dict[str, str] = {}
     tempo, reasons["tempo_bpm"] = _choose_tempo(features, energy, direction, wishes)
@@ -462,16 +462,18 @@ def smooth(values: np.ndarray, deviation: float = PHRASE * CURVE_RATE_HZ) -> np.
     return np.convolve(np.pad(values, reach, "reflect"), taps / taps.sum(), "valid")
 
 
-def _directed_curves(curves: dict[str, np.ndarray], direction: Direction) -> dict[str, np.ndarray]:
+def with_mood(
+    curves: Mapping[str, np.ndarray], valence: float | None, energy: float | None
+) -> dict[str, np.ndarray]:
     """The curves with the means that were asked for; density follows an asked energy by 0.7."""
     curves = dict(curves)
-    if direction.valence is not None:
-        curves["valence"] = _with_mean(curves["valence"], direction.valence)
-    if direction.energy is not None:
-        more = direction.energy - float(curves["energy"].mean())
+    if valence is not None:
+        curves["valence"] = with_mean(curves["valence"], valence)
+    if energy is not None:
+        more = energy - float(curves["energy"].mean())
         density = min(max(float(curves["density"].mean()) + 0.7 * more, 0.0), 1.0)
-        curves["energy"] = _with_mean(curves["energy"], direction.energy)
-        curves["density"] = _with_mean(curves["density"], density)
+        curves["energy"] = with_mean(curves["energy"], energy)
+        curves["density"] = with_mean(curves["density"], density)
     return curves
 
 
@@ -486,12 +488,12 @@ def _wished_curves(
             mean = float(curves[name].mean())
             # part of the way to the end of the range, so that "very" still has somewhere to go
             goal = mean + shift * ((1 - mean) if shift > 0 else mean)
-            curves[name] = _with_mean(curves[name], goal)
+            curves[name] = with_mean(curves[name], goal)
     return curves
 
 
-def _with_mean(curve: np.ndarray, mean: float) -> np.ndarray:
-    """`curve` shifted so that, cut to 0..1, its mean is `mean`."""
+def with_mean(curve: np.ndarray, mean: float) -> np.ndarray:
+    """`curve` (0..1) shifted so that, cut to 0..1, its mean is `mean`."""
     low, high = -1.0, 1.0
     for _ in range(30):
         shift = (low + high) / 2
@@ -806,9 +808,14 @@ def _cues(
 
 def _means(curves: dict[str, np.ndarray], start: float, end: float) -> tuple[float, float]:
     """Mean energy and valence between two times."""
-    first = min(int(start * CURVE_RATE_HZ), len(curves["energy"]) - 1)
-    rows = slice(first, max(first + 1, math.ceil(end * CURVE_RATE_HZ - 1e-6)))
+    rows = curve_rows(start, end, len(curves["energy"]))
     return float(curves["energy"][rows].mean()), float(curves["valence"][rows].mean())
+
+
+def curve_rows(start: float, end: float, count: int) -> slice:
+    """Which of a curve's `count` values lie between two times; at least one."""
+    first = min(int(start * CURVE_RATE_HZ), count - 1)
+    return slice(first, max(first + 1, math.ceil(end * CURVE_RATE_HZ - 1e-6)))
 
 
 def _rows(items: list[dict[str, Any]]) -> str:

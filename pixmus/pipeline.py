@@ -11,9 +11,9 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -41,7 +41,8 @@ from pixmus.cues import CueSheet, Direction, spot
 from pixmus.denoiser import ScoreDenoiser
 from pixmus.encoder import ConditioningEncoder
 from pixmus.errors import PixMusError
-from pixmus.features import Features, extract_features
+from pixmus.features import Features
+from pixmus.footage import Footage, watch
 from pixmus.hub import Kind, local_folder
 from pixmus.redo import Bars, Kept, Names, keep_score, redo
 from pixmus.score import PART_LAYOUTS, STEPS_PER_BEAT, Score
@@ -54,7 +55,7 @@ from pixmus.tempo import (
     place_hits,
 )
 from pixmus.texture import TEXTURES, TextureBank
-from pixmus.video import Frame, MuxReport, Video, mux, probe, read_audio, read_frames
+from pixmus.video import Frame, MuxReport, Video, mux
 from pixmus.wishes import read_wishes
 
 MODEL_FOLDER = Path(__file__).parents[1] / "checkpoints" / "pixmus"
@@ -65,7 +66,6 @@ CURVE_TABLES = "curve_tables.json"
 DECODING = "decoding.json"
 MODEL_INDEX = "model_index.json"
 ENCODER = "encoder"
-NUM_THUMBNAILS = 24
 
 MODEL_KIND = Kind(
     name="PixMus model",
@@ -76,17 +76,6 @@ MODEL_KIND = Kind(
 )
 
 OnStage = Callable[[str, float | None], None]  # stage, share of it that is done
-
-
-@dataclass(frozen=True)
-class Footage:
-    """A clip that was watched once: what any number of takes need of its picture and sound."""
-
-    video: Video
-    features: Features
-    thumbnails: tuple[Frame, ...]
-    audio: np.ndarray | None
-    embedding: np.ndarray | None = None  # float32 (seconds, width), where a backbone was asked for
 
 
 @dataclass(frozen=True)
@@ -103,6 +92,7 @@ class Soundtrack:
     stems: Stems
     music: np.ndarray  # float32 (2, samples): the music alone
     sound: np.ndarray  # float32 (2, samples): what the scored clip plays
+    own_sound: np.ndarray | None  # float32 (2, samples): the clip's own, before
     thumbnails: tuple[Frame, ...]
     settings: dict[str, Any]
     hashes: dict[str, str]
@@ -229,6 +219,7 @@ class PixMusPipeline(DiffusionPipeline):
         generator: torch.Generator | None = None,
         accents: bool = True,
         original_audio: Mode | None = None,
+        original_level_db: float = 0.0,
         still_duration: float = 30.0,
         callback_on_step_end: Callable[[Any, int, Any, dict[str, Tensor]], Any] | None = None,
         on_stage: OnStage | None = None,
@@ -242,9 +233,10 @@ class PixMusPipeline(DiffusionPipeline):
         `redo_parts` ("harmony,bass") of it are composed and the rest stays (see `compose`); what it
         could not follow stands in `settings["keep"]`. `seed` wins over `generator`, from which a
         seed is drawn. `guidance_scale` 1 is no guidance, None the default. `original_audio` None
-        ducks the music under the clip's own sound where it has any. `callback_on_step_end` is
-        called with the pipeline, the inference step (counted through all windows), the share that
-        is done and the noisy cells; what it returns is not used.
+        ducks the music under the clip's own sound where it has any, whose gain is
+        `original_level_db`. `callback_on_step_end` is called with the pipeline, the inference step
+        (counted through all windows), the share that is done and the noisy cells; what it returns
+        is not used.
         """
         # 0. What was asked
         stages = _Stages(on_stage)
@@ -288,7 +280,7 @@ class PixMusPipeline(DiffusionPipeline):
         with stages("mix"):
             music = mix(stems, sheet, sheet.duration)
             mode = original_audio or default_mode(footage.audio)
-            sound = blend(music, footage.audio, mode)
+            sound = blend(music, footage.audio, mode, original_level_db)
         return Soundtrack(
             video=footage.video,
             features=footage.features,
@@ -300,6 +292,7 @@ class PixMusPipeline(DiffusionPipeline):
             stems=stems,
             music=music,
             sound=sound,
+            own_sound=footage.audio,
             thumbnails=footage.thumbnails,
             settings={
                 "clip": footage.video.path.name,
@@ -311,6 +304,7 @@ class PixMusPipeline(DiffusionPipeline):
                 "accents": accents,
                 "keep": kept.report.to_dict() if kept else None,
                 "original_audio": mode,
+                "original_level_db": original_level_db,
                 "direction": None if cue_sheet else asdict(direction or Direction()),
                 "text": None if cue_sheet else text,
                 "key": sheet.key,
@@ -459,30 +453,6 @@ def load_encoder(
         return None
     diffusers_logging.disable_progress_bar()
     return ConditioningEncoder.from_pretrained(folder / ENCODER)
-
-
-def watch(
-    clip: str | Path,
-    still_duration: float = 30.0,
-    backbone: Backbone | str | Path | None = None,
-) -> Footage:
-    """Decode a clip once: its features, a few small frames and its sound, and with a backbone
-    (which decodes it once more, larger) an image embedding a second."""
-    if backbone is not None and not isinstance(backbone, Backbone):
-        backbone = Backbone.load(backbone)
-    video = probe(clip, still_duration=still_duration)
-    thumbnails: list[Frame] = []
-
-    def tee(frames: Iterable[Frame]) -> Iterator[Frame]:
-        spacing = video.duration / NUM_THUMBNAILS
-        for frame in frames:
-            if frame.time >= len(thumbnails) * spacing:
-                thumbnails.append(replace(frame, image=frame.image.copy()))
-            yield frame
-
-    features = extract_features(tee(read_frames(video)), video.duration, video.frame_rate)
-    embedding = backbone.embed(video) if backbone is not None else None
-    return Footage(video, features, tuple(thumbnails), read_audio(video), embedding)
 
 
 class _Stages:

@@ -7,7 +7,7 @@ figures are built on their own canvas (no pyplot), so drawing leaves no state be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -229,7 +229,10 @@ def plot_piano_roll(
 
 
 def plot_spectrogram(
-    waveform: np.ndarray, sample_rate: int = 44100, cuts: Sequence[float] = ()
+    waveform: np.ndarray,
+    sample_rate: int = 44100,
+    cuts: Sequence[float] = (),
+    title: str = "Mel spectrogram",
 ) -> Figure:
     """The mel spectrogram of a waveform (channels, samples), in dB below its loudest point."""
     duration = waveform.shape[-1] / sample_rate
@@ -237,7 +240,7 @@ def plot_spectrogram(
     details = [f"{duration:.1f} s", f"{sample_rate / 1000:g} kHz"]
     if len(cuts):
         details.append(f"{_count(len(cuts), 'cut')} marked above")
-    figure, (axes,) = _figure([3.6], duration, "Mel spectrogram", details)
+    figure, (axes,) = _figure([3.6], duration, title, details)
     low, high = float(_mel(MEL_LOW_HZ)), float(_mel(_highest_hz(sample_rate)))
     picture = axes.imshow(
         levels.T,
@@ -268,6 +271,62 @@ def plot_spectrogram(
     )
     _draw_cuts(axes, cuts, PAGE)
     _draw_colour_key(figure, picture)
+    return figure
+
+
+def plot_agreement(
+    wanted: Mapping[str, np.ndarray],
+    measured: Mapping[str, np.ndarray],
+    tempo_map: TempoMap,
+    duration: float,
+    correlations: Mapping[str, float],
+) -> Figure:
+    """What the cue sheet wanted of each curve and what the score has of it, bar by bar.
+
+    `wanted` and `measured` hold one value (0..1) a bar; `correlations` stand beside the names.
+    """
+    names = [name for name in CURVE_COLOURS if name in wanted]
+    bars = len(tempo_map.bar_starts)
+    figure, panels = _figure(
+        [0.86] * len(names), duration, "Wanted and measured", [_count(bars, "bar"), "by bar"]
+    )
+    starts = np.asarray(tempo_map.to_seconds(np.asarray(tempo_map.bar_starts, dtype=float)))
+    edges = np.append(starts, duration)
+    for axes, name in zip(panels, names, strict=True):
+        colour = CURVE_COLOURS[name]
+        axes.stairs(measured[name], edges, fill=True, color=colour, alpha=0.28, lw=0, zorder=2)
+        axes.stairs(wanted[name], edges, baseline=None, color=INK, lw=1.6, zorder=3)
+        axes.set_ylim(-0.04, 1.04)
+        axes.set_xlim(0.0, max(duration, 1e-3))
+        axes.text(
+            *(-0.012, 0.62),
+            name,
+            transform=axes.transAxes,
+            ha="right",
+            va="center",
+            fontsize=9.5,
+            color=colour,
+        )
+        value = correlations[name]
+        axes.text(
+            *(-0.012, 0.3),
+            "flat" if np.isnan(value) else f"{value:.2f}",
+            transform=axes.transAxes,
+            ha="right",
+            va="center",
+            fontsize=9,
+            color=QUIET,
+        )
+    width, height = figure.get_size_inches()
+    figure.text(
+        LEFT_IN / width,
+        0.12 / height,
+        "line: wanted by the cue sheet   ·   area: measured on the score   ·   "
+        "number: rank correlation",
+        fontsize=9,
+        color=QUIET,
+        va="bottom",
+    )
     return figure
 
 

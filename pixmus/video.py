@@ -254,18 +254,32 @@ def mux(
     assert waveform.ndim == 2 and waveform.shape[0] == 2, f"{waveform.shape=}"
     out_path = Path(out_path)
     _check_writable(video.path, out_path, overwrite)
-    partial = out_path.with_name(f".{out_path.name}.{os.getpid()}.part")
-    try:
-        with _explained(out_path):
-            partial.touch(exist_ok=False)
-            report = _write(video, waveform, partial, WRITABLE[out_path.suffix.lower()])
-            if out_path.exists() and not overwrite:
-                raise _already_there(out_path)
-            os.replace(partial, out_path)
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-    return report
+    with _appearing(out_path, overwrite) as partial:
+        return _write(video, waveform, partial, WRITABLE[out_path.suffix.lower()])
+
+
+def trim(
+    video: Video, start: float, end: float, out_path: str | Path, *, overwrite: bool = False
+) -> None:
+    """Write the part of a clip from `start` to `end` (seconds) as a clip of its own, H.264 mp4.
+
+    Its first frame is the first one displayed at or after `start`; its sound comes along.
+    """
+    if video.is_still:
+        raise PixMusError(f"{video.path} is a still image and has no parts; choose its length.")
+    if not (0 <= start < end and end - start >= MIN_DURATION and start < video.duration):
+        raise PixMusError(
+            f"{video.path} cannot be trimmed to {start:g} to {end:g} s; choose a part of its "
+            f"{video.duration:.2f} s that lasts at least {MIN_DURATION} s."
+        )
+    out_path = Path(out_path)
+    _check_writable(video.path, out_path, overwrite)
+    end = min(end, video.duration)
+    sound = read_audio(video)
+    if sound is not None:
+        sound = sound[:, round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
+    with _appearing(out_path, overwrite) as partial:
+        _encode(video, sound, partial, WRITABLE[out_path.suffix.lower()], (start, end))
 
 
 # Opening and scanning
@@ -569,6 +583,22 @@ def _already_there(out_path: Path) -> PixMusError:
 
 
 @contextmanager
+def _appearing(out_path: Path, overwrite: bool) -> Iterator[Path]:
+    """A name to write to that becomes `out_path` when all went well, and vanishes otherwise."""
+    partial = out_path.with_name(f".{out_path.name}.{os.getpid()}.part")
+    try:
+        with _explained(out_path):
+            partial.touch(exist_ok=False)
+            yield partial
+            if out_path.exists() and not overwrite:
+                raise _already_there(out_path)
+            os.replace(partial, out_path)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
 def _explained(out_path: Path) -> Iterator[None]:
     """Turn what the system says about a write into one sentence."""
     try:
@@ -627,10 +657,14 @@ def _create(path: Path, container_format: str) -> Iterator[OutputContainer]:
 def _mux(
     out: OutputContainer,
     picture: Iterator[av.Packet],
-    waveform: np.ndarray,
+    waveform: np.ndarray | None,
     duration: float,
 ) -> None:
-    """Write the picture's packets and the encoded sound in order of time."""
+    """Write the picture's packets and the encoded sound, if any, in order of time."""
+    if waveform is None:
+        for packet in picture:
+            out.mux(packet)
+        return
     # The fast coder takes 0.4 of the time for 0.7 dB at this bit rate.
     sound = out.add_stream(
         "aac",
@@ -803,15 +837,29 @@ def _same_times(wanted: _Scan, got: _Scan) -> bool:
 
 
 def _encode(
-    video: Video, waveform: np.ndarray, path: Path, container_format: str
+    video: Video,
+    waveform: np.ndarray | None,
+    path: Path,
+    container_format: str,
+    span: tuple[float, float] | None = None,
 ) -> tuple[int, int]:
-    """Write the clip with its picture encoded anew, and return the displayed size."""
+    """Write the clip, or a span of it, with its picture encoded anew; return the displayed size."""
     if video.is_still:
+        assert waveform is not None
         return _encode_still(video, waveform, path, container_format)
+    start, end = span or (0.0, video.duration)
     with _open(video.path) as source, _create(path, container_format) as out:
         stream = _picture_stream(source, video.path)
-        frames = _displayed_frames(source, stream, video)
-        _, first = next(frames)
+        frames = (
+            (time, frame)
+            for time, frame in _displayed_frames(source, stream, video)
+            if start - TIMESTAMP_TOLERANCE <= time < end - TIMESTAMP_TOLERANCE
+        )
+        begin, first = next(frames, (0.0, None))
+        if first is None:
+            raise PixMusError(
+                f"{video.path} shows no new frame from {start:g} to {end:g} s; choose another part."
+            )
         width, height = _encoded_size(first.width, first.height)
         time_base = _ticks(stream)
         encoder = _encoder(out, (width, height), video.frame_rate, time_base, first)
@@ -821,9 +869,10 @@ def _encode(
         matrix = _display_matrix(first)
         if matrix != UPRIGHT:
             encoder.set_display_matrix(_whole_matrix(*matrix))
-        pictures = itertools.chain([(0.0, first)], frames)
-        packets = _encoded_packets(encoder, pictures, video.duration, time_base)
-        _mux(out, packets, waveform, video.duration)
+        later = ((time - begin, frame) for time, frame in frames)
+        pictures = itertools.chain([(0.0, first)], later)
+        packets = _encoded_packets(encoder, pictures, end - start, time_base)
+        _mux(out, packets, waveform, end - start)
     displayed = round(width * aspect)
     return (height, displayed) if video.rotation % 180 else (displayed, height)
 

@@ -26,6 +26,7 @@ WAY = (
     "wishes",
     "cues",
     "backbone",
+    "footage",
     "encoder",
     "tempo",
     "score",

@@ -49,7 +49,8 @@ def test_a_still_is_looked_at_once(clip_folder: Path, tmp_path: Path) -> None:
 
 def test_the_shipped_encoder_reads_it(clip_folder: Path, paint_video: Callable[..., Path]) -> None:
     from pixmus.cues import Direction
-    from pixmus.pipeline import load_encoder, spot_with, watch
+    from pixmus.footage import watch
+    from pixmus.pipeline import load_encoder, spot_with
 
     footage = watch(paint_video([(2.0, 30), (2.0, (200, 40, 40))]), backbone=clip_folder)
     assert footage.embedding is not None

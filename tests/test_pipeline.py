@@ -18,7 +18,8 @@ from pixmus.cues import CueSheet, Direction, spot
 from pixmus.denoiser import ScoreDenoiser
 from pixmus.encoder import ConditioningEncoder
 from pixmus.errors import PixMusError
-from pixmus.pipeline import MANIFEST, PixMusPipeline, Soundtrack, watch, write_manifest
+from pixmus.footage import watch
+from pixmus.pipeline import MANIFEST, PixMusPipeline, Soundtrack, write_manifest
 from pixmus.score import PART_LAYOUTS, read_midi
 from pixmus.video import probe, read_audio
 

@@ -39,7 +39,8 @@ from pixmus.video import SAMPLE_RATE, probe, read_audio
 if TYPE_CHECKING:  # torch and matplotlib are wanted only where something is made
     from matplotlib.figure import Figure
 
-    from pixmus.pipeline import Footage, PixMusPipeline, Soundtrack
+    from pixmus.footage import Footage
+    from pixmus.pipeline import PixMusPipeline, Soundtrack
 
 WINDOW = 1024  # samples
 HOP = 220  # samples: 4.989 ms, the whole number nearest to 5 ms
@@ -275,7 +276,7 @@ def measure(
     case: Case, pipe: PixMusPipeline, clips: Callable[[], Sequence[Clip]], num_steps: int
 ) -> Measured:
     """Score one clip with and without accents, and listen to both finished files."""
-    from pixmus.pipeline import watch
+    from pixmus.footage import watch
 
     with tempfile.TemporaryDirectory(prefix="pixmus-sync-") as place:
         path = Path(case.video)

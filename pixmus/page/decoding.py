@@ -1,0 +1,139 @@
+"""Clips decoded in a process of their own, with limits on time and memory.
+
+A file that hangs, crashes or swells the decoder ends that process and becomes one sentence for the
+visitor; the page goes on. The process runs as the same user as the page: this guards against
+broken files, and is no wall against code that would take the decoder over.
+
+Run as `python -m pixmus.page.decoding FOLDER`, it does the job that `FOLDER/job.pickle` names.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixmus.errors import PixMusError
+from pixmus.footage import Footage, watch
+from pixmus.video import Video, mux, probe, trim
+
+MEMORY_LIMIT = 4 << 30  # bytes of address space; a minute of 4K H.264 was decoded within 2.4 GiB
+SHORTEST_LIMIT_S, LIMIT_PER_SECOND = 30.0, 6.0  # wall-clock, and more for each second of a clip
+POLL_S = 0.02
+
+OnWait = Callable[[], None]  # called while the process works; what it raises ends the process
+
+
+def watch_apart(
+    clip: Path,
+    *,
+    still_duration: float = 30.0,
+    longest: float = math.inf,
+    on_wait: OnWait | None = None,
+) -> Footage:
+    """`footage.watch` in a process of its own; a clip over `longest` seconds is refused unwatched.
+
+    Raises PixMusError as `watch` does, and where the limits on time or memory were reached.
+    """
+    job = {"task": "watch", "clip": clip, "still_duration": still_duration, "longest": longest}
+    return _run(job, clip, longest, on_wait)
+
+
+def trim_apart(
+    clip: Path, start: float, end: float, out_path: Path, *, on_wait: OnWait | None = None
+) -> None:
+    """`video.trim` in a process of its own."""
+    job = {"task": "trim", "clip": clip, "start": start, "end": end, "out": out_path}
+    _run(job, clip, end, on_wait)
+
+
+def mux_apart(
+    video: Video, waveform: np.ndarray, out_path: Path, *, on_wait: OnWait | None = None
+) -> None:
+    """`video.mux` in a process of its own."""
+    job = {"task": "mux", "video": video, "waveform": waveform, "out": out_path}
+    _run(job, video.path, video.duration, on_wait)
+
+
+def do(job: dict[str, Any]) -> Any:
+    """The job itself, done in this process."""
+    if job["task"] == "watch":
+        video = probe(job["clip"], still_duration=job["still_duration"])
+        if video.duration > job["longest"] + 0.5:
+            raise PixMusError(
+                f"{video.path} lasts {video.duration:.0f} s; give a clip of at most "
+                f"{job['longest']:.0f} s here, or a part of it."
+            )
+        return watch(job["clip"], job["still_duration"])
+    if job["task"] == "trim":
+        return trim(probe(job["clip"]), job["start"], job["end"], job["out"])
+    return mux(job["video"], job["waveform"], job["out"])
+
+
+def _run(job: dict[str, Any], clip: Path, seconds: float, on_wait: OnWait | None) -> Any:
+    limit = SHORTEST_LIMIT_S + LIMIT_PER_SECOND * min(seconds, 600.0)
+    with tempfile.TemporaryDirectory(prefix="pixmus-decoding-") as place:
+        folder = Path(place)
+        (folder / "job.pickle").write_bytes(pickle.dumps(job, pickle.HIGHEST_PROTOCOL))
+        begun = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pixmus.page.decoding", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        try:
+            while process.poll() is None:
+                if on_wait is not None:
+                    on_wait()
+                if time.monotonic() - begun > limit:
+                    raise PixMusError(
+                        f"{clip} could not be decoded within {limit:.0f} s; give a shorter clip "
+                        "or export it again, for example as H.264 mp4."
+                    )
+                time.sleep(POLL_S)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        try:
+            outcome = pickle.loads((folder / "outcome.pickle").read_bytes())
+        except (OSError, EOFError, pickle.UnpicklingError):
+            raise PixMusError(
+                f"{clip} made the decoder stop (out of memory, or a damaged file); export it "
+                "again, for example as H.264 mp4 of at most 1080p."
+            ) from None
+        if isinstance(outcome, PixMusError):
+            raise outcome
+        return outcome
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    with suppress(ImportError):  # Unix alone has it
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    job = pickle.loads((folder / "job.pickle").read_bytes())
+    try:
+        outcome = do(job)
+    except PixMusError as error:
+        outcome = error
+    partial = folder / "outcome.part"
+    partial.write_bytes(pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL))
+    partial.rename(folder / "outcome.pickle")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Visits: what each visitor of the page has on it, apart from all others, and gone after a while.
+
+A visit is one open browser page (or one client of the API). It has a folder with an unguessable
+name, the footage that was watched for it and the takes that were made of it. Nothing of it is
+kept longer than `keep_s` after it was last used.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pixmus.errors import PixMusError
+
+if TYPE_CHECKING:
+    from pixmus.cues import CueSheet
+    from pixmus.footage import Footage
+    from pixmus.page.takes import Take
+
+
+class Stopped(Exception):
+    """The visitor pressed Cancel, or left."""
+
+
+@dataclass
+class Visit:
+    """What belongs to one visitor."""
+
+    folder: Path
+    footage: Footage | None = None
+    footage_of: tuple[object, ...] = ()  # clip and span that the footage was watched for
+    cue_sheet: CueSheet | None = None  # as spotted last
+    takes: list[Take] = field(default_factory=list)
+    last_used: float = 0.0
+    _work: int = 0  # counts what was started, so that a new start stops the one before
+
+    def start(self) -> Callable[[], None]:
+        """Begin a piece of work; the function returned raises `Stopped` once it shall end."""
+        self._work += 1
+        mine = self._work
+
+        def check() -> None:
+            if self._work != mine:
+                raise Stopped
+            self.last_used = time.monotonic()
+
+        return check
+
+    def stop(self) -> None:
+        """Have whatever is being made for this visit end at its next inference step."""
+        self._work += 1
+
+    def new_folder(self) -> Path:
+        """A new folder in the visit's own."""
+        path = self.folder / secrets.token_hex(4)
+        path.mkdir(parents=True)
+        return path
+
+    def take(self, number: int) -> Take:
+        """The take of that number, from 1."""
+        if not 1 <= number <= len(self.takes):
+            raise PixMusError(
+                "This take is gone: results are removed after a while; press Compose again."
+            )
+        return self.takes[number - 1]
+
+
+class Visits:
+    """All visits by the session that they belong to; the least recently used make room."""
+
+    def __init__(self, root: Path, keep_s: float, capacity: int) -> None:
+        self.root = root
+        self.keep_s = keep_s
+        self.capacity = capacity
+        self._visits: dict[str, Visit] = {}
+        self._lock = threading.Lock()
+
+    def of(self, session: str | None) -> Visit:
+        """The visit of a session, begun where there is none; without a session always a new one."""
+        session = session or secrets.token_hex(8)
+        with self._lock:
+            visit = self._visits.get(session)
+            if visit is None:
+                folder = self.root / secrets.token_hex(16)
+                folder.mkdir(parents=True)
+                visit = self._visits[session] = Visit(folder)
+            visit.last_used = time.monotonic()
+            spare = sorted(self._visits, key=lambda name: self._visits[name].last_used)
+        for name in spare[: -self.capacity]:
+            self.end(name)
+        return visit
+
+    def end(self, session: str | None) -> None:
+        """Stop what is made for a session and remove all that it has."""
+        with self._lock:
+            visit = self._visits.pop(session or "", None)
+        if visit is not None:
+            visit.stop()
+            visit.takes.clear()
+            visit.footage = None
+            shutil.rmtree(visit.folder, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """End every visit that was not used for `keep_s` seconds."""
+        limit = time.monotonic() - self.keep_s
+        for name in [name for name, visit in self._visits.items() if visit.last_used < limit]:
+            self.end(name)
+
+    def sweep_for_ever(self) -> None:
+        """Sweep in the background, some times in each `keep_s`, until the program ends."""
+
+        def run() -> None:
+            while True:
+                time.sleep(min(60.0, self.keep_s / 4))
+                self.sweep()
+
+        threading.Thread(target=run, name="sweep", daemon=True).start()

@@ -180,7 +180,7 @@ def test_a_missing_file_is_named(model_folder: Path, tmp_path: Path) -> None:
     (folder / MANIFEST).unlink()
     with pytest.raises(PixMusError, match="no PixMus model: it holds no manifest.json"):
         PixMusPipeline.from_pretrained(folder)
-    with pytest.raises(PixMusError, match="is no model folder"):
+    with pytest.raises(PixMusError, match="neither a folder here nor a Hub id"):
         PixMusPipeline.from_pretrained(tmp_path / "nowhere")
 
 

@@ -145,6 +145,7 @@ def test_the_table_says_what_was_measured() -> None:
             "idle_mib": 700.4,
             "take_s": [12.0, 8.04, 8.06],
             "after_mib": 900.0,
+            "load": 1.96,
         }
     )
     assert "Made by `make space-check` on 2 cores of a processor" in text
@@ -154,5 +155,6 @@ def test_the_table_says_what_was_measured() -> None:
         "| idle memory | 700 MiB |",
         "| a clip of 30 s, first | 12.0 s |",
         "| the same again | 8.0 s |",
+        "| load average then | 2.0 |",
     ):
         assert row in text

@@ -393,11 +393,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     if not arguments.videos.is_dir():
         raise PixMusError(f"{arguments.videos} is no folder; name the shared clips with --videos.")
-    from pixmus.pipeline import MODEL_FOLDER, check_manifest
+    from pixmus.pipeline import model_folder
     from pixmus.renderer import find_renderer
 
-    folder = Path(arguments.model or MODEL_FOLDER)
-    sha256 = check_manifest(folder) if folder.is_dir() else str(arguments.model)
+    _, sha256 = model_folder(arguments.model)
     result: dict[str, Any] = {
         "command": "make bench" + (" ARGS=--all" if arguments.all else ""),
         "machine": machine(),

@@ -256,7 +256,7 @@ def check_space(
     stage_space(folder)
     facts = front_matter(folder / "README.md")
     result: dict[str, Any] = {
-        "files": listing(folder)[-1].strip(),
+        "files": " ".join(listing(folder)[-1].split()),
         "python": str(facts["python_version"]),
         "gradio": str(facts["sdk_version"]),
     }
@@ -283,6 +283,7 @@ def check_space(
         takes = ask_for_soundtracks(fresh, address, clip, times)
         result["take_s"] = [take["seconds"] for take in takes]
         result["after_mib"] = resident_mib(process)
+        result["load"] = os.getloadavg()[0]
     return result
 
 
@@ -303,6 +304,7 @@ def to_markdown(result: dict[str, Any]) -> str:
         f"a clip of {clip['seconds']:.0f} s, first": f"{first:.1f} s",
         **({"the same again": f"{min(later):.1f} s"} if later else {}),
         "memory after it": f"{result['after_mib']:.0f} MiB",
+        "load average then": f"{result['load']:.1f}",
     }
     lines = [
         "# As a Space",
@@ -368,9 +370,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         result = check_space(
             Path(place), arguments.python, arguments.torch, arguments.clip, arguments.times
         )
-    result["command"] = "pixmus evaluate space"
-    if arguments.torch:
-        result["command"] += f" --torch {arguments.torch}"
+    chosen = [f" --torch {arguments.torch}"] if arguments.torch else []
+    if arguments.clip is not None:
+        chosen.append(f" --clip {arguments.clip}")
+    result["command"] = "pixmus evaluate space" + "".join(chosen)
     result["machine"] = machine()
     (arguments.out / "space.json").write_text(json.dumps(result, indent=2) + "\n")
     (arguments.out / "space.md").write_text(to_markdown(result))

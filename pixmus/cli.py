@@ -421,7 +421,9 @@ def check(
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="MODEL", help="Folder or Hub id of the model whose training music it is beside."
+            metavar="MODEL",
+            envvar="PIXMUS_MODEL",
+            help="Folder or Hub id of the model whose training music it is beside.",
         ),
     ] = None,
     revision: Revision = None,

@@ -171,7 +171,8 @@ class _Question:
                 "or log in with `hf auth login` if it is private"
             )
         elif isinstance(error, errors.RevisionNotFoundError):
-            told = f"has no revision {self.revision}; name a branch, tag or commit that it has"
+            revision = self.revision or "main"
+            told = f"has no revision {revision}; name a branch, tag or commit that it has"
         elif isinstance(error, errors.HFValidationError):
             told = (
                 "is neither a folder here nor a name that the Hub allows; write it as USER/NAME, "

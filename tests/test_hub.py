@@ -1,9 +1,12 @@
 """Models by folder and by Hub id, through the real client against a Hub on 127.0.0.1."""
 
 import json
+import os
 import re
 import shutil
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -19,15 +22,15 @@ from pixmus.cues import CURVES, ENSEMBLES, Cue, CueSheet
 from pixmus.errors import PixMusError
 from pixmus.features import num_curve_values
 from pixmus.pipeline import PixMusPipeline, load_encoder, write_manifest
-from pixmus.score import PART_LAYOUTS
+from pixmus.score import PART_LAYOUTS, read_midi
 
 NAME = "someone/tiny"
 PATIENCE_S = 12.0  # on a busy machine; far below the 23 s of the client's own retries
 
 
-def music_of(pipe: PixMusPipeline) -> dict:
-    """The notes of one take of a clip of 8 s, all parts."""
-    sheet = CueSheet(
+def cue_sheet() -> CueSheet:
+    """Of a clip of 8 s without cuts."""
+    return CueSheet(
         duration=8.0,
         frame_rate=Fraction(24),
         cuts=(),
@@ -42,7 +45,11 @@ def music_of(pipe: PixMusPipeline) -> dict:
         parts=ENSEMBLES["piano"],
         inputs=("motion",),
     )
-    return pipe.compose(sheet, seed=3, num_inference_steps=2).parts
+
+
+def music_of(pipe: PixMusPipeline) -> dict:
+    """The notes of one take of that clip, all parts."""
+    return pipe.compose(cue_sheet(), seed=3, num_inference_steps=2).parts
 
 
 def changed(folder: Path, target: Path, change: Callable[[Path], object]) -> Path:
@@ -142,6 +149,39 @@ def test_the_model_that_the_environment_names(
     monkeypatch.setenv("PIXMUS_MODEL", NAME)
     named = PixMusPipeline.from_pretrained().model_sha256
     assert named == PixMusPipeline.from_pretrained(tiny_model).model_sha256 != shipped
+
+
+def test_the_command_line_asks_the_hub_that_the_environment_names(
+    hub: LoopbackHub, tiny_model: Path, tmp_path: Path
+) -> None:
+    repository = hub.add(NAME, tiny_model)
+    repository.names["v1"] = repository.names.pop("main")
+    cue_sheet().save(tmp_path / "cues.json")
+    environment = os.environ | {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path / "home")}
+    environment |= {"PIXMUS_MODEL": NAME, "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+
+    def compose(*more: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "pixmus", "compose", "cues.json", "--seed", "3"]
+        environment["PYTHONPATH"] = str(Path(__file__).parents[1])
+        return subprocess.run(
+            [*command, "--steps", "2", *more],
+            cwd=tmp_path, env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+
+    done = compose("--revision", "v1")
+    assert done.returncode == 0, done.stderr
+    written = read_midi(tmp_path / "score.mid").parts
+    heard = music_of(PixMusPipeline.from_pretrained(tiny_model))
+    assert any(heard.values())
+    assert {part: len(notes) for part, notes in written.items()} == {
+        part: len(notes) for part, notes in heard.items()
+    }
+    failed = compose("--out", "other.mid")
+    assert failed.returncode == 2 and not (tmp_path / "other.mid").exists()
+    assert failed.stderr == (
+        f"pixmus: The PixMus model {NAME} has no revision main; name a branch, tag or commit that "
+        "it has.\n"
+    )
 
 
 def gate(hub: LoopbackHub, repository: Repository) -> None:

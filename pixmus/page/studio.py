@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from pixmus.accents import choose_accents
+from pixmus.audio import mix, render
 from pixmus.cues import CURVES, Cue, CueSheet, HitPoint, num_curve_values
 from pixmus.errors import PixMusError
 from pixmus.footage import Footage
@@ -25,7 +27,10 @@ from pixmus.page.decoding import mux_apart, trim_apart, watch_apart
 from pixmus.page.takes import Take, ranked
 from pixmus.page.visits import Visit
 from pixmus.pipeline import PixMusPipeline
-from pixmus.score import write_midi
+from pixmus.plots import plot_spectrogram
+from pixmus.redo import keep_score
+from pixmus.score import Score, write_midi
+from pixmus.tempo import hits_in_cues, place_hits
 
 LARGEST_SEED = 2**31
 
@@ -73,9 +78,6 @@ class Studio:
             parts=("melody", "counter", "harmony", "bass", "pad"),
             inputs=("cuts",),
         )
-        from pixmus.audio import mix, render
-        from pixmus.plots import plot_spectrogram
-
         score = self.pipe.compose(sheet, seed=0, num_inference_steps=2)
         plot_spectrogram(mix(render(score, sheet.ensemble, cue_sheet=sheet), sheet, duration))
 
@@ -161,6 +163,30 @@ class Studio:
         )
         visit.takes[:] = [take, *(other for other in visit.takes if other is not take)]
         yield take
+
+    def play(
+        self, visit: Visit, cue_sheet: CueSheet, commission: Commission
+    ) -> tuple[Score, np.ndarray, int]:
+        """The score of a cue sheet, its music (2, samples), and the seed."""
+        check = visit.start()
+        seed = _seeds(commission)[0]
+        score = self.pipe.compose(
+            cue_sheet,
+            seed=seed,
+            num_inference_steps=commission.num_inference_steps,
+            guidance_scale=commission.guidance_scale,
+        )
+        check()
+        placed = place_hits(score.tempo_map, hits_in_cues(cue_sheet))
+        stems = render(
+            score,
+            cue_sheet.ensemble,
+            hits=placed,
+            strokes=choose_accents(placed),
+            cue_sheet=cue_sheet,
+            seed=seed,
+        )
+        return score, mix(stems, cue_sheet, cue_sheet.duration), seed
 
     # ------------------------------------------------------------------------------- The stages
 
@@ -260,8 +286,6 @@ class Studio:
         kept = asked.get("keep")
         notices: tuple[str, ...] = ()
         if kept is not None:
-            from pixmus.redo import keep_score
-
             found = keep_score(asked["cue_sheet"], kept, asked["redo_bars"], asked["redo_parts"])
             notices = tuple(found.report.notices())
         take = Take(soundtrack, clip, folder, span, kept, notices)

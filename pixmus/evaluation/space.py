@@ -150,11 +150,13 @@ def started(python: Path, folder: Path) -> Iterator[tuple[str, psutil.Process, f
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    home = folder.parent / "home"
+    home, scratch = folder.parent / "home", folder.parent / "scratch"
     home.mkdir(exist_ok=True)
+    scratch.mkdir(exist_ok=True)
     environment = {
         "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home),
+        "TMPDIR": str(scratch),
         "SYSTEM": "spaces",
         "SPACE_ID": "user/pixmus",
         "GRADIO_SERVER_NAME": "0.0.0.0",

@@ -71,6 +71,10 @@ THEME = gr.themes.Soft(
     block_title_padding="0",
     block_label_background_fill="*background_fill_primary",
     block_label_text_color="*body_text_color",
+    block_label_background_fill_dark="*background_fill_primary",
+    block_label_text_color_dark="*body_text_color",
+    block_title_background_fill_dark="none",
+    block_title_text_color_dark="*body_text_color",
     block_border_width="1px",
     block_shadow="none",
 )
@@ -119,14 +123,14 @@ def _build_soundtrack(
             with gr.Tabs():
                 with gr.Tab("Clip"):
                     clip = gr.Video(
-                        label=f"Your clip (up to {studio.longest_s / 60:.0f} minutes, {LARGEST_MB} MB)",
+                        label="Your clip",
                         sources=["upload", "webcam"],
                         height=260,
                         elem_id="clip",
                     )
                 with gr.Tab("Still image"):
                     still = gr.Image(
-                        label=f"Your picture (up to {LARGEST_MB} MB)",
+                        label="Your picture",
                         sources=["upload"],
                         type="filepath",
                         image_mode=None,
@@ -149,7 +153,8 @@ def _build_soundtrack(
             controls, dice = _build_controls()
             controls["text"] = text
             gr.HTML(
-                '<p class="pm-checked">What you upload or make here is removed after '
+                f'<p class="pm-checked">Clips up to {studio.longest_s:.0f} s and {LARGEST_MB} MB. '
+                "What you upload or make here is removed after "
                 f"{visits.keep_s / 60:.0f} minutes and goes to no other machine.</p>"
             )
         with gr.Column(scale=6, min_width=320):
@@ -235,8 +240,12 @@ def _build_soundtrack(
             "`cues.json` or `kept.mid`, those files are in the zip with everything.",
             elem_classes="pm-prose",
         )
-        shell = gr.Code(label="Shell", language="shell", interactive=False, elem_id="shell")
-        python = gr.Code(label="Python", language="python", interactive=False, elem_id="python")
+        shell = gr.Code(
+            label="Shell", language="shell", interactive=False, wrap_lines=True, elem_id="shell"
+        )
+        python = gr.Code(
+            label="Python", language="python", interactive=False, wrap_lines=True, elem_id="python"
+        )
 
     names = list(controls)
     asked = list(controls.values())
@@ -248,7 +257,7 @@ def _build_soundtrack(
         """What is shown of one take, but for its pictures."""
         quick = take.quick_files()
         return {
-            facts: markup.take_facts(take, take.agreement(studio.tables)).html(),
+            facts: markup.take_facts(take, take.levels(studio.tables)).html(),
             downloads: gr.update(visible=True),
             files["video"]: str(take.clip),
             **{files[name]: str(quick[name]) for name in ("wav", "midi", "cues")},
@@ -402,12 +411,13 @@ def _build_soundtrack(
         visits.of(request.session_hash).stop()
         return markup.idle(CANCELLED)
 
-    def on_choose(request: gr.Request, number: int | None) -> dict[Any, Any]:
+    def on_choose(request: gr.Request, number: int | None) -> Iterator[dict[Any, Any]]:
         try:
             take = visits.of(request.session_hash).take(number or 1)
+            yield result_of(take)
+            yield pictures_of(take)
         except Exception as error:
-            return {status: markup.failed(sentence(error))}
-        return {**result_of(take), **pictures_of(take)}
+            yield {status: markup.failed(sentence(error))}
 
     def packed(which: Callable[[Take], Path]) -> Callable[..., str]:
         def pack(request: gr.Request, number: int | None) -> str:
@@ -468,7 +478,9 @@ def _build_soundtrack(
     ]
     cancel.click(on_cancel, None, [status], cancels=running, **quick)
     take_number.input(None, [take_number], None, js="(n) => { window.pixmusShowTake(n); }", **quick)
-    take_number.input(on_choose, [take_number], shown, api_visibility="private", queue=False)
+    take_number.input(
+        on_choose, [take_number], shown, api_visibility="private", show_progress="hidden"
+    )
     for button, target, which in (
         (pack_stems, stems_zip, Take.zip_stems),
         (pack_all, all_zip, Take.zip_all),
@@ -567,11 +579,11 @@ def _build_controls() -> tuple[dict[str, Any], gr.Button]:
                 info="The same seed makes the same music.",
                 elem_id="seed",
             )
-            dice = gr.Button("Roll a seed", size="sm", min_width=90, elem_id="dice")
             found["num_takes"] = gr.Slider(
                 1, MOST_TAKES, 1, step=1, label="Takes", info="Ranked against real music.",
                 elem_id="num-takes",
             )  # fmt: skip
+        dice = gr.Button("Roll a seed", size="sm", elem_id="dice")
     with gr.Accordion("Clip: part, length, its own sound", open=False):
         with gr.Row():
             found["start"] = gr.Number(

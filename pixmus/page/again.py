@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pixmus.compose import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
-from pixmus.cues import Direction
 
 OPTIONS = {  # field of `Direction` -> option of the command line
     "tempo_bpm": "--tempo",
@@ -17,18 +16,17 @@ OPTIONS = {  # field of `Direction` -> option of the command line
 }
 
 
-def shell_line(settings: Mapping[str, Any], span: tuple[float, float] | None) -> str:
+def shell_line(settings: Mapping[str, Any], upload: str, span: tuple[float, float] | None) -> str:
     """The command that makes the take of these `Soundtrack.settings` again.
 
-    `span` is the part of the clip (seconds) that was trimmed out first. A take of an edited cue
+    `span` is the part of the `upload` (seconds) that was trimmed out first. A take of an edited cue
     sheet needs the take's `cues.json`, one with kept bars or parts its `kept.mid` besides.
     """
     clip = settings["clip"]
     words: list[str] = []
     if span is not None:
-        words += ["pixmus", "trim", clip, f"part-of-{_stem(clip)}.mp4"]
+        words += ["pixmus", "trim", upload, clip]
         words += ["--from", f"{span[0]:g}", "--to", f"{span[1]:g}", "&&"]
-        clip = f"part-of-{_stem(clip)}.mp4"
     words += ["pixmus", "soundtrack", clip, "-o", "scored.mp4", "--seed", str(settings["seed"])]
     if settings["num_inference_steps"] != NUM_INFERENCE_STEPS:
         words += ["--steps", str(settings["num_inference_steps"])]
@@ -61,15 +59,13 @@ def shell_line(settings: Mapping[str, Any], span: tuple[float, float] | None) ->
     return " ".join(word if word == "&&" else shlex.quote(word) for word in words)
 
 
-def python_lines(settings: Mapping[str, Any], span: tuple[float, float] | None) -> str:
+def python_lines(settings: Mapping[str, Any], upload: str, span: tuple[float, float] | None) -> str:
     """The lines of Python that make the take again; see `shell_line`."""
     lines = ["from pixmus.pipeline import PixMusPipeline"]
     clip = settings["clip"]
     if span is not None:
-        part = f"part-of-{_stem(clip)}.mp4"
         lines.append("from pixmus.video import probe, trim")
-        lines.append(f"trim(probe({clip!r}), {span[0]:g}, {span[1]:g}, {part!r})")
-        clip = part
+        lines.append(f"trim(probe({upload!r}), {span[0]:g}, {span[1]:g}, {clip!r})")
     asked = {"seed": settings["seed"], "original_audio": settings["original_audio"]}
     if settings["num_inference_steps"] != NUM_INFERENCE_STEPS:
         asked["num_inference_steps"] = settings["num_inference_steps"]
@@ -102,10 +98,3 @@ def python_lines(settings: Mapping[str, Any], span: tuple[float, float] | None) 
     lines.append(f"pipe({clip!r}, {arguments}).write_video('scored.mp4')")
     imports = sorted(line for line in lines if line.startswith("from "))
     return "\n".join([*imports, *(line for line in lines if not line.startswith("from "))])
-
-
-def _stem(name: str) -> str:
-    return name.rsplit(".", 1)[0]
-
-
-assert set(OPTIONS) <= set(Direction.__dataclass_fields__)

@@ -4,7 +4,8 @@ A file that hangs, crashes or swells the decoder ends that process and becomes o
 visitor; the page goes on. The process runs as the same user as the page: this guards against
 broken files, and is no wall against code that would take the decoder over.
 
-Run as `python -m pixmus.page.decoding FOLDER`, it does the job that `FOLDER/job.pickle` names.
+Run as `python -m pixmus.page.decoding FOLDER BYTES`, it does the job in `FOLDER/job.pickle` with at
+most so much memory.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def _run(job: dict[str, Any], clip: Path, seconds: float, on_wait: OnWait | None
         (folder / "job.pickle").write_bytes(pickle.dumps(job, pickle.HIGHEST_PROTOCOL))
         begun = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "pixmus.page.decoding", str(folder)],
+            [sys.executable, "-m", "pixmus.page.decoding", str(folder), str(MEMORY_LIMIT)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -124,7 +125,7 @@ def main() -> None:
     with suppress(ImportError):  # Unix alone has it
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+        resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]), int(sys.argv[2])))
     job = pickle.loads((folder / "job.pickle").read_bytes())
     try:
         outcome = do(job)

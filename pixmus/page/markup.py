@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
@@ -143,7 +143,7 @@ def _count_outside(warnings: Sequence[str]) -> str:
     return f"Checked: {len(warnings)} {things} outside real music"
 
 
-def take_facts(take: Take, agreement: dict[str, float]) -> Facts:
+def take_facts(take: Take, levels: Mapping[str, tuple[float, float]]) -> Facts:
     """What is said of a take that was just made."""
     made = take.soundtrack
     sheet = made.cue_sheet
@@ -154,7 +154,7 @@ def take_facts(take: Take, agreement: dict[str, float]) -> Facts:
         ("Tempo", f"{tempos.min():.0f} to {tempos.max():.0f} bpm"),
         ("Players", f"{sheet.ensemble} ({', '.join(sheet.parts)}), {sheet.style}"),
         ("Cuts", str(take.cuts_met())),
-        ("Wanted and measured", describe(agreement)),
+        ("Wanted → measured", describe(levels)),
         ("Own sound", _own_sound(str(made.settings["original_audio"]), made.own_sound is not None)),
         ("Font", f"{made.settings['font']} ({made.settings['synth']})"),
     )

@@ -284,11 +284,13 @@ class Studio:
         mux_apart(footage.video, soundtrack.sound, clip, on_wait=check)
         check()
         kept = asked.get("keep")
+        upload = visit.footage_of[0]
+        assert isinstance(upload, Path)
         notices: tuple[str, ...] = ()
         if kept is not None:
             found = keep_score(asked["cue_sheet"], kept, asked["redo_bars"], asked["redo_parts"])
             notices = tuple(found.report.notices())
-        take = Take(soundtrack, clip, folder, span, kept, notices)
+        take = Take(soundtrack, clip, folder, upload.name, span, kept, notices)
         visit.takes.append(take)
         return take
 

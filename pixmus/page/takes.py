@@ -27,6 +27,7 @@ from pixmus.plots import (
 from pixmus.score import write_midi
 
 CUT_TOLERANCE_S = 0.040
+FLAT = 0.1  # a wanted curve that moves less asks for no movement
 AUDIBLE = 1e-4  # of full scale: the clip's own sound below it is silence
 
 
@@ -57,7 +58,8 @@ class Take:
     soundtrack: Soundtrack
     clip: Path  # the scored mp4
     folder: Path
-    span: tuple[float, float] | None = None  # the part of the upload that was scored
+    upload: str  # the name of the file that the visitor gave
+    span: tuple[float, float] | None = None  # the part of it that was scored, seconds
     kept_midi: Path | None = None  # the score of which bars or parts were kept
     notices: tuple[str, ...] = ()  # what of the cue sheet the kept score could not follow
 
@@ -76,6 +78,14 @@ class Take:
         """Spearman's correlation of wanted and measured curves, by bar; NaN for a flat one."""
         wanted, measured = self.wanted_and_measured(tables)
         return {name: _correlation(wanted[name], measured[name]) for name in CURVES}
+
+    def levels(self, tables: CurveTables) -> dict[str, tuple[float, float]]:
+        """The mean of each curve as it was wanted and as it was measured, 0..1."""
+        wanted, measured = self.wanted_and_measured(tables)
+        return {
+            name: (float(np.mean(wanted[name])), float(np.nanmean(measured[name])))
+            for name in CURVES
+        }
 
     def wanted_and_measured(
         self, tables: CurveTables
@@ -176,12 +186,12 @@ class Take:
     @property
     def shell_line(self) -> str:
         """The command that makes this take again."""
-        return shell_line(self.soundtrack.settings, self.span)
+        return shell_line(self.soundtrack.settings, self.upload, self.span)
 
     @property
     def python_lines(self) -> str:
         """The Python that makes this take again."""
-        return python_lines(self.soundtrack.settings, self.span)
+        return python_lines(self.soundtrack.settings, self.upload, self.span)
 
     def warnings(self) -> list[str]:
         """What lies outside real music of the style, in words."""
@@ -203,13 +213,11 @@ def ranked(takes: list[Take]) -> list[Take]:
 
 def _correlation(wanted: np.ndarray, measured: np.ndarray) -> float:
     known = ~np.isnan(measured)
-    if known.sum() < 3 or np.ptp(wanted[known]) < 1e-6 or np.ptp(measured[known]) < 1e-6:
+    if known.sum() < 3 or np.ptp(wanted[known]) < FLAT or np.ptp(measured[known]) < 1e-6:
         return float("nan")
     return float(spearmanr(wanted[known], measured[known]).statistic)
 
 
-def describe(values: Mapping[str, float]) -> str:
-    """Correlations in words: "density 0.86, energy 0.71"; flat curves say so."""
-    return ", ".join(
-        f"{name} {'flat' if np.isnan(value) else f'{value:.2f}'}" for name, value in values.items()
-    )
+def describe(levels: Mapping[str, tuple[float, float]]) -> str:
+    """Levels in words: "energy 0.83 → 0.79"."""
+    return ", ".join(f"{name} {a:.2f} → {b:.2f}" for name, (a, b) in levels.items())

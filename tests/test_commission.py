@@ -1,0 +1,51 @@
+"""What a visitor asks for: what is left to PixMus, what cannot be."""
+
+import pytest
+
+from pixmus.cues import PARTS, Direction
+from pixmus.errors import PixMusError
+from pixmus.page.commission import Commission
+
+
+def test_an_empty_commission_leaves_everything_to_spotting() -> None:
+    assert Commission().direction() == Direction()
+    assert not Commission().is_trimmed
+
+
+def test_parts_left_out_are_left_out_of_the_ensemble() -> None:
+    asked = Commission(ensemble="band", parts=("melody", "bass", "pad"))
+    assert asked.direction().parts == ("melody", "bass")
+
+
+def test_parts_left_out_of_an_ensemble_that_spotting_chose() -> None:
+    asked = Commission(parts=tuple(part for part in PARTS if part != "drums"))
+    assert asked.direction().parts is None
+    told = asked.direction("band", "game")
+    assert (told.ensemble, told.style) == ("band", "game")
+    assert told.parts == ("melody", "harmony", "bass")
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"num_takes": 5}, "1 to 4 takes"),
+        ({"num_inference_steps": 0}, "1 to 50 inference steps"),
+        ({"num_inference_steps": 51}, "1 to 50 inference steps"),
+        ({"seed": -1}, "seed is -1"),
+        ({"parts": ()}, "tick at least one part"),
+        ({"start": -1.0}, "starts at -1 s"),
+        ({"start": 5.0, "end": 5.0}, "choose a later end"),
+        ({"tempo_bpm": 20.0}, "tempo"),
+        ({"key": "H major"}, "H major"),
+        ({"ensemble": "strings", "parts": ("drums",)}, "none of them may play"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(asked: dict, told: str) -> None:
+    with pytest.raises(PixMusError, match=told) as raised:
+        Commission(**asked)
+    assert str(raised.value).endswith(".") and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("asked", [{"start": 1.0}, {"end": 3.0}, {"start": 0.0, "end": 3.0}])
+def test_a_part_of_the_clip_is_trimmed(asked: dict) -> None:
+    assert Commission(**asked).is_trimmed

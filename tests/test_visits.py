@@ -1,0 +1,82 @@
+"""Visits: apart from each other, stoppable, and gone after a while."""
+
+from pathlib import Path
+
+import pytest
+
+from pixmus.errors import PixMusError
+from pixmus.page.visits import Stopped, Visits
+
+
+def test_each_session_has_a_folder_of_its_own_that_nobody_can_guess(tmp_path: Path) -> None:
+    visits = Visits(tmp_path, keep_s=60, capacity=5)
+    one, two = visits.of("one"), visits.of("two")
+    assert one is visits.of("one")
+    assert one.folder != two.folder and one.folder.is_dir()
+    assert len(one.folder.name) == 32
+    assert visits.of(None) is not visits.of(None)
+
+
+def test_work_ends_when_it_is_stopped_or_other_work_begins(tmp_path: Path) -> None:
+    visit = Visits(tmp_path, keep_s=60, capacity=5).of("one")
+    check = visit.start()
+    check()
+    later = visit.start()
+    with pytest.raises(Stopped):
+        check()
+    later()
+    visit.stop()
+    with pytest.raises(Stopped):
+        later()
+
+
+def test_leaving_stops_the_work_and_removes_the_files(tmp_path: Path) -> None:
+    visits = Visits(tmp_path, keep_s=60, capacity=5)
+    visit = visits.of("one")
+    (visit.new_folder() / "clip.mp4").write_bytes(b"x")
+    check = visit.start()
+    visits.end("one")
+    with pytest.raises(Stopped):
+        check()
+    assert not visit.folder.exists()
+    visits.end("never seen")
+
+
+def test_what_was_not_used_for_a_while_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("pixmus.page.visits.time.monotonic", lambda: now)
+    visits = Visits(tmp_path, keep_s=60, capacity=5)
+    old, new = visits.of("old"), visits.of("new")
+    now += 50
+    check = new.start()
+    check()  # work keeps a visit alive
+    now += 30
+    visits.sweep()
+    assert not old.folder.exists() and new.folder.exists()
+    now += 61
+    visits.sweep()
+    assert not new.folder.exists()
+
+
+def test_the_least_recently_used_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    def clock() -> float:
+        nonlocal now
+        now += 1
+        return now
+
+    monkeypatch.setattr("pixmus.page.visits.time.monotonic", clock)
+    visits = Visits(tmp_path, keep_s=1e9, capacity=2)
+    one, two = visits.of("one"), visits.of("two")
+    visits.of("one")
+    three = visits.of("three")
+    assert [visit.folder.exists() for visit in (one, two, three)] == [True, False, True]
+
+
+def test_a_take_that_is_gone_says_so(tmp_path: Path) -> None:
+    visit = Visits(tmp_path, keep_s=60, capacity=5).of("one")
+    with pytest.raises(PixMusError, match="removed after a while"):
+        visit.take(1)

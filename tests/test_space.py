@@ -56,8 +56,7 @@ def test_an_app_is_started_asked_and_stopped(
     with started(Path(sys.executable), space) as (address, process, seconds):
         assert seconds > 0 and 20 < resident_mib(process) < 5000
         takes = ask_for_soundtracks(Path(sys.executable), address, clip, times=2)
-        assert len(takes) == 2 and all(0 < take["seconds"] < 60 for take in takes)
-        assert probe(Path(takes[0]["path"])).duration == pytest.approx(2.0)
+        assert len(takes) == 2 and all(0 < seconds < 60 for seconds in takes)
         silent = paint_video([(2.0, 90)], name="silent.mp4")
         with pytest.raises(PixMusError, match="is silent"):
             ask_for_soundtracks(Path(sys.executable), address, silent, times=1)
@@ -110,7 +109,7 @@ def test_requirements_that_do_not_go_together_are_told(space: Path) -> None:
         readme.write("---\nsdk_version: 6.31.0\npython_version: '3.12'\n---\n")
     (space / "requirements.txt").write_text("./no-such-package\n")
     with pytest.raises(PixMusError, match="no versions for Python 3.12 .*no-such-package"):
-        resolve(space)
+        resolve(space, sys.executable)
 
 
 @pytest.mark.skipif(shutil.which("apt-get") is None, reason="packages.txt is for apt-get")

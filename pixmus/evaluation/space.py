@@ -98,19 +98,23 @@ def _own(gradio: str) -> list[str]:
     return [f"gradio[oauth,mcp]=={gradio}", "spaces", "uvicorn>=0.14.0", "websockets>=10.4"]
 
 
-def resolve(folder: Path) -> dict[str, str]:
-    """The versions that pip picks for the Space's Python, from wheels alone, nothing installed."""
-    python = str(front_matter(folder / "README.md")["python_version"])
+def resolve(folder: Path, python: str) -> dict[str, str]:
+    """The versions that pip picks for the Space's Python, from wheels alone, nothing installed.
+
+    Where `python`, whose pip is asked, is older than the Space's, pip passes over releases that
+    need a newer one than itself runs on; only a Python of the Space's version tells all.
+    """
+    wanted = str(front_matter(folder / "README.md")["python_version"])
     with tempfile.TemporaryDirectory(prefix="pixmus-") as target:
         done = subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--dry-run", "--only-binary=:all:"]
-            + ["--python-version", python, "--target", target, *space_requirements(folder)],
+            [python, "-m", "pip", "install", "--dry-run", "--only-binary=:all:"]
+            + ["--python-version", wanted, "--target", target, *space_requirements(folder)],
             capture_output=True,
             text=True,
         )
     if done.returncode:
         raise PixMusError(
-            f"pip finds no versions for Python {python} that go together: {_last_line(done.stderr)}"
+            f"pip finds no versions for Python {wanted} that go together: {_last_line(done.stderr)}"
         )
     return read_resolution(done.stdout)
 
@@ -214,20 +218,24 @@ for _ in range(times if "/soundtrack" in names else 0):
 """
 
 
-def ask_for_soundtracks(python: Path, address: str, clip: Path, times: int) -> list[dict[str, Any]]:
-    """Seconds and path of each scored clip that the running app's `/soundtrack` gives."""
-    done = subprocess.run(
-        [str(python), "-c", ASK, address, str(clip), str(times)], capture_output=True, text=True
-    )
-    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or not told:
-        raise PixMusError(f"the app made no soundtrack: {_last_line(done.stderr)}")
-    if len(told) == 1:
-        names = ", ".join(told[0]["endpoints"]) or "none"
-        raise PixMusError(f"the app has no endpoint /soundtrack; its endpoints are: {names}.")
-    for take in told[1:]:
-        check_scored(Path(take["path"]), clip)
-    return told[1:]
+def ask_for_soundtracks(python: Path, address: str, clip: Path, times: int) -> list[float]:
+    """Seconds that the running app's `/soundtrack` takes, each time; what it gives is checked."""
+    with tempfile.TemporaryDirectory(prefix="pixmus-") as place:
+        done = subprocess.run(
+            [str(python), "-c", ASK, address, str(clip), str(times)],
+            env={**os.environ, "TMPDIR": place},  # where the client puts what it is given
+            capture_output=True,
+            text=True,
+        )
+        told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        if done.returncode or not told:
+            raise PixMusError(f"the app made no soundtrack: {_last_line(done.stderr)}")
+        if len(told) == 1:
+            names = ", ".join(told[0]["endpoints"]) or "none"
+            raise PixMusError(f"the app has no endpoint /soundtrack; its endpoints are: {names}.")
+        for take in told[1:]:
+            check_scored(Path(take["path"]), clip)
+        return [float(take["seconds"]) for take in told[1:]]
 
 
 def check_scored(scored: Path, clip: Path) -> None:
@@ -265,7 +273,7 @@ def check_space(
     _tell("packages.txt: simulating apt-get")
     result["packages"] = check_packages(folder / "packages.txt")
     _tell(f"requirements.txt: resolving for Python {facts['python_version']}")
-    resolved = resolve(folder)
+    resolved = resolve(folder, python)
     result["resolved"] = {name: resolved[name] for name in SHOWN_PACKAGES}
     _tell("a fresh virtual environment")
     begun = time.perf_counter()
@@ -282,8 +290,7 @@ def check_space(
         time.sleep(SETTLE_S)
         result["idle_mib"] = resident_mib(process)
         _tell("a soundtrack through it")
-        takes = ask_for_soundtracks(fresh, address, clip, times)
-        result["take_s"] = [take["seconds"] for take in takes]
+        result["take_s"] = ask_for_soundtracks(fresh, address, clip, times)
         result["after_mib"] = resident_mib(process)
         result["load"] = os.getloadavg()[0]
     return result

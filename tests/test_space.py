@@ -149,7 +149,7 @@ def test_the_table_says_what_was_measured() -> None:
     )
     assert "Made by `make space-check` on 2 cores of a processor" in text
     for row in (
-        "| resolved for Python 3.12 | torch 2.11.0 |",
+        "| resolved for Python 3.12 by pip of 3.11.7 | torch 2.11.0 |",
         "| start-up: to the first answer | 9.1 s |",
         "| idle memory | 700 MiB |",
         "| a clip of 30 s, first | 12.0 s |",

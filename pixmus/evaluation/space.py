@@ -305,7 +305,7 @@ def to_markdown(result: dict[str, Any]) -> str:
     rows = {
         "files": result["files"],
         "system packages, found by apt-get": ", ".join(result["packages"]),
-        f"resolved for Python {result['python']}": resolved,
+        f"resolved for Python {result['python']} by pip of {result['ran_with']['Python']}": resolved,
         "ran with": ran,
         "installing into a fresh environment": f"{result['install_s']:.0f} s",
         "start-up: to the first answer": f"{result['start_s']:.1f} s",

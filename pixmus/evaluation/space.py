@@ -302,10 +302,11 @@ def to_markdown(result: dict[str, Any]) -> str:
     ran = ", ".join(f"{name} {version}" for name, version in result["ran_with"].items())
     resolved = ", ".join(f"{name} {version}" for name, version in result["resolved"].items())
     first, *later = result["take_s"]
+    resolver = f"resolved for Python {result['python']} by pip of {result['ran_with']['Python']}"
     rows = {
         "files": result["files"],
         "system packages, found by apt-get": ", ".join(result["packages"]),
-        f"resolved for Python {result['python']} by pip of {result['ran_with']['Python']}": resolved,
+        resolver: resolved,
         "ran with": ran,
         "installing into a fresh environment": f"{result['install_s']:.0f} s",
         "start-up: to the first answer": f"{result['start_s']:.1f} s",

@@ -753,9 +753,8 @@ def _clip_of(clip: str | None, still: str | None) -> Path:
 
 
 def _done(num_takes: int, seconds: float) -> str:
-    return (
-        f"Done in {seconds:.1f} s." if num_takes == 1 else f"{num_takes} takes in {seconds:.1f} s."
-    )
+    made = "Done" if num_takes == 1 else f"{num_takes} takes made"
+    return f"{made} in {seconds:.1f} s."
 
 
 def main() -> None:

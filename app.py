@@ -94,7 +94,6 @@ def build_page(studio: Studio, visits: Visits, examples: Sequence[Example]) -> g
     with gr.Blocks(
         title="PixMus",
         analytics_enabled=False,
-        delete_cache=(max(1, int(min(300, visits.keep_s / 4))), max(1, int(visits.keep_s))),
     ) as page:
         gr.HTML(
             '<div class="pm-title"><h1>PixMus</h1><p>Music composed for your clip by a diffusion '
@@ -754,9 +753,8 @@ def _clip_of(clip: str | None, still: str | None) -> Path:
 
 
 def _done(num_takes: int, seconds: float) -> str:
-    return (
-        f"Done in {seconds:.1f} s." if num_takes == 1 else f"{num_takes} takes in {seconds:.1f} s."
-    )
+    made = "Done" if num_takes == 1 else f"{num_takes} takes made"
+    return f"{made} in {seconds:.1f} s."
 
 
 def main() -> None:
@@ -767,9 +765,10 @@ def main() -> None:
     parser.add_argument("--keep-minutes", type=float, default=KEEP_MINUTES)
     arguments = parser.parse_args()
     root = Path(tempfile.mkdtemp(prefix="pixmus-page-"))
-    os.environ["GRADIO_TEMP_DIR"] = str(root / "uploads")
+    uploads = root / "uploads"
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     studio = Studio(PixMusPipeline.from_pretrained(arguments.model), LONGEST_S)
-    visits = Visits(root / "visits", arguments.keep_minutes * 60, MOST_VISITS)
+    visits = Visits(root / "visits", arguments.keep_minutes * 60, MOST_VISITS, uploads)
     visits.sweep_for_ever()
     threading.Thread(target=studio.warm_up, name="warm-up", daemon=True).start()
     page = build_page(studio, visits, find_examples(arguments.examples))

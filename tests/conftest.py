@@ -107,6 +107,12 @@ def _paint(
     return path
 
 
+@pytest.fixture(scope="session")
+def paint_clip() -> PaintVideo:
+    """`paint_clip(path, shots, **how)`: as `paint_video`, at a path of one's own choice."""
+    return _paint
+
+
 @pytest.fixture
 def paint_video(tmp_path: Path) -> PaintVideo:
     """`paint_video(shots, name=..., **how)` writes a clip of plain shots and returns its path.

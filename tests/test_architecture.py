@@ -50,7 +50,11 @@ WAY = (
     "publish",
     "cli",
 )
-BESIDE = {"training", "evaluation"}  # subpackages that the way never imports; cli may
+BESIDE = {"training", "evaluation", "page"}  # subpackages that the way never imports; cli may
+REQUIREMENTS = {
+    "training": ["requirements.txt", "requirements-train.txt"],
+    "evaluation": ["requirements.txt", "requirements-train.txt", "requirements-dev.txt"],
+}
 KNOWS_NOTHING = {"errors", "network", "loudness", "form"}  # import nothing of ours
 EMPTY_NAMES = {"utils.py", "common.py", "helpers.py", "types.py", "misc.py"}
 
@@ -159,8 +163,7 @@ def test_all_is_what_is_exported():
 def test_what_is_imported_is_required():
     providers = packages_distributions()
     for path in modules():
-        is_beside = path.parent.name in BESIDE
-        files = ["requirements.txt"] + (["requirements-train.txt"] if is_beside else [])
+        files = REQUIREMENTS.get(path.parent.name, ["requirements.txt"])
         known = required(*files) | {"tinysoundfont"}  # installed by the Makefile, without pyaudio
         for name in third_party_imports(path):
             sources = {canonical(source) for source in providers.get(name, [name])}

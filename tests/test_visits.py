@@ -1,5 +1,6 @@
 """Visits: apart from each other, stoppable, and gone after a while."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,18 @@ def test_a_take_that_is_gone_says_so(tmp_path: Path) -> None:
     visit = Visits(tmp_path, keep_s=60, capacity=5).of("one")
     with pytest.raises(PixMusError, match="removed after a while"):
         visit.take(1)
+
+
+def test_old_uploads_are_removed_but_for_the_clip_of_a_live_visit(tmp_path: Path) -> None:
+    uploads = tmp_path / "uploads"
+    for name in ("old", "new", "used"):
+        (uploads / name).mkdir(parents=True)
+        (uploads / name / "clip.mp4").write_bytes(b"x")
+    for name in ("old", "used"):
+        for path in (uploads / name / "clip.mp4", uploads / name):
+            os.utime(path, (1e9, 1e9))
+    visits = Visits(tmp_path / "visits", keep_s=60, capacity=5, uploads=uploads)
+    visits.of("one").footage_of = (uploads / "used" / "clip.mp4",)
+    visits.sweep()
+    assert not (uploads / "old" / "clip.mp4").exists()
+    assert (uploads / "new" / "clip.mp4").exists() and (uploads / "used" / "clip.mp4").exists()

@@ -28,7 +28,7 @@ from pixmus.errors import PixMusError
 from pixmus.footage import Footage, watch
 from pixmus.video import Video, mux, probe, trim
 
-MEMORY_LIMIT = 4 << 30  # bytes of address space; a minute of 4K H.264 was decoded within 2.4 GiB
+MEMORY_LIMIT = 3 << 30  # bytes of address space; 4K HEVC takes 1.0 GiB to watch and encode anew
 SHORTEST_LIMIT_S, LIMIT_PER_SECOND = 30.0, 6.0  # wall-clock, and more for each second of a clip
 POLL_S = 0.02
 

@@ -12,6 +12,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,8 +75,11 @@ class Visit:
 class Visits:
     """All visits by the session that they belong to; the least recently used make room."""
 
-    def __init__(self, root: Path, keep_s: float, capacity: int) -> None:
+    def __init__(
+        self, root: Path, keep_s: float, capacity: int, uploads: Path | None = None
+    ) -> None:
         self.root = root
+        self.uploads = uploads  # where files lie that came from or go to visitors
         self.keep_s = keep_s
         self.capacity = capacity
         self._visits: dict[str, Visit] = {}
@@ -107,10 +111,23 @@ class Visits:
             shutil.rmtree(visit.folder, ignore_errors=True)
 
     def sweep(self) -> None:
-        """End every visit that was not used for `keep_s` seconds."""
+        """End every visit that was not used for `keep_s` seconds, and remove files as old."""
         limit = time.monotonic() - self.keep_s
-        for name in [name for name, visit in self._visits.items() if visit.last_used < limit]:
+        with self._lock:
+            old = [name for name, visit in self._visits.items() if visit.last_used < limit]
+        for name in old:
             self.end(name)
+        if self.uploads is None:
+            return
+        with self._lock:
+            in_use = {visit.footage_of[0] for visit in self._visits.values() if visit.footage_of}
+        for path in list(self.uploads.rglob("*")):
+            with suppress(OSError):  # somebody else may remove it at this moment
+                is_old = path.stat().st_mtime < time.time() - self.keep_s
+                if path.is_file() and is_old and path not in in_use:
+                    path.unlink()
+                elif path.is_dir() and is_old:
+                    path.rmdir()  # which fails while there is something in it
 
     def sweep_for_ever(self) -> None:
         """Sweep in the background, some times in each `keep_s`, until the program ends."""

@@ -34,7 +34,7 @@ from pixmus.page.studio import Progress, Report, Studio, reported
 from pixmus.page.takes import Take
 from pixmus.page.timeline import hits_json, read_hits
 from pixmus.page.visits import Visit, Visits
-from pixmus.pipeline import MODEL_FOLDER, PixMusPipeline
+from pixmus.pipeline import MODEL_FOLDER, PixMusPipeline, model_folder
 from pixmus.renderer import find_renderer
 
 LONGEST_S = 180.0  # seconds of a clip, and
@@ -89,8 +89,10 @@ except ImportError:
     pass
 
 
-def build_page(studio: Studio, visits: Visits, examples: Sequence[Example]) -> gr.Blocks:
-    """The page as Gradio Blocks, ready to be launched."""
+def build_page(
+    studio: Studio, visits: Visits, examples: Sequence[Example], model: Path
+) -> gr.Blocks:
+    """The page as Gradio Blocks, ready to be launched; `model` is the model's folder."""
     with gr.Blocks(
         title="PixMus",
         analytics_enabled=False,
@@ -104,7 +106,7 @@ def build_page(studio: Studio, visits: Visits, examples: Sequence[Example]) -> g
             with gr.Tab("Soundtrack", id="soundtrack"):
                 _build_soundtrack(page, studio, visits, examples)
             with gr.Tab("Examples and experiments", id="experiments"):
-                _build_experiments(examples)
+                _build_experiments(examples, model)
         _build_endpoints(Endpoints(studio, visits))
 
         def on_leave(request: gr.Request) -> None:
@@ -191,12 +193,8 @@ def _build_soundtrack(
             stems_zip = gr.DownloadButton(visible="hidden", elem_id="get-stems")
             all_zip = gr.DownloadButton(visible="hidden", elem_id="get-all")
     if examples:
-        gallery = gr.Dataset(
-            components=[gr.Video(visible=False)],
-            samples=[[str(example.clip)] for example in examples],
-            label="Examples: finished results, at once",
-            type="index",
-            elem_id="examples",
+        gallery = gr.HTML(
+            markup.gallery(examples), js_on_load=markup.asset("gallery.js"), elem_id="examples"
         )
     # Below here nothing folds: Gradio loses what is sent to widgets in a closed tab.
     with gr.Column(elem_id="sheet", elem_classes="pm-section"):
@@ -431,14 +429,13 @@ def _build_soundtrack(
         takes = visits.of(request.session_hash).takes
         return takes[(number or 1) - 1].seed if takes else None
 
-    def on_example(request: gr.Request, index: int) -> dict[Any, Any]:
-        example = examples[index]
+    def on_example(request: gr.Request, event: gr.EventData) -> dict[Any, Any]:
+        example = examples[int(event.index)]
         visits.of(request.session_hash).stop()
         drawn = example.pictures()
-        is_video = example.clip.suffix.lower() not in (".jpg", ".jpeg", ".png")
         return {
-            clip: str(example.clip) if is_video else None,
-            still: None if is_video else str(example.clip),
+            clip: None if example.is_still else str(example.clip),
+            still: str(example.clip) if example.is_still else None,
             player: markup.example_player(example),
             status: markup.idle(f"{example.title}: a finished result. Press Make for another one."),
             take_number: gr.update(visible=False),
@@ -505,9 +502,7 @@ def _build_soundtrack(
     clip.input(lambda: None, None, [still], **quick)
     still.input(lambda: None, None, [clip], **quick)
     if examples:
-        gallery.click(
-            on_example, [gallery], [clip, still, *shown], api_visibility="private", queue=False
-        )
+        gallery.select(on_example, None, [clip, still, *shown], api_visibility="private")
 
 
 def _build_controls() -> tuple[dict[str, Any], gr.Button]:
@@ -655,7 +650,7 @@ def _build_spotting() -> dict[str, Any]:
     }
 
 
-def _build_experiments(examples: Sequence[Example]) -> None:
+def _build_experiments(examples: Sequence[Example], model: Path) -> None:
     if examples:
         for pair in (examples[i : i + 2] for i in range(0, len(examples), 2)):
             with gr.Row():
@@ -666,22 +661,21 @@ def _build_experiments(examples: Sequence[Example]) -> None:
                         drawn = example.pictures()
                         for name in ("spectrogram", "pianoroll"):
                             if name in drawn:
-                                gr.Image(
-                                    str(drawn[name]),
-                                    show_label=False,
-                                    buttons=["fullscreen"],
-                                    alt_text=f"{example.title}: {PICTURE_NAMES[name]}",
-                                )
+                                told = f"{example.title}: {PICTURE_NAMES[name]}"
+                                gr.HTML(markup.figure(drawn[name], told))
     gr.Markdown("## Rights")
-    gr.Markdown(markup.rights(find_renderer().font.name), elem_classes="pm-prose")
+    gr.Markdown(
+        markup.rights(find_renderer().font.name, is_shipped=model == MODEL_FOLDER),
+        elem_classes="pm-prose",
+    )
     gr.Markdown("## Experiments")
     for table in find_results():
         with gr.Accordion(table.title, open=False):
             for path in table.pictures:
-                gr.Image(str(path), show_label=False, buttons=["fullscreen"], alt_text=table.title)
+                gr.HTML(markup.figure(path, table.title))
             gr.Markdown(table.markdown, elem_classes="pm-table")
     with gr.Accordion("Model card", open=False):
-        gr.Markdown(model_card(MODEL_FOLDER), elem_classes="pm-table")
+        gr.Markdown(model_card(model), elem_classes="pm-table")
 
 
 def _build_endpoints(endpoints: Endpoints) -> None:
@@ -767,11 +761,12 @@ def main() -> None:
     root = Path(tempfile.mkdtemp(prefix="pixmus-page-"))
     uploads = root / "uploads"
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
-    studio = Studio(PixMusPipeline.from_pretrained(arguments.model), LONGEST_S)
+    folder, _ = model_folder(arguments.model)
+    studio = Studio(PixMusPipeline.from_pretrained(folder), LONGEST_S)
     visits = Visits(root / "visits", arguments.keep_minutes * 60, MOST_VISITS, uploads)
     visits.sweep_for_ever()
     threading.Thread(target=studio.warm_up, name="warm-up", daemon=True).start()
-    page = build_page(studio, visits, find_examples(arguments.examples))
+    page = build_page(studio, visits, find_examples(arguments.examples), folder)
     page.queue(max_size=2 * QUEUE_SIZE, default_concurrency_limit=4)
     page.launch(
         server_port=arguments.port,

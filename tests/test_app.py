@@ -129,6 +129,7 @@ class Visitor:
         self.tab.on("pageerror", lambda error: self.trouble.append(f"page error: {error}"))
         self.tab.on("console", self._hear)
         self.tab.on("request", self._watch)
+        self.tab.on("response", self._read)
         self.tab.goto(url)
         self.tab.wait_for_selector("#make")
         self.tab.wait_for_timeout(500)
@@ -136,6 +137,10 @@ class Visitor:
     def _hear(self, message: Any) -> None:
         if message.type == "error":
             self.trouble.append(f"console: {message.text}")
+
+    def _read(self, response: Any) -> None:
+        if response.status >= 400:
+            self.trouble.append(f"{response.status}: {response.url}")
 
     def _watch(self, request: Any) -> None:
         if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
@@ -233,7 +238,7 @@ def test_a_clip_is_uploaded_scored_and_plays(
 def test_an_example_shows_its_finished_result_at_once(visit: Callable[..., Visitor]) -> None:
     visitor = visit()
     begun = time.monotonic()
-    visitor.tab.click("#examples button, #examples .gallery-item, #examples tr")
+    visitor.tab.click("#examples .pm-card")
     visitor.tab.wait_for_selector("#result video")
     assert time.monotonic() - begun < 5
     assert "outputs/squares/scored.mp4" in visitor.source()
@@ -449,7 +454,7 @@ def test_the_page_is_worked_by_the_keyboard_alone(
     assert visitor.facts()["Players"].startswith("strings")
     nameless = visitor.tab.evaluate(
         "[...document.querySelectorAll('button, input, textarea, video, img, [role=slider]')]"
-        ".filter(e => e.offsetParent && !(e.getAttribute('aria-label') || e.alt || e.title ||"
+        ".filter(e => e.offsetParent && !e.closest('[aria-hidden=true]') && !(e.getAttribute('aria-label') || e.alt || e.title ||"
         " e.innerText || e.placeholder || (e.labels && e.labels.length) ||"
         " e.getAttribute('aria-labelledby') || e.closest('label'))).map(e => e.outerHTML)"
     )
@@ -460,7 +465,7 @@ def test_the_page_is_worked_by_the_keyboard_alone(
 def test_results_and_rights_are_shown(visit: Callable[..., Visitor]) -> None:
     visitor = visit()
     visitor.tab.get_by_role("tab", name="Examples and experiments").click()
-    visitor.tab.wait_for_selector("text=Three squares")
+    visitor.tab.wait_for_selector("h3:has-text('Three squares')")
     text = visitor.tab.inner_text("body")
     assert "compositions belong to others" in text and "composed lines" in text
     visitor.tab.get_by_text("Does the music meet the cuts?").click()

@@ -50,9 +50,14 @@ def test_the_copying_figures_are_those_of_the_table(tmp_path: Path) -> None:
     made = {"melodies": 12, "copied share": 0.0234}
     table = {"copying": {"made": made, "real": {"copied share": 0.5}}}
     (tmp_path / "score-model.json").write_text(json.dumps(table))
-    told = markup.rights("Some.sf2", tmp_path)
+    told = markup.rights("Some.sf2", results=tmp_path)
     assert "12 composed lines: 2.3 %" in told and "50.0 %" in told and "Some.sf2" in told
-    assert "%" not in markup.rights("Some.sf2", tmp_path / "missing")
+    assert "%" not in markup.rights("Some.sf2", results=tmp_path / "missing")
+
+
+def test_of_another_model_only_its_card_knows_the_training_music() -> None:
+    told = markup.rights("Some.sf2", is_shipped=False)
+    assert "POP909" not in told and "model card" in told
 
 
 def test_files_are_named_from_where_the_page_is() -> None:

@@ -10,6 +10,7 @@ most so much memory.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import pickle
@@ -83,7 +84,10 @@ def do(job: dict[str, Any]) -> Any:
 
 def _run(job: dict[str, Any], clip: Path, seconds: float, on_wait: OnWait | None) -> Any:
     limit = SHORTEST_LIMIT_S + LIMIT_PER_SECOND * min(seconds, 600.0)
-    with tempfile.TemporaryDirectory(prefix="pixmus-decoding-") as place:
+    with (
+        tempfile.TemporaryDirectory(prefix="pixmus-decoding-") as place,
+        open(Path(place) / "said", "w+b") as said,
+    ):
         folder = Path(place)
         (folder / "job.pickle").write_bytes(pickle.dumps(job, pickle.HIGHEST_PROTOCOL))
         begun = time.monotonic()
@@ -91,7 +95,7 @@ def _run(job: dict[str, Any], clip: Path, seconds: float, on_wait: OnWait | None
             [sys.executable, "-m", "pixmus.page.decoding", str(folder), str(MEMORY_LIMIT)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=said,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         try:
@@ -111,6 +115,13 @@ def _run(job: dict[str, Any], clip: Path, seconds: float, on_wait: OnWait | None
         try:
             outcome = pickle.loads((folder / "outcome.pickle").read_bytes())
         except (OSError, EOFError, pickle.UnpicklingError):
+            # For whoever keeps the page; a visitor can do nothing with it.
+            logging.getLogger(__name__).warning(
+                "decoding %s ended with exit code %s: %s",
+                clip.name,
+                process.returncode,
+                (folder / "said").read_text(errors="replace").strip()[-2000:],
+            )
             raise PixMusError(
                 f"{clip} made the decoder stop (out of memory, or a damaged file); export it "
                 "again, for example as H.264 mp4 of at most 1080p."

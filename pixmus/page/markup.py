@@ -98,6 +98,37 @@ def example_player(example: Example) -> str:
     return f'<div class="pm-player">{_video(example.scored, example.title, True)}</div>'
 
 
+def gallery(examples: Sequence[Example]) -> str:
+    """The examples as cards; `gallery.js` tells which of them was chosen."""
+    cards = "".join(
+        f'<button type="button" class="pm-card" data-index="{index}">{_preview(example)}'
+        f"<span>{escape(example.title)}</span></button>"
+        for index, example in enumerate(examples)
+    )
+    return (
+        '<div class="pm-gallery"><h2>Examples: finished results, at once</h2>'
+        f'<div class="pm-cards">{cards}</div></div>'
+    )
+
+
+def _preview(example: Example) -> str:
+    if example.is_still:
+        return f'<img src="{file_url(example.clip)}" alt="" loading="lazy">'
+    return (
+        f'<video src="{file_url(example.clip)}#t=1" muted loop playsinline preload="metadata" '
+        'tabindex="-1" aria-hidden="true"></video>'
+    )
+
+
+def figure(path: Path, told: str) -> str:
+    """A picture that opens alone, at its full size, when it is clicked."""
+    url = file_url(path)
+    return (
+        f'<a class="pm-figure" href="{url}" target="_blank"><img src="{url}" '
+        f'alt="{escape(told)}" loading="lazy"></a>'
+    )
+
+
 def _video(path: Path, label: str, is_shown: bool) -> str:
     hidden = "" if is_shown else " hidden"
     return (
@@ -254,24 +285,34 @@ def _jpeg(image: np.ndarray) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def rights(font: str, results: Path = RESULTS) -> str:
-    """One plain paragraph on rights; the figures come from the table of the evaluation."""
-    told = ""
+def rights(font: str, is_shipped: bool = True, results: Path = RESULTS) -> str:
+    """One plain paragraph on rights; the figures come from the table of the evaluation.
+
+    Of a model that did not come along (not `is_shipped`) its own card alone knows the music.
+    """
+    learnt = (
+        "The weights were trained on POP909 (its arrangements are under the MIT licence, the "
+        "compositions belong to others), OpenScore Lieder and String Quartets (CC0), Freedoom "
+        "(BSD) and the Groove drum recordings (CC BY 4.0)." + _copying(results)
+        if is_shipped
+        else "What music the weights were trained on stands in the model card below."
+    )
+    return (
+        f"{learnt} The sound here comes from the font {font}. PixMus claims no rights in what it "
+        "makes for you; the picture stays yours, and whether a melody is too near to a song that "
+        "you know is yours to judge."
+    )
+
+
+def _copying(results: Path) -> str:
     try:
         copying = json.loads((results / "score-model.json").read_text(encoding="utf-8"))["copying"]
         made, real = copying["made"], copying["real"]
-        told = (
+        return (
             f" How much is copied was measured on {made['melodies']} composed lines: "
             f"{100 * made['copied share']:.1f} % of their notes lie in a pattern of 8 or more "
             f"notes that a training piece has in any transposition; between real pieces it is "
             f"{100 * real['copied share']:.1f} %. That is a measurement, no promise."
         )
     except (OSError, ValueError, KeyError):
-        pass
-    return (
-        "The weights were trained on POP909 (its arrangements are under the MIT licence, the "
-        "compositions belong to others), OpenScore Lieder and String Quartets (CC0), Freedoom "
-        "(BSD) and the Groove drum recordings (CC BY 4.0)." + told + f" The sound here comes from "
-        f"the font {font}. PixMus claims no rights in what it makes for you; the picture stays "
-        "yours, and whether a melody is too near to a song that you know is yours to judge."
-    )
+        return ""

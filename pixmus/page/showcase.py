@@ -13,7 +13,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLES = REPOSITORY / "examples"
 RESULTS = REPOSITORY / "docs" / "results"
-CLIP_ENDINGS = (".mp4", ".mov", ".mkv", ".webm", ".jpg", ".jpeg", ".png")
+STILL_ENDINGS = (".jpg", ".jpeg", ".png")
+CLIP_ENDINGS = (".mp4", ".mov", ".mkv", ".webm", *STILL_ENDINGS)
 # The order in which a reader asks: does it hit the cuts, does it sound like music, how fast is it.
 RESULTS_IN_ORDER = ("sync", "score-model", "encoder", "bench", "placement", "spotting")
 
@@ -32,6 +33,11 @@ class Example:
     def scored(self) -> Path:
         """The clip with its soundtrack."""
         return self.outputs / "scored.mp4"
+
+    @property
+    def is_still(self) -> bool:
+        """Whether it is a picture that stands for a clip."""
+        return self.clip.suffix.lower() in STILL_ENDINGS
 
     def pictures(self) -> dict[str, Path]:
         """The pictures that are there, by name."""

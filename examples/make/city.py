@@ -117,7 +117,8 @@ FILM = Film(
         Shot(12.75, 16.5, red_light),
     ),
     exposures=5,
+    crf=27.0,
 )
 
 if __name__ == "__main__":
-    main(FILM, still_at=5.5)
+    main(FILM)

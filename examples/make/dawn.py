@@ -85,7 +85,8 @@ FILM = Film(
         Shot(11.0, 17.0, into_the_sun),
         Shot(17.0, 22.0, day),
     ),
+    crf=18.5,
 )
 
 if __name__ == "__main__":
-    main(FILM, still_at=15.0)
+    main(FILM, still_at=7.0)

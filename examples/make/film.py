@@ -205,7 +205,7 @@ def blend(a: Sequence[float], b: Sequence[float], share: float) -> tuple[float, 
 def camera(
     eye: Sequence[float], target: Sequence[float], focal: float = 1.5, roll: float = 0.0
 ) -> dict[str, Any]:
-    """Uniforms of a camera; `focal` is the focal length in half picture heights, roll in degrees."""
+    """Uniforms of a camera; focal length in half picture heights, roll in degrees."""
     return {
         "eye": tuple(eye),
         "target": tuple(target),

@@ -94,9 +94,9 @@ def clearing(time: float) -> dict:
 def peace(time: float) -> dict:
     """The lighthouse against the gold, and the camera comes to rest."""
     s = ease(0.5 + 0.5 * (time - 16.5) / 4.5) * 2.0 - 1.0
-    eye = blend((-48.0, 11.0, 48.0), (-54.0, 15.0, 56.0), s)
+    eye = blend((-38.0, 9.0, 84.0), (-45.0, 12.0, 90.0), s)
     return {
-        **camera(eye, (-17.0, 27.0, 150.0), 1.45, 0.0),
+        **camera(eye, (-29.0, 31.5, 150.0), 1.55, 0.0),
         **weather(time, 1.0, 0.68, 0.0),
     }
 
@@ -110,7 +110,8 @@ FILM = Film(
         Shot(10.75, 16.5, clearing),
         Shot(16.5, 21.0, peace),
     ),
+    crf=26.5,
 )
 
 if __name__ == "__main__":
-    main(FILM, still_at=19.0)
+    main(FILM)

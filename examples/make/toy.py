@@ -10,7 +10,7 @@ STOP, AGAIN, POP = 7.5, 9.25, 13.0  # seconds
 def turn(time: float) -> float:
     """How far the driving wheel has turned: winding up, running, stuck, running faster."""
     running = 1.5 * min(time, STOP)
-    if AGAIN <= time:
+    if time >= AGAIN:
         since = time - AGAIN
         running += 2.3 * since - 0.5 * (1.0 - math.exp(-2.0 * since))
     return running
@@ -96,7 +96,8 @@ FILM = Film(
         Shot(11.25, 14.5, box),
         Shot(14.5, 18.0, finale),
     ),
+    crf=22.0,
 )
 
 if __name__ == "__main__":
-    main(FILM, still_at=15.5)
+    main(FILM)

@@ -5,6 +5,7 @@
 #   make fix        format and mend what can be mended automatically
 #   make bench      seconds and memory per stage
 #   make space-check  does the repository run as a Space: resolve, install afresh, start, one soundtrack
+#   make reproduce  make the examples again and compare them with the stored outputs
 #   make smoke      train for a few iterations, save, load, compose
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 FIRST_EXAMPLE = $(firstword $(sort $(wildcard $(addprefix examples/*.,mp4 mov mkv webm gif jpg png))))
 
 .DEFAULT_GOAL := help
-.PHONY: help soundtrack test check demo fix bench space-check smoke
+.PHONY: help soundtrack test check demo fix bench reproduce space-check smoke
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -58,6 +59,9 @@ demo: .venv/installed
 fix: .venv/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+reproduce: .venv/installed
+	$(BIN)/pixmus reproduce $(ARGS)
 
 bench: .venv/installed-dev
 	$(BIN)/pixmus bench $(ARGS)

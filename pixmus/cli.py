@@ -581,6 +581,12 @@ def bench(context: typer.Context) -> None:
 
 
 @app.command(context_settings=PASS_ON)
+def reproduce(context: typer.Context) -> None:
+    """Make the examples again from clip and settings, and compare them with what is stored."""
+    _run_module("reproduce", "pixmus.evaluation.reproduce", context.args)
+
+
+@app.command(context_settings=PASS_ON)
 def train(context: typer.Context) -> None:
     """Train the score model on a corpus file, or on a folder of your own MIDI files."""
     _run_module("train", "pixmus.training.train", context.args)

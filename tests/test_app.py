@@ -454,7 +454,8 @@ def test_the_page_is_worked_by_the_keyboard_alone(
     assert visitor.facts()["Players"].startswith("strings")
     nameless = visitor.tab.evaluate(
         "[...document.querySelectorAll('button, input, textarea, video, img, [role=slider]')]"
-        ".filter(e => e.offsetParent && !e.closest('[aria-hidden=true]') && !(e.getAttribute('aria-label') || e.alt || e.title ||"
+        ".filter(e => e.offsetParent && !e.closest('[aria-hidden=true]') && "
+        "!(e.getAttribute('aria-label') || e.alt || e.title ||"
         " e.innerText || e.placeholder || (e.labels && e.labels.length) ||"
         " e.getAttribute('aria-labelledby') || e.closest('label'))).map(e => e.outerHTML)"
     )

@@ -1,4 +1,4 @@
-"""The pictures of `pixmus evaluate encoder`: how curves fill their range; five clips, their music."""
+"""The pictures of `pixmus evaluate encoder`: how curves fill their range; five clips and music."""
 
 from __future__ import annotations
 

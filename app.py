@@ -777,6 +777,7 @@ def main() -> None:
         max_file_size=f"{LARGEST_MB}mb",
         allowed_paths=[str(root / "visits"), str(arguments.examples), str(RESULTS)],
         run_history=False,
+        show_error=True,  # each is one sentence: see showing.py
         footer_links=["api"],
         ssr_mode=False,
         mcp_server=importlib.util.find_spec("mcp") is not None,

@@ -173,8 +173,8 @@ def _build_soundtrack(
             status = gr.HTML(markup.idle(IDLE), elem_id="status")
             take_number = gr.Radio(
                 [],
-                label="Takes, the best first",
-                info="All equally loud; switch while it plays.",
+                label="Takes",
+                info="The best first, or the newest after a redo; all equally loud, switch freely.",
                 visible=False,
                 elem_id="takes",
             )

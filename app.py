@@ -13,7 +13,6 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import argparse
 import importlib.util
 import random
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +24,7 @@ import gradio as gr
 from pixmus.cues import ENSEMBLES, KEYS, PARTS, STYLES
 from pixmus.errors import PixMusError
 from pixmus.page import markup
-from pixmus.page.commission import LARGEST_SEED, MOST_STEPS, MOST_TAKES, Commission
+from pixmus.page.commission import LONGEST_TEXT, MOST_STEPS, MOST_TAKES, Commission, read_number
 from pixmus.page.edits import CUE_HEADERS, HIT_HEADERS, cue_rows, edit, hit_rows
 from pixmus.page.endpoints import Endpoints
 from pixmus.page.showcase import EXAMPLES, RESULTS, Example, find_examples, find_results, model_card
@@ -33,14 +32,14 @@ from pixmus.page.showing import CANCELLED, sentence
 from pixmus.page.studio import Progress, Report, Studio, reported
 from pixmus.page.takes import Take
 from pixmus.page.timeline import hits_json, read_hits
-from pixmus.page.visits import Visit, Visits
+from pixmus.page.visits import Stopped, Visit, Visits, own_root
 from pixmus.pipeline import MODEL_FOLDER, PixMusPipeline, model_folder
 from pixmus.renderer import find_renderer
 
 LONGEST_S = 180.0  # seconds of a clip, and
 LARGEST_MB = 200  # megabytes of an upload: two cores serve several visitors
 KEEP_MINUTES = 30.0  # after which what a visitor uploaded or made is removed
-MOST_VISITS = 12  # with footage and takes in memory at a time
+MOST_VISITS = 8  # with footage and takes in memory at a time
 AT_ONCE = 2  # soundtracks made at the same time
 QUEUE_SIZE = 12
 
@@ -52,6 +51,12 @@ SOUND_CHOICES = [
     ("music steps back", "duck"),
     ("music alone", "drop"),
 ]
+NUMBER_FIELDS = {
+    "tempo_bpm": "The tempo",
+    "seed": "The seed",
+    "start": "From",
+    "end": "To",
+}  # fields in which a visitor types a number or nothing
 PICTURE_NAMES = {
     "spectrogram": "Mel spectrogram of the music, cuts marked",
     "own-spectrogram": "Mel spectrogram of the clip's own sound",
@@ -59,6 +64,12 @@ PICTURE_NAMES = {
     "agreement": "What the cue sheet wanted, and what the music does",
     "cues": "The cue sheet that was composed from",
 }
+SHOW_STATUS = """() => {
+  const box = document.querySelector('#status').getBoundingClientRect();
+  if (box.top < 0 || box.bottom > window.innerHeight) {
+    document.querySelector('#result').scrollIntoView({ behavior: 'smooth', block: 'start' });
+  }
+}"""  # where a button stands far from what it sets going
 THEME = gr.themes.Soft(
     primary_hue="rose",
     secondary_hue="slate",
@@ -142,7 +153,7 @@ def _build_soundtrack(
                 label="What do you want to hear? (optional)",
                 placeholder="very dark, not too fast, strings, no drums",
                 info="Mood, tempo, ensemble, style; a word not understood is said back.",
-                max_length=300,
+                max_length=LONGEST_TEXT,
                 elem_id="text",
             )
             with gr.Row():
@@ -240,10 +251,20 @@ def _build_soundtrack(
             elem_classes="pm-prose",
         )
         shell = gr.Code(
-            label="Shell", language="shell", interactive=False, wrap_lines=True, elem_id="shell"
+            label="Shell",
+            language="shell",
+            interactive=False,
+            wrap_lines=True,
+            lines=1,
+            elem_id="shell",
         )
         python = gr.Code(
-            label="Python", language="python", interactive=False, wrap_lines=True, elem_id="python"
+            label="Python",
+            language="python",
+            interactive=False,
+            wrap_lines=True,
+            lines=3,
+            elem_id="python",
         )
 
     names = list(controls)
@@ -293,9 +314,7 @@ def _build_soundtrack(
             spotting["reasons"]: markup.reasons(sheet),
         }
 
-    def run(
-        visit: Visit, work: Callable[[Report], Iterator[Take]], num_takes: int
-    ) -> Iterator[dict[Any, Any]]:
+    def run(visit: Visit, work: Callable[[Report], Iterator[Take]]) -> Iterator[dict[Any, Any]]:
         """Runs a piece of work and shows its stages, then its takes, then their pictures."""
         begun = time.monotonic()
         made: list[Take] = []
@@ -315,22 +334,21 @@ def _build_soundtrack(
             takes = list(visit.takes)
             labels = markup.take_names(takes)
             choices = list(zip(labels, range(1, len(labels) + 1), strict=True))
-            if len(takes) > 1:
-                yield {player: markup.player(takes)}
             yield {
                 status: markup.idle(_done(len(made), time.monotonic() - begun)),
                 take_number: gr.update(choices=choices, value=1, visible=len(takes) > 1),
                 **result_of(takes[0]),
                 **sheet_of(visit, takes[0]),
             }
+            if len(takes) > 1:  # player.js chooses the take that is being heard, if there is one
+                yield {player: markup.player(takes)}
             yield pictures_of(takes[0])
+        except Stopped:
+            if visit.is_idle:  # else another piece of work took its place and tells its own
+                yield {status: markup.idle(CANCELLED)}
         except Exception as error:
-            told = sentence(error)
-            if told == CANCELLED:
-                yield {status: markup.idle(told)}
-                return
-            yield {status: markup.failed(told)}
-            raise gr.Error(told, print_exception=False) from error
+            if not made or made[0] in visit.takes:  # else the takes went while they were drawn
+                yield {status: markup.failed(sentence(error))}
 
     def on_make(
         request: gr.Request, clip_path: str | None, still_path: str | None, *values: Any
@@ -343,7 +361,7 @@ def _build_soundtrack(
             yield {status: markup.failed(sentence(error))}
             return
         work = lambda report: studio.soundtracks(visit, path, commission, report)  # noqa: E731
-        yield from run(visit, work, commission.num_takes)
+        yield from run(visit, work)
 
     def on_spot(
         request: gr.Request, clip_path: str | None, still_path: str | None, *values: Any
@@ -365,6 +383,9 @@ def _build_soundtrack(
                 status: markup.idle("Spotted. Change the cue sheet below, then compose from it."),
                 **sheet_of(visit),
             }
+        except Stopped:
+            if visit.is_idle:
+                yield {status: markup.idle(CANCELLED)}
         except Exception as error:
             yield {status: markup.failed(sentence(error))}
 
@@ -381,7 +402,7 @@ def _build_soundtrack(
             yield {status: markup.failed(sentence(error))}
             return
         work = lambda report: studio.recompose(visit, sheet, commission, report)  # noqa: E731
-        yield from run(visit, work, commission.num_takes)
+        yield from run(visit, work)
 
     def on_redo(
         request: gr.Request, number: int | None, which: str, parts: list[str], *values: Any
@@ -395,7 +416,7 @@ def _build_soundtrack(
         work = lambda report: studio.redo(  # noqa: E731
             visit, number or 1, which, parts, commission, report
         )
-        yield from run(visit, work, 1)
+        yield from run(visit, work)
 
     def on_ask() -> None:
         waiting = len(page._queue)  # Gradio's own refusal tells a visitor nothing to do
@@ -433,7 +454,11 @@ def _build_soundtrack(
 
     def on_example(request: gr.Request, event: gr.EventData) -> dict[Any, Any]:
         example = examples[int(event.index)]
-        visits.of(request.session_hash).stop()
+        visit = visits.of(request.session_hash)
+        visit.stop()
+        visit.replace_takes([])
+        visit.cue_sheet = None
+        lines = example.lines()
         drawn = example.pictures()
         return {
             clip: None if example.is_still else str(example.clip),
@@ -444,6 +469,12 @@ def _build_soundtrack(
             facts: markup.example_facts(example).html(),
             downloads: gr.update(visible=False),
             seen: example.intent,
+            shell: lines[0],
+            python: lines[1],
+            spotting["timeline"]: gr.update(value="[]", scene=""),
+            spotting["hits"]: [],
+            spotting["cues"]: [],
+            spotting["reasons"]: "",
             **{
                 image: gr.update(value=str(drawn[name]), visible=True)
                 if name in drawn
@@ -462,11 +493,13 @@ def _build_soundtrack(
         "concurrency_limit": AT_ONCE,
         "show_progress": "minimal",
         "show_progress_on": [status],
-        "trigger_mode": "once",
+        "trigger_mode": "multiple",  # the later work stops the earlier
     }
     quick: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     running = [
-        button.click(on_ask, None, None, **quick).success(work, inputs, shown, **working)
+        button.click(on_ask, None, None, js=SHOW_STATUS, **quick).success(
+            work, inputs, shown, **working
+        )
         for button, work, inputs in (
             (make, on_make, [clip, still, *asked]),
             (spot, on_spot, [clip, still, *asked]),
@@ -494,7 +527,7 @@ def _build_soundtrack(
             api_visibility="private",
         )
     keep_seed.click(on_keep_seed, [take_number], [controls["seed"]], **quick)
-    dice.click(lambda: random.randrange(2**31), None, [controls["seed"]], **quick)
+    dice.click(lambda: str(random.randrange(2**31)), None, [controls["seed"]], **quick)
     spotting["timeline"].input(
         lambda value: read_hits(value), [spotting["timeline"]], [spotting["hits"]], **quick
     )
@@ -512,11 +545,8 @@ def _build_controls() -> tuple[dict[str, Any], gr.Button]:
     found: dict[str, Any] = {}
     with gr.Accordion("Music: tempo, key, mood, players", open=False):
         with gr.Row():
-            found["tempo_bpm"] = gr.Number(
+            found["tempo_bpm"] = gr.Textbox(  # a gr.Number that is left empty becomes 0
                 label="Tempo (bpm)",
-                value=None,
-                minimum=40,
-                maximum=240,
                 placeholder="auto",
                 info="Empty: chosen so that cuts fall on beats.",
                 elem_id="tempo",
@@ -565,12 +595,8 @@ def _build_controls() -> tuple[dict[str, Any], gr.Button]:
                 elem_id="steps",
             )  # fmt: skip
         with gr.Row():
-            found["seed"] = gr.Number(
+            found["seed"] = gr.Textbox(
                 label="Seed",
-                value=None,
-                precision=0,
-                minimum=0,
-                maximum=LARGEST_SEED,
                 placeholder="new each time",
                 info="The same seed makes the same music.",
                 elem_id="seed",
@@ -582,12 +608,12 @@ def _build_controls() -> tuple[dict[str, Any], gr.Button]:
         dice = gr.Button("Roll a seed", size="sm", elem_id="dice")
     with gr.Accordion("Clip: part, length, its own sound", open=False):
         with gr.Row():
-            found["start"] = gr.Number(
-                label="From (s)", value=None, minimum=0, placeholder="start", info="Use a part.",
+            found["start"] = gr.Textbox(
+                label="From (s)", placeholder="start", info="Use a part.",
                 elem_id="from",
             )  # fmt: skip
-            found["end"] = gr.Number(
-                label="To (s)", value=None, minimum=0, placeholder="end", info="Empty: to the end.",
+            found["end"] = gr.Textbox(
+                label="To (s)", placeholder="end", info="Empty: to the end.",
                 elem_id="to",
             )  # fmt: skip
             found["still_duration"] = gr.Slider(
@@ -734,9 +760,10 @@ def _commission(values: dict[str, Any]) -> Commission:
     if not has_mood:
         asked.pop("valence", None)
         asked.pop("energy", None)
-    for name in ("seed", "num_takes", "num_inference_steps"):
-        if name in asked:
-            asked[name] = int(asked[name])
+    for name, field in NUMBER_FIELDS.items():
+        asked[name] = read_number(values[name], field, whole=name == "seed")
+    for name in ("num_takes", "num_inference_steps"):
+        asked[name] = int(asked[name])
     asked["parts"] = tuple(values["parts"])
     return Commission(**asked)
 
@@ -760,11 +787,12 @@ def main() -> None:
     parser.add_argument("--examples", type=Path, default=EXAMPLES)
     parser.add_argument("--keep-minutes", type=float, default=KEEP_MINUTES)
     arguments = parser.parse_args()
-    root = Path(tempfile.mkdtemp(prefix="pixmus-page-"))
+    root = own_root()
     uploads = root / "uploads"
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     folder, _ = model_folder(arguments.model)
-    studio = Studio(PixMusPipeline.from_pretrained(folder), LONGEST_S)
+    pipe = PixMusPipeline.from_pretrained(folder)
+    studio = Studio(pipe, LONGEST_S, model=None if folder == MODEL_FOLDER else arguments.model)
     visits = Visits(root / "visits", arguments.keep_minutes * 60, MOST_VISITS, uploads)
     visits.sweep_for_ever()
     threading.Thread(target=studio.warm_up, name="warm-up", daemon=True).start()

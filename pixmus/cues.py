@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -38,6 +39,9 @@ TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in TONICS)
 INPUTS = ("colour", "motion", "cuts", "embedding", "direction", "text")
 TEMPO_RANGE_BPM = (40.0, 240.0)
+
+LARGEST_INT = 2**53  # beyond it an integer is no float any more, and may have no end
+FRAME_RATE = re.compile(r"-?[0-9]{1,7}(/[0-9]{1,7}|\.[0-9]{1,9})?")
 
 _ENHARMONIC = {
     "C#": "Db", "D#": "Eb", "Gb": "F#", "G#": "Ab", "A#": "Bb",
@@ -933,7 +937,10 @@ def _from_raw(raw: Any) -> CueSheet:
     if raw["curve_rate_hz"] != CURVE_RATE_HZ:
         raise ValueError(f'"curve_rate_hz" must be {CURVE_RATE_HZ:g}')
     try:
-        frame_rate = Fraction(str(raw["frame_rate"]))
+        text = str(raw["frame_rate"])
+        if not FRAME_RATE.fullmatch(text):  # a Fraction of "1e-300000000" is never done
+            raise ValueError
+        frame_rate = Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise ValueError(
             f'"frame_rate" is {raw["frame_rate"]!r}; write it like "25" or "30000/1001"'
@@ -996,6 +1003,8 @@ def _number(value: Any, what: str, low: float, high: float, *, above: bool = Fal
     is_number = isinstance(value, int | float | np.integer | np.floating)
     if not is_number or isinstance(value, bool):
         raise ValueError(f"{what} is {value!r}; it must be a number")
+    if isinstance(value, int) and abs(value) > LARGEST_INT:
+        raise ValueError(f"{what} is far too large a number")
     if not (low <= value <= high) or (above and value == low) or math.isinf(value):
         limits = f"{'above' if above else 'at least'} {low:g}"
         if high < math.inf:

@@ -850,11 +850,11 @@ def _encode(
     start, end = span or (0.0, video.duration)
     with _open(video.path) as source, _create(path, container_format) as out:
         stream = _picture_stream(source, video.path)
-        frames = (
-            (time, frame)
-            for time, frame in _displayed_frames(source, stream, video)
-            if start - TIMESTAMP_TOLERANCE <= time < end - TIMESTAMP_TOLERANCE
+        shown = itertools.takewhile(
+            lambda pair: pair[0] < end - TIMESTAMP_TOLERANCE,
+            _displayed_frames(source, stream, video),
         )
+        frames = ((time, frame) for time, frame in shown if time >= start - TIMESTAMP_TOLERANCE)
         begin, first = next(frames, (0.0, None))
         if first is None:
             raise PixMusError(

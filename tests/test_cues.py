@@ -105,6 +105,8 @@ BAD: list[tuple[Callable[[Raw], None], str]] = [
     (set_to(True, "duration"), "must be a number"),
     (set_to("25/0", "frame_rate"), '"frame_rate" is'),
     (set_to("-25", "frame_rate"), '"frame_rate" is -25'),
+    (set_to("1e-300000000", "frame_rate"), '"frame_rate" is .1e-300000000'),
+    (set_to(10**400, "tempo_bpm"), '"tempo_bpm" is far too large'),
     (set_to("H major", "key"), "write it like"),
     (set_to(["C major"], "key"), "write it like"),
     (set_to(900, "tempo_bpm"), '"tempo_bpm" is 900; it must be within 40 and 240'),

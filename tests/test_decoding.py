@@ -83,7 +83,7 @@ def test_a_decoder_that_swells_ends_alone(
 def test_a_decoder_that_takes_too_long_is_ended(
     paint_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding, "SHORTEST_LIMIT_S", 0.1)  # less than Python takes to start
+    monkeypatch.setattr(decoding, "FIRST_LIMIT_S", 0.1)  # less than Python takes to start
     monkeypatch.setattr(decoding, "LIMIT_PER_SECOND", 0.0)
     with pytest.raises(PixMusError, match="could not be decoded within"):
         watch_apart(paint_video())

@@ -1,6 +1,8 @@
 """Visits: apart from each other, stoppable, and gone after a while."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,27 @@ def test_a_take_that_is_gone_says_so(tmp_path: Path) -> None:
     visit = Visits(tmp_path, keep_s=60, capacity=5).of("one")
     with pytest.raises(PixMusError, match="removed after a while"):
         visit.take(1)
+
+
+def test_folders_of_pages_that_are_gone_are_removed_and_ones_own_at_the_end(
+    tmp_path: Path,
+) -> None:
+    code = "from pixmus.page.visits import own_root; print(own_root(), flush=True); input()"
+    how: dict = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    how["env"] = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    killed, ended = (subprocess.Popen([sys.executable, "-c", code], **how) for _ in range(2))
+    roots = [Path(process.stdout.readline().strip()) for process in (killed, ended)]
+    assert all(root.is_dir() for root in roots)
+    killed.kill()
+    killed.communicate()
+    assert roots[0].is_dir()
+    third = subprocess.Popen([sys.executable, "-c", code], **how)
+    third.stdout.readline()
+    assert not roots[0].exists() and roots[1].is_dir()
+    for process in (ended, third):
+        process.terminate()
+        process.communicate()
+    assert not list(tmp_path.iterdir())
 
 
 def test_old_uploads_are_removed_but_for_the_clip_of_a_live_visit(tmp_path: Path) -> None:

@@ -16,10 +16,16 @@ OPTIONS = {  # field of `Direction` -> option of the command line
 }
 
 
-def shell_line(settings: Mapping[str, Any], upload: str, span: tuple[float, float] | None) -> str:
+def shell_line(
+    settings: Mapping[str, Any],
+    upload: str,
+    span: tuple[float, float] | None = None,
+    model: str | None = None,
+) -> str:
     """The command that makes the take of these `Soundtrack.settings` again.
 
-    `span` is the part of the `upload` (seconds) that was trimmed out first. A take of an edited cue
+    `span` is the part of the `upload` (seconds) that was trimmed out first, `model` the folder or
+    Hub id of a model that did not come along. A take of an edited cue
     sheet needs the take's `cues.json`, one with kept bars or parts its `kept.mid` besides.
     """
     clip = settings["clip"]
@@ -56,10 +62,17 @@ def shell_line(settings: Mapping[str, Any], upload: str, span: tuple[float, floa
             words += ["--mood", f"{mood[0]:g},{mood[1]:g}"]
         if settings["text"]:
             words += ["--text", settings["text"]]
+    if model is not None:
+        words += ["--model", model]
     return " ".join(word if word == "&&" else shlex.quote(word) for word in words)
 
 
-def python_lines(settings: Mapping[str, Any], upload: str, span: tuple[float, float] | None) -> str:
+def python_lines(
+    settings: Mapping[str, Any],
+    upload: str,
+    span: tuple[float, float] | None = None,
+    model: str | None = None,
+) -> str:
     """The lines of Python that make the take again; see `shell_line`."""
     lines = ["from pixmus.pipeline import PixMusPipeline"]
     clip = settings["clip"]
@@ -93,7 +106,8 @@ def python_lines(settings: Mapping[str, Any], upload: str, span: tuple[float, fl
             told["direction"] = f"Direction({inner})"
         if settings["text"]:
             told["text"] = repr(settings["text"])
-    lines.append("pipe = PixMusPipeline.from_pretrained()")
+    named = "" if model is None else repr(model)
+    lines.append(f"pipe = PixMusPipeline.from_pretrained({named})")
     arguments = ", ".join(f"{name}={value}" for name, value in told.items())
     lines.append(f"pipe({clip!r}, {arguments}).write_video('scored.mp4')")
     imports = sorted(line for line in lines if line.startswith("from "))

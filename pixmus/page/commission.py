@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from pixmus.audio import Mode
@@ -11,7 +12,25 @@ from pixmus.errors import PixMusError
 
 MOST_TAKES = 4
 MOST_STEPS = 50
+LONGEST_TEXT = 300  # characters
 LARGEST_SEED = 2**32 - 1
+
+
+def read_number(text: str | float | None, name: str, whole: bool = False) -> float | int | None:
+    """The number that a visitor typed into the field `name`, None where it was left empty."""
+    typed = "" if text is None else str(text).strip().replace(",", ".")
+    if not typed:
+        return None
+    try:
+        number = float(typed)
+        if not math.isfinite(number) or (whole and number != int(number)):
+            raise ValueError
+    except ValueError:
+        kind = "whole number" if whole else "number"
+        raise PixMusError(
+            f"{name} is {typed[:40]!r}; give a {kind}, or leave the field empty."
+        ) from None
+    return int(typed.split(".")[0]) if whole else number
 
 
 @dataclass(frozen=True)
@@ -49,6 +68,12 @@ class Commission:
             )
         if self.seed is not None and not 0 <= self.seed <= LARGEST_SEED:
             raise PixMusError(f"The seed is {self.seed}; give a whole number from 0 on.")
+        if len(self.text) > LONGEST_TEXT:
+            raise PixMusError(
+                f"What you want to hear has {len(self.text)} characters; say it in {LONGEST_TEXT}."
+            )
+        if (self.valence is None) != (self.energy is None):
+            raise PixMusError("A mood is valence and energy together; give both or neither.")
         if not self.parts:
             raise PixMusError("No part may play; tick at least one part.")
         if self.start is not None and self.start < 0:

@@ -10,6 +10,7 @@ most so much memory.
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import os
@@ -30,7 +31,8 @@ from pixmus.footage import Footage, watch
 from pixmus.video import Video, mux, probe, trim
 
 MEMORY_LIMIT = 3 << 30  # bytes of address space; 4K HEVC takes 1.0 GiB to watch and encode anew
-SHORTEST_LIMIT_S, LIMIT_PER_SECOND = 30.0, 6.0  # wall-clock, and more for each second of a clip
+FIRST_LIMIT_S = 30.0  # wall-clock, until the length of the clip is known, and then
+LIMIT_PER_SECOND = 6.0  # more for each second of it
 POLL_S = 0.02
 
 OnWait = Callable[[], None]  # called while the process works; what it raises ends the process
@@ -48,7 +50,7 @@ def watch_apart(
     Raises PixMusError as `watch` does, and where the limits on time or memory were reached.
     """
     job = {"task": "watch", "clip": clip, "still_duration": still_duration, "longest": longest}
-    return _run(job, clip, longest, on_wait)
+    return _run(job, clip, on_wait)
 
 
 def trim_apart(
@@ -56,7 +58,7 @@ def trim_apart(
 ) -> None:
     """`video.trim` in a process of its own."""
     job = {"task": "trim", "clip": clip, "start": start, "end": end, "out": out_path}
-    _run(job, clip, end, on_wait)
+    _run(job, clip, on_wait)
 
 
 def mux_apart(
@@ -64,13 +66,14 @@ def mux_apart(
 ) -> None:
     """`video.mux` in a process of its own."""
     job = {"task": "mux", "video": video, "waveform": waveform, "out": out_path}
-    _run(job, video.path, video.duration, on_wait)
+    _run(job, video.path, on_wait)
 
 
-def do(job: dict[str, Any]) -> Any:
-    """The job itself, done in this process."""
+def do(job: dict[str, Any], tell_length: Callable[[float], object]) -> Any:
+    """The job itself, done in this process; `tell_length` hears how long the clip is, seconds."""
     if job["task"] == "watch":
         video = probe(job["clip"], still_duration=job["still_duration"])
+        tell_length(video.duration)
         if video.duration > job["longest"] + 0.5:
             raise PixMusError(
                 f"{video.path} lasts {video.duration:.0f} s; give a clip of at most "
@@ -78,12 +81,15 @@ def do(job: dict[str, Any]) -> Any:
             )
         return watch(job["clip"], job["still_duration"])
     if job["task"] == "trim":
-        return trim(probe(job["clip"]), job["start"], job["end"], job["out"])
+        video = probe(job["clip"])
+        tell_length(min(job["end"], video.duration))
+        return trim(video, job["start"], job["end"], job["out"])
+    tell_length(job["video"].duration)
     return mux(job["video"], job["waveform"], job["out"])
 
 
-def _run(job: dict[str, Any], clip: Path, seconds: float, on_wait: OnWait | None) -> Any:
-    limit = SHORTEST_LIMIT_S + LIMIT_PER_SECOND * min(seconds, 600.0)
+def _run(job: dict[str, Any], clip: Path, on_wait: OnWait | None) -> Any:
+    limit, length = FIRST_LIMIT_S, None
     with (
         tempfile.TemporaryDirectory(prefix="pixmus-decoding-") as place,
         open(Path(place) / "said", "w+b") as said,
@@ -102,6 +108,9 @@ def _run(job: dict[str, Any], clip: Path, seconds: float, on_wait: OnWait | None
             while process.poll() is None:
                 if on_wait is not None:
                     on_wait()
+                if length is None and (folder / "length").exists():
+                    length = float((folder / "length").read_text())
+                    limit += LIMIT_PER_SECOND * length
                 if time.monotonic() - begun > limit:
                     raise PixMusError(
                         f"{clip} could not be decoded within {limit:.0f} s; give a shorter clip "
@@ -139,12 +148,17 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]), int(sys.argv[2])))
     job = pickle.loads((folder / "job.pickle").read_bytes())
     try:
-        outcome = do(job)
+        outcome = do(job, functools.partial(_write, folder / "length"))
     except PixMusError as error:
         outcome = error
-    partial = folder / "outcome.part"
-    partial.write_bytes(pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL))
-    partial.rename(folder / "outcome.pickle")
+    _write(folder / "outcome.pickle", pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL))
+
+
+def _write(path: Path, content: bytes | float) -> None:
+    """Write a file that is whole as soon as it is there."""
+    partial = path.with_suffix(".part")
+    partial.write_bytes(content if isinstance(content, bytes) else str(content).encode())
+    partial.rename(path)
 
 
 if __name__ == "__main__":

@@ -189,7 +189,9 @@ def take_facts(take: Take, levels: Mapping[str, tuple[float, float]]) -> Facts:
         ("Own sound", _own_sound(str(made.settings["original_audio"]), made.own_sound is not None)),
         ("Font", f"{made.settings['font']} ({made.settings['synth']})"),
     )
-    return Facts(rows, tuple(take.warnings()), take.notices)
+    words = sheet.reasons.get("text")
+    notices = (*((f"Your words: {words}",) if words else ()), *take.notices)
+    return Facts(rows, tuple(take.warnings()), notices)
 
 
 def _own_sound(mode: str, has_sound: bool) -> str:

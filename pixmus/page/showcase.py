@@ -10,6 +10,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixmus.page.again import python_lines, shell_line
+
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLES = REPOSITORY / "examples"
 RESULTS = REPOSITORY / "docs" / "results"
@@ -53,6 +55,17 @@ class Example:
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
+
+    def lines(self) -> tuple[str, str]:
+        """The line of shell and the lines of Python that make it again; "" where unknown."""
+        settings, clip = self.take().get("settings"), f"examples/{self.clip.name}"
+        if not isinstance(settings, dict):
+            return "", ""
+        settings = {**settings, "clip": clip}
+        try:
+            return shell_line(settings, clip), python_lines(settings, clip)
+        except (KeyError, TypeError):  # of another version
+            return "", ""
 
 
 def find_examples(folder: Path = EXAMPLES) -> list[Example]:

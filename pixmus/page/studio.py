@@ -32,7 +32,7 @@ from pixmus.redo import keep_score
 from pixmus.score import Score, write_midi
 from pixmus.tempo import hits_in_cues, place_hits
 
-LARGEST_SEED = 2**31
+NEW_SEEDS = 2**31  # below which a new seed is drawn
 
 Result = TypeVar("Result")
 
@@ -52,12 +52,14 @@ Report = Callable[[Progress], None]
 class Studio:
     """Makes soundtracks for visits with one model, which no call changes."""
 
-    def __init__(self, pipe: PixMusPipeline, longest_s: float) -> None:
+    def __init__(self, pipe: PixMusPipeline, longest_s: float, model: str | None = None) -> None:
+        """`model` is the folder or Hub id of a model that did not come along."""
         if pipe.curve_tables is None:
             raise PixMusError("This model folder has no curve tables; get the model again.")
         self.pipe = pipe
         self.tables = pipe.curve_tables
         self.longest_s = longest_s
+        self.model = model
 
     def warm_up(self) -> None:
         """Compose and render a few seconds, so that no visitor waits for what is loaded once."""
@@ -191,7 +193,7 @@ class Studio:
             span = None
             source = clip
             if commission.is_trimmed:
-                span = commission.start or 0.0, commission.end or self.longest_s
+                span = self._span(commission)
                 source = visit.new_folder() / f"part-of-{clip.stem}.mp4"
                 report(Progress("watch", detail="taking the part out"))
                 trim_apart(clip, *span, source, on_wait=check)
@@ -206,6 +208,17 @@ class Studio:
             visit.footage, visit.footage_of = footage, (*key, span)
         check()
         return self._watched(visit)
+
+    def _span(self, commission: Commission) -> tuple[float, float]:
+        """The part of the clip that is meant, seconds; PixMusError where it is too long."""
+        start = commission.start or 0.0
+        end = start + self.longest_s if commission.end is None else commission.end
+        if end - start > self.longest_s + 0.5:
+            raise PixMusError(
+                f"The part of the clip lasts {end - start:g} s; choose at most "
+                f"{self.longest_s:.0f} s."
+            )
+        return start, end
 
     @staticmethod
     def _watched(visit: Visit) -> tuple[Footage, tuple[float, float] | None]:
@@ -297,14 +310,14 @@ class Studio:
         if kept is not None:
             found = keep_score(asked["cue_sheet"], kept, asked["redo_bars"], asked["redo_parts"])
             notices = tuple(found.report.notices())
-        return Take(soundtrack, clip, folder, upload.name, span, kept, notices)
+        return Take(soundtrack, clip, folder, upload.name, span, self.model, kept, notices)
 
 
 def _seeds(commission: Commission) -> list[int]:
     """A seed for each take: the one asked for or a new one, and those that follow it."""
     first = commission.seed
     if first is None:
-        first = int(np.random.default_rng().integers(LARGEST_SEED - commission.num_takes))
+        first = int(np.random.default_rng().integers(NEW_SEEDS - commission.num_takes))
     return [first + i for i in range(commission.num_takes)]
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +61,11 @@ class Take:
     folder: Path
     upload: str  # the name of the file that the visitor gave
     span: tuple[float, float] | None = None  # the part of it that was scored, seconds
+    model: str | None = None  # a model that did not come along
     kept_midi: Path | None = None  # the score of which bars or parts were kept
     notices: tuple[str, ...] = ()  # what of the cue sheet the kept score could not follow
+    # Two buttons may want the same files at once; the first to come makes them.
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
     def seed(self) -> int:
@@ -109,6 +113,10 @@ class Take:
 
     def draw(self, tables: CurveTables) -> dict[str, Path]:
         """The pictures by name, drawn once: spectrograms, piano-roll, cue timeline, agreement."""
+        with self.lock:
+            return self._draw(tables)
+
+    def _draw(self, tables: CurveTables) -> dict[str, Path]:
         take, sheet = self.soundtrack, self.soundtrack.cue_sheet
         paths = {name: self.folder / f"{name}.png" for name in PICTURES}
         own = self._own_sound()
@@ -144,20 +152,23 @@ class Take:
             "midi": self.folder / f"{stem}-score.mid",
             "cues": self.folder / f"{stem}-cues.json",
         }
-        if not paths["wav"].exists():
-            write_wav(paths["wav"], take.music)
-            programs = programs_of(take.cue_sheet.ensemble, take.score.parts)
-            write_midi(take.score, paths["midi"], programs)
-            take.cue_sheet.save(paths["cues"])
+        with self.lock:
+            if not all(path.exists() for path in paths.values()):
+                write_wav(paths["wav"], take.music)
+                programs = programs_of(take.cue_sheet.ensemble, take.score.parts)
+                write_midi(take.score, paths["midi"], programs)
+                take.cue_sheet.save(paths["cues"])
         return paths
 
     def zip_stems(self) -> Path:
         """The stems as WAV in one zip, written once."""
-        return self._zip("stems", "stems/*.wav")
+        with self.lock:
+            return self._zip("stems", "stems/*.wav")
 
     def zip_all(self) -> Path:
         """The whole bundle in one zip, written once."""
-        return self._zip("pixmus", "**/*")
+        with self.lock:
+            return self._zip("pixmus", "**/*")
 
     def _zip(self, name: str, pattern: str) -> Path:
         stem = Path(self.soundtrack.settings["clip"]).stem
@@ -186,12 +197,12 @@ class Take:
     @property
     def shell_line(self) -> str:
         """The command that makes this take again."""
-        return shell_line(self.soundtrack.settings, self.upload, self.span)
+        return shell_line(self.soundtrack.settings, self.upload, self.span, self.model)
 
     @property
     def python_lines(self) -> str:
         """The Python that makes this take again."""
-        return python_lines(self.soundtrack.settings, self.upload, self.span)
+        return python_lines(self.soundtrack.settings, self.upload, self.span, self.model)
 
     def warnings(self) -> list[str]:
         """What lies outside real music of the style, in words."""

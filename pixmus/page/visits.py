@@ -7,8 +7,13 @@ kept longer than `keep_s` after it was last used.
 
 from __future__ import annotations
 
+import atexit
+import os
 import secrets
 import shutil
+import signal
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +28,35 @@ if TYPE_CHECKING:
     from pixmus.cues import CueSheet
     from pixmus.footage import Footage
     from pixmus.page.takes import Take
+
+
+PREFIX = "pixmus-page-"
+
+
+def own_root() -> Path:
+    """A folder for all that visitors bring and take, which goes when the program ends.
+
+    Folders of pages that ended without doing so (their process is gone) are removed first.
+    """
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        owner = path.name.removeprefix(PREFIX).split("-")[0]
+        if owner.isdigit() and not _is_running(int(owner)):
+            shutil.rmtree(path, ignore_errors=True)
+    root = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    # A plain `kill` ends the program as Ctrl-C does, so that what it registered is done.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    return root
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 class Stopped(Exception):
@@ -57,6 +91,11 @@ class Visit:
         """Have whatever is being made for this visit end at its next inference step."""
         self._work = None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing was started that was not stopped."""
+        return self._work is None
+
     def new_folder(self) -> Path:
         """A new folder in the visit's own."""
         path = self.folder / secrets.token_hex(4)
@@ -75,7 +114,7 @@ class Visit:
         """The take of that number, from 1."""
         if not 1 <= number <= len(self.takes):
             raise PixMusError(
-                "This take is gone: results are removed after a while; press Compose again."
+                "This take is gone: results are removed after a while; make the soundtrack again."
             )
         return self.takes[number - 1]
 

@@ -39,4 +39,10 @@ watch('value', () => {
   same.preload = 'auto';
   same.currentTime = before.time;
   if (before.playing) same.play().catch(() => {});
+  if (!before.playing && !before.time) return;
+  // What is said below the player shall be of the take that is heard.
+  setTimeout(() => {
+    const choice = document.querySelectorAll('#takes input')[videos().indexOf(same)];
+    if (choice && !choice.checked) choice.click();
+  }, 400);
 });

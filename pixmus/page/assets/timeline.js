@@ -34,7 +34,7 @@ function make(name, attributes, parent, text) {
 const round = (value, digits) => Number(value.toFixed(digits));
 const onFrame = (time) => round(Math.round(time / scene.frame) * scene.frame, 3);
 
-function draw(focus) {
+function draw() {
   const place = element.querySelector('.pm-timeline');
   if (!place) return;
   place.replaceChildren();

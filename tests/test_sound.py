@@ -23,7 +23,9 @@ def test_the_centroid_of_a_sine_is_its_frequency_and_silence_does_not_count() ->
     later = np.concatenate([np.zeros(SAMPLE_RATE), tone])
     assert sound.spectral_centroid(stereo(later)) == pytest.approx(1000, abs=15)
     pair = tone + np.sin(2 * np.pi * 3000 * TIME)
-    assert sound.spectral_centroid(stereo(pair)) == pytest.approx(2000, abs=10)
+    assert sound.spectral_centroid(stereo(pair)) == pytest.approx(
+        2000, abs=20
+    )  # and a little leaks
     assert sound.spectral_centroid(stereo(tone[:100])) > 0
 
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -35,7 +36,6 @@ import torch
 from torch import Tensor, nn
 
 from pixmus.errors import PixMusError
-from pixmus.evaluation.bench import machine
 
 MINUTE_S = 60.0
 NUM_THREADS = 2
@@ -129,9 +129,14 @@ def check_size(name: str, millions: float, published: float | None) -> float | N
     return difference
 
 
-def seconds_per_minute(stages: Mapping[str, Mapping[str, float]], seconds_per_call: float) -> float:
-    """Seconds for a minute of music: every stage's seconds as often as it runs, in every call."""
-    call = sum(stage["seconds"] * stage["times"] for stage in stages.values())
+def seconds_per_minute(
+    stages: Mapping[str, Mapping[str, float]], seconds_per_call: float, clock: str = "seconds"
+) -> float:
+    """Seconds for a minute of music: every stage's seconds as often as it runs, in every call.
+
+    `clock` is "seconds" or "processor_s", which counts those of every core.
+    """
+    call = sum(stage[clock] * stage["times"] for stage in stages.values())
     return call * MINUTE_S / seconds_per_call
 
 
@@ -167,7 +172,9 @@ def audioldm2(is_quick: bool = False) -> System:
     mel_bands, frames, latent_channels, sampling_rate = 64, 1024, 8, 16000
     text, language, joint = 1024, 768, 512
     unet_widths, groups, vae_widths, vocoder_width = (128, 256, 384, 640), 32, (128, 256, 512), 1024
-    t5 = {"d_ff": 2816, "d_kv": 64, "num_heads": 16, "num_layers": 24, "vocab_size": 32128}
+    t5: dict[str, Any] = {
+        "d_ff": 2816, "d_kv": 64, "num_heads": 16, "num_layers": 24, "vocab_size": 32128
+    }  # fmt: skip
     gpt2: dict[str, Any] = {}
     clap_audio: dict[str, Any] = {
         "patch_embeds_hidden_size": 128, "hidden_size": 1024, "depths": [2, 2, 12, 2]
@@ -381,14 +388,17 @@ def time_stage(stage: Stage, repeats: int = REPEATS) -> dict[str, Any]:
     seconds = []
     with torch.inference_mode():
         made = stage.run()
+        processor = time.process_time()
         for _ in range(repeats):
             began = time.perf_counter()
             made = stage.run()
             seconds.append(time.perf_counter() - began)
+        processor = time.process_time() - processor
     if not bool(torch.isfinite(made).all()):
         raise PixMusError("a network with random weights gave numbers that are not finite.")
     return {
         "seconds": sum(seconds) / len(seconds),
+        "processor_s": processor / len(seconds),
         "runs_s": seconds,
         "times": stage.times,
         "makes": list(made.shape),
@@ -397,6 +407,11 @@ def time_stage(stage: Stage, repeats: int = REPEATS) -> dict[str, Any]:
 
 def measure_other(name: str, is_quick: bool = False) -> dict[str, Any]:
     """Sizes, seconds and peak memory of another system, in this process."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    diffusers_logging.set_verbosity_error()
+    transformers_logging.set_verbosity_error()
     torch.manual_seed(0)
     system = OTHERS[name](is_quick)
     networks = {}
@@ -425,6 +440,9 @@ def measure_other(name: str, is_quick: bool = False) -> dict[str, Any]:
         "stages": stages,
         "seconds_per_call": system.seconds_per_call,
         "seconds_per_minute": seconds_per_minute(stages, system.seconds_per_call),
+        "processor_s_per_minute": seconds_per_minute(
+            stages, system.seconds_per_call, "processor_s"
+        ),
         "download_mb": 4 * system.millions,  # float32
         "peak_mib": peak_memory(),
         "load_average": os.getloadavg()[0],
@@ -443,23 +461,29 @@ def measure_pixmus(model: str | None = None, is_quick: bool = False) -> dict[str
     folder, sha256 = model_folder(model)
     pipe = PixMusPipeline.from_pretrained(folder)
     duration, steps = (8.0, 2) if is_quick else (MINUTE_S, 20)
-    runs: dict[str, list[float]] = {"compose": [], "render": [], "mix": []}
+    names = ("compose", "render", "mix")
+    runs = []  # (seconds, processor seconds) of each stage
     for seed in range(1 + REPEATS):
         rng = np.random.default_rng([5, seed])
         sheet = draw_cue_sheet(rng, MEAN_SHOT_S, duration, round(float(rng.uniform(*WISH_BPM))))
-        times = [time.perf_counter()]
+        times = [_clocks()]
         score = pipe.compose(sheet, seed=seed, num_inference_steps=steps)
-        times.append(time.perf_counter())
+        times.append(_clocks())
         stems = render(score, sheet.ensemble, cue_sheet=sheet, seed=seed)
-        times.append(time.perf_counter())
+        times.append(_clocks())
         music = mix(stems, sheet, duration)
-        times.append(time.perf_counter())
+        times.append(_clocks())
         if seed:  # the first one warms up
-            for name, spent in zip(runs, np.diff(times).tolist(), strict=True):
-                runs[name].append(spent)
-    stages = {
-        name: {"seconds": sum(spent) / len(spent), "runs_s": spent, "times": 1}
-        for name, spent in runs.items()
+            runs.append(np.diff(times, axis=0))
+    spent = np.mean(runs, axis=0)  # (stages, 2)
+    stages: dict[str, dict[str, Any]] = {
+        name: {
+            "seconds": float(spent[i, 0]),
+            "processor_s": float(spent[i, 1]),
+            "runs_s": [float(run[i, 0]) for run in runs],
+            "times": 1,
+        }
+        for i, name in enumerate(names)
     }
     renderer = find_renderer()
     return {
@@ -471,11 +495,16 @@ def measure_pixmus(model: str | None = None, is_quick: bool = False) -> dict[str
         "makes": list(music.shape),
         "seconds_per_call": duration,
         "seconds_per_minute": seconds_per_minute(stages, duration),
+        "processor_s_per_minute": seconds_per_minute(stages, duration, "processor_s"),
         "download_mb": 1e-6 * sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()),
         "font_mb": 1e-6 * renderer.font.stat().st_size,
         "peak_mib": peak_memory(),
         "load_average": os.getloadavg()[0],
     }
+
+
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
 
 
 def peak_memory() -> float:
@@ -488,12 +517,15 @@ def peak_memory() -> float:
         for line in status.read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
-    from pixmus.evaluation import bench
-
-    return bench.peak_memory()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure_apart(name: str, model: str | None, is_quick: bool) -> dict[str, Any]:
+def measure_here(name: str, model: str | None, is_quick: bool = False) -> dict[str, Any]:
+    """A system measured in this process."""
+    return measure_pixmus(model, is_quick) if name == "PixMus" else measure_other(name, is_quick)
+
+
+def measure_apart(name: str, model: str | None, is_quick: bool = False) -> dict[str, Any]:
     """A system measured in a process of its own, with `NUM_THREADS` threads."""
     command = [sys.executable, "-m", "pixmus.evaluation.compare", "--worker", name]
     command += (["--model", model] if model else []) + (["--quick"] if is_quick else [])
@@ -525,6 +557,9 @@ def main_table(result: dict[str, Any]) -> list[str]:
     rows: dict[str, list[str]] = {
         "**seconds for a minute of music**": [
             f"**{systems[name]['seconds_per_minute']:.1f}**" for name in names
+        ],
+        "processor seconds, all cores": [
+            f"{systems[name]['processor_s_per_minute']:.1f}" for name in names
         ],
         "peak memory, MiB": [f"{systems[name]['peak_mib']:.0f}" for name in names],
         "parameters, million": [f"{systems[name]['millions']:.1f}" for name in names],
@@ -612,7 +647,8 @@ def to_markdown(result: dict[str, Any]) -> str:
     lines += [
         "",
         f"Load average at the end of each: {loads}; more than the {result['threads']} threads of "
-        "the measurement says that something else ran.",
+        "the measurement says that something else ran, which lengthens the seconds but hardly the "
+        "processor seconds.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -629,15 +665,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     if arguments.worker:
         torch.set_num_threads(NUM_THREADS)
-        measured = (
-            measure_pixmus(arguments.model, arguments.quick)
-            if arguments.worker == "PixMus"
-            else measure_other(arguments.worker, arguments.quick)
-        )
-        print(json.dumps(measured))
+        print(json.dumps(measure_here(arguments.worker, arguments.model, arguments.quick)))
         return
+    from pixmus.evaluation.bench import machine
+
     systems = {
-        name: measure_apart(name, arguments.model, arguments.quick) for name in ("PixMus", *OTHERS)
+        # Tiny networks measure nothing, so they need no process of their own.
+        name: measure_here(name, arguments.model, True)
+        if arguments.quick
+        else measure_apart(name, arguments.model)
+        for name in ("PixMus", *OTHERS)
     }
     result = {
         "command": "make compare" + (" ARGS=--quick" if arguments.quick else ""),

@@ -70,7 +70,7 @@ class Sound(NamedTuple):
 
 
 class Synth(Protocol):
-    """What PixMus needs of a synth; a synth is silent and reset between two calls of `play`."""
+    """What PixMus needs of a synth; no call of `play` hears anything of another."""
 
     def play(
         self, events: Sequence[Event], sounds: Sequence[Sound], num_samples: int
@@ -233,7 +233,7 @@ class Renderer:
         return _file_hash(self.font, status.st_size, status.st_mtime_ns)
 
     def play(self, events: Sequence[Event], sounds: Sequence[Sound], num_samples: int) -> Waveform:
-        """The events played by a synth that nobody else is using, loaded once and kept."""
+        """The events played by a synth that nobody else is using, kept for later calls."""
         idle = _idle_synths(self)
         try:
             synth: Synth = idle.get_nowait()

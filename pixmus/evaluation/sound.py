@@ -136,7 +136,8 @@ def plot(result: dict[str, Any]) -> Figure:
         axes.set_title(f"{measure}, {unit}", fontsize=9.5, color=INK, loc="left")
         axes.set_facecolor(PANEL)
         axes.grid(axis="x", color=RULE, lw=0.7)
-        axes.hlines(places[:-1] + 0.5, *axes.get_xlim(), color=PAGE, lw=2, zorder=1)
+        for place in places[:-1]:
+            axes.axhline(place + 0.5, color=PAGE, lw=2, zorder=1)
         axes.margins(x=0.08)
         axes.tick_params(length=0, labelsize=8, colors=QUIET)
         axes.set_axisbelow(True)

@@ -4,6 +4,7 @@
 #   make demo       the page
 #   make fix        format and mend what can be mended automatically
 #   make bench      seconds and memory per stage
+#   make compare    seconds, memory and sizes beside two text-to-music systems
 #   make space-check  does the repository run as a Space: resolve, install afresh, start, one soundtrack
 #   make reproduce  make the examples again and compare them with the stored outputs
 #   make smoke      train for a few iterations, save, load, compose
@@ -14,7 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 FIRST_EXAMPLE = $(firstword $(sort $(wildcard $(addprefix examples/*.,mp4 mov mkv webm gif jpg png))))
 
 .DEFAULT_GOAL := help
-.PHONY: help soundtrack test check demo fix bench reproduce space-check smoke
+.PHONY: help soundtrack test check demo fix bench compare reproduce space-check smoke
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -65,6 +66,9 @@ reproduce: .venv/installed
 
 bench: .venv/installed-dev
 	$(BIN)/pixmus bench $(ARGS)
+
+compare: .venv/installed-dev
+	$(BIN)/pixmus evaluate compare $(ARGS)
 
 # The fresh environment has the pinned torch, whose CPU build is small; TORCH= takes the Space's own.
 TORCH ?= $(lastword $(subst ==, ,$(shell grep '^torch==' constraints.txt)))

@@ -70,7 +70,7 @@ class Sound(NamedTuple):
 
 
 class Synth(Protocol):
-    """What PixMus needs of a synth; a synth is silent and reset between two calls of `play`."""
+    """What PixMus needs of a synth; no call of `play` hears anything of another."""
 
     def play(
         self, events: Sequence[Event], sounds: Sequence[Sound], num_samples: int
@@ -78,16 +78,24 @@ class Synth(Protocol):
 
 
 class FluidSynth:
-    """FluidSynth through pyfluidsynth, its own reverb and chorus off."""
+    """FluidSynth through pyfluidsynth, its own reverb and chorus off.
+
+    Every call plays on a synth of its own. One that has played before keeps what no reset reaches:
+    the same notes come out different, by -50 to -110 dB of the music where calls follow one
+    another, by -13 dB where two threads share the kept synths. A new one takes 15 ms.
+    """
 
     def __init__(self, font: Path) -> None:
+        self._font = font
+
+    def play(self, events: Sequence[Event], sounds: Sequence[Sound], num_samples: int) -> Waveform:
+        """The events played; `sounds[i]` is on channel i, drum kits on channel 9."""
         import fluidsynth
 
-        self._library = fluidsynth._fl
         # It warns on stderr of modulators in FluidR3 that it has no use for.
-        self._library.fluid_set_log_function(FLUID_WARNING, None, None)
+        fluidsynth._fl.fluid_set_log_function(FLUID_WARNING, None, None)
         # Dynamic loading reads only the presets in use: 0.03 s instead of 0.4 s for 148 MB.
-        self._synth = fluidsynth.Synth(
+        synth = fluidsynth.Synth(
             gain=0.5,
             samplerate=float(SAMPLE_RATE),
             channels=16,
@@ -98,19 +106,31 @@ class FluidSynth:
                 "synth.polyphony": FLUID_POLYPHONY,
             },
         )
-        self._font_id = self._synth.sfload(str(font))
-        if self._font_id < 0:
-            raise PixMusError(_unreadable_font(font))
+        try:
+            font_id = synth.sfload(str(self._font))
+            if font_id < 0:
+                raise PixMusError(_unreadable_font(self._font))
+            return self._play_on(synth, fluidsynth._fl, font_id, events, sounds, num_samples)
+        finally:
+            synth.delete()
 
-    def play(self, events: Sequence[Event], sounds: Sequence[Sound], num_samples: int) -> Waveform:
-        """The events played; `sounds[i]` is on channel i, drum kits on channel 9."""
+    def _play_on(
+        self,
+        synth: Any,
+        library: Any,
+        font_id: int,
+        events: Sequence[Event],
+        sounds: Sequence[Sound],
+        num_samples: int,
+    ) -> Waveform:
+        handle = ctypes.c_void_p(synth.synth)
         for channel, sound in _channels(sounds):
-            if self._synth.program_select(channel, self._font_id, *sound) != 0:
+            if synth.program_select(channel, font_id, *sound) != 0:
                 raise PixMusError(
                     f"the SoundFont has no bank {sound.bank} programme {sound.program}"
                 )
-            self._library.fluid_synth_set_gen(
-                ctypes.c_void_p(self._synth.synth),
+            library.fluid_synth_set_gen(
+                handle,
                 channel,
                 VOLUME_RELEASE,
                 ctypes.c_float(RELEASE_CENTS.get(sound.program, 0.0)),
@@ -118,9 +138,7 @@ class FluidSynth:
         num_blocks = -(-num_samples // FLUID_BLOCK)
         out = np.zeros((2, num_blocks * FLUID_BLOCK), np.float32)
         left, right = (ctypes.c_void_p(row.ctypes.data) for row in out)
-        handle = ctypes.c_void_p(self._synth.synth)
-        write = self._library.fluid_synth_write_float
-        note_on, note_off = self._synth.noteon, self._synth.noteoff
+        write = library.fluid_synth_write_float
         position = 0
         for event in events:
             at = min((event.sample + FLUID_BLOCK // 2) // FLUID_BLOCK, num_blocks) * FLUID_BLOCK
@@ -128,16 +146,11 @@ class FluidSynth:
                 write(handle, at - position, left, position, 1, right, position, 1)
                 position = at
             if event.velocity:
-                note_on(event.channel, event.pitch, event.velocity)
+                synth.noteon(event.channel, event.pitch, event.velocity)
             else:
-                note_off(event.channel, event.pitch)
+                synth.noteoff(event.channel, event.pitch)
         if position < out.shape[1]:
             write(handle, out.shape[1] - position, left, position, 1, right, position, 1)
-        # Not system_reset: it drops the queue that holds these very orders, and voices sound on.
-        self._library.fluid_synth_all_sounds_off(handle, -1)
-        rest = np.empty((2, FLUID_BLOCK), np.float32)
-        left, right = (ctypes.c_void_p(row.ctypes.data) for row in rest)
-        write(handle, FLUID_BLOCK, left, 0, 1, right, 0, 1)
         return out[:, :num_samples]
 
 
@@ -220,7 +233,7 @@ class Renderer:
         return _file_hash(self.font, status.st_size, status.st_mtime_ns)
 
     def play(self, events: Sequence[Event], sounds: Sequence[Sound], num_samples: int) -> Waveform:
-        """The events played by a synth that nobody else is using, loaded once and kept."""
+        """The events played by a synth that nobody else is using, kept for later calls."""
         idle = _idle_synths(self)
         try:
             synth: Synth = idle.get_nowait()

@@ -18,7 +18,7 @@ RESULTS = REPOSITORY / "docs" / "results"
 STILL_ENDINGS = (".jpg", ".jpeg", ".png")
 CLIP_ENDINGS = (".mp4", ".mov", ".mkv", ".webm", *STILL_ENDINGS)
 # The order in which a reader asks: does it hit the cuts, does it sound like music, how fast is it.
-RESULTS_IN_ORDER = ("sync", "score-model", "encoder", "bench", "placement", "spotting")
+RESULTS_IN_ORDER = ("sync", "score-model", "encoder", "bench", "compare", "placement", "spotting")
 
 
 @dataclass(frozen=True)

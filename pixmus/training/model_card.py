@@ -55,6 +55,13 @@ Background music for videos, films and games: from a first draft to a finished b
 that a composer goes on with (MIDI, stems and cue sheet come along). Not meant for imitating a named
 artist or work, nor for long-term listening without a picture.
 
+## The sound
+
+The model writes notes only. No SoundFont is part of it or of PixMus: with FluidSynth and FluidR3_GM (MIT; Debian's
+`fluid-soundfont-gm`) it sounds as in the examples. Where they are missing, tinysoundfont plays TimGM6mb, a font under
+the **GPL, version 2, that comes with the dependency pretty_midi and is not shipped here**. `PIXMUS_SOUNDFONT` names
+any other. `docs/results/sound.md` sets the two side by side.
+
 ## Limits
 
 Four-four time (a 2/4 bar may stand before a hit point), western major and minor keys, the styles above, at most

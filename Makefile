@@ -6,6 +6,7 @@
 #   make bench      seconds and memory per stage
 #   make space-check  does the repository run as a Space: resolve, install afresh, start, one soundtrack
 #   make reproduce  make the examples again and compare them with the stored outputs
+#   make report     docs/report and docs/slides as HTML and PDF, from what the commands measured
 #   make smoke      train for a few iterations, save, load, compose
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 FIRST_EXAMPLE = $(firstword $(sort $(wildcard $(addprefix examples/*.,mp4 mov mkv webm gif jpg png))))
 
 .DEFAULT_GOAL := help
-.PHONY: help soundtrack test check demo fix bench reproduce space-check smoke
+.PHONY: help soundtrack test check demo fix bench reproduce report space-check smoke
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -62,6 +63,10 @@ fix: .venv/installed-dev
 
 reproduce: .venv/installed
 	$(BIN)/pixmus reproduce $(ARGS)
+
+# The PDFs are printed by Chromium (apt-get install chromium); ARGS=--html-only does without.
+report: .venv/installed-dev
+	$(BIN)/pixmus evaluate report $(ARGS)
 
 bench: .venv/installed-dev
 	$(BIN)/pixmus bench $(ARGS)

@@ -221,6 +221,7 @@ class Builder:
             "figure": self.figure,
             "picture": self.picture,
             "frames": self.frames,
+            "later": lambda seconds, by: [second + by for second in seconds],
             "sources": self.sources,
         }
 
@@ -252,7 +253,8 @@ class Builder:
         if not path.is_file():
             raise PixMusError(f"{shown} is missing, which the text asks for; make it first.")
         text = markdown_table(path.read_text(encoding="utf-8"), index, shown)
-        return f"{self.caption(caption, shown, command)}\n{text}\n"
+        heading = self.caption(caption, shown, command)
+        return f'{heading}\n<div class="values">\n\n{text}\n\n</div>\n'
 
     def picture(self, path: str, width: int = 1300, kind: str = "plot", alt: str = "") -> str:
         """An `<img>` with the picture inside it."""

@@ -27,7 +27,6 @@ from typing import Any
 import librosa
 import numpy as np
 import torch
-from scipy import linalg
 
 from pixmus.errors import PixMusError
 from pixmus.hub import Kind, local_folder
@@ -125,8 +124,12 @@ def frechet_distance(reference: np.ndarray, estimate: np.ndarray) -> float:
     """
     means = reference.mean(0) - estimate.mean(0)
     of_reference, of_estimate = (np.cov(x, rowvar=False) for x in (reference, estimate))
-    root = linalg.sqrtm(of_reference @ of_estimate)
-    spread = np.trace(of_reference) + np.trace(of_estimate) - 2 * np.trace(root).real
+    # The root of the product has the trace of a symmetric one's, which may be singular.
+    values, vectors = np.linalg.eigh(of_reference)
+    root = vectors * np.sqrt(np.clip(values, 0, None)) @ vectors.T
+    product = np.linalg.eigvalsh(root @ of_estimate @ root)
+    shared = np.sqrt(np.clip(product, 0, None)).sum()
+    spread = np.trace(of_reference) + np.trace(of_estimate) - 2 * shared
     return float(means @ means + spread)
 
 

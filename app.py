@@ -126,7 +126,7 @@ def _build_soundtrack(
                     clip = gr.Video(
                         label="Your clip",
                         sources=["upload", "webcam"],
-                        height=260,
+                        height=230,
                         elem_id="clip",
                     )
                 with gr.Tab("Still image"):
@@ -135,7 +135,7 @@ def _build_soundtrack(
                         sources=["upload"],
                         type="filepath",
                         image_mode=None,
-                        height=260,
+                        height=230,
                         elem_id="still",
                     )
             text = gr.Textbox(
@@ -150,6 +150,12 @@ def _build_soundtrack(
                 spot = gr.Button("Spot first", scale=1, min_width=126, elem_id="spot")
                 cancel = gr.Button(
                     "Cancel", variant="stop", scale=1, min_width=90, elem_id="cancel"
+                )
+            if examples:
+                gallery = gr.HTML(
+                    markup.gallery(examples),
+                    js_on_load=markup.asset("gallery.js"),
+                    elem_id="examples",
                 )
             controls, dice = _build_controls()
             controls["text"] = text
@@ -167,8 +173,8 @@ def _build_soundtrack(
             status = gr.HTML(markup.idle(IDLE), elem_id="status")
             take_number = gr.Radio(
                 [],
-                label="Takes, the best first",
-                info="All equally loud; switch while it plays.",
+                label="Takes",
+                info="The best first, or the newest after a redo; all equally loud, switch freely.",
                 visible=False,
                 elem_id="takes",
             )
@@ -192,10 +198,6 @@ def _build_soundtrack(
                 )
             stems_zip = gr.DownloadButton(visible="hidden", elem_id="get-stems")
             all_zip = gr.DownloadButton(visible="hidden", elem_id="get-all")
-    if examples:
-        gallery = gr.HTML(
-            markup.gallery(examples), js_on_load=markup.asset("gallery.js"), elem_id="examples"
-        )
     # Below here nothing folds: Gradio loses what is sent to widgets in a closed tab.
     with gr.Column(elem_id="sheet", elem_classes="pm-section"):
         spotting = _build_spotting()
@@ -775,6 +777,7 @@ def main() -> None:
         max_file_size=f"{LARGEST_MB}mb",
         allowed_paths=[str(root / "visits"), str(arguments.examples), str(RESULTS)],
         run_history=False,
+        show_error=True,  # each is one sentence: see showing.py
         footer_links=["api"],
         ssr_mode=False,
         mcp_server=importlib.util.find_spec("mcp") is not None,

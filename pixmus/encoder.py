@@ -4,7 +4,7 @@
 ratings of photographs), how energy and density move inside a clip (from music videos and their
 soundtracks), and, where an image embedding is there, what a clip's look says of density, energy and
 mode. Pace, register and who plays stay rules: nothing was found that beats them
-(`docs/results/encoder.md`).
+(`docs/results/encoder.md`). Of the mood only valence enters a curve.
 
 Conventions: curves run on the 4 Hz clock of `features`; inside, quantities are z-scores against
 the reference films of training, and become quantiles (0..1) at the end. Embeddings come one a

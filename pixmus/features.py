@@ -666,8 +666,8 @@ def _palette(thumbs: Thumbnails, length: int) -> np.ndarray:
 FLASH_LEVELS = 25.0  # mean luma that a flash adds at least, of 255
 FLASH_LENGTH = 0.35  # s within which it has gone again
 STOP_WINDOW = 0.5  # s before and after a stop that are compared
-STOP_SPEED = 0.25  # picture widths a second before a stop, at least
-STOP_RATIO = 6.0  # how much slower the picture is afterwards
+STOP_SPEED = 0.08  # picture widths a second before a stop, mean over the picture, at least
+STOP_RATIO = 4.0  # how much slower the picture is afterwards
 FALL_SHARE = 0.6  # of the movement before a stop that went down: then it was a fall
 MOMENT_GAP = 1.0  # s between moments, and between a moment and a transition
 

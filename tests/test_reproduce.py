@@ -107,12 +107,10 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def reproduced(tmp_path_factory):
+def reproduced(tmp_path_factory, paint_clip):
     """A folder with one short example of two shots, and its output as `--write` stores it."""
-    from tests.conftest import _paint
-
     folder = tmp_path_factory.mktemp("examples")
-    _paint(folder / "short.mp4", ((3, 40), (4, 200)))
+    paint_clip(folder / "short.mp4", ((3, 40), (4, 200)))
     facts = {"clip": "short.mp4", "settings": {"seed": 5, "direction": {"ensemble": "piano"}}}
     (folder / "short.json").write_text(json.dumps(facts))
     assert main(["--examples", str(folder), "--write"]) == 0

@@ -119,6 +119,24 @@ def test_a_stopped_visit_ends_at_its_next_inference_step(
     assert not visit.takes
 
 
+def test_takes_stay_until_there_is_another_and_then_their_files_go(
+    studio: Studio, visit: Visit, clip: Path
+) -> None:
+    make(studio, visit, clip, seed=1, num_takes=2)
+    before = list(visit.takes)
+
+    def stop(event: Progress) -> None:
+        if "inference step" in event.detail:
+            visit.stop()
+
+    with pytest.raises(Stopped):
+        list(studio.soundtracks(visit, clip, Commission(seed=5, **QUICK), stop))
+    assert visit.takes == before and all(take.clip.exists() for take in before)
+    make(studio, visit, clip, seed=5)
+    assert [take.seed for take in visit.takes] == [5] and visit.takes[0].clip.exists()
+    assert not any(take.folder.exists() for take in before)
+
+
 def test_two_visits_at_once_get_what_each_would_get_alone(
     studio: Studio, tmp_path: Path, paint_video: Callable[..., Path]
 ) -> None:

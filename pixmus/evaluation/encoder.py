@@ -14,16 +14,17 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from pixmus.conditioning import bar_seconds, measure_curves
-from pixmus.cues import CURVES, Direction, HitPoint, rule_curves, shot_novelties, spot
+from pixmus.cues import CURVES, CueSheet, Direction, HitPoint, rule_curves, shot_novelties, spot
 from pixmus.encoder import WHOLE, ConditioningEncoder
 from pixmus.evaluation.encoder_pictures import draw_five, draw_ranges
 from pixmus.evaluation.encoder_tables import to_markdown
@@ -38,6 +39,8 @@ from pixmus.training.films import (
     load_photographs,
     montage_clips,
     montage_features,
+    slide_spans,
+    slideshow_features,
 )
 from pixmus.training.train_encoder import (
     MusicVideos,
@@ -45,6 +48,7 @@ from pixmus.training.train_encoder import (
     fit_pairs,
     inside_inputs,
     load_music_videos,
+    make_encoder,
     motion_pairs,
     only,
     quantile_map,
@@ -57,8 +61,14 @@ NUM_BOOTSTRAPS = 1000
 TRUTH_SECONDS = 12.0  # of every clip
 NUM_EXCERPTS = 60
 EXCERPT_S = 10.0
+MOMENTS_PUT_IN = ("flash", "stop", "fall", "slow stop", "thrown up")
+PAN_SPEED, PAN_SECONDS = 1.2, 1.5  # picture widths a second
+FALL_SECONDS = 0.45  # about a metre
+SLIDESHOWS_A_FOLD = 10
+SLIDES = 5
+CLEARLY = 2.0  # points of 7 between two ratings that anyone would put in the same order
 RETRIEVAL_BPM = 100.0
-RETRIEVAL_SEED = 7
+RETRIEVAL_SEEDS = (7, 8, 9, 10, 11)  # each a search of its own
 
 Report = dict[str, Any]
 
@@ -308,6 +318,127 @@ def evaluate_truths(films: Sequence[Film], encoder: ConditioningEncoder) -> Repo
     return report
 
 
+@dataclass(frozen=True, eq=False)
+class Slideshow:
+    """Rated photographs shown one after another, their order and spans known."""
+
+    fold: int  # whose themes the photographs are of
+    order: np.ndarray  # (SLIDES,) photographs
+    spans: list[tuple[float, float]]  # s
+    features: Features
+
+
+def make_slideshows(photographs: Photographs) -> list[Slideshow]:
+    """`SLIDESHOWS_A_FOLD` slideshows of the photographs of each fold, every one with a photograph
+    out of each fifth of that fold's valence ratings, in any order."""
+    fold = folds_of(photographs.themes)
+    slideshows = []
+    for number in range(NUM_FOLDS):
+        held = np.flatnonzero(fold == number)
+        fifths = np.array_split(held[np.argsort(photographs.valence[held])], SLIDES)
+        for k in range(SLIDESHOWS_A_FOLD):
+            seed = 1000 + SLIDESHOWS_A_FOLD * number + k
+            rng = np.random.default_rng(seed)
+            order = rng.permutation([rng.choice(fifth) for fifth in fifths])
+            features = slideshow_features(photographs, order.tolist(), seed)
+            slideshows.append(Slideshow(number, order, slide_spans(SLIDES, seed), features))
+    return slideshows
+
+
+def span_means(curve: np.ndarray, spans: Sequence[tuple[float, float]]) -> np.ndarray:
+    """(spans,) mean of a curve over the values whose middles lie in each span."""
+    middles = (np.arange(len(curve)) + 0.5) / CURVE_RATE_HZ
+    return np.array([curve[(middles >= a) & (middles < b)].mean() for a, b in spans])
+
+
+def ordered_pairs(values: np.ndarray, ratings: np.ndarray, apart: float) -> list[float]:
+    """For each pair whose ratings lie `apart` or further: 1 where `values` have the same order, 0
+    where the other, a half where they are equal."""
+    return [
+        0.5 + 0.5 * float(np.sign(values[a] - values[b]))
+        for a in range(len(ratings))
+        for b in range(len(ratings))
+        if ratings[a] - ratings[b] >= apart
+    ]
+
+
+def evaluate_slideshows(photographs: Photographs, encoder: ConditioningEncoder) -> Report:
+    """Whether valence goes up and down with the ratings of the photographs that are shown.
+
+    Each slideshow is spotted by an encoder whose mood never saw a photograph of its themes. Its
+    curves' spread is the shipped one, which cannot change their order. *Alone* is the same mood
+    of the same photographs as stills: what is lost from there on is lost to smoothing.
+    """
+    fold = folds_of(photographs.themes)
+    slideshows = make_slideshows(photographs)
+    encoders, moods = [], np.zeros(len(fold))
+    for number in range(NUM_FOLDS):
+        mood = fit_mood(photographs, np.flatnonzero(fold != number))
+        held = np.flatnonzero(fold == number)
+        moods[held] = mood.predict(only(photographs.features, held))[:, 0]
+        other = make_encoder(mood, encoder.paired)
+        other.curve_mean.data.copy_(encoder.curve_mean)
+        other.curve_scale.data.copy_(encoder.curve_scale)
+        encoders.append(other)
+    said: dict[str, dict[str, list[np.ndarray]]] = {"valence": {}, "energy": {}}
+    for show in slideshows:
+        for who, say in (("encoder", encoders[show.fold].spot), ("rules", spot)):
+            curves = say(show.features).curves
+            for curve, answers in said.items():
+                answers.setdefault(who, []).append(span_means(curves[curve], show.spans))
+        said["valence"].setdefault("alone", []).append(moods[show.order])
+    frame = 1 / float(slideshows[0].features.frame_rate)
+    cuts = [
+        (
+            [a for a, _ in show.spans[1:]],
+            [transition.time for transition in show.features.transitions],
+        )
+        for show in slideshows
+    ]
+    found = [_near(true, got, frame) for true, got in cuts]
+    right = [_near(got, true, frame) for true, got in cuts]
+    report: Report = {
+        "slideshows": len(slideshows),
+        "slides": SLIDES,
+        "cuts": {
+            "true": sum(len(true) for true, _ in cuts),
+            "recall": _share(found),
+            "precision": _share(right),
+        },
+    }
+    for curve, ratings in (("valence", photographs.valence), ("energy", photographs.arousal)):
+        truth = [ratings[show.order] for show in slideshows]
+        answers = said[curve]
+        answers["shuffled slideshows"] = [*answers["encoder"][1:], answers["encoder"][0]]
+        answers["constant"] = [np.zeros(SLIDES) for _ in slideshows]
+        report[curve] = {}
+        for who, values in answers.items():
+            each = [spearman(v, t) for v, t in zip(values, truth, strict=True)]
+            pairs = [ordered_pairs(v, t, CLEARLY) for v, t in zip(values, truth, strict=True)]
+            report[curve][who] = {
+                "spearman": round(float(np.mean(each)), 4),
+                "interval": mean_interval(each),
+                "pairs": _share(pairs),
+            }
+    return report
+
+
+def _near(some: Sequence[float], others: Sequence[float], within: float) -> list[float]:
+    """1 for each of `some` that has one of `others` within so many seconds, else 0."""
+    return [float(any(abs(a - b) <= within + 1e-6 for b in others)) for a in some]
+
+
+def _share(lists: Sequence[Sequence[float]]) -> Report:
+    """The mean over all values of many lists, its interval over lists."""
+    sums = np.array([sum(each) for each in lists])
+    counts = np.array([len(each) for each in lists])
+    return {
+        "share": round(float(sums.sum() / counts.sum()), 4),
+        "interval": interval(lambda rows: float(sums[rows].sum() / counts[rows].sum()), len(sums)),
+        "count": int(counts.sum()),
+    }
+
+
 # ------------------------------------------------------------------------------------ Hit points
 
 
@@ -347,23 +478,22 @@ def evaluate_hits(films: Sequence[Film], encoder: ConditioningEncoder) -> Report
             for who, won in wins.items()
         }
     }
-    for kind in ("flash", "stop"):
-        found_all, offsets = [], []
+    for kind in MOMENTS_PUT_IN:
+        found_all, offsets, named = [], [], []
         for film in usable:
-            fast = float(film.features.motion.mean()) > 0.25
-            if kind == "stop" and not fast:
-                continue
-            features, at = _with_moment(film, kind, rng)
+            others = [other for other in usable if other is not film]
+            features, at = with_moment(film, others[rng.integers(len(others))], kind, rng)
             near = [m for m in features.moments if abs(m.time - at) <= 0.1]
             found_all.append(float(bool(near)))
             offsets += [abs(m.time - at) for m in near]
-        if found_all:
-            report[kind] = {
-                "put in": len(found_all),
-                "found within 0.1 s": round(float(np.mean(found_all)), 4),
-                "interval": mean_interval(found_all),
-                "median offset, s": round(float(np.median(offsets)), 4) if offsets else None,
-            }
+            named += [float(m.kind == kind) for m in near]
+        report[kind] = {
+            "put in": len(found_all),
+            "found within 0.1 s": round(float(np.mean(found_all)), 4),
+            "interval": mean_interval(found_all),
+            "median offset, s": round(float(np.median(offsets)), 4) if offsets else None,
+            "called so": round(float(np.mean(named)), 4) if named else None,
+        }
     minutes = sum(film.duration for film in films) / 60
     moments = [(film.name, m.kind) for film in films for m in film.features.moments]
     report["moments in clips as they are"] = {
@@ -390,8 +520,6 @@ def _edited(shots: Sequence[Film], seconds: float) -> Features:
 
 
 def _squeezed(image: np.ndarray) -> np.ndarray:
-    from PIL import Image
-
     return np.asarray(Image.fromarray(image).resize((160, 90), Image.Resampling.BOX))
 
 
@@ -403,16 +531,43 @@ def _nearest_strengths(hits: Sequence[HitPoint], features: Features) -> list[flo
     ]
 
 
-def _with_moment(film: Film, kind: str, rng: np.random.Generator) -> tuple[Features, float]:
-    """A clip with a white flash of two frames, or frozen from an instant on; and the instant."""
+def with_moment(
+    film: Film, other: Film, kind: str, rng: np.random.Generator
+) -> tuple[Features, float]:
+    """A clip with a moment put in at an instant known, and that instant.
+
+    A flash is two frames mostly white. A stop is the end of a pan of `PAN_SECONDS` at `PAN_SPEED`
+    over the clip, which plays on; "slow stop" is the same pan that takes a second to come to rest,
+    which is no moment. A fall is the middle of another clip that drops from the top of the picture
+    to its foot as things fall, and lies there; "thrown up" is the same backwards.
+    """
     rows = film.times <= TRUTH_SECONDS
     images, times = film.images[rows].copy(), film.times[rows]
     place = int(rng.integers(len(images) // 3, 2 * len(images) // 3))
+    before = times - times[place]
+    width = images.shape[2]
     if kind == "flash":
         for row in (place, place + 1):
             images[row] = (0.25 * images[row] + 0.75 * 255).astype(np.uint8)
+    elif kind in ("stop", "slow stop"):
+        speed = np.where(before < 0, PAN_SPEED, 0.0)
+        if kind == "slow stop":
+            speed = PAN_SPEED * np.clip(0.5 - before, 0, 1)
+        speed = np.where(before < -PAN_SECONDS, 0.0, speed)
+        way = np.cumsum(speed * np.diff(times, prepend=times[0]))
+        for row, offset in enumerate(np.rint(way * width).astype(int)):
+            # to and fro, so that no edge comes into the picture
+            whole = np.concatenate([images[row], images[row][:, ::-1]], axis=1)
+            images[row] = np.roll(whole, -offset, axis=1)[:, :width]
     else:
-        images[place:] = images[place - 1]
+        size = images.shape[1] // 2, width // 2
+        patch = other.images[len(other.images) // 2]
+        patch = np.asarray(Image.fromarray(patch).resize(size[::-1], Image.Resampling.BOX))
+        share = np.clip(1 + before / FALL_SECONDS, 0, 1) ** 2  # of the way down
+        if kind == "thrown up":
+            share = 1 - np.clip(1 + before / FALL_SECONDS, 0, 1)
+        for row, top in enumerate(np.rint(share * (images.shape[1] - size[0])).astype(int)):
+            images[row, top : top + size[0], width // 4 : width // 4 + size[1]] = patch
     duration = min(film.duration, TRUTH_SECONDS)
     return _measure(images, times, duration, film.frame_rate), float(times[place])
 
@@ -451,40 +606,52 @@ def evaluate_retrieval(films: Sequence[Film], pipe: PixMusPipeline) -> Report:
     """Whose picture is this music? Each piece against the wanted curves of all 60 pictures."""
     assert pipe.curve_tables is not None
     names, pictures = excerpts(films)
-    direction = Direction(tempo_bpm=RETRIEVAL_BPM)
     report: Report = {"excerpts": len(names), "seconds": EXCERPT_S, "bpm": RETRIEVAL_BPM}
     report |= {"montages": sum(name.startswith("montage") for name in names)}
+    report["seeds"] = len(RETRIEVAL_SEEDS)
+    all_places = {}
     for who in ("rules", "encoder"):
         say = spot if who == "rules" else pipe.encoder.spot
-        wanted, measured = [], []
-        for features in pictures:
-            # nothing but the curves may tell: no hit points, so that every tempo map is the same
-            sheet = replace(say(features, direction), hit_points=(), cuts=())
-            score = pipe.compose(sheet, seed=RETRIEVAL_SEED, accents=False)
-            music = measure_curves(score, pipe.curve_tables)
-            bars = bar_seconds(fit_tempo_map(sheet))
-            edges = np.concatenate([[0.0], np.cumsum(bars)])[: len(music["density"]) + 1]
-            grid = (np.arange(len(sheet.curves["density"])) + 0.5) / CURVE_RATE_HZ
-            wanted.append(
-                [
-                    [
-                        float(np.interp((a + b) / 2, grid, sheet.curves[name]))
-                        for a, b in zip(edges[:-1], edges[1:], strict=True)
-                    ]
-                    for name in CURVES
-                ]
-            )
-            measured.append([list(music[name][: len(edges) - 1]) for name in CURVES])
-        places = _places(np.array(wanted), np.array(measured))
-        report[who] = _precision(places)
-        mixed = np.random.default_rng(2).permutation(len(places))
-        shuffled = _places(np.array(wanted), np.array(measured)[mixed])
-        report[f"{who}, music shuffled"] = _precision(shuffled)
+        places, shuffled = [], []
+        for seed in RETRIEVAL_SEEDS:
+            both = [_wanted_and_measured(features, say, pipe, seed) for features in pictures]
+            wanted, measured = np.array([w for w, _ in both]), np.array([m for _, m in both])
+            places.append(_places(wanted, measured))
+            mixed = np.random.default_rng(2).permutation(len(pictures))
+            shuffled.append(_places(wanted, measured[mixed]))
+        all_places[who] = np.array(places)
+        report[who] = _precision(all_places[who])
+        report[f"{who}, music shuffled"] = _precision(np.array(shuffled))
+    report["encoder above rules"] = {}
+    for k in (1, 5):
+        more = ((all_places["encoder"] < k) * 1.0 - (all_places["rules"] < k)).mean(axis=0)
+        report["encoder above rules"] |= {
+            f"P@{k}": round(float(more.mean()), 4),
+            f"P@{k} interval": mean_interval(more),
+        }
     report["chance"] = {
         "P@1": round(1 / len(names), 4),
         "P@5": round(5 / len(names), 4),
     }
     return report
+
+
+def _wanted_and_measured(
+    features: Features, say: Callable[..., CueSheet], pipe: PixMusPipeline, seed: int
+) -> tuple[list[list[float]], list[list[float]]]:
+    """(curves, bars) that a picture asks for, and that the music composed for it has."""
+    assert pipe.curve_tables is not None
+    # nothing but the curves may tell: no hit points, so that every tempo map is the same
+    sheet = say(features, Direction(tempo_bpm=RETRIEVAL_BPM))
+    sheet = replace(sheet, hit_points=(), cuts=())
+    score = pipe.compose(sheet, seed=seed, accents=False)
+    music = measure_curves(score, pipe.curve_tables)
+    bars = bar_seconds(fit_tempo_map(sheet))
+    edges = np.concatenate([[0.0], np.cumsum(bars)])[: len(music["density"]) + 1]
+    grid = (np.arange(len(sheet.curves["density"])) + 0.5) / CURVE_RATE_HZ
+    middles = (edges[:-1] + edges[1:]) / 2
+    wanted = [np.interp(middles, grid, sheet.curves[name]).tolist() for name in CURVES]
+    return wanted, [list(music[name][: len(edges) - 1]) for name in CURVES]
 
 
 def _places(wanted: np.ndarray, measured: np.ndarray) -> np.ndarray:
@@ -499,11 +666,13 @@ def _places(wanted: np.ndarray, measured: np.ndarray) -> np.ndarray:
 
 
 def _precision(places: np.ndarray) -> Report:
+    """Of (seeds, pictures) places; intervals over pictures."""
     report: Report = {}
     for k in (1, 5):
-        hit = places < k
+        hit = (places < k).mean(axis=0)
         report[f"P@{k}"] = round(float(hit.mean()), 4)
         report[f"P@{k} interval"] = mean_interval(hit)
+        report[f"P@{k} by seed"] = np.round((places < k).mean(axis=1), 4).tolist()
     report["median place"] = float(np.median(places)) + 1
     return report
 
@@ -606,8 +775,8 @@ def evaluate_cost(films: Sequence[Film], encoder: ConditioningEncoder) -> Report
 def main() -> None:
     """Run the evaluation, or some of its sections, and write its files."""
     sections = (
-        "motion", "music videos", "photographs", "truths", "hits", "range", "cost", "retrieval",
-        "five",
+        "motion", "music videos", "photographs", "truths", "slideshows", "hits", "range", "cost",
+        "retrieval", "five",
     )  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -634,13 +803,18 @@ def main() -> None:
             load_photographs(data / "affect" / "oasis", arguments.cache)
         ),
         "truths": lambda: evaluate_truths(films, encoder),
+        "slideshows": lambda: evaluate_slideshows(
+            load_photographs(data / "affect" / "oasis", arguments.cache), encoder
+        ),
         "hits": lambda: evaluate_hits(films, encoder),
         "range": lambda: evaluate_range(films, encoder),
         "cost": lambda: evaluate_cost(films, encoder),
         "retrieval": lambda: evaluate_retrieval(
             films, PixMusPipeline.from_pretrained(arguments.model)
         ),
-        "five": lambda: draw_five(films, encoder, results / "encoder-five.png"),
+        "five": lambda: draw_five(
+            films, PixMusPipeline.from_pretrained(arguments.model), results / "encoder-five.png"
+        ),
     }
     for name in wanted:
         report[name] = steps[name]()

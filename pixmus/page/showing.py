@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ def sentence(error: BaseException) -> str:
         return CANCELLED
     if isinstance(error, PixMusError):
         return _without_places(str(error))
+    logging.getLogger(__name__).error("an error that was not foreseen", exc_info=error)
     return SURPRISE
 
 
@@ -32,7 +34,9 @@ def in_visitors_words() -> Iterator[None]:
     """Turns errors into `gr.Error`s that a visitor or a program can read."""
     try:
         yield
-    except (PixMusError, Stopped) as error:
+    except gr.Error:
+        raise
+    except Exception as error:
         raise gr.Error(sentence(error), print_exception=False) from error
 
 

@@ -22,7 +22,7 @@ from pixmus.audio import mix, render
 from pixmus.cues import CURVES, Cue, CueSheet, HitPoint, num_curve_values
 from pixmus.errors import PixMusError
 from pixmus.footage import Footage
-from pixmus.page.commission import Commission
+from pixmus.page.commission import MOST_TAKES, Commission
 from pixmus.page.decoding import mux_apart, trim_apart, watch_apart
 from pixmus.page.takes import Take, ranked
 from pixmus.page.visits import Visit
@@ -88,22 +88,10 @@ class Studio:
     ) -> Iterator[Take]:
         """Watch, spot and compose; yields each take as its scored clip is written."""
         check = visit.start()
-        visit.takes.clear()
         footage, span = self._watch(visit, clip, commission, check, report)
         _, commission = self._spot(footage, commission)
-        for seed in _seeds(commission):
-            yield self._take(
-                visit,
-                footage,
-                span,
-                commission,
-                check,
-                report,
-                seed=seed,
-                direction=commission.direction(),
-                text=commission.text,
-            )
-        visit.takes[:] = ranked(visit.takes)
+        asked = {"direction": commission.direction(), "text": commission.text}
+        yield from self._takes(visit, footage, span, commission, check, report, asked)
         visit.cue_sheet = visit.takes[0].soundtrack.cue_sheet
 
     def spot(self, visit: Visit, clip: Path, commission: Commission, report: Report) -> CueSheet:
@@ -122,12 +110,8 @@ class Studio:
         footage, span = self._watched(visit)
         # As it will be read from the file that comes with the take.
         cue_sheet = CueSheet.from_json(cue_sheet.to_json())
-        visit.takes.clear()
-        for seed in _seeds(commission):
-            yield self._take(
-                visit, footage, span, commission, check, report, seed=seed, cue_sheet=cue_sheet
-            )
-        visit.takes[:] = ranked(visit.takes)
+        asked = {"cue_sheet": cue_sheet}
+        yield from self._takes(visit, footage, span, commission, check, report, asked)
         visit.cue_sheet = cue_sheet
 
     def redo(
@@ -155,13 +139,14 @@ class Studio:
             commission,
             check,
             report,
+            number=1,
             seed=_seeds(replace(commission, num_takes=1))[0],
             cue_sheet=cue_sheet,
             keep=kept_midi,
             redo_bars=bars.strip() or None,
             redo_parts=",".join(parts) or None,
         )
-        visit.takes[:] = [take, *(other for other in visit.takes if other is not take)]
+        visit.replace_takes([take, *visit.takes][:MOST_TAKES])
         yield take
 
     def play(
@@ -240,6 +225,27 @@ class Studio:
         commission = replace(commission, ensemble=sheet.ensemble, style=sheet.style)
         return self.pipe.spot(footage.features, commission.direction(), commission.text), commission
 
+    def _takes(
+        self,
+        visit: Visit,
+        footage: Footage,
+        span: tuple[float, float] | None,
+        commission: Commission,
+        check: Callable[[], None],
+        report: Report,
+        asked: dict[str, Any],
+    ) -> Iterator[Take]:
+        """As many takes as are asked for; the first of them takes the place of those before."""
+        made: list[Take] = []
+        for number, seed in enumerate(_seeds(commission), start=1):
+            take = self._take(
+                visit, footage, span, commission, check, report, number=number, seed=seed, **asked
+            )
+            made.append(take)
+            visit.replace_takes(list(made))
+            yield take
+        visit.replace_takes(ranked(made))
+
     def _take(
         self,
         visit: Visit,
@@ -248,9 +254,10 @@ class Studio:
         commission: Commission,
         check: Callable[[], None],
         report: Report,
+        *,
+        number: int,
         **asked: Any,
     ) -> Take:
-        number = len(visit.takes) + 1
         which = f"take {number} of {commission.num_takes}" if commission.num_takes > 1 else ""
         share = 0.0
 
@@ -290,9 +297,7 @@ class Studio:
         if kept is not None:
             found = keep_score(asked["cue_sheet"], kept, asked["redo_bars"], asked["redo_parts"])
             notices = tuple(found.report.notices())
-        take = Take(soundtrack, clip, folder, upload.name, span, kept, notices)
-        visit.takes.append(take)
-        return take
+        return Take(soundtrack, clip, folder, upload.name, span, kept, notices)
 
 
 def _seeds(commission: Commission) -> list[int]:

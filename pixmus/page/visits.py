@@ -39,15 +39,15 @@ class Visit:
     cue_sheet: CueSheet | None = None  # as spotted last
     takes: list[Take] = field(default_factory=list)
     last_used: float = 0.0
-    _work: int = 0  # counts what was started, so that a new start stops the one before
+    _work: object = None  # what was started last; only that may go on
 
     def start(self) -> Callable[[], None]:
         """Begin a piece of work; the function returned raises `Stopped` once it shall end."""
-        self._work += 1
-        mine = self._work
+        mine = object()
+        self._work = mine
 
         def check() -> None:
-            if self._work != mine:
+            if self._work is not mine:
                 raise Stopped
             self.last_used = time.monotonic()
 
@@ -55,13 +55,21 @@ class Visit:
 
     def stop(self) -> None:
         """Have whatever is being made for this visit end at its next inference step."""
-        self._work += 1
+        self._work = None
 
     def new_folder(self) -> Path:
         """A new folder in the visit's own."""
         path = self.folder / secrets.token_hex(4)
         path.mkdir(parents=True)
         return path
+
+    def replace_takes(self, takes: list[Take]) -> None:
+        """Have these takes and no others; the files of those that go are removed."""
+        kept = {take.folder for take in takes}
+        gone = [take.folder for take in self.takes if take.folder not in kept]
+        self.takes = takes
+        for folder in gone:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def take(self, number: int) -> Take:
         """The take of that number, from 1."""

@@ -156,29 +156,34 @@ def montage_features(
 
 def slideshow_features(photographs: Photographs, order: Sequence[int], seed: int) -> Features:
     """Features of photographs shown one after another, the camera moving slowly over each."""
-    return extract_features(*_slideshow(photographs, order, seed))
+    duration = slide_spans(len(order), seed)[-1][1]
+    return extract_features(_slideshow(photographs, order, seed), duration, SLIDE_RATE)
 
 
-def _slideshow(
-    photographs: Photographs, order: Sequence[int], seed: int
-) -> tuple[Iterator[Frame], float, Fraction]:
+def slide_spans(count: int, seed: int) -> list[tuple[float, float]]:
+    """Start and end of each of the slides of a slideshow, seconds."""
+    edges = np.concatenate([[0], np.cumsum(_slide_lengths(count, seed))]) / float(SLIDE_RATE)
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+
+def _slide_lengths(count: int, seed: int) -> list[int]:
+    """Frames of each slide."""
     rng = np.random.default_rng(seed)
-    lengths = [round(float(rng.uniform(*SLIDE_SECONDS) * SLIDE_RATE)) for _ in order]
+    return [round(float(rng.uniform(*SLIDE_SECONDS) * SLIDE_RATE)) for _ in range(count)]
 
-    def frames() -> Iterator[Frame]:
-        number = 0
-        for index, length in zip(order, lengths, strict=True):
-            image = photographs.images[index]
-            height, width = (round(0.92 * side) for side in image.shape[:2])
-            for step in range(length):
-                share = step / length
-                top = round((image.shape[0] - height) * share)
-                left = round((image.shape[1] - width) * share)
-                inner = image[top : top + height, left : left + width]
-                yield Frame(float(number / SLIDE_RATE), inner)
-                number += 1
 
-    return frames(), float(sum(lengths) / SLIDE_RATE), SLIDE_RATE
+def _slideshow(photographs: Photographs, order: Sequence[int], seed: int) -> Iterator[Frame]:
+    number = 0
+    for index, length in zip(order, _slide_lengths(len(order), seed), strict=True):
+        image = photographs.images[index]
+        height, width = (round(0.92 * side) for side in image.shape[:2])
+        for step in range(length):
+            share = step / length
+            top = round((image.shape[0] - height) * share)
+            left = round((image.shape[1] - width) * share)
+            inner = image[top : top + height, left : left + width]
+            yield Frame(float(number / SLIDE_RATE), inner)
+            number += 1
 
 
 def _features_version() -> str:

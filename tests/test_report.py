@@ -48,7 +48,7 @@ def test_numbers_come_from_the_files(repository):
         "{{ results.sync.rows.all['40'].rate | percent }}, {{ results.sync.seeds[1] }}"
         "{% for name, row in results.sync.rows %}; {{ name }}{% endfor %}"
     )
-    assert filled(text, repository) == "0.85 (0.81–0.89), 85 %, 5; all"
+    assert filled(text, repository) == "0.85 (0.81–0.89), 85\u00a0%, 5; all"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_is_missing_ends_the_build(repository, asked, sentence):
 
 
 def test_only_numbers_are_formatted():
-    assert fixed(2.345, 1) == "2.3" and percent(0.5) == "50 %"
+    assert fixed(2.345, 1) == "2.3" and percent(0.5) == "50\u00a0%"
     for value in (None, True, "2"):
         with pytest.raises(PixMusError):
             fixed(value)

@@ -117,7 +117,7 @@ def fixed(value: Any, digits: int = 2) -> str:
 
 def percent(value: Any, digits: int = 0) -> str:
     """A share of 1 as per cent."""
-    return f"{100 * _number(value):.{digits}f} %"
+    return f"{100 * _number(value):.{digits}f}\u00a0%"
 
 
 def interval(low_high: Any, digits: int = 2) -> str:

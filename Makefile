@@ -7,6 +7,7 @@
 #   make compare    seconds, memory and sizes beside two text-to-music systems
 #   make space-check  does the repository run as a Space: resolve, install afresh, start, one soundtrack
 #   make reproduce  make the examples again and compare them with the stored outputs
+#   make report     docs/report and docs/slides as HTML and PDF, from what the commands measured
 #   make smoke      train for a few iterations, save, load, compose
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 FIRST_EXAMPLE = $(firstword $(sort $(wildcard $(addprefix examples/*.,mp4 mov mkv webm gif jpg png))))
 
 .DEFAULT_GOAL := help
-.PHONY: help soundtrack test check demo fix bench compare reproduce space-check smoke
+.PHONY: help soundtrack test check demo fix bench compare reproduce report space-check smoke
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -63,6 +64,10 @@ fix: .venv/installed-dev
 
 reproduce: .venv/installed
 	$(BIN)/pixmus reproduce $(ARGS)
+
+# The PDFs are printed by Chromium (apt-get install chromium); ARGS=--html-only does without.
+report: .venv/installed-dev
+	$(BIN)/pixmus evaluate report $(ARGS)
 
 bench: .venv/installed-dev
 	$(BIN)/pixmus bench $(ARGS)

@@ -346,10 +346,7 @@ def reported(
     told = 0.0
     latest: Progress | None = None
     while True:
-        try:
-            event = events.get(timeout=every_s)
-        except queue.Empty:
-            event = None
+        event = events.get()
         if isinstance(event, Progress):
             is_new_stage = latest is None or latest.stage != event.stage
             latest = event

@@ -250,21 +250,16 @@ def _build_soundtrack(
             "`cues.json` or `kept.mid`, those files are in the zip with everything.",
             elem_classes="pm-prose",
         )
-        shell = gr.Code(
-            label="Shell",
-            language="shell",
-            interactive=False,
-            wrap_lines=True,
-            lines=1,
-            elem_id="shell",
-        )
-        python = gr.Code(
-            label="Python",
-            language="python",
-            interactive=False,
-            wrap_lines=True,
-            lines=3,
-            elem_id="python",
+        shell, python = (
+            gr.Code(
+                label=name,
+                language=language,
+                lines=lines,
+                interactive=False,
+                wrap_lines=True,
+                elem_id=language,
+            )
+            for name, language, lines in (("Shell", "shell", 1), ("Python", "python", 3))
         )
 
     names = list(controls)

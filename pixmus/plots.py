@@ -298,25 +298,9 @@ def plot_agreement(
         axes.stairs(wanted[name], edges, baseline=None, color=INK, lw=1.6, zorder=3)
         axes.set_ylim(-0.04, 1.04)
         axes.set_xlim(0.0, max(duration, 1e-3))
-        axes.text(
-            *(-0.012, 0.62),
-            name,
-            transform=axes.transAxes,
-            ha="right",
-            va="center",
-            fontsize=9.5,
-            color=colour,
-        )
+        _label_row(axes, name, colour, 0.62)
         value = correlations[name]
-        axes.text(
-            *(-0.012, 0.3),
-            "flat" if np.isnan(value) else f"{value:.2f}",
-            transform=axes.transAxes,
-            ha="right",
-            va="center",
-            fontsize=9,
-            color=QUIET,
-        )
+        _label_row(axes, "flat" if np.isnan(value) else f"{value:.2f}", QUIET, 0.3)
     width, height = figure.get_size_inches()
     figure.text(
         LEFT_IN / width,
@@ -474,9 +458,10 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _label_row(axes: Axes, text: str, colour: str) -> None:
+def _label_row(axes: Axes, text: str, colour: str, height: float = 0.5) -> None:
+    """Text left of a panel, `height` (0..1) up from its foot."""
     axes.text(
-        *(-0.012, 0.5),
+        *(-0.012, height),
         text,
         transform=axes.transAxes,
         ha="right",

@@ -11,48 +11,30 @@ from pixmus.errors import PixMusError
 from pixmus.video import probe
 
 
-@pytest.fixture(scope="module")
-def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CLIP vision model of random weights with the width of the real one's embedding."""
-    import torch
-    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
-
-    config = CLIPVisionConfig(
-        hidden_size=32, intermediate_size=48, projection_dim=768, num_hidden_layers=2,
-        num_attention_heads=2, image_size=28, patch_size=14,
-    )  # fmt: skip
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = CLIPVisionModelWithProjection(config)
-    folder = tmp_path_factory.mktemp("clip")
-    model.save_pretrained(folder)
-    return folder
-
-
 def test_one_embedding_a_second_of_what_is_shown(
-    clip_folder: Path, paint_video: Callable[..., Path]
+    tiny_clip: Path, paint_video: Callable[..., Path]
 ) -> None:
-    backbone = Backbone.load(clip_folder)
+    backbone = Backbone.load(tiny_clip)
     found = backbone.embed(probe(paint_video([(2.0, 30), (2.5, (200, 40, 40))])))
     assert found.shape == (5, 768) and found.dtype == np.float32
     assert np.allclose(found[0], found[1], atol=0.02) and np.allclose(found[2], found[3], atol=0.02)
     assert np.abs(found[1] - found[2]).max() > 0.1
 
 
-def test_a_still_is_looked_at_once(clip_folder: Path, tmp_path: Path) -> None:
+def test_a_still_is_looked_at_once(tiny_clip: Path, tmp_path: Path) -> None:
     from PIL import Image
 
     Image.new("RGB", (90, 60), (20, 90, 160)).save(tmp_path / "still.png")
-    found = Backbone.load(clip_folder).embed(probe(tmp_path / "still.png", still_duration=3.0))
+    found = Backbone.load(tiny_clip).embed(probe(tmp_path / "still.png", still_duration=3.0))
     assert found.shape == (3, 768) and (found == found[0]).all()
 
 
-def test_the_shipped_encoder_reads_it(clip_folder: Path, paint_video: Callable[..., Path]) -> None:
+def test_the_shipped_encoder_reads_it(tiny_clip: Path, paint_video: Callable[..., Path]) -> None:
     from pixmus.cues import Direction
     from pixmus.footage import watch
     from pixmus.pipeline import load_encoder, spot_with
 
-    footage = watch(paint_video([(2.0, 30), (2.0, (200, 40, 40))]), backbone=clip_folder)
+    footage = watch(paint_video([(2.0, 30), (2.0, (200, 40, 40))]), backbone=tiny_clip)
     assert footage.embedding is not None
     sheet = spot_with(load_encoder(), footage.features, Direction(), "", footage.embedding)
     assert "embedding" in sheet.inputs

@@ -281,21 +281,14 @@ def test_a_folder_has_no_revision(tiny_model: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CLIP vision model of random weights."""
+def clip_folder(tiny_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny CLIP whose repository holds its weights in other formats too."""
     import torch
-    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+    from safetensors.torch import load_file
 
-    config = CLIPVisionConfig(
-        hidden_size=32, intermediate_size=48, projection_dim=16, num_hidden_layers=1,
-        num_attention_heads=2, image_size=28, patch_size=14,
-    )  # fmt: skip
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = CLIPVisionModelWithProjection(config)
-    folder = tmp_path_factory.mktemp("clip")
-    model.save_pretrained(folder)
-    torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    folder = tmp_path_factory.mktemp("clip") / "model"
+    shutil.copytree(tiny_clip, folder)
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "tf_model.h5").write_bytes(b"of another framework")
     return folder
 

@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 
 from pixmus.bundle import SAMPLE_RATE, programs_of, write_bundle, write_wav
 from pixmus.conditioning import CurveTables, measure_curves
-from pixmus.cues import CURVES
+from pixmus.cues import CURVES, curve_rows
 from pixmus.evaluation.sync import flux_peaks, nearest_offsets, strong
 from pixmus.page.again import python_lines, shell_line
 from pixmus.pipeline import Soundtrack
@@ -101,14 +101,14 @@ class Take:
         starts = np.asarray(tempo_map.to_seconds(np.asarray(tempo_map.bar_starts, dtype=float)))
         ends = np.append(starts[1:], sheet.duration)
         count = len(sheet.curves["energy"])
-        wanted = {}
-        for name in CURVES:
-            values = []
-            for start, end in zip(starts, ends, strict=True):
-                first = int(np.clip(start * 4, 0, count - 1))
-                last = max(first + 1, int(np.ceil(end * 4)))
-                values.append(float(sheet.curves[name][first:last].mean()))
-            wanted[name] = np.array(values)
+        bars = [
+            curve_rows(max(start, 0.0), end, count)
+            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+        ]
+        wanted = {
+            name: np.array([float(sheet.curves[name][rows].mean()) for rows in bars])
+            for name in CURVES
+        }
         return wanted, measured
 
     def draw(self, tables: CurveTables) -> dict[str, Path]:

@@ -35,7 +35,7 @@ help:
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/installed-dev: .venv/installed requirements-train.txt requirements-dev.txt
+.venv/installed-dev: .venv/installed requirements-train.txt requirements-dataset.txt requirements-dev.txt
 	$(PIP) --requirement requirements-dev.txt
 	@touch $@
 

@@ -39,6 +39,7 @@ from pixmus.bundle import (
     write_wav,
 )
 from pixmus.cues import CueSheet, Direction
+from pixmus.dataset.commands import app as dataset
 from pixmus.errors import PixMusError
 
 if TYPE_CHECKING:
@@ -588,7 +589,9 @@ def reproduce(context: typer.Context) -> None:
 
 @app.command(context_settings=PASS_ON)
 def train(context: typer.Context) -> None:
-    """Train the score model on a corpus file, or on a folder of your own MIDI files."""
+    """Train the score model on a corpus file or your own MIDI files; `train encoder`: the encoder."""
+    if context.args[:1] == ["encoder"]:
+        _run_module("train encoder", "pixmus.training.train_encoder", context.args[1:])
     _run_module("train", "pixmus.training.train", context.args)
 
 
@@ -596,6 +599,9 @@ def train(context: typer.Context) -> None:
 def corpus(context: typer.Context) -> None:
     """Make a corpus file of the training music, or report on one."""
     _run_module("corpus", "pixmus.training.corpus", context.args)
+
+
+app.add_typer(dataset)
 
 
 def main() -> NoReturn:
@@ -611,6 +617,13 @@ def main() -> NoReturn:
             raise
         _fail(
             f"{error.filename or 'the output'} could not be written ({DISK_TROUBLE[error.errno]})."
+        )
+    except ModuleNotFoundError as error:
+        if sys.argv[1:2] != ["dataset"]:
+            raise
+        _fail(
+            f"`pixmus dataset` needs the package {error.name}; install it with: pip install -r "
+            "requirements-dataset.txt"
         )
     except KeyboardInterrupt:
         sys.exit(130)

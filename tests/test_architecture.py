@@ -50,9 +50,15 @@ WAY = (
     "publish",
     "cli",
 )
-BESIDE = {"training", "evaluation", "page"}  # subpackages that the way never imports; cli may
+BESIDE = {
+    "training",
+    "evaluation",
+    "page",
+    "dataset",
+}  # subpackages that the way never imports; cli may
 REQUIREMENTS = {
     "training": ["requirements.txt", "requirements-train.txt"],
+    "dataset": ["requirements.txt", "requirements-train.txt", "requirements-dataset.txt"],
     "evaluation": ["requirements.txt", "requirements-train.txt", "requirements-dev.txt"],
 }
 KNOWS_NOTHING = {"errors", "network", "loudness", "form"}  # import nothing of ours
@@ -174,7 +180,7 @@ def test_every_requirement_is_pinned_and_explained():
     pins = (REPOSITORY / "constraints.txt").read_text()
     assert not re.search(r"https?:|file:|/", "\n".join(re.findall(r"^[^#].*$", pins, re.M)))
     pinned = {canonical(name) for name in re.findall(r"^([\w.-]+)==", pins, re.M)}
-    names = required("requirements.txt", "requirements-train.txt", "requirements-dev.txt")
+    names = required(*(f"requirements{kind}.txt" for kind in ("", "-train", "-dataset", "-dev")))
     assert names <= pinned, f"without a pin: {sorted(names - pinned)}"
     readme = (REPOSITORY / "README.md").read_text().lower()
     unexplained = [name for name in required("requirements.txt") if f"| {name} |" not in readme]

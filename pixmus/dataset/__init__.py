@@ -1,0 +1,1 @@
+"""The PixMus dataset: pictures paired with background music. Nothing on the way imports it."""

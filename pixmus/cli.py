@@ -589,7 +589,7 @@ def reproduce(context: typer.Context) -> None:
 
 @app.command(context_settings=PASS_ON)
 def train(context: typer.Context) -> None:
-    """Train the score model on a corpus file or your own MIDI files; `train encoder`: the encoder."""
+    """Train the score model on a corpus or your own MIDI files; `train encoder`: the encoder."""
     if context.args[:1] == ["encoder"]:
         _run_module("train encoder", "pixmus.training.train_encoder", context.args[1:])
     _run_module("train", "pixmus.training.train", context.args)

@@ -5,7 +5,7 @@ plainer one (`PLAIN_COLUMNS`). Columns of other names are kept as they are.
 
 Conventions: times are seconds of the file that a row names; a still stands for seconds 0 to 30 of
 its music. Audio of the thesis' layout lies in three segments of 10 s, each named
-`{audio file name without suffix}_{start}_{end}` (the loader of github.com/Tilak1114/music-diffusion).
+`{audio file without suffix}_{start}_{end}` (the loader of github.com/Tilak1114/music-diffusion).
 """
 
 from __future__ import annotations

@@ -7,19 +7,19 @@ own path says.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
 import av
 import numpy as np
 
+from pixmus.dataset.store import read_log
 from pixmus.dataset.table import Row, Segment
 from pixmus.errors import PixMusError
 from pixmus.video import Frame, Video, probe, read_frames
 
-FETCH_LOG = "fetch.jsonl"
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".aac", ".mp4")
 
 
@@ -43,25 +43,18 @@ class Media:
             return None
         names = [name] if Path(name).suffix else [name + suffix for suffix in AUDIO_SUFFIXES]
         for candidate in (self.folder / n for full in names for n in (full, Path(full).name)):
-            if candidate.is_file():
-                return candidate
+            with suppress(OSError):  # a name too long for a file, such as a long URL
+                if candidate.is_file():
+                    return candidate
         return None
 
     @cached_property
     def _fetched(self) -> dict[str, Path]:
-        log = self.folder / FETCH_LOG
-        if not log.is_file():
-            return {}
-        found: dict[str, Path] = {}
-        for line in log.read_text().splitlines():
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:  # the last line of a run that was killed
-                continue
-            path = self.folder / str(entry.get("file") or "")
-            if entry.get("status") == "done" and path.is_file():
-                found[entry["name"]] = path
-        return found
+        return {
+            name: self.folder / entry.file
+            for name, entry in read_log(self.folder).items()
+            if entry.status == "done" and (self.folder / entry.file).is_file()
+        }
 
 
 def open_picture(row: Row, media: Media) -> Video:

@@ -340,11 +340,12 @@ class Names:
         path = PurePosixPath(name)
         if ".." in path.parts or path.is_absolute() or "\0" in name:
             raise FetchFailed("its name leads out of its folder")
-        if str(path) in self._paths:
-            return str(path)
+        suffixes = AUDIO_SUFFIXES if kind == "audio" else PICTURE_SUFFIXES
+        for suffix in ("",) if path.suffix else ("", *suffixes):
+            if str(path) + suffix in self._paths:
+                return str(path) + suffix
         found = self._by_name.get(path.name, [])
         if not found and not path.suffix:
-            suffixes = AUDIO_SUFFIXES if kind == "audio" else PICTURE_SUFFIXES
             found = [
                 place
                 for place in self._by_stem.get(path.name, [])

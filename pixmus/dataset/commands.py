@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+TableSource = Annotated[
+    str,
+    typer.Argument(
+        metavar="TABLE", help="A CSV or Parquet file, a folder of them, or a Hub dataset's id."
+    ),
+]
 
 app = typer.Typer(
     name="dataset",
@@ -15,6 +27,111 @@ app = typer.Typer(
 # ------------------------------------------------------------------------------- inspect, split
 
 # -------------------------------------------------------------------------------- fetch, verify
+
+
+@app.command()
+def fetch(
+    table: TableSource,
+    store: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder that the media go to; a rerun goes on.")
+    ],
+    from_folder: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="Folder that holds files the rows name."),
+    ] = None,
+    hub: Annotated[
+        str | None,
+        typer.Option(metavar="USER/NAME", help="Hub dataset that holds files the rows name."),
+    ] = None,
+    videos: Annotated[
+        bool, typer.Option("--videos", help="Fetch video ids and pages too, with yt-dlp.")
+    ] = False,
+    rate: Annotated[
+        float, typer.Option(metavar="X", min=0.01, max=50.0, help="Requests a second to one host.")
+    ] = 2.0,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Only the first N rows.")
+    ] = None,
+    retry_failed: Annotated[
+        bool | None,
+        typer.Option(
+            "--retry-failed/--no-retry-failed",
+            help="Try again what failed before; else where trying again may help.",
+        ),
+    ] = None,
+) -> None:
+    """Bring the pictures and the music of a table's rows here; say what became of each."""
+    from pixmus.dataset.downloads import Manners
+    from pixmus.dataset.fetch import fetch as fetch_rows
+    from pixmus.dataset.table import read_table
+
+    rows = read_table(table).rows[:limit]
+    with _counted("fetching") as on_name:
+        report = fetch_rows(
+            rows,
+            store,
+            from_folder=from_folder,
+            hub=hub,
+            videos=videos,
+            manners=Manners(rate=rate),
+            retry_failed=retry_failed,
+            on_name=on_name,
+        )
+    for line in report.lines():
+        typer.echo(line)
+    typer.echo(f"each name: {store / 'fetch.jsonl'}; each row: {store / 'rows.jsonl'}")
+
+
+@app.command()
+def verify(
+    table: TableSource,
+    media: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder that fetch filled, or one of plain files.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Findings, JSON lines; else verify.jsonl in the media."),
+    ] = None,
+    rows: Annotated[
+        str | None, typer.Option(metavar="A:B", help='Rows A up to B alone, such as "0:100".')
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, max=256, help="Processes at a time.")
+    ] = 1,
+) -> None:
+    """Check that each row's picture and music are what they claim; find duplicates."""
+    from pixmus.dataset.media import Media
+    from pixmus.dataset.table import read_table
+    from pixmus.dataset.verify import chosen_rows, summary_lines
+    from pixmus.dataset.verify import verify as verify_rows
+
+    chosen = chosen_rows(read_table(table).rows, rows)
+    place = out if out is not None else media / "verify.jsonl"
+    with _counted("checking") as on_row:
+        findings = verify_rows(chosen, Media(media), place, workers=workers, on_row=on_row)
+    for line in summary_lines(findings):
+        typer.echo(line)
+    typer.echo(f"each row: {place}")
+
+
+@contextmanager
+def _counted(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A callback that shows how many of how many are done; silent where nobody watches."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        "{task.description}",
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
 
 # --------------------------------------------------------------------------------------- features
 

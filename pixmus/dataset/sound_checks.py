@@ -64,7 +64,8 @@ def read_stored(path: Path, start: float, end: float) -> Sound:
                     break
             mono += [part.to_ndarray()[0] for part in measure.resample(None)]
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise PixMusError(f"{path.name} cannot be decoded ({error})") from error
+        told = getattr(error, "strerror", None) or error  # without the path
+        raise PixMusError(f"{path.name} cannot be decoded ({told})") from error
     if keep is None:
         raise PixMusError(f"{path.name} has no sound that can be decoded")
     whole = np.concatenate(mono) if mono else np.zeros(0, np.float32)

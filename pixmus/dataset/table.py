@@ -175,6 +175,25 @@ def write_rows(
                     _write_csv(columns, packed)
 
 
+def read_rows(path: str | Path) -> dict[str, list[str]]:
+    """The columns of any one .csv, .csv.gz or .parquet file as text, an empty cell as "".
+
+    Raises PixMusError where the file cannot be read whole.
+    """
+    if not Path(path).is_file():
+        raise PixMusError(f"There is no file {path}.")
+    ((name, file),) = _table_files(path, None, None)
+    sheet = _open_sheet(name, file)
+    columns: dict[str, list[str]] = {column: [] for column in sheet.columns}
+    for row in sheet.rows:
+        if isinstance(row, str) or len(row) != len(columns):
+            told = row if isinstance(row, str) else f"a row has {len(row)} values"
+            raise PixMusError(f"{name} is broken: {told}.")
+        for values, text in zip(columns.values(), row, strict=True):
+            values.append(text)
+    return columns
+
+
 def write_table(
     rows: Iterable[Row], path: str | Path, layout: str = "plain", overwrite: bool = False
 ) -> None:
@@ -613,7 +632,7 @@ def _check_lengths(span: tuple[float, float], audio_span: tuple[float, float]) -
     length, audio_length = span[1] - span[0], audio_span[1] - audio_span[0]
     if abs(length - audio_length) > TOLERANCE_S:
         raise _Unusable(
-            "picture and music differ in length",
+            "lengths differ",
             f"Its picture lasts {_number(length)} s and its music {_number(audio_length)} s",
         )
 

@@ -501,6 +501,7 @@ def _draw_rows_of_files(axes: Axes, inspection: Inspection) -> None:
     ]
     axes.set_xticks(range(len(EDGES)), [*names, f"{EDGES[-1]}+"])
     _dress(axes, "Files by number of rows", "rows of a file", "y")
+    axes.tick_params(axis="x", labelsize=7.5)
     _scale(axes, top, room=120)
     if there:
         axes.legend(

@@ -1,7 +1,7 @@
-"""Three pictures of a take on one time axis: cue timeline, piano-roll and mel spectrogram.
+"""Pictures of a take on one time axis: cue timeline, piano-roll, mel spectrogram, the whole way.
 
 Conventions: times are seconds from the first displayed frame. Every picture is `WIDTH_PX` wide and
-has the same left and right margins, so the seconds of all three line up above each other. The
+has the same left and right margins, so their seconds line up above each other. The
 figures are built on their own canvas (no pyplot), so drawing leaves no state behind.
 """
 
@@ -22,7 +22,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from pixmus.cues import PARTS, CueSheet, HitPoint
-from pixmus.features import CURVE_RATE_HZ
+from pixmus.features import CURVE_RATE_HZ, Features
 from pixmus.score import DRUM_PITCHES, Score
 from pixmus.tempo import TempoMap
 
@@ -314,6 +314,88 @@ def plot_agreement(
     return figure
 
 
+def plot_way(
+    features: Features,
+    cue_sheet: CueSheet,
+    score: Score,
+    waveform: np.ndarray,
+    thumbnails: Sequence[Frame],
+) -> Figure:
+    """Every stage's product below the one that it was made from, with the verb between them.
+
+    `waveform` is the finished sound (channels, samples), as long as the clip.
+    """
+    duration, tempo_map = cue_sheet.duration, score.tempo_map
+    figure, panels = _figure(
+        [0.62, 0.5, 0.62, 0.3, 1.5, 0.5], duration, "From the picture to its music", [], gap=0.3
+    )
+    clip, measured, sheet, grid, roll, sound = panels
+    _draw_thumbnails(clip, thumbnails, duration)
+    times = (np.arange(len(features.motion)) + 0.5) / CURVE_RATE_HZ
+    for axes, lines in (
+        (
+            measured,
+            [
+                ("motion", features.motion / max(float(features.motion.max()), 1e-9), INK),
+                ("brightness", features.brightness / max(features.brightness.max(), 1e-9), QUIET),
+            ],
+        ),
+        (
+            sheet,
+            [
+                (name, np.asarray(cue_sheet.curves[name]), colour)
+                for name, colour in CURVE_COLOURS.items()
+                if name in cue_sheet.curves
+            ],
+        ),
+    ):
+        for _, values, colour in lines:
+            axes.plot(times[: len(values)], values, color=colour, lw=1.4, zorder=3)
+        axes.set_ylim(-0.06, 1.15)
+        _name_lines(axes, [(name, float(values[-1]), colour) for name, values, colour in lines])
+    _draw_hit_points(sheet, cue_sheet.hit_points)
+    bars = np.asarray(tempo_map.to_seconds(np.asarray(tempo_map.bar_starts, dtype=float)))
+    grid.vlines(tempo_map.beat_times, 0.0, 0.5, color=QUIET, lw=0.8, zorder=3)
+    grid.vlines(bars, 0.0, 0.95, color=INK, lw=1.3, zorder=3)
+    grid.set_ylim(0.0, 1.0)
+    grid.grid(False)
+    for part in (part for part in PARTS_FROM_THE_BACK if score.parts.get(part)):
+        notes = score.parts[part]
+        _draw_notes(roll, *_spans(notes, tempo_map), [n.pitch for n in notes], 0.5, notes, part)
+    pitches = [n.pitch for part in PARTS_FROM_THE_BACK for n in score.parts.get(part, ())] or [60]
+    roll.set_ylim(min(pitches) - 2, max(pitches) + 2)
+    roll.grid(False)
+    edges = np.linspace(0, waveform.shape[1], WIDTH_PX).astype(int)
+    peaks = np.maximum.reduceat(np.abs(waveform).max(0), edges[:-1])
+    middles = (edges[:-1] + edges[1:]) / 2 / waveform.shape[1] * duration
+    sound.fill_between(middles, -peaks, peaks, color=INK, alpha=0.75, lw=0, zorder=3)
+    sound.set_ylim(-1.02, 1.02)
+    names = ("clip", "features", "cue sheet", "tempo map", "score", "soundtrack")
+    verbs = ("extract", "spot", "fit", "compose", "render, mix")
+    for axes, name in zip(panels, names, strict=True):
+        _label_row(axes, name, INK)
+    for above, below, verb in zip(panels, panels[1:], verbs, strict=False):
+        height = (above.get_position().y0 + below.get_position().y1) / 2
+        figure.text(
+            *((LEFT_IN - 0.1) * DPI / WIDTH_PX, height),
+            f"{verb} \u2193",
+            ha="right",
+            va="center",
+            fontsize=8.5,
+            color=HIT_COLOUR,
+        )
+    for axes in panels[1:]:
+        _draw_verticals(axes, [hit.time for hit in cue_sheet.hit_points], HIT_COLOUR, "solid")
+        _draw_cuts(axes, cue_sheet.cuts, INK)
+    _draw_legend(
+        figure,
+        [part for part in PARTS_FROM_THE_BACK[::-1] if score.parts.get(part)],
+        has_hits=bool(cue_sheet.hit_points),
+        has_cuts=bool(cue_sheet.cuts),
+    )
+    return figure
+
+
 def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure as PNG, `WIDTH_PX` wide."""
     # Level 3 takes a third of the time of PIL's usual 6, for a file about a tenth larger.
@@ -469,6 +551,37 @@ def _label_row(axes: Axes, text: str, colour: str, height: float = 0.5) -> None:
         fontsize=9.5,
         color=colour,
     )
+
+
+def _name_lines(axes: Axes, lines: Sequence[tuple[str, float, str]]) -> None:
+    """Names of lines (name, last value, colour) where they end, pushed apart where they collide."""
+    low, high = axes.get_ylim()
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    height_in = axes.get_position().height * figure.get_figheight()
+    room = 0.15 / height_in * (high - low)  # what a line of text takes
+    ordered = sorted(lines, key=lambda line: line[1])
+    heights = np.array([value for _, value, _ in ordered])
+    for _ in range(50):
+        gaps = np.diff(heights)
+        push = np.maximum(room - gaps, 0) / 2
+        heights[:-1] -= push
+        heights[1:] += push
+        heights = np.clip(heights, low + room / 2, high - room / 2)
+    for (name, _, colour), height in zip(ordered, heights, strict=True):
+        axes.annotate(
+            name,
+            (1.0, height),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(-4, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=8,
+            color=colour,
+            zorder=6,
+            bbox={"boxstyle": "square,pad=0.1", "fc": PANEL, "ec": "none", "alpha": 0.85},
+        )
 
 
 def _draw_thumbnails(axes: Axes, thumbnails: Sequence[Frame], duration: float) -> None:

@@ -8,7 +8,7 @@ from matplotlib.collections import PolyCollection
 from PIL import Image
 
 from pixmus.cues import CURVES, ENSEMBLES, Cue, CueSheet, HitPoint
-from pixmus.features import num_curve_values
+from pixmus.features import extract_features, num_curve_values
 from pixmus.plots import (
     DYNAMIC_RANGE_DB,
     MEL_BANDS,
@@ -20,6 +20,7 @@ from pixmus.plots import (
     plot_cue_timeline,
     plot_piano_roll,
     plot_spectrogram,
+    plot_way,
     save_figure,
 )
 from pixmus.score import Note, Score
@@ -100,6 +101,9 @@ def test_every_picture_is_as_wide_as_promised_and_shares_its_margins(tmp_path):
         plot_cue_timeline(sheet, TempoMap.constant(120.0, 12.0), frames),
         plot_piano_roll(score(), sheet.cuts, sheet.hit_points, sheet.duration),
         plot_spectrogram(tone(440.0, 12.0), SAMPLE_RATE, sheet.cuts),
+        plot_way(
+            extract_features(frames, 12.0, Fraction(25)), sheet, score(), tone(440.0, 12.0), frames
+        ),
     ]
     for index, figure in enumerate(figures):
         save_figure(figure, tmp_path / f"{index}.png")
@@ -120,6 +124,23 @@ def test_piano_roll_draws_every_note_once_at_its_second():
     assert ends == pytest.approx([(beat + 1) * 0.5 for beat in range(8)])
     (strokes,) = [item for item in lane.collections if isinstance(item, PolyCollection)]
     assert len(strokes.get_paths()) == 16
+
+
+def test_the_way_names_stages_and_verbs_and_shows_the_sound_at_its_second():
+    sheet = cue_sheet()
+    frames = [Frame(float(t), np.full((90, 160, 3), 40 * (t % 3), np.uint8)) for t in range(12)]
+    waveform = tone(440.0, 12.0)
+    waveform[:, : 6 * SAMPLE_RATE] = 0
+    figure = plot_way(extract_features(frames, 12.0, Fraction(1)), sheet, score(), waveform, frames)
+    labels = [axes.texts[-1].get_text() for axes in figure.axes[:6]]
+    assert labels == ["clip", "features", "cue sheet", "tempo map", "score", "soundtrack"]
+    verbs = [
+        text.get_text().split(" \u2193")[0] for text in figure.texts if "\u2193" in text.get_text()
+    ]
+    assert verbs == ["extract", "spot", "fit", "compose", "render, mix"]
+    outline = figure.axes[5].collections[0].get_paths()[0].vertices
+    assert np.abs(outline[outline[:, 0] < 5.9, 1]).max() == 0
+    assert np.abs(outline[outline[:, 0] > 6.1, 1]).max() == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.mark.parametrize("duration", [0.5, 3.0, 600.0])

@@ -271,7 +271,9 @@ def draw_sampling(report: Report, path: Path) -> None:
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("Spearman per bar; AUC")
-    axes[1].legend(frameon=False, fontsize=9)
+    figure_.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False
+    )
     figure_.savefig(path, dpi=110)
     plt.close(figure_)
 

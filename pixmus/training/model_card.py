@@ -150,6 +150,12 @@ online participants; music videos are mostly vocal pop.
 """
 
 
+PAIRS_SECTION = """
+Then fine-tuned on {rows} rows of pictures paired with music (`pixmus train encoder --pairs`), from {groups}
+sources: both files hold weights of them. Whose pictures and music they were is for whoever trained to say.
+"""
+
+
 def add_encoder_section(folder: Path) -> None:
     """Write what the encoder was made of at the end of the card, in place of what stood there."""
     card = folder / "README.md"
@@ -165,6 +171,8 @@ def add_encoder_section(folder: Path) -> None:
             videos=facts.get("music videos", 0),
         )
         text += f"\n{ENCODER_HEADING}\n{section}"
+        if "pairs" in facts:
+            text += PAIRS_SECTION.format(**facts["pairs"])
     card.write_text(text)
 
 

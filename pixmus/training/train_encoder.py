@@ -1,6 +1,10 @@
 """Train the conditioning encoder: seconds of arithmetic, minutes of decoding the first time.
 
-    python -m pixmus.training.train_encoder --data ../shared/data --out checkpoints/pixmus
+    pixmus train encoder --data ../shared/data --out checkpoints/pixmus
+    pixmus train encoder --init checkpoints/pixmus --pairs shards --out my-model
+
+The second moves the encoder of a model folder by pictures paired with music (`fine_tune.py`); with
+`--data` and `--pairs` both happen, one after the other.
 
 Everything is least squares in closed form, so the same data give the same weights. Sources and
 what of the encoder they may touch:
@@ -19,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,8 +49,10 @@ from pixmus.encoder import (
     pace_bank,
     picture_ratios,
 )
+from pixmus.errors import PixMusError
 from pixmus.evaluation.montage import is_tuned_on
 from pixmus.features import Features
+from pixmus.pipeline import ENCODER, MODEL_FOLDER, MODEL_INDEX, write_manifest
 from pixmus.training.films import (
     Film,
     Photographs,
@@ -55,6 +62,7 @@ from pixmus.training.films import (
     montage_features,
     slideshow_features,
 )
+from pixmus.training.fine_tune import Pair, agreement, fine_tune
 from pixmus.training.model_card import add_encoder_section
 
 NUM_COMPONENTS = 48  # of the image embedding; more predict whole songs worse (experiment 31)
@@ -503,8 +511,6 @@ def train(
 
 def add_to_model(encoder: ConditioningEncoder, facts: dict[str, Any], folder: Path) -> None:
     """Write the encoder into a model folder and name it there."""
-    from pixmus.pipeline import ENCODER, MODEL_INDEX, write_manifest
-
     encoder.save_pretrained(folder / ENCODER)
     (folder / ENCODER / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
     index = json.loads((folder / MODEL_INDEX).read_text())
@@ -515,18 +521,72 @@ def add_to_model(encoder: ConditioningEncoder, facts: dict[str, Any], folder: Pa
         add_encoder_section(folder)
 
 
-def main() -> None:
-    """Train and write the encoder into a model folder."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="holds muvi_sync, affect, video")
-    parser.add_argument("--out", type=Path, required=True, help="a model folder")
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train or fine-tune and write the encoder into a model folder."""
+    parser = argparse.ArgumentParser(
+        prog="pixmus train encoder",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, help="holds muvi_sync, affect, video")
+    parser.add_argument("--init", type=Path, help="fine-tune the encoder of this model folder")
+    parser.add_argument("--pairs", type=Path, help="shards made by `pixmus dataset features`")
+    parser.add_argument("--out", type=Path, required=True, help="a model folder; may be new")
     parser.add_argument("--cache", type=Path, default=Path("runs/encoder_cache"))
     parser.add_argument("--without-muvi-sync", action="store_true")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
+    if (arguments.data is None) == (arguments.init is None):
+        raise PixMusError("name either --data (train anew) or --init (fine-tune), not both.")
+    if arguments.init is not None and arguments.pairs is None:
+        raise PixMusError("--init has nothing to learn from; name the shards with --pairs.")
     torch.set_num_threads(1)
-    encoder, facts = train(arguments.data, arguments.cache, not arguments.without_muvi_sync)
+    training, held_out = split_shards(arguments.pairs) if arguments.pairs else ((), ())
+    if arguments.data is not None:
+        encoder, facts = train(arguments.data, arguments.cache, not arguments.without_muvi_sync)
+    else:
+        encoder, facts = load_trained(arguments.init)
+    if training:
+        tuned, facts["pairs"] = fine_tune(encoder, training)
+        if held_out:
+            facts["pairs"]["held out"] = {
+                "before": agreement(encoder, held_out),
+                "after": agreement(tuned, held_out),
+            }
+        encoder = tuned
+    start_folder(arguments.out, arguments.init or MODEL_FOLDER)
     add_to_model(encoder, facts, arguments.out)
     print(json.dumps(facts, indent=1))
+
+
+def split_shards(folder: Path) -> tuple[Sequence[Pair], Sequence[Pair]]:
+    """Rows that may be trained on, and rows of the other splits."""
+    from pixmus.dataset.shards import read_shards
+
+    pairs = read_shards(folder)
+    training = [pair for pair in pairs if pair.split in ("", "train")]
+    return training, [pair for pair in pairs if pair.split not in ("", "train")]
+
+
+def load_trained(folder: Path) -> tuple[ConditioningEncoder, dict[str, Any]]:
+    """The encoder of a model folder and what was written of its training."""
+    from pixmus.pipeline import load_encoder
+
+    encoder = load_encoder(folder)
+    if encoder is None:
+        raise PixMusError(
+            f"{folder} has no encoder to fine-tune; name a model folder that has one."
+        )
+    facts = folder / ENCODER / "training.json"
+    return encoder, json.loads(facts.read_text()) if facts.is_file() else {}
+
+
+def start_folder(folder: Path, source: Path) -> None:
+    """Make `folder` a copy of the model folder `source` where it is not a model folder yet."""
+    if (folder / MODEL_INDEX).is_file():
+        return
+    if folder.exists() and any(folder.iterdir()):
+        raise PixMusError(f"{folder} holds other files; name a new folder or a model folder.")
+    shutil.copytree(source, folder, dirs_exist_ok=True)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,15 @@ def test_names_never_lead_out_of_the_folder(tmp_path: Path, folder: Path, name: 
     assert Media(tmp_path / "store").find(name) is None
 
 
+def test_links_in_the_folder_are_followed_once(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "far.mp4").write_text("far")
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    (folder / "clips" / "back").symlink_to(folder)
+    report = fetch([row(0, "far.mp4", "music/a.wav")], tmp_path / "store", from_folder=folder)
+    assert report.rows[0].status == "done"
+
+
 def test_a_link_to_elsewhere_by_an_absolute_name_is_refused(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "secret").write_text("1")
     report = fetch([row(0, str(tmp_path / "secret"))], tmp_path / "store", from_folder=folder)

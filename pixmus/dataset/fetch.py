@@ -329,12 +329,14 @@ class _Run:
         """Status and reason of a name that no source has."""
         if is_segment:
             return "skipped", ONLY_SEGMENT
-        if is_video_page(name) or (not is_url(name) and video_id(name)):
-            return "skipped", NEEDS_VIDEOS
         asked = [source.label for source in self._sources if isinstance(source, Folder | Hub)]
+        may_be_id = not is_url(name) and video_id(name) is not None
+        if is_video_page(name) or (may_be_id and not asked):
+            return "skipped", NEEDS_VIDEOS
         if not asked:
             return "skipped", NO_SOURCE
-        return "failed", f"no file of that name in {' or '.join(asked)}"
+        told = f"no file of that name in {' or '.join(asked)}"
+        return "failed", told + (" (--videos fetches it if it is a video's id)" * may_be_id)
 
     def _is_there(self, entry: Entry) -> bool:
         return entry.status == "done" or (entry.status == "skipped" and entry.reason == ALREADY)

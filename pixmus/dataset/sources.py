@@ -89,8 +89,13 @@ class Folder:
         if not self.folder.is_dir():
             raise PixMusError(f"{self.folder} is no folder; give the one that holds the media.")
         self._absolute = Path(os.path.abspath(self.folder))
-        paths = []
-        for place, folders, files in os.walk(self._absolute, followlinks=False):
+        paths, seen = [], set()
+        for place, folders, files in os.walk(self._absolute, followlinks=True):
+            real = os.path.realpath(place)
+            if real in seen:  # a link that leads back
+                folders.clear()
+                continue
+            seen.add(real)
             folders.sort()
             paths += [os.path.relpath(os.path.join(place, file), self._absolute) for file in files]
         self._names = Names(sorted(paths))

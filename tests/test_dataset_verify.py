@@ -1,9 +1,6 @@
 """Rows with known faults are found out, and good ones are not."""
 
 import json
-import os
-import signal
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +22,6 @@ from pixmus.dataset.verify import (
     summary_lines,
     verify,
 )
-from pixmus.dataset.workers import Lost, work_apart
 from pixmus.errors import PixMusError
 
 RATE = 44100  # Hz
@@ -188,31 +184,6 @@ def test_a_file_that_holds_no_findings_is_left_alone(folder: Path, tmp_path: Pat
     with pytest.raises(PixMusError, match="holds no findings; name another with --out"):
         verify([row()], Media(folder), out)
     assert out.read_text() == "my own words\nand more\n"
-
-
-def misbehave(what: str) -> str:
-    """Do what the job says."""
-    if what == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if what == "hang":
-        time.sleep(60)
-    if what == "swell":
-        return "x" * (8 << 30)
-    if what == "fail":
-        raise ValueError("no such thing")
-    return what.upper()
-
-
-def test_a_worker_that_comes_to_harm_loses_one_job() -> None:
-    jobs = [(what, 1.0) for what in ("a", "die", "b", "hang", "c", "fail", "swell", "d")]
-    ended = dict(work_apart(misbehave, jobs, 2))
-    assert {job: result for job, result in ended.items() if not isinstance(result, Lost)} == {
-        "a": "A", "b": "B", "c": "C", "d": "D",
-    }  # fmt: skip
-    assert "exit code -9" in ended["die"].reason
-    assert ended["hang"].reason == "it took longer than 1 s"
-    assert ended["fail"].reason == "ValueError: no such thing"
-    assert ended["swell"].reason == "it takes more memory than it may"
 
 
 def test_rows_are_examined_apart(folder: Path, tmp_path: Path) -> None:

@@ -85,6 +85,14 @@ def test_it_waits_as_long_as_it_is_asked_to(server: UnsteadyServer, tmp_path: Pa
     assert failed.value.transient
 
 
+def test_a_server_that_drips_is_left(server: UnsteadyServer, tmp_path: Path) -> None:
+    url = server.put("/a.mp4", CONTENT, pause_s=0.02)
+    manners = Manners(rate=1000, retries=1, backoff=0.01, timeout=0.2)
+    with pytest.raises(FetchFailed, match="too slowly") as failed:
+        Downloads(manners).download(url, tmp_path / "x.part")
+    assert failed.value.transient and len(server.requests) == 2
+
+
 def test_requests_keep_their_distance(server: UnsteadyServer, tmp_path: Path) -> None:
     downloads = Downloads(Manners(rate=10))
     for index in range(4):

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
+from typer.testing import CliRunner
 
 from pixmus.dataset import verify as verify_module
+from pixmus.dataset.commands import app
 from pixmus.dataset.media import Media
 from pixmus.dataset.table import Row, Segment
 from pixmus.dataset.verify import (
@@ -206,3 +208,20 @@ def test_spans_of_rows() -> None:
     for wrong in ("1", "a:b", "-1:2", "9:"):
         with pytest.raises(PixMusError, match="--rows"):
             chosen_rows(rows, wrong)
+
+
+def test_the_commands_fetch_and_verify_a_table(folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    lines = ["id,kind,picture,audio,start,end,caption", "a,video,moving.mp4,good.wav,0,4,"]
+    lines += ["b,still,still.png,silent.wav,0,4,", "c,video,none.mp4,good.wav,0,4,"]
+    table.write_text("\n".join(lines) + "\n")
+    run = CliRunner()
+    store = str(tmp_path / "store")
+    fetched = run.invoke(app, ["fetch", str(table), "--store", store, "--from", str(folder)])
+    assert fetched.exit_code == 0, fetched.output
+    assert "rows:  2 done, 0 skipped, 1 failed" in fetched.output
+    verified = run.invoke(app, ["verify", str(table), "--media", store, "--rows", "0:2"])
+    assert verified.exit_code == 0, verified.output
+    assert verified.output.startswith("1 of 2 rows are good (50.0%)")
+    assert "music silent" in verified.output
+    assert len((tmp_path / "store" / "verify.jsonl").read_text().splitlines()) == 2

@@ -21,6 +21,7 @@ class Page:
     resumes: bool = True  # whether Range is understood
     validator: str | None = '"v1"'
     redirect: str | None = None
+    pause_s: float = 0.0  # after every ten bytes
 
 
 class UnsteadyServer:
@@ -86,9 +87,16 @@ def _handler(server: UnsteadyServer) -> type[BaseHTTPRequestHandler]:
                 headers["Content-Range"] = f"bytes {first}-{total - 1}/{total}"
                 content, status = content[first:], 206
             breaks = page.break_after.pop(0) if page.break_after else None
-            self.answer(status, content, breaks, **headers)
+            self.answer(status, content, breaks, page.pause_s, **headers)
 
-        def answer(self, status: int, body: bytes, breaks: int | None = None, **headers: str):
+        def answer(
+            self,
+            status: int,
+            body: bytes,
+            breaks: int | None = None,
+            pause_s: float = 0.0,
+            **headers: str,
+        ) -> None:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name.replace("_", "-"), value)
@@ -97,7 +105,11 @@ def _handler(server: UnsteadyServer) -> type[BaseHTTPRequestHandler]:
             if self.command == "HEAD":
                 return
             with suppress(ConnectionError):
-                self.wfile.write(body[:breaks])
+                for start in range(0, len(body), 10) if pause_s else ():
+                    self.wfile.write(body[start : start + 10])
+                    time.sleep(pause_s)
+                if not pause_s:
+                    self.wfile.write(body[:breaks])
             if breaks is not None:
                 self.close_connection = True
 

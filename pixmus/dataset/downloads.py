@@ -50,6 +50,7 @@ class Manners:
     unreached_limit: int = 8  # tries in a row without an answer, or names in vain: host given up
     lost_hosts_limit: int = 20  # hosts given up in a row without an answer from any: no network
     largest_file: int = 4 << 30  # bytes
+    slowest: float = 1000.0  # bytes a second over `timeout`; a server that drips holds up a thread
 
 
 class FetchFailed(Exception):
@@ -205,7 +206,7 @@ class Downloads:
         validator = headers.get("ETag") or headers.get("Last-Modified") or ""
         with disk_explained(part.parent):
             note.write_text(json.dumps({"url": url, "validator": validator}))
-        size = offset
+        size, begun, counted = offset, time.monotonic(), offset
         with disk_explained(part.parent), part.open("ab" if offset else "wb") as file:
             while True:
                 if self.stopping.is_set():
@@ -218,6 +219,11 @@ class Downloads:
                     break
                 file.write(block)
                 size += len(block)
+                lasted = time.monotonic() - begun
+                if lasted > self.manners.timeout:
+                    if size - counted < self.manners.slowest * lasted:
+                        raise _TryAgain("it comes too slowly", True)
+                    begun, counted = begun + lasted, size
                 if size > self.manners.largest_file:
                     raise FetchFailed(f"it is larger than {self.manners.largest_file / 1e9:.1f} GB")
         if total is not None and size < total:

@@ -248,7 +248,8 @@ def summary_lines(findings: Sequence[Finding]) -> list[str]:
         ("music", sum(bool(finding.same_music_as) for finding in findings)),
     ):
         if number:
-            lines.append(f"{number} rows have the {what} of an earlier row")
+            have = "row has" if number == 1 else "rows have"
+            lines.append(f"{number} {have} the {what} of an earlier row")
     return lines
 
 

@@ -23,12 +23,12 @@ FILM_SIZE = (320, 180)
 STILL_SIZE = (1280, 720)
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 SOLVED_WIDTH = 80  # pixels a row of the thumbnail that the grade is worked out on
+SOLVED_EVERY = 3  # frames: the grade changes slowly
 
 # What a grade may do to a picture at most; beyond it a night would be stretched to a grey day.
 GAINS = (0.45, 3.0)
 COLOUR_GAINS = (0.1, 4.0)
 LARGEST_TINT = 0.3  # of red minus blue
-SHAKE = 0.15  # picture widths of shake at a speed of one width a second
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def fractal_noise(
 
     `stretch` above 1 draws it out horizontally.
     """
-    axes = [np.fft.fftfreq(n) * n for n in shape[:-1]] + [np.fft.rfftfreq(shape[-1]) * shape[-1]]
+    axes = [np.fft.fftfreq(n) for n in shape[:-1]] + [np.fft.rfftfreq(shape[-1])]
     squares = [axis**2 for axis in axes]
     squares[-1] = squares[-1] * stretch**2
     radius = np.sqrt(sum(np.meshgrid(*squares, indexing="ij")))
@@ -112,6 +112,16 @@ def hue_colour(hue: float, saturation: float, value: float) -> Picture:
     sector = (hue % 1.0) * 6 + np.array([0.0, 4.0, 2.0])
     share = np.clip(np.abs(sector % 6 - 3) - 1, 0, 1)
     return (value * (1 - saturation + saturation * share)).astype(np.float32)
+
+
+def draw_hue(rng: np.random.Generator, look: Look) -> float:
+    """A hue that suits the warmth: reds to yellows, greens or purples between, cyans to blues."""
+    warmth = float(look.warmth) * 5 + rng.normal(0, 0.3)
+    if warmth > 0.25:
+        return float(rng.uniform(-0.05, 0.13))
+    if warmth < -0.25:
+        return float(rng.uniform(0.5, 0.68))
+    return float(rng.choice((0.2, 0.42, 0.75, 0.88)) + rng.normal(0, 0.03))
 
 
 def gradient(y: NDArray[np.float32], stops: Sequence[tuple[float, Picture]]) -> Picture:
@@ -219,7 +229,7 @@ def draw_sky(rng: np.random.Generator, look: Look) -> Sky:
     horizon = hue_colour(glow, 0.25 + 0.45 * abs(warmth), 0.6 if dark else 0.95)
     sun = hue_colour(glow + 0.02, 0.25 + 0.3 * max(0.0, warmth), 1.0)
     ground_hue = rng.choice((0.6, 0.35, 0.28, 0.05, 0.75)) + rng.normal(0, 0.02)
-    ground = hue_colour(float(ground_hue), rng.uniform(0.35, 0.65), rng.uniform(0.1, 0.25))
+    ground = hue_colour(float(ground_hue), rng.uniform(0.3, 0.55), rng.uniform(0.16, 0.34))
     return Sky(zenith, horizon, sun, ground)
 
 
@@ -231,16 +241,16 @@ class Ridges(Scene):
 
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
         self.sky = sky = draw_sky(rng, look)
-        self.horizon = float(np.clip(0.52 + 0.12 * look.height + rng.normal(0, 0.04), 0.3, 0.72))
+        self.horizon = float(np.clip(0.44 + 0.12 * look.height + rng.normal(0, 0.04), 0.26, 0.62))
         back = gradient(self.y, [(0, sky.zenith), (self.horizon + 0.05, sky.horizon)])
         self.back = np.repeat(back[:, None], self.width, 1)
         centre = rng.uniform(0.15, 0.85), self.horizon - rng.uniform(0.05, 0.3)
         aspect = self.height / self.width
         far = np.hypot(self.x - centre[0], (self.y - centre[1]) * aspect)
         self.back += 0.55 * np.exp(-((far / 0.22) ** 1.2))[..., None] * sky.sun
-        blend(self.back, sky.sun, 1 - smoothstep(far, 0.028, 0.036))
+        blend(self.back, 0.5 + 1.2 * sky.sun, 1 - smoothstep(far, 0.028, 0.036))
         tall = max(8, int(self.height * (self.horizon + 0.1)))
-        clouds = fractal_noise(rng, (tall, 2 * self.width), 1.5, stretch=0.35)
+        clouds = fractal_noise(rng, (tall, 2 * self.width), 1.5, stretch=1.8)
         fall = np.linspace(1.0, 0.5, tall, dtype=np.float32)[:, None]
         self.clouds = smoothstep(clouds, 0.2, 1.8) * fall * rng.uniform(0.3, 0.9)
         self.cloud_colour = 0.75 * sky.sun + 0.25
@@ -252,16 +262,19 @@ class Ridges(Scene):
             rough = fractal_noise(rng, (4 * self.width,), 1.9 if self.is_smooth else 1.35)
             base = self.horizon + (0.95 - self.horizon) * depth**1.3
             profile = base - (0.05 + 0.05 * (1 - depth)) * rough
+            if depth > 0.5 and not self.is_smooth:  # woods
+                trees = np.abs(fractal_noise(rng, (4 * self.width,), 0.35))
+                profile = profile - 0.022 * depth**2 * trees
             self.profiles.append((profile * self.height).astype(np.float32))
             haze = (1 - depth) ** 1.4 * 0.85
             self.colours.append((sky.ground * (1 - haze) + sky.horizon * haze).astype(np.float32))
-            self.speeds.append(0.12 + 0.88 * depth**1.5)
-        self.rock = fractal_noise(rng, (self.height, 2 * self.width), 1.2, stretch=0.6) * 0.08
+            self.speeds.append(0.15 + 0.85 * depth**1.2)
+        self.rock = fractal_noise(rng, (self.height, 2 * self.width), 1.1, stretch=1.4) * 0.4
 
     def paint(self, travel: float) -> Picture:
         place = self.direction * travel * self.width
         picture = self.back.copy()
-        clouds = shifted(self.clouds, 0.1 * place, self.width)
+        clouds = shifted(self.clouds, 0.2 * place, self.width)
         blend(picture[: len(clouds)], self.cloud_colour, clouds)
         rows = np.arange(self.height, dtype=np.float32)[:, None]
         for profile, colour, speed in zip(self.profiles, self.colours, self.speeds, strict=True):
@@ -272,8 +285,8 @@ class Ridges(Scene):
             below = rows[top:] - edge
             # Lit at the crest, hazy at the foot.
             shade = 1.25 - np.clip(below / (0.5 * self.height), 0, 1) * 0.5
-            if speed > 0.3:
-                shade += shifted(self.rock[top:], speed * place, self.width)
+            if speed > 0.25:
+                shade = shade + shifted(self.rock[top:], speed * place, self.width)
             blend(picture[top:], shade[..., None] * colour, np.clip(below + 0.5, 0, 1))
         return picture
 
@@ -292,8 +305,8 @@ class Sea(Scene):
         sun_y = self.horizon - rng.uniform(0.02, 0.22)
         far = np.hypot(self.x - self.sun_x, (self.y[: self.edge] - sun_y) * aspect)
         self.above += 0.6 * np.exp(-((far / 0.2) ** 1.1))[..., None] * sky.sun
-        blend(self.above, sky.sun * 1.05, 1 - smoothstep(far, 0.03, 0.038))
-        clouds = fractal_noise(rng, (self.edge, 2 * self.width), 1.6, stretch=0.3)
+        blend(self.above, 0.5 + 1.2 * sky.sun, 1 - smoothstep(far, 0.03, 0.038))
+        clouds = fractal_noise(rng, (self.edge, 2 * self.width), 1.6, stretch=1.8)
         self.clouds = smoothstep(clouds, 0.3, 2.0) * rng.uniform(0.3, 0.8)
         self.cloud_colour = 0.7 * sky.sun + 0.2
         below = (self.y[self.edge :] - self.horizon) / (1 - self.horizon)  # 0 horizon, 1 nearest
@@ -339,14 +352,14 @@ class Clouds(Scene):
         back = gradient(self.y, [(0, sky.zenith), (1, 0.6 * sky.horizon + 0.4 * sky.zenith)])
         self.back = np.repeat(back[:, None], self.width, 1)
         shape = (self.height * 2, self.width * 2)
-        heaps = fractal_noise(rng, shape, 1.65, stretch=0.6)
+        heaps = fractal_noise(rng, shape, 1.65, stretch=1.3)
         cover = rng.uniform(-0.4, 0.5)
         alpha = smoothstep(heaps, cover, cover + 1.1)
         # Light comes from above: the cloud is bright where less of it lies over it.
         above = sum(np.roll(heaps, max(1, self.height // 24) * k, 0) for k in (1, 2, 3)) / 3
         lit = np.clip(0.62 + 0.45 * (heaps - above), 0, 1.15)
         self.near = np.stack([alpha, lit.astype(np.float32)], -1)
-        self.far = smoothstep(fractal_noise(rng, shape, 1.4, stretch=0.3), 0.2, 2.2) * 0.6
+        self.far = smoothstep(fractal_noise(rng, shape, 1.4, stretch=2.5), 0.2, 2.2) * 0.6
         self.bright = (0.25 + 0.75 * sky.sun).astype(np.float32)
         self.dark = (0.45 * sky.zenith + 0.3 * sky.horizon).astype(np.float32)
         self.thin = (0.3 * sky.sun + 0.7 * sky.horizon).astype(np.float32)
@@ -446,9 +459,9 @@ class Forest(Scene):
 
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
         warm = float(np.clip(look.warmth * 5 + rng.normal(0, 0.3), -1, 1))
-        hue = 0.3 - 0.17 * warm + rng.normal(0, 0.02)
-        glow = hue_colour(hue - 0.06, 0.35, 1.0)
-        leaf = hue_colour(hue, 0.6, 0.45)
+        hue = 0.27 - 0.17 * warm + rng.normal(0, 0.02) + (0.12 if warm < -0.4 else 0.0)
+        glow = hue_colour(hue - 0.08, 0.3, 1.0)
+        leaf = hue_colour(hue, 0.45, 0.42)
         self.dark = hue_colour(hue + 0.05, 0.55, 0.1)
         middle = rng.uniform(0.3, 0.7), 0.45 - 0.2 * float(look.height)
         aspect = self.height / self.width
@@ -489,7 +502,7 @@ class Forest(Scene):
             round_ = 0.75 + 0.55 * np.clip(away / np.maximum(radius, 1), -1, 1)
             shade = shade * (1 - trunk) + round_.astype(np.float32) * trunk
             alpha = np.maximum(alpha, trunk)
-        bark = 1 + 0.25 * fractal_noise(rng, (self.height, wide), 0.7, stretch=6.0)
+        bark = 1 + 0.25 * fractal_noise(rng, (self.height, wide), 0.7, stretch=12.0)
         colour = (shade * bark)[..., None] * tone
         return np.concatenate([colour * alpha[..., None], alpha[..., None]], -1).astype(np.float32)
 
@@ -514,8 +527,7 @@ class Tunnel(Scene):
     """A flight through a tunnel of light towards its end."""
 
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
-        warm = float(np.clip(look.warmth * 5 + rng.normal(0, 0.4), -1, 1))
-        hue = (0.62 - 0.3 * (warm + 1)) % 1.0
+        hue = draw_hue(rng, look)
         aspect = self.height / self.width
         centre = 0.5 + rng.normal(0, 0.06), 0.5 - 0.12 * float(look.height)
         x, y = self.x - centre[0], (self.y - centre[1]) * aspect
@@ -554,12 +566,11 @@ class Lights(Scene):
     """Lights out of focus that drift by: lanterns, embers, snow, dust in the sun."""
 
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
-        warm = float(np.clip(look.warmth * 5 + rng.normal(0, 0.3), -1, 1))
-        base = (0.62 - 0.27 * (warm + 1)) % 1.0
+        base = draw_hue(rng, look)
         dark = hue_colour(base + 0.08, 0.7, 0.16)
         light = hue_colour(base, 0.55, 0.42)
         back = gradient(self.y, [(0, light), (1, dark)] if look.height > 0 else [(0, dark), (1, light)])
-        mist = 1 + 0.25 * fractal_noise(rng, (self.height, 2 * self.width), 1.9)
+        mist = 1 + 0.25 * fractal_noise(rng, (self.height, 2 * self.width), 1.9, stretch=2.5)
         self.mist = mist[..., None] * back[:, None]
         sizes = (0.018, 0.04, 0.075, 0.13, 0.21, 0.3)
         sharp = rng.uniform(0.06, 0.5)
@@ -602,7 +613,7 @@ class Plain(Scene):
         sun = rng.uniform(0.1, 0.9), self.horizon - rng.uniform(0.05, 0.35)
         far = np.hypot(self.x - sun[0], (self.y[: self.edge] - sun[1]) * aspect)
         self.above += 0.5 * np.exp(-((far / 0.2) ** 1.2))[..., None] * sky.sun
-        clouds = fractal_noise(rng, (self.edge, 2 * self.width), 1.5, stretch=0.35)
+        clouds = fractal_noise(rng, (self.edge, 2 * self.width), 1.5, stretch=1.8)
         self.clouds = smoothstep(clouds, 0.1, 1.9) * rng.uniform(0.4, 0.9)
         self.cloud_colour = 0.75 * sky.sun + 0.25
         hills = (self.horizon - 0.03 - 0.025 * fractal_noise(rng, (2 * self.width,), 1.5)) * self.height
@@ -653,8 +664,7 @@ class Shapes(Scene):
     """Plain figures on a ground of paper, gliding past one another: motion graphics."""
 
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
-        warm = float(np.clip(look.warmth * 5 + rng.normal(0, 0.3), -1, 1))
-        base = (0.6 - 0.28 * (warm + 1)) % 1.0
+        base = draw_hue(rng, look)
         hues = base + np.array([0.0, 0.07, 0.5, -0.08])
         self.colours = [hue_colour(float(h), rng.uniform(0.45, 0.8), v) for h, v in zip(hues, (0.9, 0.7, 0.85, 0.35), strict=True)]
         ends = [hue_colour(base + 0.05, 0.25, 0.95), hue_colour(base + 0.1, 0.4, 0.7)]
@@ -662,7 +672,7 @@ class Shapes(Scene):
         paper = 1 + 0.035 * fractal_noise(rng, (self.height, self.width), 0.6)
         self.back = (paper[..., None] * back[:, None]).astype(np.float32)
         masks, self.figures = [], []
-        for index in range(9):
+        for index in range(14):
             size = round(self.height * rng.uniform(0.18, 0.62))
             masks.append(_figure(rng, size))
             near = size / self.height
@@ -787,6 +797,7 @@ def paint_film(
     after `FLASH_FRAMES`.
     """
     vignette, above = _lighting(size)
+    grade: Grade | None = None
     scenes: dict[int, Scene] = {}
     travels: dict[int, float] = {}
 
@@ -812,8 +823,9 @@ def paint_film(
                 picture *= np.float32(share)
                 picture += np.float32(1 - share) * picture_of(index - 1, frame)
             picture *= vignette * (1 + 0.4 * look.height[frame] * above)
-            now = look.at(frame)
-            picture = solve_grade(picture, now).apply(picture)
+            if grade is None or since % SOLVED_EVERY == 0:
+                grade = solve_grade(picture, look.at(frame))
+            picture = grade.apply(picture)
             if share < 1 and shot.fades_in:
                 picture *= np.float32(share)
             for flash in flashes:

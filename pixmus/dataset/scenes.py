@@ -10,7 +10,7 @@ are picture widths, y counts downwards from the top as a share of the height.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -62,7 +62,7 @@ class Shot:
 class Scene:
     """One scene: what is drawn once in `__init__`, and a picture of it from any place."""
 
-    travelled = 1.0  # measured motion per speed asked for, made up for (see `measure_motion`)
+    travelled = 1.0  # measured motion over the camera's speed (see `measure_motion`)
 
     def __init__(self, rng: np.random.Generator, size: tuple[int, int], look: Look) -> None:
         self.width, self.height = size
@@ -160,7 +160,7 @@ def magnified(
 
 
 def blend(picture: Picture, colour: Picture, alpha: NDArray[np.float32]) -> None:
-    """Lay a colour (anything that broadcasts) over a picture, in place; alpha is (height, width)."""
+    """Lay a colour (anything that broadcasts) over a picture in place; alpha is (height, width)."""
     picture += (colour - picture) * alpha[..., None]
 
 
@@ -185,7 +185,9 @@ class Sprites:
             [_moved(mask, k / self.SUBPIXELS) for k in range(self.SUBPIXELS)] for mask in masks
         ]
 
-    def draw(self, picture: Picture, index: int, x: float, y: float, colour: Picture, add: bool) -> None:
+    def draw(
+        self, picture: Picture, index: int, x: float, y: float, colour: Picture, add: bool
+    ) -> None:
         """Lay sprite `index` with its left upper corner at pixel (x, y)."""
         left = int(np.floor(x))
         mask = self._shifted[index][int((x - left) * self.SUBPIXELS)]
@@ -237,7 +239,9 @@ def draw_sky(rng: np.random.Generator, look: Look) -> Sky:
 
 
 class Ridges(Scene):
-    """Mountains or dunes one behind the other under a sky with a sun and clouds, in a tracking shot."""
+    """Mountains or dunes one behind the other under a sun and clouds, in a tracking shot."""
+
+    travelled = 0.11
 
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
         self.sky = sky = draw_sky(rng, look)
@@ -294,6 +298,8 @@ class Ridges(Scene):
 class Sea(Scene):
     """Open water under a low sun: swell in perspective and a path of glitter."""
 
+    travelled = 0.17
+
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
         sky = draw_sky(rng, look)
         self.horizon = float(np.clip(0.42 + 0.16 * look.height + rng.normal(0, 0.04), 0.25, 0.68))
@@ -312,7 +318,9 @@ class Sea(Scene):
         below = (self.y[self.edge :] - self.horizon) / (1 - self.horizon)  # 0 horizon, 1 nearest
         self.below = np.maximum(below, 0.004)
         depth = 1 / (self.below + 0.06)
-        deep = gradient(self.below, [(0, 0.6 * sky.horizon + 0.2 * sky.zenith), (1, 0.5 * sky.zenith)])
+        deep = gradient(
+            self.below, [(0, 0.6 * sky.horizon + 0.2 * sky.zenith), (1, 0.5 * sky.zenith)]
+        )
         self.water = np.repeat(deep[:, None], self.width, 1)
         self.swell = fractal_noise(rng, (512, 512), 1.15, stretch=0.35)
         self.columns = (self.x - 0.5) * depth * 150
@@ -347,6 +355,8 @@ class Sea(Scene):
 class Clouds(Scene):
     """Nothing but sky: heaps of cloud that the camera drifts through."""
 
+    travelled = 0.19
+
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
         sky = draw_sky(rng, look)
         back = gradient(self.y, [(0, sky.zenith), (1, 0.6 * sky.horizon + 0.4 * sky.zenith)])
@@ -378,6 +388,8 @@ class Clouds(Scene):
 
 class City(Scene):
     """A town at dusk or night: rows of houses with lit windows, and its lights out of focus."""
+
+    travelled = 0.22
 
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
         sky = draw_sky(rng, look)
@@ -419,7 +431,9 @@ class City(Scene):
         left = 0
         while left < wide:
             house = int(rng.uniform(14, 46) * (0.7 + depth) * unit)
-            roof = self.height * (0.82 - rng.gamma(4.0, 0.06) * (1.15 - 0.45 * depth) + 0.14 * depth)
+            roof = self.height * (
+                0.82 - rng.gamma(4.0, 0.06) * (1.15 - 0.45 * depth) + 0.14 * depth
+            )
             top = int(np.clip(roof, 0.12 * self.height, self.height - 4))
             right = min(wide, left + house)
             tone = wall * rng.uniform(0.75, 1.2)
@@ -457,6 +471,8 @@ class City(Scene):
 class Forest(Scene):
     """Trunks in parallax before a bright clearing, shafts of light between them."""
 
+    travelled = 0.43
+
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
         warm = float(np.clip(look.warmth * 5 + rng.normal(0, 0.3), -1, 1))
         hue = 0.27 - 0.17 * warm + rng.normal(0, 0.02) + (0.12 if warm < -0.4 else 0.0)
@@ -484,9 +500,7 @@ class Forest(Scene):
         floor = 0.86 - 0.03 * fractal_noise(rng, (2 * self.width,), 1.3)
         self.floor = (floor * self.height).astype(np.float32)
 
-    def _trunks(
-        self, rng: np.random.Generator, depth: float, tone: Picture
-    ) -> NDArray[np.float32]:
+    def _trunks(self, rng: np.random.Generator, depth: float, tone: Picture) -> NDArray[np.float32]:
         wide = 2 * self.width
         alpha = np.zeros((self.height, wide), np.float32)
         shade = np.ones((self.height, wide), np.float32)
@@ -526,6 +540,8 @@ class Forest(Scene):
 class Tunnel(Scene):
     """A flight through a tunnel of light towards its end."""
 
+    travelled = 0.19
+
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
         hue = draw_hue(rng, look)
         aspect = self.height / self.width
@@ -551,7 +567,9 @@ class Tunnel(Scene):
         self.texture = texture.reshape(-1, 3).astype(np.float32)
         self.near = np.clip(radius / 0.3, 0.1, 1.1)[..., None].astype(np.float32)
         glow = np.exp(-((radius / 0.09) ** 1.1))
-        self.glow = (glow[..., None] * (0.35 + 0.65 * hue_colour(hue + 0.03, 0.4, 1.0))).astype("f4")
+        self.glow = (glow[..., None] * (0.35 + 0.65 * hue_colour(hue + 0.03, 0.4, 1.0))).astype(
+            "f4"
+        )
 
     def paint(self, travel: float) -> Picture:
         rows = (self.depth + 300 * travel).astype(np.int32) & 1023
@@ -565,19 +583,21 @@ class Tunnel(Scene):
 class Lights(Scene):
     """Lights out of focus that drift by: lanterns, embers, snow, dust in the sun."""
 
+    travelled = 0.24
+
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
         base = draw_hue(rng, look)
         dark = hue_colour(base + 0.08, 0.7, 0.16)
         light = hue_colour(base, 0.55, 0.42)
-        back = gradient(self.y, [(0, light), (1, dark)] if look.height > 0 else [(0, dark), (1, light)])
+        back = gradient(
+            self.y, [(0, light), (1, dark)] if look.height > 0 else [(0, dark), (1, light)]
+        )
         mist = 1 + 0.25 * fractal_noise(rng, (self.height, 2 * self.width), 1.9, stretch=2.5)
         self.mist = mist[..., None] * back[:, None]
         sizes = (0.018, 0.04, 0.075, 0.13, 0.21, 0.3)
         sharp = rng.uniform(0.06, 0.5)
         ring = rng.uniform(0, 0.55)
-        self.sprites = Sprites(
-            [spot(max(3, round(self.height * s)), sharp, ring) for s in sizes]
-        )
+        self.sprites = Sprites([spot(max(3, round(self.height * s)), sharp, ring) for s in sizes])
         self.fall = rng.choice((-0.5, 0.0, 0.5))  # rising, drifting, falling
         self.lights = []
         for _ in range(64):
@@ -594,14 +614,14 @@ class Lights(Scene):
             speed = 0.25 + 3.0 * size
             at = (x - self.direction * speed * travel) % 1.5 - 0.25
             down = (y + self.fall * speed * 2 * travel) % 1.5 - 0.25
-            self.sprites.draw(
-                picture, index, at * self.width, down * self.height, colour, add=True
-            )
+            self.sprites.draw(picture, index, at * self.width, down * self.height, colour, add=True)
         return picture
 
 
 class Plain(Scene):
     """A road or furrows that run to the horizon, seen from a car."""
+
+    travelled = 0.17
 
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
         sky = draw_sky(rng, look)
@@ -616,7 +636,9 @@ class Plain(Scene):
         clouds = fractal_noise(rng, (self.edge, 2 * self.width), 1.5, stretch=1.8)
         self.clouds = smoothstep(clouds, 0.1, 1.9) * rng.uniform(0.4, 0.9)
         self.cloud_colour = 0.75 * sky.sun + 0.25
-        hills = (self.horizon - 0.03 - 0.025 * fractal_noise(rng, (2 * self.width,), 1.5)) * self.height
+        hills = (
+            self.horizon - 0.03 - 0.025 * fractal_noise(rng, (2 * self.width,), 1.5)
+        ) * self.height
         self.hills = hills.astype(np.float32)
         self.hill_colour = 0.55 * sky.horizon + 0.45 * sky.ground
         below = np.maximum((self.y[self.edge :] - self.horizon) / (1 - self.horizon), 0.006)
@@ -648,7 +670,9 @@ class Plain(Scene):
         picture = np.empty((self.height, self.width, 3), np.float32)
         picture[: self.edge] = self.above
         place = self.direction * travel * self.width
-        blend(picture[: self.edge], self.cloud_colour, shifted(self.clouds, 0.15 * place, self.width))
+        blend(
+            picture[: self.edge], self.cloud_colour, shifted(self.clouds, 0.15 * place, self.width)
+        )
         edge = shifted(self.hills[None], 0.1 * place, self.width)[0]
         top = int(edge.min()) - 1
         below = np.arange(top, self.edge, dtype=np.float32)[:, None] - edge
@@ -663,12 +687,20 @@ class Plain(Scene):
 class Shapes(Scene):
     """Plain figures on a ground of paper, gliding past one another: motion graphics."""
 
+    travelled = 0.33
+
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
         base = draw_hue(rng, look)
         hues = base + np.array([0.0, 0.07, 0.5, -0.08])
-        self.colours = [hue_colour(float(h), rng.uniform(0.45, 0.8), v) for h, v in zip(hues, (0.9, 0.7, 0.85, 0.35), strict=True)]
+        self.colours = [
+            hue_colour(float(h), rng.uniform(0.45, 0.8), v)
+            for h, v in zip(hues, (0.9, 0.7, 0.85, 0.35), strict=True)
+        ]
         ends = [hue_colour(base + 0.05, 0.25, 0.95), hue_colour(base + 0.1, 0.4, 0.7)]
-        back = gradient(self.y, [(0, ends[0]), (1, ends[1])] if look.height > 0 else [(0, ends[1]), (1, ends[0])])
+        back = gradient(
+            self.y,
+            [(0, ends[0]), (1, ends[1])] if look.height > 0 else [(0, ends[1]), (1, ends[0])],
+        )
         paper = 1 + 0.035 * fractal_noise(rng, (self.height, self.width), 0.6)
         self.back = (paper[..., None] * back[:, None]).astype(np.float32)
         masks, self.figures = [], []

@@ -1,9 +1,10 @@
 """Media made of recipes: films, stills and renditions, the same bytes for the same recipe.
 
-`materialize` fills a folder: `media/` with the files of every source that the wanted rows need,
-`table.csv` with those rows and those of earlier calls, and `materialize.jsonl`, a line for each
-source that was made or could not be. Files appear whole and are kept by later calls; their names
-carry the recipe's checksum, so a file of that name is the file of that recipe.
+`make_rows` fills a folder: `media/` with the files of every source that the wanted rows need,
+`table.csv` with those rows and those of earlier calls, `materialize.jsonl`, a line for each source
+that was made or could not be, and `made_with.json`, which says what synth and SoundFont played.
+Files appear whole and are kept by later calls; their names carry the recipe's checksum, so a file
+of that name is the file of that recipe.
 
 The same bytes come out on the same machine with the same versions of PixMus, its packages, the
 synth and the SoundFont, whatever the number of workers; elsewhere they look and sound the same.
@@ -11,17 +12,15 @@ synth and the SoundFont, whatever the number of workers; elsewhere they look and
 
 from __future__ import annotations
 
-import errno
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -30,7 +29,15 @@ from PIL import Image
 
 from pixmus.bundle import DISK_TROUBLE, new_file
 from pixmus.conditioning import CurveTables
-from pixmus.dataset.recipes import Recipe, cut_film, look_of, picture_scores, read_recipe
+from pixmus.dataset.recipes import (
+    CURVE_TABLES,
+    Recipe,
+    columns_of,
+    cut_film,
+    look_of,
+    picture_scores,
+    read_recipe,
+)
 from pixmus.dataset.renditions import SOUND_RATE, Window, render
 from pixmus.dataset.scenes import (
     FILM_SIZE,
@@ -43,16 +50,16 @@ from pixmus.dataset.scenes import (
 )
 from pixmus.dataset.table import Row, Table, read_table, write_rows
 from pixmus.errors import PixMusError
-from pixmus.renderer import Renderer, find_renderer
+from pixmus.renderer import FONT_VARIABLE, Renderer, find_renderer
 from pixmus.training.corpus import Piece
 from pixmus.video import Video, probe, read_frames
 
 MEDIA = "media"
 TABLE = "table.csv"
 LOG = "materialize.jsonl"
+MADE_WITH = "made_with.json"
 H264_OPTIONS = {"preset": "veryfast", "crf": "25", "threads": "1", "g": "75"}
 JPEG_QUALITY = 88
-CURVE_TABLES = Path(__file__).parents[2] / "checkpoints" / "pixmus" / "curve_tables.json"
 WAITING = 4  # sources handed to each worker ahead of their turn
 
 
@@ -69,7 +76,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Report:
-    """What `materialize` did."""
+    """What `make_rows` did."""
 
     made: tuple[Made, ...]
     num_rows: int  # of those asked for, how many stand in the table now
@@ -79,6 +86,17 @@ class Report:
     def of(self, status: str) -> list[Made]:
         """The sources of one status."""
         return [made for made in self.made if made.status == status]
+
+    def told(self) -> str:
+        """The report in a line."""
+        new, failed = self.of("done"), self.of("failed")
+        line = (
+            f"{self.table}: {self.num_rows} rows ready, {self.num_bytes / 1e6:.1f} MB; "
+            f"{len(new)} sources made, {len(self.of('kept'))} kept, {len(failed)} failed"
+        )
+        if new:
+            line += f"; {sum(made.seconds for made in new) / len(new):.2f} s a source"
+        return line + "".join(f"\n{made.source}: {made.reason}" for made in failed)
 
 
 def parse_rows(text: str, num_rows: int) -> range:
@@ -97,7 +115,7 @@ def parse_rows(text: str, num_rows: int) -> range:
     return range(start, stop)
 
 
-def materialize(
+def make_rows(
     table: Table,
     rows: str,
     pieces: Mapping[str, Piece],
@@ -124,6 +142,7 @@ def materialize(
     earlier = _earlier_rows(out / TABLE)
     with _disk_told(out):
         (out / MEDIA).mkdir(parents=True, exist_ok=True)
+        _check_renderer(out / MADE_WITH, renderer)
     made: list[Made] = [
         Made(f"row {refusal.number}", "failed", refusal.reason.rstrip("."))
         for refusal in table.refused
@@ -159,6 +178,21 @@ def materialize(
     with _disk_told(out):
         _write_table(table, done, earlier, motion, out / TABLE)
     return Report(tuple(made), len(done), num_bytes, out / TABLE)
+
+
+def _check_renderer(path: Path, renderer: Renderer) -> None:
+    """Write down who plays, once; one folder holds the sound of one SoundFont and synth."""
+    now = {"synth": renderer.synth, "font": renderer.font.name, "font_sha256": renderer.sha256}
+    if not path.is_file():
+        with new_file(path) as place:
+            place.write_text(json.dumps(now, indent=2) + "\n")
+        return
+    then = json.loads(path.read_text())
+    if then != now:
+        raise PixMusError(
+            f"{path.parent} was made by {then.get('synth')} with {then.get('font')}, and here "
+            f"{renderer} would play on; choose another folder, or set {FONT_VARIABLE}."
+        )
 
 
 # ------------------------------------------------------------------------------------ the sources
@@ -372,28 +406,15 @@ def _write_table(
     place = {_key(row): row.number for row in table.rows}
     rows = {_key(row): row for row in (*earlier, *done)}
     ordered = sorted(rows.values(), key=lambda row: place.get(_key(row), len(place) + row.number))
-    columns: dict[str, list[Any]] = {}
+    measured = []
     for row in ordered:
-        measured: float | None = 0.0
+        moved: float | None = 0.0
         if row.kind == "video":
             clip = round(row.start / (row.end - row.start))
-            measured = motion[row.picture][clip] if row.picture in motion else row.motion
-        values: dict[str, Any] = {
-            "Audio File Name": row.audio,
-            "Video File Name": row.picture,
-            "isVideo": row.kind == "video",
-            "Video Start Time": row.start,
-            "Video End Time": row.end,
-            "MeanRGBDiff": measured,
-        }
-        for k, segment in enumerate(row.segments, start=1):
-            values[f"Segment {k} Reference"] = segment.reference
-        for k, segment in enumerate(row.segments, start=1):
-            values[f"Segment {k} Start"], values[f"Segment {k} End"] = segment.start, segment.end
-        for name, value in (values | row.extra).items():
-            columns.setdefault(name, []).append(value)
-    if columns:
-        write_rows(columns, path, overwrite=True)
+            moved = motion[row.picture][clip] if row.picture in motion else row.motion
+        measured.append(replace(row, motion=moved))
+    if measured:
+        write_rows(columns_of(measured), path, overwrite=True)
 
 
 @contextmanager
@@ -402,7 +423,7 @@ def _disk_told(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:  # PyAV's errors of the disk are OSErrors too
-        if error.errno not in DISK_TROUBLE or error.errno == errno.EPERM:
+        if error.errno not in DISK_TROUBLE:
             raise
         name = error.filename or place
         raise PixMusError(f"{name} could not be written ({DISK_TROUBLE[error.errno]}).") from error

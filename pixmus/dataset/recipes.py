@@ -23,8 +23,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
+from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
@@ -53,6 +54,9 @@ from pixmus.dataset.table import SEGMENTS, STILL_END, Row
 from pixmus.errors import PixMusError
 from pixmus.training.corpus import Piece
 
+# The units of the music's curves: those of the model that PixMus came with when version 1 was made,
+# kept here so that a later model changes no recipe.
+CURVE_TABLES = Path(__file__).with_name("curve_tables.json")
 VERSION = 1  # of the painters and players: a later one makes other files of the same recipe
 THESIS_ROWS, THESIS_VIDEOS = 53_378, 22_482
 CLIP_SECONDS = 30.0
@@ -151,6 +155,10 @@ RECIPE_COLUMNS = {
     f"Recipe {field.name.replace('_bpm', '').replace('_', ' ').title()}": field.name
     for field in fields(Recipe)
     if field.name != "kind"
+}
+_READERS: dict[str, Callable[[str], Any]] = {
+    field.name: {"int": int, "float": float, "str": str}[str(field.type)]
+    for field in fields(Recipe)
 }
 # The music's curves, means over the row, 0..1: not needed to make anything, but the truth.
 TRUTH_COLUMNS = {f"Recipe {name.title()}": name for name in CURVES}
@@ -333,17 +341,40 @@ def _rows_of(recipe: Recipe, curves: Mapping[str, NDArray]) -> Iterator[dict[str
         yield row | told | truth
 
 
+def columns_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
+    """The columns of rows of recipes that were read, typed as `synthesize` makes them."""
+    columns: dict[str, list[Any]] = {
+        "Audio File Name": [row.audio for row in rows],
+        "Video File Name": [row.picture for row in rows],
+        "isVideo": [row.kind == "video" for row in rows],
+        "Video Start Time": [row.start for row in rows],
+        "Video End Time": [row.end for row in rows],
+        "MeanRGBDiff": [row.motion for row in rows],
+    }
+    for k in SEGMENTS:
+        columns[f"Segment {k} Reference"] = [row.segments[k - 1].reference for row in rows]
+    for k in SEGMENTS:
+        columns[f"Segment {k} Start"] = [row.segments[k - 1].start for row in rows]
+        columns[f"Segment {k} End"] = [row.segments[k - 1].end for row in rows]
+    for column, name in RECIPE_COLUMNS.items():
+        columns[column] = [_READERS[name](row.extra[column]) for row in rows]
+    for column in rows[0].extra:
+        if column in TRUTH_COLUMNS:
+            columns[column] = [float(row.extra[column]) for row in rows]
+        elif column not in columns:
+            columns[column] = [row.extra.get(column, "") for row in rows]
+    return columns
+
+
 def read_recipe(row: Row) -> Recipe:
     """The recipe of a row of a table; PixMusError where it has none or was changed."""
     lacking = [column for column in RECIPE_COLUMNS if not row.extra.get(column)]
     if lacking:
         raise PixMusError(f"row {row.number} is no recipe: {lacking[0]} is missing")
-    kinds = {field.name: str(field.type) for field in fields(Recipe)}
-    readers = {"int": int, "float": float, "str": str}
     values: dict[str, Any] = {"kind": row.kind}
     for column, name in RECIPE_COLUMNS.items():
         try:
-            values[name] = readers[kinds[name]](row.extra[column])
+            values[name] = _READERS[name](row.extra[column])
         except ValueError as error:
             raise PixMusError(
                 f"row {row.number} is no recipe: {column} is {row.extra[column]!r}"

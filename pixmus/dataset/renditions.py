@@ -124,7 +124,7 @@ class Window:
     @cached_property
     def beat_times(self) -> NDArray[np.float64]:
         """Seconds of the window's beats, 0 the first downbeat."""
-        return np.arange(self.num_beats) * 60.0 / self.tempo_bpm
+        return np.arange(self.num_beats, dtype=np.float64) * (60.0 / self.tempo_bpm)
 
     @property
     def num_beats(self) -> int:

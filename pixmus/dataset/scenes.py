@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.float32]
+Picture = NDArray[Any]  # float32
+Values = NDArray[Any]  # any floats
 
 FRAME_RATE = 15  # frames a second
 FILM_SIZE = (320, 180)
@@ -29,18 +31,19 @@ SOLVED_EVERY = 3  # frames: the grade changes slowly
 GAINS = (0.45, 3.0)
 COLOUR_GAINS = (0.1, 4.0)
 LARGEST_TINT = 0.3  # of red minus blue
+TILT = 0.55  # of the light, from the middle to the upper or lower edge, at a height of 1
 
 
 @dataclass(frozen=True)
 class Look:
     """How a picture looks, as `pixmus.features` measures it; arrays run over frames."""
 
-    speed: NDArray[np.float32]  # of the camera, picture widths a second
-    light: NDArray[np.float32]  # mean luma, 0..1
-    contrast: NDArray[np.float32]  # standard deviation of luma, 0..0.5
-    saturation: NDArray[np.float32]  # mean chroma, 0..1
-    warmth: NDArray[np.float32]  # mean red minus blue, -1..1
-    height: NDArray[np.float32]  # where the light lies: -1 below, 1 above
+    speed: Values  # of the camera, picture widths a second
+    light: Values  # mean luma, 0..1
+    contrast: Values  # standard deviation of luma, 0..0.5
+    saturation: Values  # mean chroma, 0..1
+    warmth: Values  # mean red minus blue, -1..1
+    height: Values  # where the light lies: -1 below, 1 above
 
     def at(self, frame: int) -> Look:
         """The look of one frame, each value a scalar array."""
@@ -85,7 +88,7 @@ class Scene:
 
 def fractal_noise(
     rng: np.random.Generator, shape: tuple[int, ...], slope: float, stretch: float = 1.0
-) -> NDArray[np.float32]:
+) -> Values:
     """Noise of mean 0 and variance 1 that repeats without a seam; amplitude falls as f^-slope.
 
     `stretch` above 1 draws it out horizontally.
@@ -101,7 +104,7 @@ def fractal_noise(
     return ((noise - noise.mean()) / noise.std()).astype(np.float32)
 
 
-def smoothstep(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:
+def smoothstep(values: Values, low: float, high: float) -> Values:
     """0 below `low`, 1 above `high`, smooth between."""
     share = np.clip((values - low) / (high - low), 0, 1)
     return share * share * (3 - 2 * share)
@@ -124,7 +127,7 @@ def draw_hue(rng: np.random.Generator, look: Look) -> float:
     return float(rng.choice((0.2, 0.42, 0.75, 0.88)) + rng.normal(0, 0.03))
 
 
-def gradient(y: NDArray[np.float32], stops: Sequence[tuple[float, Picture]]) -> Picture:
+def gradient(y: Values, stops: Sequence[tuple[float, Picture]]) -> Picture:
     """Colours (height, 3) between (y, colour) stops."""
     places = [place for place, _ in stops]
     colours = np.stack([colour for _, colour in stops])
@@ -132,7 +135,7 @@ def gradient(y: NDArray[np.float32], stops: Sequence[tuple[float, Picture]]) -> 
     return np.stack([np.interp(flat, places, column) for column in colours.T], 1).astype(np.float32)
 
 
-def shifted(texture: NDArray[np.float32], x: float, width: int) -> NDArray[np.float32]:
+def shifted(texture: Values, x: float, width: int) -> Values:
     """`width` columns from pixel `x` (any float) of a texture that repeats horizontally."""
     first = int(np.floor(x))
     share = np.float32(x - first)
@@ -141,9 +144,7 @@ def shifted(texture: NDArray[np.float32], x: float, width: int) -> NDArray[np.fl
     return wide[:, :-1] * (1 - share) + wide[:, 1:] * share
 
 
-def magnified(
-    texture: NDArray[np.float32], x: float, y: float, zoom: float, width: int, height: int
-) -> NDArray[np.float32]:
+def magnified(texture: Values, x: float, y: float, zoom: float, width: int, height: int) -> Values:
     """(height, width) of a texture that repeats, its middle at pixel (x, y), enlarged `zoom`."""
     rows = y + (np.arange(height) - height / 2) / zoom
     columns = x + (np.arange(width) - width / 2) / zoom
@@ -159,12 +160,12 @@ def magnified(
     return part[index] * (1 - down) + part[index + 1] * down
 
 
-def blend(picture: Picture, colour: Picture, alpha: NDArray[np.float32]) -> None:
+def blend(picture: Picture, colour: Picture, alpha: Values) -> None:
     """Lay a colour (anything that broadcasts) over a picture in place; alpha is (height, width)."""
     picture += (colour - picture) * alpha[..., None]
 
 
-def spot(size: int, softness: float, ring: float = 0.0) -> NDArray[np.float32]:
+def spot(size: int, softness: float, ring: float = 0.0) -> Values:
     """A disc (size, size) with a soft edge, brighter at its rim by `ring`."""
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
     radius = np.hypot(axis, axis[:, None])
@@ -180,7 +181,7 @@ class Sprites:
 
     SUBPIXELS = 4
 
-    def __init__(self, masks: Sequence[NDArray[np.float32]]) -> None:
+    def __init__(self, masks: Sequence[Values]) -> None:
         self._shifted = [
             [_moved(mask, k / self.SUBPIXELS) for k in range(self.SUBPIXELS)] for mask in masks
         ]
@@ -206,7 +207,7 @@ class Sprites:
             part += (colour - part) * alpha
 
 
-def _moved(mask: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+def _moved(mask: Values, share: float) -> Values:
     padded = np.pad(mask, ((0, 0), (1, 1)))
     return (padded[:, 1:] * (1 - share) + padded[:, :-1] * share).astype(np.float32)
 
@@ -418,9 +419,7 @@ class City(Scene):
             for _ in range(14)
         ]
 
-    def _houses(
-        self, rng: np.random.Generator, depth: float, sky: Sky, night: bool
-    ) -> NDArray[np.float32]:
+    def _houses(self, rng: np.random.Generator, depth: float, sky: Sky, night: bool) -> Values:
         """One row of houses: colour times alpha, and alpha (height, 2 widths, 4)."""
         wide = 2 * self.width
         layer = np.zeros((self.height, wide, 4), np.float32)
@@ -500,10 +499,10 @@ class Forest(Scene):
         floor = 0.86 - 0.03 * fractal_noise(rng, (2 * self.width,), 1.3)
         self.floor = (floor * self.height).astype(np.float32)
 
-    def _trunks(self, rng: np.random.Generator, depth: float, tone: Picture) -> NDArray[np.float32]:
+    def _trunks(self, rng: np.random.Generator, depth: float, tone: Picture) -> Values:
         wide = 2 * self.width
-        alpha = np.zeros((self.height, wide), np.float32)
-        shade = np.ones((self.height, wide), np.float32)
+        alpha: Values = np.zeros((self.height, wide), np.float32)
+        shade: Values = np.ones((self.height, wide), np.float32)
         columns = np.arange(wide, dtype=np.float32)
         for _ in range(int(rng.integers(11, 16) * (1.5 - depth))):
             girth = self.width * rng.uniform(0.006, 0.016) * (0.5 + 2.2 * depth)
@@ -726,7 +725,7 @@ class Shapes(Scene):
         return picture
 
 
-def _figure(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
+def _figure(rng: np.random.Generator, size: int) -> Values:
     """A disc, ring, half disc, bar, triangle or stripes (size, size), smooth at its edges."""
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
     x, y = np.broadcast_arrays(axis, axis[:, None])
@@ -808,7 +807,7 @@ def solve_grade(picture: Picture, look: Look) -> Grade:
 # ------------------------------------------------------------------------------- films and stills
 
 
-def _lighting(size: tuple[int, int]) -> tuple[Picture, NDArray[np.float32]]:
+def _lighting(size: tuple[int, int]) -> tuple[Picture, Values]:
     """A vignette (height, width, 1), and how far above the middle each row lies (height, 1, 1)."""
     width, height = size
     x = (np.arange(width, dtype=np.float32) + 0.5) / width * 2 - 1
@@ -854,7 +853,7 @@ def paint_film(
             if share < 1 and index > 0 and not shot.fades_in:
                 picture *= np.float32(share)
                 picture += np.float32(1 - share) * picture_of(index - 1, frame)
-            picture *= vignette * (1 + 0.4 * look.height[frame] * above)
+            picture *= vignette * (1 + TILT * look.height[frame] * above)
             if grade is None or since % SOLVED_EVERY == 0:
                 grade = solve_grade(picture, look.at(frame))
             picture = grade.apply(picture)
@@ -878,7 +877,7 @@ def paint_still(
     scene = SCENES[kind](rng, size, look)
     vignette, above = _lighting(size)
     picture = scene.paint(float(rng.uniform(0, 3)))
-    picture *= vignette * (1 + np.float32(0.4 * float(look.height)) * above)
+    picture *= vignette * (1 + np.float32(TILT * float(look.height)) * above)
     return _as_bytes(solve_grade(picture, look).apply(picture))
 
 

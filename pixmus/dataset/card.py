@@ -292,8 +292,8 @@ its corpus:
   follows their energy, which is the quantile of how many voices sound.
 - {sum(len(names) for names in pieces.values()):,} pieces make {len(rows):,} rows: the same
   bars come back in other rows at another tempo, in another key and beside another picture. Rows of
-  one source share picture and music: split by `Video File Name`, and by `Recipe Music` where nothing of a
-  piece may be seen before.
+  one source share picture and music: split by `Video File Name`, and by `Recipe Music`
+  where nothing of a piece may be seen before.
 - The agreement is a rule with noise. A model that learns it has learnt the rule.
 
 ## Made by

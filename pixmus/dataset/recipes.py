@@ -444,7 +444,7 @@ SPEED_RANGE = (0.006, 0.14)
 LIGHT_RANGE = (0.14, 0.68)  # mean luma
 CONTRAST_RANGE = (0.24, 0.58)  # standard deviation of luma over sqrt(light (1 - light))
 SATURATION_RANGE = (0.08, 0.66)  # mean chroma over the same
-WARMTH_RANGE = (-0.14, 0.18)  # mean red minus blue
+WARMTH_RANGE = (-0.11, 0.15)  # mean red minus blue
 SHOT_SECONDS, SHOT_SPREAD = 4.5, 0.65  # at z = 0; of its logarithm
 SHOT_RANGE_S = (0.8, 16.0)
 SHOT_JITTER = 0.25  # standard deviation of the logarithm
@@ -466,12 +466,15 @@ def look_of(scores: Mapping[str, NDArray[np.float64]], num_frames: int) -> Look:
     speed = np.clip(SPEED * np.exp(SPEED_SPREAD * scores["motion"]), *SPEED_RANGE)
     light = between("light", LIGHT_RANGE)
     room = np.sqrt(light * (1 - light))
+    warmth = between("warmth", WARMTH_RANGE)
+    # No picture is warmer than it is colourful.
+    saturation = np.maximum(room * between("saturation", SATURATION_RANGE), 1.25 * np.abs(warmth))
     values = {
         "speed": speed,
         "light": light,
         "contrast": room * between("contrast", CONTRAST_RANGE),
-        "saturation": room * between("saturation", SATURATION_RANGE),
-        "warmth": between("warmth", WARMTH_RANGE),
+        "saturation": saturation,
+        "warmth": warmth,
         "height": 2 * share["height"] - 1,
     }
     times = (np.arange(num_frames) + 0.5) / FRAME_RATE

@@ -25,12 +25,13 @@ FILM_SIZE = (320, 180)
 STILL_SIZE = (1280, 720)
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 SOLVED_WIDTH = 80  # pixels a row of the thumbnail that the grade is worked out on
+SOLVED_ROUNDS = 4
 SOLVED_EVERY = 3  # frames: the grade changes slowly
 
 # What a grade may do to a picture at most; beyond it a night would be stretched to a grey day.
 GAINS = (0.45, 3.0)
-COLOUR_GAINS = (0.1, 4.0)
-LARGEST_TINT = 0.3  # of red minus blue
+COLOUR_GAINS = (0.1, 2.5)
+LARGEST_TINT = 0.4  # of red minus blue
 TILT = 0.55  # of the light, from the middle to the upper or lower edge, at a height of 1
 
 
@@ -72,6 +73,7 @@ class Scene:
         self.x = (np.arange(self.width, dtype=np.float32) + 0.5) / self.width
         self.y = ((np.arange(self.height, dtype=np.float32) + 0.5) / self.height)[:, None]
         self.direction = float(rng.choice((-1, 1)))
+        self.is_large = self.height > 2 * FILM_SIZE[1]  # textures would show their pixels
         self.prepare(rng, look)
 
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
@@ -160,6 +162,29 @@ def magnified(texture: Values, x: float, y: float, zoom: float, width: int, heig
     return part[index] * (1 - down) + part[index + 1] * down
 
 
+def looked_up(texture: Values, rows: Values, columns: Values, smooth: bool) -> Values:
+    """A texture that repeats, (size, size) or (size, size, 3), at places given in pixels.
+
+    The size is a power of two. Smooth is between the four nearest pixels, else the nearest.
+    """
+    size = len(texture)
+    row, column = np.floor(rows).astype(np.int32), np.floor(columns).astype(np.int32)
+    flat = texture.reshape(size * size, *texture.shape[2:])
+
+    def at(down: int, right: int) -> Values:
+        place = ((row + down) & (size - 1)) * size + ((column + right) & (size - 1))
+        return flat.take(place, axis=0)
+
+    if not smooth:
+        return at(0, 0)
+    below, beside = (rows - row).astype(np.float32), (columns - column).astype(np.float32)
+    if texture.ndim == 3:
+        below, beside = below[..., None], beside[..., None]
+    upper = at(0, 0) * (1 - beside) + at(0, 1) * beside
+    lower = at(1, 0) * (1 - beside) + at(1, 1) * beside
+    return upper * (1 - below) + lower * below
+
+
 def blend(picture: Picture, colour: Picture, alpha: Values) -> None:
     """Lay a colour (anything that broadcasts) over a picture in place; alpha is (height, width)."""
     picture += (colour - picture) * alpha[..., None]
@@ -242,7 +267,7 @@ def draw_sky(rng: np.random.Generator, look: Look) -> Sky:
 class Ridges(Scene):
     """Mountains or dunes one behind the other under a sun and clouds, in a tracking shot."""
 
-    travelled = 0.11
+    travelled = 0.07
 
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
         self.sky = sky = draw_sky(rng, look)
@@ -274,7 +299,12 @@ class Ridges(Scene):
             haze = (1 - depth) ** 1.4 * 0.85
             self.colours.append((sky.ground * (1 - haze) + sky.horizon * haze).astype(np.float32))
             self.speeds.append(0.15 + 0.85 * depth**1.2)
-        self.rock = fractal_noise(rng, (self.height, 2 * self.width), 1.1, stretch=1.4) * 0.4
+        # Relief lit from the left, with the shadows of clouds on it.
+        relief = fractal_noise(rng, (self.height, 2 * self.width), 1.75, stretch=1.3)
+        step = max(1, self.height // 45)
+        slope = relief - np.roll(relief, (step, step), (0, 1))
+        shadows = fractal_noise(rng, (self.height, 2 * self.width), 1.8, stretch=2.0)
+        self.rock = 0.26 * slope / slope.std() + 0.14 * shadows
 
     def paint(self, travel: float) -> Picture:
         place = self.direction * travel * self.width
@@ -339,11 +369,9 @@ class Sea(Scene):
         blend(picture[: self.edge], self.cloud_colour, clouds)
         ahead, aside = 160 * travel, 60 * self.direction * travel
         rows, columns = self.rows + ahead, self.columns + aside
-        one = self.swell[rows.astype(np.int32) & 511, columns.astype(np.int32) & 511]
-        other = self.swell[
-            (rows * 0.57 - 0.3 * ahead).astype(np.int32) & 511,
-            (columns * 0.61 + 200).astype(np.int32) & 511,
-        ]
+        one = looked_up(self.swell, rows, columns, self.is_large)
+        rows, columns = rows * 0.57 - 0.3 * ahead, columns * 0.61 + 200
+        other = looked_up(self.swell, rows, columns, self.is_large)
         wave = (one + other) * self.fine
         lower = picture[self.edge :]
         lower[:] = self.water
@@ -563,7 +591,7 @@ class Tunnel(Scene):
         stars = rng.random((1024, 1024)) < 0.0006
         for shift in (0, 1, 2, 3, 4):  # streaks along the way
             texture += np.roll(stars, shift, 0)[..., None] * 0.8
-        self.texture = texture.reshape(-1, 3).astype(np.float32)
+        self.texture = texture.astype(np.float32)
         self.near = np.clip(radius / 0.3, 0.1, 1.1)[..., None].astype(np.float32)
         glow = np.exp(-((radius / 0.09) ** 1.1))
         self.glow = (glow[..., None] * (0.35 + 0.65 * hue_colour(hue + 0.03, 0.4, 1.0))).astype(
@@ -571,9 +599,9 @@ class Tunnel(Scene):
         )
 
     def paint(self, travel: float) -> Picture:
-        rows = (self.depth + 300 * travel).astype(np.int32) & 1023
-        columns = (self.twist + 60 * self.direction * travel).astype(np.int32) & 1023
-        picture = self.texture.take(rows * 1024 + columns, axis=0)
+        rows = self.depth + 300 * travel
+        columns = self.twist + 60 * self.direction * travel
+        picture = looked_up(self.texture, rows, columns, self.is_large)
         picture *= self.near
         picture += self.glow
         return picture
@@ -662,7 +690,7 @@ class Plain(Scene):
             texture[np.ix_(dashes, np.abs(columns - 512) < 2)] = 0.85
         for start in range(0, 1024, 128):  # shadows of posts
             texture[start : start + 5, np.abs(np.abs(columns - 512) - 56) < 9] *= 0.4
-        self.texture = texture.reshape(-1, 3).astype(np.float32)
+        self.texture = texture.astype(np.float32)
         self.horizon_colour = (0.75 * sky.horizon + 0.25 * sky.ground).astype(np.float32)
 
     def paint(self, travel: float) -> Picture:
@@ -676,8 +704,8 @@ class Plain(Scene):
         top = int(edge.min()) - 1
         below = np.arange(top, self.edge, dtype=np.float32)[:, None] - edge
         blend(picture[top : self.edge], self.hill_colour, np.clip(below + 0.5, 0, 1))
-        rows = (self.depth + 260 * travel).astype(np.int32) & 1023
-        ground = self.texture.take(rows * 1024 + (self.across.astype(np.int32) & 1023), axis=0)
+        rows = self.depth + 260 * travel + np.zeros_like(self.across)
+        ground = looked_up(self.texture, rows, self.across, self.is_large)
         blend(ground, self.horizon_colour, self.haze)
         picture[self.edge :] = ground
         return picture
@@ -774,7 +802,7 @@ class Grade:
 def solve_grade(picture: Picture, look: Look) -> Grade:
     """The grade that brings a picture to the light, contrast, saturation and warmth of a look.
 
-    Worked out on a thumbnail in three rounds, within `GAINS`, `COLOUR_GAINS` and `LARGEST_TINT`:
+    Worked out on a thumbnail in `SOLVED_ROUNDS` rounds, within `GAINS`, `COLOUR_GAINS` and `LARGEST_TINT`:
     what is out of reach is left as near as that allows.
     """
     every = max(1, picture.shape[1] // SOLVED_WIDTH)
@@ -783,24 +811,27 @@ def solve_grade(picture: Picture, look: Look) -> Grade:
     colour = small - luma[:, None]
     spread, mean = float(luma.std()) + 1e-4, float(luma.mean())
     gain = float(np.clip(float(look.contrast) / spread, *GAINS))
-    light, tint = float(look.light), 0.0
-    chroma = float(small.max(1).mean() - small.min(1).mean()) + 1e-4
-    colour_gain = float(look.saturation) / chroma
-    offset = np.zeros(3, np.float32)
-    for _ in range(3):
-        colour_gain = float(np.clip(colour_gain, *COLOUR_GAINS))
-        # Red and blue are moved apart without a change of luma.
-        direction = np.array([0.5, 0.0, -0.5], np.float32)
-        direction -= float(direction @ LUMA)
+    light, warmth = float(look.light), float(look.warmth)
+    warm = float((small[:, 0] - small[:, 2]).mean())
+    chroma = float((small.max(1) - small.min(1)).mean()) + 1e-4
+    colour_gain = float(np.clip(float(look.saturation) / chroma, *COLOUR_GAINS))
+    # Red and blue are moved apart without a change of luma.
+    direction = np.array([0.5, 0.0, -0.5], np.float32)
+    direction -= float(direction @ LUMA)
+    for _ in range(SOLVED_ROUNDS):
+        tint = float(np.clip(warmth - colour_gain * warm, -LARGEST_TINT, LARGEST_TINT))
         offset = (light - gain * mean + tint * direction).astype(np.float32)
         graded = np.clip(gain * luma[:, None] + colour_gain * colour + offset, 0, 1)
         after = graded @ LUMA
+        # What was cut off at black and white is made up for in the next round.
         light += float(look.light) - float(after.mean())
         gain = float(np.clip(gain * float(look.contrast) / (float(after.std()) + 1e-4), *GAINS))
-        tint += float(look.warmth) - float((graded[:, 0] - graded[:, 2]).mean())
-        tint = float(np.clip(tint, -LARGEST_TINT, LARGEST_TINT))
+        warmth += 0.7 * (float(look.warmth) - float((graded[:, 0] - graded[:, 2]).mean()))
         chroma = float((graded.max(1) - graded.min(1)).mean()) + 1e-4
-        colour_gain *= float(np.clip(float(look.saturation) / chroma, 0.4, 2.5))
+        colour_gain *= float(np.clip(float(look.saturation) / chroma, 0.5, 2.0)) ** 0.8
+        colour_gain = float(np.clip(colour_gain, *COLOUR_GAINS))
+    tint = float(np.clip(warmth - colour_gain * warm, -LARGEST_TINT, LARGEST_TINT))
+    offset = (light - gain * mean + tint * direction).astype(np.float32)
     return Grade(colour_gain, gain - colour_gain, offset)
 
 

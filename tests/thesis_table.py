@@ -24,7 +24,7 @@ REFUSED = {  # number in odd_rows() -> sort of reason
     14: "time out of range",
     15: "isVideo is no yes or no",
     16: "segments overlap",
-    17: "picture and music differ in length",
+    17: "lengths differ",
 }
 UNKNOWN_COLUMN = "Channel"
 

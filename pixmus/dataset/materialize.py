@@ -24,6 +24,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -58,7 +59,11 @@ MEDIA = "media"
 TABLE = "table.csv"
 LOG = "materialize.jsonl"
 MADE_WITH = "made_with.json"
-H264_OPTIONS = {"preset": "veryfast", "crf": "25", "threads": "1", "g": "75"}
+# With its macroblock tree (and vector instructions) x264 writes other bytes in other processes, by
+# what lay in memory before: seen with x264 core 165, one thread, the same planes.
+H264_OPTIONS = {
+    "preset": "veryfast", "crf": "26", "threads": "1", "g": "75", "x264-params": "mbtree=0",
+}  # fmt: skip
 JPEG_QUALITY = 88
 WAITING = 4  # sources handed to each worker ahead of their turn
 
@@ -67,7 +72,7 @@ WAITING = 4  # sources handed to each worker ahead of their turn
 class Made:
     """What became of one source."""
 
-    source: str  # the name of its picture
+    source: str  # the name of its picture, or the number of a row that is no recipe
     status: str  # "done", "kept" or "failed"
     reason: str = ""
     seconds: float = 0.0  # that it took
@@ -149,11 +154,13 @@ def make_rows(
         if refusal.number in wanted
     ]
     recipes: dict[str, Recipe] = {}
+    unusable: set[int] = set()
     for row in chosen:
         try:
             recipes.setdefault(row.picture, read_recipe(row))
         except PixMusError as error:
-            made.append(Made(row.picture, "failed", str(error)))
+            made.append(Made(f"row {row.number}", "failed", str(error)))
+            unusable.add(row.number)
     log = _Log(out / LOG)
     for failed in made:
         log.add(failed)
@@ -161,11 +168,11 @@ def make_rows(
         _Job(recipe, pieces.get(recipe.music), str(out / MEDIA), renderer, tables)
         for recipe in recipes.values()
     ]
-    for one in _run(jobs, workers, log.motion):
+    for number, one in enumerate(_run(jobs, workers, log.motion), start=1):
         made.append(one)
         log.add(one)
         if on_source is not None:
-            on_source(one, len(made), len(jobs))
+            on_source(one, number, len(jobs))
     motion = log.motion
     ready = {one.source for one in made if one.status != "failed"}
     num_bytes = sum(
@@ -174,7 +181,7 @@ def make_rows(
         if recipe.picture in ready
         for name in (recipe.picture, recipe.audio)
     )
-    done = [row for row in chosen if row.picture in ready]
+    done = [row for row in chosen if row.picture in ready and row.number not in unusable]
     with _disk_told(out):
         _write_table(table, done, earlier, motion, out / TABLE)
     return Report(tuple(made), len(done), num_bytes, out / TABLE)
@@ -300,6 +307,7 @@ def truth_of(
 
 def write_film(path: Path, frames: Iterable[NDArray[np.uint8]]) -> None:
     """H.264 in mp4 without sound, by one thread and settings that never change."""
+    reformatter = VideoReformatter()
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264", rate=FRAME_RATE, options=H264_OPTIONS)
         stream.width, stream.height = FILM_SIZE
@@ -307,7 +315,8 @@ def write_film(path: Path, frames: Iterable[NDArray[np.uint8]]) -> None:
         stream.codec_context.time_base = Fraction(1, FRAME_RATE)
         stream.codec_context.thread_count = 1
         for number, image in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(image, "rgb24")
+            painted = av.VideoFrame.from_ndarray(image, "rgb24")
+            frame = reformatter.reformat(painted, format="yuv420p", threads=1)
             frame.pts, frame.time_base = number, Fraction(1, FRAME_RATE)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

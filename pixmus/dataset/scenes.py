@@ -802,8 +802,8 @@ class Grade:
 def solve_grade(picture: Picture, look: Look) -> Grade:
     """The grade that brings a picture to the light, contrast, saturation and warmth of a look.
 
-    Worked out on a thumbnail in `SOLVED_ROUNDS` rounds, within `GAINS`, `COLOUR_GAINS` and `LARGEST_TINT`:
-    what is out of reach is left as near as that allows.
+    Worked out on a thumbnail in `SOLVED_ROUNDS` rounds, within `GAINS`, `COLOUR_GAINS` and
+    `LARGEST_TINT`: what is out of reach is left as near as that allows.
     """
     every = max(1, picture.shape[1] // SOLVED_WIDTH)
     small = np.ascontiguousarray(picture[::every, ::every]).reshape(-1, 3)

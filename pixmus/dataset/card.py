@@ -326,6 +326,6 @@ def _freedoom_told(corpora: Mapping[str, int]) -> str:
 
 
 def _yaml(front: Mapping[str, Any]) -> str:
-    from yaml import safe_dump
+    from huggingface_hub.utils import yaml_dump
 
-    return str(safe_dump(dict(front), sort_keys=False, allow_unicode=True))
+    return str(yaml_dump(dict(front), sort_keys=False))

@@ -267,7 +267,7 @@ def draw_sky(rng: np.random.Generator, look: Look) -> Sky:
 class Ridges(Scene):
     """Mountains or dunes one behind the other under a sun and clouds, in a tracking shot."""
 
-    travelled = 0.07
+    travelled = 0.1
 
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
         self.sky = sky = draw_sky(rng, look)

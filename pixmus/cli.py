@@ -542,6 +542,36 @@ def publish_space(
         typer.echo(place)
 
 
+@app.command("publish-dataset")
+def publish_dataset(
+    repository: Repository,
+    table: Annotated[
+        Path,
+        typer.Option("--table", metavar="FILE", help="A table of recipes.", show_default=False),
+    ],
+    media: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder that `pixmus dataset materialize` filled of it."),
+    ] = None,
+    private: Private = False,
+    dry_run: DryRun = False,
+    out: Staged = None,
+) -> None:
+    """Put a synthetic dataset with its card on the Hub, after `hf auth login`."""
+    place = _staged(repository, dry_run, out)
+    from pixmus.dataset.card import stage_dataset
+    from pixmus.publish import listing, staging, upload
+
+    with staging(place) as folder:
+        stage_dataset(folder, table, media, repository)
+        for line in listing(folder):
+            typer.echo(line)
+        if place is None:
+            typer.echo(upload(folder, repository, "dataset", private=private))
+    if place is not None:
+        typer.echo(place)
+
+
 @app.command("measure-font")
 def measure_font(
     out: Annotated[
@@ -619,11 +649,11 @@ def main() -> NoReturn:
             f"{error.filename or 'the output'} could not be written ({DISK_TROUBLE[error.errno]})."
         )
     except ModuleNotFoundError as error:
-        if sys.argv[1:2] != ["dataset"]:
+        if sys.argv[1:2] not in (["dataset"], ["publish-dataset"]):
             raise
         _fail(
-            f"`pixmus dataset` needs the package {error.name}; install it with: pip install -r "
-            "requirements-dataset.txt"
+            f"`pixmus {sys.argv[1]}` needs the package {error.name}; install it with: pip install "
+            "-r requirements-dataset.txt"
         )
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,6 +1,7 @@
-"""Models and Spaces put on the Hub, by way of a folder that holds exactly what is uploaded.
+"""Models, Spaces and datasets put on the Hub, by way of a folder of exactly what is uploaded.
 
-`stage_model` and `stage_space` fill that folder and check it; `upload` puts it on the Hub as one
+`stage_model` and `stage_space` fill that folder and check it (`dataset.card.stage_dataset` does it
+for a dataset); `upload` puts it on the Hub as one
 commit, so that nobody ever loads one half of a model. Without a network everything but `upload`
 works.
 """
@@ -22,7 +23,7 @@ from pixmus.pipeline import MANIFEST, PixMusPipeline, model_folder
 
 ROOT = Path(__file__).parents[1]  # the repository, which is itself a Space
 CARD = "README.md"
-RepoType = Literal["model", "space"]
+RepoType = Literal["model", "space", "dataset"]
 
 CARD_FACTS = ("license", "library_name", "pipeline_tag", "tags")
 CARD_SECTIONS = ("Training", "Figures", "Intended use", "Limits")
@@ -36,11 +37,16 @@ LARGEST_SPACE_FILE = 9_000_000  # bytes; the Hub refuses plain files above 10 Mi
 LONGEST_DESCRIPTION = 60  # characters that the Hub allows
 
 # What tells a repository that may be written again from one that holds something else.
-MARKS: Mapping[RepoType, str] = {"model": MANIFEST, "space": "pixmus/pipeline.py"}
+MARKS: Mapping[RepoType, str] = {
+    "model": MANIFEST,
+    "space": "pixmus/pipeline.py",
+    "dataset": "recipes.json",
+}
 # Files of an earlier version that are taken away where the new one has none of that name.
 REPLACED: Mapping[RepoType, str] = {
     "model": r".*\.safetensors",
     "space": r"(pixmus|checkpoints)/.*",
+    "dataset": r"media/.*",
 }
 
 
@@ -207,13 +213,14 @@ def upload(
     api = HfApi(token=token)
     try:
         try:
-            ask = api.model_info if repo_type == "model" else api.space_info
-            info = ask(repository)
+            info = api.repo_info(repository, repo_type=repo_type)
         except RepositoryNotFoundError:
             there = set()
         else:
-            there = {entry.rfilename for entry in info.siblings or ()}
-            _check_may_write(repository, repo_type, there, private and not info.private)
+            there = {entry.rfilename for entry in getattr(info, "siblings", None) or ()}
+            _check_may_write(
+                repository, repo_type, there, private and not getattr(info, "private", False)
+            )
         address = api.create_repo(
             repository,
             repo_type=repo_type,

@@ -181,7 +181,8 @@ def _handler(hub: LoopbackHub) -> type[BaseHTTPRequestHandler]:
             if path == "/api/repos/create":
                 return self.create(json.loads(body))
             asked = re.fullmatch(
-                r"/api/(model|space)s/([^/]+/[^/]+)/(preupload|commit|variables)(?:/(.+))?", path
+                r"/api/(model|space|dataset)s/([^/]+/[^/]+)/(preupload|commit|variables)(?:/(.+))?",
+                path,
             )
             found = asked and self.repository(asked[1], asked[2])
             if not asked or found is None:
@@ -204,7 +205,7 @@ def _handler(hub: LoopbackHub) -> type[BaseHTTPRequestHandler]:
                 return self.answer(hub.refuse_to_create, {"error": "refused"})
             name = f"{given['organization']}/{given['name']}"
             key = (given.get("type", "model"), name)
-            place = f"{hub.address}/{'spaces/' if key[0] == 'space' else ''}{name}"
+            place = f"{hub.address}/{'' if key[0] == 'model' else key[0] + 's/'}{name}"
             if key in hub.repositories:
                 return self.answer(409, {"error": "You already created this repo", "url": place})
             hub.repositories[key] = Repository(

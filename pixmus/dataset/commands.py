@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from pixmus.bundle import check_new_file
+
 app = typer.Typer(
     name="dataset",
     help="Read, check, learn from and make tables of pictures with music.",
@@ -212,3 +214,82 @@ def _counted(what: str) -> Iterator[Callable[[int, int], None]]:
 # --------------------------------------------------------------------------------------- features
 
 # ------------------------------------------------------------------------ synthesize, materialize
+
+Music = Annotated[
+    Path,
+    typer.Option(
+        metavar="MUSIC",
+        help="Folder of the open corpora, or a corpus file of `pixmus corpus make`.",
+        show_default=False,
+    ),
+]
+
+
+@app.command()
+def synthesize(
+    rows: Annotated[int, typer.Option(help="How many.", show_default=False)],
+    music: Music,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help=".csv, .csv.gz or .parquet")
+    ],
+    seed: Annotated[int, typer.Option(min=0, help="Another one, other rows.")] = 0,
+    agreement: Annotated[
+        float, typer.Option(help="Correlation of picture and music, 0 to 1.")
+    ] = 0.8,
+    noise_seconds: Annotated[
+        float, typer.Option(help="How slowly the picture strays from the music.")
+    ] = 6.0,
+    level_share: Annotated[
+        float, typer.Option(help="Share of that noise which a whole source has in common.")
+    ] = 0.5,
+    beat_cuts: Annotated[
+        float, typer.Option(help="Chance that a cut falls on a strong beat.")
+    ] = 0.6,
+    clip_seconds: Annotated[float, typer.Option(help="Length of a video's rows.")] = 30.0,
+) -> None:
+    """Write a table of the thesis' shape whose rows are recipes of synthetic media."""
+    check_new_file(out)
+    from pixmus.conditioning import CurveTables
+    from pixmus.dataset import recipes
+    from pixmus.dataset.renditions import load_music
+    from pixmus.dataset.table import write_rows
+
+    columns = recipes.synthesize(
+        rows,
+        seed,
+        load_music(music),
+        CurveTables.load(recipes.CURVE_TABLES),
+        agreement,
+        noise_seconds,
+        level_share,
+        beat_cuts,
+        clip_seconds,
+    )
+    write_rows(columns, out)
+    videos = sum(columns["isVideo"])
+    sources = len(set(columns["Video File Name"]))
+    typer.echo(
+        f"{out}: {rows} synthetic rows, {videos} of videos and {rows - videos} of stills, from "
+        f"{sources} sources; {out.stat().st_size:,} bytes"
+    )
+
+
+@app.command()
+def materialize(
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table of recipes.")],
+    music: Music,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Filled, or filled on.")],
+    rows: Annotated[str, typer.Option(metavar="A:B", help="Rows A to B, B not included.")] = ":",
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Make the films, stills and music of a table's rows, the same bytes for the same recipe."""
+    from pixmus.dataset.materialize import Made, make_rows
+    from pixmus.dataset.renditions import load_music
+    from pixmus.dataset.table import read_table
+
+    def tell(made: Made, number: int, total: int) -> None:
+        told = made.reason or f"{made.seconds:.1f} s"
+        typer.echo(f"{number}/{total} {made.source}: {made.status}, {told}", err=True)
+
+    report = make_rows(read_table(table), rows, load_music(music), out, workers, tell)
+    typer.echo(report.told())

@@ -58,8 +58,7 @@ class Way:
         done = subprocess.run(
             [sys.executable, "-m", "pixmus", *arguments],
             cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
         )

@@ -91,7 +91,8 @@ def measure(work: Path, music: Path, rows: int) -> dict[str, Any]:
         make_corpus(music, corpus)
     else:
         corpus.symlink_to(music.resolve())
-    way, report = Way(work), {}
+    way = Way(work)
+    report: dict[str, Any] = {}
     made_of = ("--music", str(corpus.resolve()))
     for suffix in (".parquet", ".csv.gz"):
         name = f"table{suffix}"

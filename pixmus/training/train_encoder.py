@@ -561,10 +561,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 def split_shards(folder: Path) -> tuple[Sequence[Pair], Sequence[Pair]]:
     """Rows that may be trained on, and rows of the other splits."""
     from pixmus.dataset.shards import read_shards
+    from pixmus.dataset.split import HELD_OUT
 
-    pairs = read_shards(folder)
-    training = [pair for pair in pairs if pair.split in ("", "train")]
-    return training, [pair for pair in pairs if pair.split not in ("", "train")]
+    pairs = list(read_shards(folder))
+    training = [pair for pair in pairs if pair.split not in HELD_OUT]
+    return training, [pair for pair in pairs if pair.split in HELD_OUT]
 
 
 def load_trained(folder: Path) -> tuple[ConditioningEncoder, dict[str, Any]]:

@@ -1,11 +1,11 @@
 """A local folder for a folder or a Hub id: the one door through which models come in.
 
-Score models, image backbones and audio renderers are all asked for by a name that is either a
-folder here or `USER/NAME` on the Hub. What cannot be had is one sentence, and a network that is
-down is noticed at once: whether the Hub answers is asked by a single request without retries, and
-what is in the local cache is taken where it does not. `HF_TOKEN`, `HF_HOME`, `HF_ENDPOINT` and
-`HF_HUB_OFFLINE` mean what they mean to `huggingface_hub`, which is imported only where a Hub id is
-named.
+Score models, image backbones, audio renderers and the tables of a dataset are all asked for by a
+name that is either a folder here or `USER/NAME` on the Hub. What cannot be had is one sentence, and
+a network that is down is noticed at once: whether the Hub answers is asked by a single request
+without retries, and what is in the local cache is taken where it does not. `HF_TOKEN`, `HF_HOME`,
+`HF_ENDPOINT` and `HF_HUB_OFFLINE` mean what they mean to `huggingface_hub`, which is imported only
+where a Hub id is named.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ class Kind:
     """What is asked for: how it is called, which file tells one, which files are fetched."""
 
     name: str  # "PixMus model"
-    index: str  # the file without which a folder is none
+    index: str | None  # the file without which a folder is none, where there is one
     files: tuple[str, ...]  # patterns of what else is fetched
     weights: tuple[str, ...]  # patterns, best first: the first that the repository has is fetched
     example: str  # what to give instead
+    repo_type: str = "model"  # as the Hub calls it: model, dataset
 
 
 def local_folder(
@@ -55,12 +56,12 @@ def local_folder(
                 f"{folder} is a folder here, so it has no revision {revision}; leave the revision "
                 "out, or give a Hub id."
             )
-        if not (folder / kind.index).is_file():
+        if kind.index is not None and not (folder / kind.index).is_file():
             raise PixMusError(
                 f"{folder} is no {kind.name}: it holds no {kind.index}; give {kind.example}."
             )
         return folder
-    if not _looks_like_id(name):
+    if not looks_like_id(name):
         raise PixMusError(f"{folder} is neither a folder here nor a Hub id; give {kind.example}.")
     cache = None if cache_dir is None else str(cache_dir)
     question = _Question(str(name), kind, revision, token, cache)
@@ -95,7 +96,9 @@ class _Question:
                 continue
             except HFValidationError as error:
                 self._fail(error)
-            if (folder / self.kind.index).is_file() and any(folder.rglob(weights)):
+            index = self.kind.index
+            has_index = index is None or (folder / index).is_file()
+            if has_index and any(folder.rglob(weights)):
                 return folder
         return None
 
@@ -105,10 +108,13 @@ class _Question:
         from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled
 
         try:
-            info = HfApi(token=self.token).model_info(
-                self.name, revision=self.revision, timeout=ANSWER_TIMEOUT_S
+            info = HfApi(token=self.token).repo_info(
+                self.name,
+                revision=self.revision,
+                repo_type=self.kind.repo_type,
+                timeout=ANSWER_TIMEOUT_S,
             )
-            there = [entry.rfilename for entry in info.siblings or ()]
+            there = [entry.rfilename for entry in getattr(info, "siblings", None) or ()]
             return self._snapshot(self._weights_among(there))
         except PixMusError:
             raise
@@ -130,11 +136,14 @@ class _Question:
     def _weights_among(self, names: Iterable[str]) -> str:
         """The best pattern of weights that the repository has; raise where it has none."""
         there = [Path(name) for name in names]
-        if Path(self.kind.index) in there:
+        index = self.kind.index
+        has_index = index is None or Path(index) in there
+        if has_index:
             for weights in self.kind.weights:
                 if any(name.match(weights) for name in there):
                     return weights
-        missing = self.kind.index if Path(self.kind.index) not in there else self.kind.weights[0]
+        any_of = self.kind.weights if index is None else self.kind.weights[:1]
+        missing = " or ".join(any_of) if has_index else index
         raise PixMusError(
             f"{self.name} is on the Hub but is no {self.kind.name}: it holds no {missing}; give "
             f"{self.kind.example}."
@@ -146,11 +155,12 @@ class _Question:
         return Path(
             snapshot_download(
                 self.name,
+                repo_type=self.kind.repo_type,
                 revision=self.revision,
                 token=self.token,
                 cache_dir=self.cache_dir,
                 local_files_only=local_files_only,
-                allow_patterns=[self.kind.index, *self.kind.files, weights],
+                allow_patterns=[*filter(None, [self.kind.index]), *self.kind.files, weights],
             )
         )
 
@@ -197,7 +207,8 @@ class _Question:
         raise PixMusError(f"{what} {told}.") from error
 
 
-def _looks_like_id(name: str | Path) -> bool:
+def looks_like_id(name: str | Path) -> bool:
+    """Whether a name has the form of a Hub id, USER/NAME."""
     return isinstance(name, str) and name.count("/") == 1 and not name.startswith((".", "/", "~"))
 
 

@@ -123,13 +123,13 @@ def _handler(hub: LoopbackHub) -> type[BaseHTTPRequestHandler]:
             if hub.fail_with is not None:
                 return self.answer(hub.fail_with)
             about = re.fullmatch(
-                r"/api/(model|space)s/([^/]+/[^/]+)(?:/(revision|tree)/(.+))?", path
+                r"/api/(model|space|dataset)s/([^/]+/[^/]+)(?:/(revision|tree)/(.+))?", path
             )
             if about:
                 return self.tell_about(about[1], about[2], about[3], about[4] or "main")
-            file = re.fullmatch(r"/(spaces/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
+            file = re.fullmatch(r"/(?:(space|dataset)s/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
             if file:
-                return self.give("space" if file[1] else "model", file[2], file[3], file[4])
+                return self.give(file[1] or "model", file[2], file[3], file[4])
             self.answer(404, error="EntryNotFound")
 
         def tell_about(self, repo_type: str, name: str, what: str | None, revision: str) -> None:

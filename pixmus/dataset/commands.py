@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 app = typer.Typer(
@@ -12,7 +15,88 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+TableName = Annotated[
+    str,
+    typer.Argument(
+        metavar="TABLE",
+        help="A .csv, .csv.gz or .parquet file, a folder of them, or a dataset on the Hub.",
+        show_default=False,
+    ),
+]
+Revision = Annotated[
+    str | None,
+    typer.Option(metavar="REV", help="Branch, tag or commit of a Hub dataset; else main."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that are there already.")]
+
 # ------------------------------------------------------------------------------- inspect, split
+
+
+@app.command()
+def inspect(
+    table: TableName,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Write inspection.json, .md and .png."),
+    ] = None,
+    revision: Revision = None,
+    force: Force = False,
+) -> None:
+    """Count what a table holds, what repeats in it, and what of it cannot be used and why."""
+    from pixmus.dataset.inspection import inspect as inspect_table
+    from pixmus.dataset.inspection import write_inspection
+    from pixmus.dataset.table import read_table
+
+    inspection = inspect_table(read_table(table, revision=revision))
+    typer.echo(inspection.to_markdown())
+    if out is not None:
+        for path in write_inspection(inspection, out, force):
+            typer.echo(path)
+
+
+@app.command()
+def split(
+    table: TableName,
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", help="A .csv, .csv.gz or .parquet to write."),
+    ],
+    by: Annotated[
+        str,
+        typer.Option(
+            metavar="WAY",
+            help='"source" keeps rows of one source together; "thesis" draws rows as it did.',
+        ),
+    ] = "source",
+    seed: Annotated[int, typer.Option(metavar="N", help="Another seed, another split.")] = 42,
+    share: Annotated[
+        float, typer.Option(metavar="X", help="Share held out for validation, and for test.")
+    ] = 0.025,
+    revision: Revision = None,
+    force: Force = False,
+) -> None:
+    """Say which rows train, validate and test, and how many held-out rows leak."""
+    from pixmus.bundle import check_new_file
+    from pixmus.dataset.split import (
+        compare_splits,
+        comparison_to_markdown,
+        split_table,
+        write_split,
+    )
+    from pixmus.dataset.table import read_table
+
+    check_new_file(out, force)
+    rows = read_table(table, revision=revision)
+    found = split_table(rows, by, seed, share)
+    write_split(found, out, force)
+    splits = {by: found}
+    if by == "source" and rows.num_rows > 2:
+        splits["thesis"] = split_table(rows, "thesis")
+    elif by == "thesis":
+        splits["source"] = split_table(rows)
+    typer.echo(comparison_to_markdown(compare_splits(rows, splits)))
+    typer.echo(out)
+
 
 # -------------------------------------------------------------------------------- fetch, verify
 

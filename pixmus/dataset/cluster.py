@@ -1,0 +1,121 @@
+"""Groups of rows measured on a Ray cluster, by Ray Data.
+
+Each task measures a few rows in a process of its own (`measure.Crew`), so that a file that kills a
+decoder costs one row and no task. Only this process writes shards: a task that Ray runs again
+because its machine died brings the same rows again, and they are not added twice. Every machine
+needs PixMus, of the same version, and the media under the same path.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import sys
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from pixmus.dataset.measure import THREAD_LIMITS, Crew, Outcome
+from pixmus.dataset.media import Media
+from pixmus.dataset.table import Row
+from pixmus.errors import PixMusError
+
+ROWS_PER_TASK = 16  # what a machine that dies takes with it at most; more where one source has more
+OBJECT_STORE_BYTES = 100 << 20  # results are 10 kB a row; Ray would take a third of the memory
+
+
+def measure_on_cluster(
+    groups: Sequence[Sequence[Row]],
+    media: Media,
+    workers: int,
+    address: str | None = None,
+    rows_per_task: int = ROWS_PER_TASK,
+) -> Iterator[Outcome]:
+    """The outcome of every row, `workers` tasks at a time, on the cluster at `address` or on one
+    that is started here and ended afterwards. A row may come twice.
+
+    Raises PixMusError where no cluster answers.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray
+    import ray.data
+
+    started = not ray.is_initialized()
+    if started:
+        _start(workers, address)
+    try:
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.print_on_execution_start = False
+        tasks = _tasks(groups, rows_per_task)
+        results = ray.data.from_items(
+            [{"task": pickle.dumps((media, task))} for task in tasks],
+            override_num_blocks=len(tasks),
+        ).map_batches(
+            _measure,
+            batch_size=1,
+            compute=ray.data.TaskPoolStrategy(size=min(workers, len(tasks))),
+            num_cpus=1,
+        )
+        for row in results.iter_rows():
+            yield pickle.loads(row["outcome"])
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _start(workers: int, address: str | None) -> None:
+    import ray
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    paths = os.pathsep.join(filter(None, sys.path))
+    settings: dict[str, Any] = {
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "runtime_env": {"env_vars": {"PYTHONPATH": paths, **dict.fromkeys(THREAD_LIMITS, "1")}},
+    }
+    if address is None:
+        settings |= {
+            "num_cpus": workers,
+            "object_store_memory": OBJECT_STORE_BYTES,
+            "include_dashboard": False,
+        }
+    try:
+        ray.init(address=address or "local", **settings)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise PixMusError(
+            f"no Ray cluster answers at {address or 'this machine'} ({error}); start one with "
+            "`ray start`, or leave --ray-address out."
+        ) from error
+
+
+def _tasks(groups: Sequence[Sequence[Row]], rows_per_task: int) -> list[list[Sequence[Row]]]:
+    """Groups put together until a task has about `rows_per_task` rows."""
+    tasks: list[list[Sequence[Row]]] = []
+    count = rows_per_task
+    for group in groups:
+        if count + len(group) > rows_per_task:
+            tasks.append([])
+            count = 0
+        tasks[-1].append(group)
+        count += len(group)
+    return tasks
+
+
+def _measure(batch: dict[str, Any]) -> dict[str, Any]:
+    """What a task does: the outcomes of its rows, pickled."""
+    outcomes: list[bytes] = []
+    for task in batch["task"]:
+        media, groups = pickle.loads(task)
+        outcomes += map(pickle.dumps, _crew(media.folder).run(groups))
+    return {"outcome": np.array(outcomes, dtype=object)}
+
+
+@lru_cache(maxsize=1)
+def _crew(folder: Any) -> Crew:
+    """One process, kept from task to task of this worker."""
+    return Crew(Media(folder))

@@ -1,6 +1,6 @@
 """Groups of rows measured on a Ray cluster, by Ray Data.
 
-Each task measures a few rows in a process of its own (`measure.Crew`), so that a file that kills a
+Each task measures a few rows in a process of its own (`Crew`), so that a file that kills a
 decoder costs one row and no task. Only this process writes shards: a task that Ray runs again
 because its machine died brings the same rows again, and they are not added twice. Every machine
 needs PixMus, of the same version, and the media under the same path.
@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from pixmus.dataset.measure import THREAD_LIMITS, Crew, Outcome
+from pixmus.dataset.crew import Crew
 from pixmus.dataset.media import Media
 from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
 
-ROWS_PER_TASK = 16  # what a machine that dies takes with it at most; more where one source has more
+ROWS_PER_TASK = 16  # what a task that dies takes with it; more where one source has more
+TASKS_PER_WORKER = 4  # at least, so that small tables are spread too
 OBJECT_STORE_BYTES = 100 << 20  # results are 10 kB a row; Ray would take a third of the memory
 
 
@@ -32,9 +33,8 @@ def measure_on_cluster(
     media: Media,
     workers: int,
     address: str | None = None,
-    rows_per_task: int = ROWS_PER_TASK,
-) -> Iterator[Outcome]:
-    """The outcome of every row, `workers` tasks at a time, on the cluster at `address` or on one
+) -> Iterator[bytes]:
+    """The outcome of every row, pickled, `workers` tasks at a time, on the cluster at `address` or on one
     that is started here and ended afterwards. A row may come twice.
 
     Raises PixMusError where no cluster answers.
@@ -50,7 +50,7 @@ def measure_on_cluster(
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
-        tasks = _tasks(groups, rows_per_task)
+        tasks = _tasks(groups, workers)
         results = ray.data.from_items(
             [{"task": pickle.dumps((media, task))} for task in tasks],
             override_num_blocks=len(tasks),
@@ -61,7 +61,7 @@ def measure_on_cluster(
             num_cpus=1,
         )
         for row in results.iter_rows():
-            yield pickle.loads(row["outcome"])
+            yield row["outcome"]
     finally:
         if started:
             ray.shutdown()
@@ -76,7 +76,7 @@ def _start(workers: int, address: str | None) -> None:
     settings: dict[str, Any] = {
         "log_to_driver": False,
         "logging_level": logging.ERROR,
-        "runtime_env": {"env_vars": {"PYTHONPATH": paths, **dict.fromkeys(THREAD_LIMITS, "1")}},
+        "runtime_env": {"env_vars": {"PYTHONPATH": paths}},
     }
     if address is None:
         settings |= {
@@ -93,8 +93,10 @@ def _start(workers: int, address: str | None) -> None:
         ) from error
 
 
-def _tasks(groups: Sequence[Sequence[Row]], rows_per_task: int) -> list[list[Sequence[Row]]]:
-    """Groups put together until a task has about `rows_per_task` rows."""
+def _tasks(groups: Sequence[Sequence[Row]], workers: int) -> list[list[Sequence[Row]]]:
+    """Groups put together until a task has about `ROWS_PER_TASK` rows."""
+    num_rows = sum(map(len, groups))
+    rows_per_task = max(1, min(ROWS_PER_TASK, num_rows // (TASKS_PER_WORKER * workers)))
     tasks: list[list[Sequence[Row]]] = []
     count = rows_per_task
     for group in groups:
@@ -111,7 +113,7 @@ def _measure(batch: dict[str, Any]) -> dict[str, Any]:
     outcomes: list[bytes] = []
     for task in batch["task"]:
         media, groups = pickle.loads(task)
-        outcomes += map(pickle.dumps, _crew(media.folder).run(groups))
+        outcomes += _crew(media.folder).run(groups)
     return {"outcome": np.array(outcomes, dtype=object)}
 
 

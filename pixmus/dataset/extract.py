@@ -7,6 +7,7 @@ where it stopped. Rows that failed are tried again.
 from __future__ import annotations
 
 import json
+import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixmus.bundle import new_file
-from pixmus.dataset.measure import Crew, Failure, Outcome, group_rows
+from pixmus.dataset.crew import Crew, Failure, group_rows
 from pixmus.dataset.media import Media
 from pixmus.dataset.shards import FAILED, Measured, ShardWriter, fit_folder
 from pixmus.dataset.split import Split
@@ -32,27 +33,30 @@ class Extraction:
     measured: dict[str, int]  # rows by kind
     failed: int
     present: int  # rows that the shards held before
+    workers: int
     wall_s: float  # of the whole run, starting and writing included
     seconds: dict[str, float]  # mean of one row by kind, in the process that measured it
     processor_seconds: dict[str, float]  # the same, of processor time
 
     @property
     def hours_for_all(self) -> float | None:
-        """Estimate for the thesis' 53,378 rows on the same processes, hours; None if unknown.
+        """Estimate for the thesis' 53,378 rows on as many processes, hours; None if unknown.
 
         Where only one kind of row was measured, the other is taken to cost as much.
         """
-        total = sum(self.measured.values())
-        if not total:
+        if not self.measured:
             return None
-        usual = sum(self.seconds[kind] * n for kind, n in self.measured.items()) / total
+        usual = max(self.seconds.values())
         busy = sum(n * self.seconds.get(kind, usual) for kind, n in THESIS_ROWS.items())
-        return busy / (usual * total) * self.wall_s / 3600
+        return busy / self.workers / 3600
 
     def to_text(self, folder: Path) -> str:
         """One line for each fact."""
         total = sum(self.measured.values())
-        lines = [f"{total} rows measured in {self.wall_s:.1f} s, {self.present} were there before."]
+        lines = [
+            f"{total} rows measured in {self.wall_s:.1f} s ({self.wall_s / max(total, 1):.2f} s a "
+            f"row), {self.present} were there before."
+        ]
         if self.failed:
             lines.append(f"{self.failed} rows failed; {folder / FAILED} says why.")
         for kind in self.measured:
@@ -61,9 +65,10 @@ class Extraction:
                 f"{self.processor_seconds[kind]:.2f} s of processor time."
             )
         if (hours := self.hours_for_all) is not None:
+            crew = "1 process" if self.workers == 1 else f"{self.workers} processes"
             lines.append(
                 f"All {sum(THESIS_ROWS.values()):,} rows of the thesis' dataset would take about "
-                f"{hours:.1f} hours so ({self.wall_s / total:.2f} s a row here)."
+                f"{hours:.1f} hours on {crew} like these."
             )
         return "\n".join(lines)
 
@@ -99,7 +104,8 @@ def extract(
     through = 0
     try:
         with closing(_outcomes(groups, found, engine, workers, ray_address)) as outcomes:
-            for outcome in outcomes:
+            for pickled in outcomes:
+                outcome: Measured | Failure = pickle.loads(pickled)
                 row = todo[outcome.id]
                 if isinstance(outcome, Failure):
                     log.add(row, outcome.reason)
@@ -121,6 +127,7 @@ def extract(
         measured={kind: total.rows for kind, total in measured.items()},
         failed=sum(not writer.has_id(row.id) for row in rows),
         present=len(rows) - len(todo),
+        workers=workers,
         wall_s=time.perf_counter() - begun,
         seconds={kind: total.seconds / total.rows for kind, total in measured.items()},
         processor_seconds={
@@ -135,7 +142,7 @@ def _outcomes(
     engine: str,
     workers: int,
     ray_address: str | None,
-) -> Iterator[Outcome]:
+) -> Iterator[bytes]:
     if not groups:
         return
     if engine == "ray":

@@ -1,4 +1,4 @@
-"""Rows measured, in this process or in processes of their own.
+"""Rows measured: a picture's `Features` and its music's `MusicCurves`.
 
 Rows that share a picture are measured together: the picture is probed and decoded once, and its
 sound too, because a row in the middle of a source is reached only through all frames before it.
@@ -7,19 +7,13 @@ What comes out is the same, to the bit, as measuring each row alone.
 
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.connection
-import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from pixmus.dataset.crew import Failure
 from pixmus.dataset.media import Media, check_length, probe_picture, read_sound, row_music
 from pixmus.dataset.music import MUSIC_RATE, MusicCurves, measure_music
 from pixmus.dataset.shards import Measured, code_version
@@ -28,32 +22,8 @@ from pixmus.errors import PixMusError
 from pixmus.features import FeatureExtractor
 from pixmus.video import Frame, Video, read_frames
 
-STALL_S = 120.0  # s without a frame or a row after which a worker counts as hung
-BEAT_S = 1.0  # s between two signs of life
 LONGEST_KEPT_SOUND_S = 1800.0  # 160 MB; longer sounds are decoded for each row anew
-LOADED_ONCE = ("librosa.feature", "librosa.onset")  # by all processes of a machine together
-THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A row that could not be measured, and why."""
-
-    id: str
-    reason: str
-
-
 Outcome = Measured | Failure
-
-
-def group_rows(rows: Iterable[Row]) -> list[list[Row]]:
-    """Rows by the picture they show, in the order in which pictures first appear."""
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        # Stills are opened in no time; each is a group of its own.
-        name = row.picture if row.kind == "video" else row.id
-        groups.setdefault((row.kind, name), []).append(row)
-    return list(groups.values())
 
 
 def measure_rows(
@@ -195,158 +165,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, PixMusError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-# ------------------------------------------------------------------------- processes of their own
-
-
-class Crew:
-    """Processes that measure groups of rows. One that dies or hangs is replaced, and costs only the
-    row at fault: what its group had left is measured row by row."""
-
-    def __init__(self, media: Media, workers: int = 1, stall_s: float = STALL_S) -> None:
-        methods = multiprocessing.get_all_start_methods()
-        # Forked from a clean process: starts in no time, and no lock of a thread is inherited.
-        method = "forkserver" if "forkserver" in methods else "spawn"
-        self._context = multiprocessing.get_context(method)
-        if method == "forkserver":
-            self._context.set_forkserver_preload([__name__, *LOADED_ONCE])
-        self._media = media
-        self._stall_s = stall_s
-        self._size = max(1, workers)
-        self._workers: list[_Worker] = []
-
-    def run(self, groups: Iterable[Sequence[Row]]) -> Iterator[Outcome]:
-        """The outcome of every row of every group, in the order in which they come."""
-        ahead = iter(groups)
-        again: deque[Sequence[Row]] = deque()
-        while True:
-            idle = [worker for worker in self._workers if not worker.rows]
-            missing = self._size - len(self._workers)
-            while idle or missing:
-                group = again.popleft() if again else next(ahead, None)
-                if group is None:
-                    break
-                if idle:
-                    worker = idle.pop()
-                else:
-                    worker, missing = self._start(), missing - 1
-                worker.give(group)
-            busy = [worker for worker in self._workers if worker.rows]
-            if not busy:
-                return
-            multiprocessing.connection.wait(
-                [w.connection for w in busy] + [w.process.sentinel for w in busy], timeout=BEAT_S
-            )
-            for worker in busy:
-                for outcome in worker.hear():
-                    yield outcome
-                trouble = worker.trouble(self._stall_s)
-                if trouble is None:
-                    continue
-                self._workers.remove(worker)
-                worker.end()
-                left = worker.rows
-                if len(left) == 1:
-                    yield Failure(left[0].id, trouble)
-                else:
-                    again += [[row] for row in left]
-
-    def stop(self) -> None:
-        """End every process."""
-        for worker in self._workers:
-            worker.end()
-        self._workers = []
-
-    def __enter__(self) -> Crew:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def _start(self) -> _Worker:
-        with _one_thread_each():
-            worker = _Worker(self._context, self._media)
-        self._workers.append(worker)
-        return worker
-
-
-class _Worker:
-    """One process, and what it has been given."""
-
-    def __init__(self, context: Any, media: Media) -> None:
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, media), daemon=True)
-        self.process.start()
-        theirs.close()
-        self.rows: list[Row] = []  # whose outcome is not known yet
-        self._heard = time.monotonic()
-
-    def give(self, rows: Sequence[Row]) -> None:
-        self.rows = list(rows)
-        self._heard = time.monotonic()
-        with suppress(OSError):  # it died: `trouble` will say so
-            self.connection.send(list(rows))
-
-    def hear(self) -> list[Outcome]:
-        """What it has said since last time."""
-        said: list[Outcome] = []
-        with suppress(EOFError, OSError):
-            while self.connection.poll():
-                outcome = self.connection.recv()
-                self._heard = time.monotonic()
-                if outcome is not None:
-                    self.rows = [row for row in self.rows if row.id != outcome.id]
-                    said.append(outcome)
-        return said
-
-    def trouble(self, stall_s: float) -> str | None:
-        """What is wrong with it, if anything."""
-        if not self.rows:
-            return None
-        if not self.process.is_alive():
-            return f"the process that decoded it ended with code {self.process.exitcode}"
-        if time.monotonic() - self._heard > stall_s:
-            return f"it could not be decoded: nothing came for {stall_s:g} s"
-        return None
-
-    def end(self) -> None:
-        self.connection.close()
-        self.process.kill()
-        self.process.join()
-
-
-def _work(connection: Any, media: Media) -> None:
-    """What a process of the crew does until its connection is closed."""
-    import signal
-
-    from threadpoolctl import threadpool_limits
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the crew's own process says when to end
-    last = time.monotonic()
-
-    def beat() -> None:
-        nonlocal last
-        if time.monotonic() - last > BEAT_S:
-            last = time.monotonic()
-            connection.send(None)
-
-    with suppress(EOFError, OSError), threadpool_limits(1):
-        while True:
-            for outcome in measure_rows(connection.recv(), media, beat):
-                connection.send(outcome)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Libraries loaded by processes started here use one thread: the crew has the cores."""
-    before = {name: os.environ.get(name) for name in THREAD_LIMITS}
-    os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value

@@ -105,9 +105,7 @@ def measure_music(waveform: np.ndarray, sample_rate: int) -> MusicCurves:
         onsets = onsets[:0]
     tempo = math.nan
     if len(onsets) >= MIN_ONSETS:
-        tempo = float(
-            librosa.feature.tempo(onset_envelope=flux, sr=MUSIC_RATE, hop_length=HOP)[0]
-        )
+        tempo = float(librosa.feature.tempo(onset_envelope=flux, sr=MUSIC_RATE, hop_length=HOP)[0])
     chroma, chroma_times = _chroma(sound, is_silent)
     around = _Windows(chroma_times, seconds, KEY_S, duration).average(chroma)  # (seconds, 12)
     majorness = np.where(sounding & (around.sum(1) > 0), _majorness(around), np.nan)

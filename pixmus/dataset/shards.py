@@ -57,6 +57,10 @@ QUANTILES = "quantiles.json"
 FAILED = "failed.jsonl"
 TRAINING = SPLITS[0]
 
+# Pictures have a brightness too, so columns of the music's curves carry its name.
+_HEARD = tuple(f"music_{name}" for name in MUSIC_CURVES)
+_MUSIC_COLUMNS = ("music_duration", *_HEARD, "tempo_bpm", "key")
+
 
 @dataclass(frozen=True, eq=False)
 class Measured:
@@ -276,7 +280,9 @@ class ShardWriter:
             if now == known:
                 continue
             table = _read(path)
-            for name, values in zip(("split", "group"), zip(*now.values(), strict=True), strict=True):
+            for name, values in zip(
+                ("split", "group"), zip(*now.values(), strict=True), strict=True
+            ):
                 place = table.schema.get_field_index(name)
                 table = table.set_column(place, table.schema.field(name), pyarrow.array(values))
             _write(table, path)
@@ -317,7 +323,7 @@ def _record(row: Row, measured: Measured, split: str, group: str) -> dict[str, A
         "transitions": [vars(transition) for transition in features.transitions],
         "moments": [vars(moment) for moment in features.moments],
         "music_duration": music.duration,
-        **{name: getattr(music, name) for name in MUSIC_CURVES},
+        **{f"music_{name}": getattr(music, name) for name in MUSIC_CURVES},
         "tempo_bpm": music.tempo_bpm,
         "key": music.key,
         "seconds": measured.seconds,
@@ -347,13 +353,13 @@ def _schema() -> pyarrow.Schema:
             "end": real,
             "duration": real,
             "frame_rate": text,
-            **{name: curve for name in FEATURE_CURVES},
+            **dict.fromkeys(FEATURE_CURVES, curve),
             "palette": curve,
             "palette_width": pa.int32(),
             "transitions": pa.list_(pa.struct(spans)),
             "moments": pa.list_(pa.struct(moments)),
             "music_duration": real,
-            **{name: curve for name in MUSIC_CURVES},
+            **dict.fromkeys(_HEARD, curve),
             "tempo_bpm": real,
             "key": text,
             "seconds": real,
@@ -363,8 +369,6 @@ def _schema() -> pyarrow.Schema:
 
 
 # ---------------------------------------------------------------------------------------- reading
-
-_MUSIC_COLUMNS = ("music_duration", *MUSIC_CURVES, "tempo_bpm", "key")
 
 
 def _other_version(folder: Path) -> PixMusError:
@@ -400,7 +404,7 @@ def _lists(table: pyarrow.Table, name: str) -> list[np.ndarray]:
 
 def _music(table: pyarrow.Table) -> Iterator[tuple[str, MusicCurves]]:
     """Split and music of every row."""
-    curves = zip(*(_lists(table, name) for name in MUSIC_CURVES), strict=True)
+    curves = zip(*(_lists(table, name) for name in _HEARD), strict=True)
     names = ("split", "music_duration", "tempo_bpm", "key")
     plain = zip(*(table[name].to_pylist() for name in names), strict=True)
     for (split, duration, tempo_bpm, key), values in zip(plain, curves, strict=True):
@@ -412,7 +416,7 @@ def _music(table: pyarrow.Table) -> Iterator[tuple[str, MusicCurves]]:
 def _pairs(table: pyarrow.Table, quantiles: CurveTables) -> Iterator[Pair]:
     music = [curves for _, curves in _music(table)]
     curves = {name: _lists(table, name) for name in (*FEATURE_CURVES, "palette")}
-    rest = [name for name in table.schema.names if name not in (*curves, *MUSIC_CURVES)]
+    rest = [name for name in table.schema.names if name not in (*curves, *_HEARD)]
     for place, row in enumerate(table.select(rest).to_pylist()):
         palette = curves["palette"][place]
         features = Features(

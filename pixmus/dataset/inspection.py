@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pixmus.bundle import new_file
+from pixmus.bundle import check_new_file, new_file
 from pixmus.dataset.split import audio_source, source_of, union
 from pixmus.dataset.table import KINDS, ROUNDING_S, Row, Table
+from pixmus.errors import PixMusError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -191,8 +192,13 @@ def write_inspection(inspection: Inspection, folder: Path, overwrite: bool = Fal
     """Write `inspection.json`, `.md` and `.png` to a folder, which is made; return their paths."""
     from pixmus.plots import save_figure
 
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise PixMusError(f"{folder} cannot be made into a folder; name another one.") from error
     paths = [folder / f"inspection.{suffix}" for suffix in ("json", "md", "png")]
+    for path in paths:
+        check_new_file(path, overwrite)
     with new_file(paths[0], overwrite) as place:
         text = json.dumps(inspection.to_dict(), indent=1, ensure_ascii=False)
         place.write_text(text + "\n", encoding="utf-8")
@@ -495,6 +501,7 @@ def _draw_rows_of_files(axes: Axes, inspection: Inspection) -> None:
     ]
     axes.set_xticks(range(len(EDGES)), [*names, f"{EDGES[-1]}+"])
     _dress(axes, "Files by number of rows", "rows of a file", "y")
+    axes.tick_params(axis="x", labelsize=7.5)
     _scale(axes, top, room=120)
     if there:
         axes.legend(

@@ -142,7 +142,12 @@ def read_table(
     no row, broken encoding or compression.
     """
     reader = _Reader(str(source))
-    for name, path in _table_files(source, revision, token):
+    files = _table_files(source, revision, token)
+    for name, path in (
+        files if len(files) > 1 else []
+    ):  # one that does not fit is noticed before any is read
+        reader.check(name, _open_sheet(name, path).columns)
+    for name, path in files:
         reader.read(name, path)
     return reader.table()
 
@@ -265,7 +270,7 @@ def _table_files(
     )
     if not found:
         raise PixMusError(f"{source} holds no table; give {DATASET_KIND.example}.")
-    return [(f"{source}/{name}", file) for name, file in found]
+    return [(f"{PurePosixPath(source) / name}", file) for name, file in found]
 
 
 @dataclass
@@ -341,12 +346,29 @@ def _open_parquet(name: str, path: Path) -> _Sheet:
                         f"{name} holds {schema.field(column).type} in its column {column}, where "
                         "text or numbers belong."
                     )
-            values = file.read(columns=columns).to_pydict() if columns else {}
     except (pyarrow.ArrowException, OSError, KeyError) as error:
-        told = " ".join(str(error).split())
-        raise PixMusError(f"{name} cannot be read as Parquet ({told}).") from error
-    cells = [[_as_text(value) for value in values[column]] for column in columns]
-    return _Sheet(tuple(columns), (list(row) for row in zip(*cells, strict=True)))
+        raise _no_parquet(name, error) from error
+    return _Sheet(tuple(columns), _parquet_rows(name, path, columns))
+
+
+def _parquet_rows(name: str, path: Path, columns: list[str]) -> Iterator[list[str] | str]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(columns=columns):
+                cells = [
+                    [_as_text(v) for v in column.to_pylist()]
+                    for column in batch.select(columns).columns
+                ]
+                yield from map(list, zip(*cells, strict=True))
+    except (pyarrow.ArrowException, OSError) as error:
+        raise _no_parquet(name, error) from error
+
+
+def _no_parquet(name: str, error: Exception) -> PixMusError:
+    return PixMusError(f"{name} cannot be read as Parquet ({' '.join(str(error).split())}).")
 
 
 def _holds_media(kind: Any) -> bool:
@@ -398,18 +420,23 @@ class _Reader:
         self.num_of_id: Counter[str] = Counter()
         self.number_of_id: dict[str, int] = {}
 
-    def read(self, name: str, path: Path) -> None:
-        sheet = _open_sheet(name, path)
-        twice = [column for column, times in Counter(sheet.columns).items() if times > 1]
+    def check(self, name: str, columns: tuple[str, ...]) -> _Layout:
+        """The layout of a file; raise unless it is that of those before it."""
+        twice = [column for column, times in Counter(columns).items() if times > 1]
         if twice:
             raise PixMusError(f"{name} names a column twice: {', '.join(twice)}.")
-        layout = _layout_of(name, sheet.columns)
+        layout = _layout_of(name, columns)
         if self.layout is not None and layout.known != self.layout.known:
             raise PixMusError(
-                f"{self.files[0]} and {name} have different layouts ({_told(self.layout)} and "
-                f"{_told(layout)}); name one of them."
+                f"{self.source} holds tables of different layouts, {name} in {_told(layout)} and "
+                f"another in {_told(self.layout)}; name one of them."
             )
         self.layout = layout
+        return layout
+
+    def read(self, name: str, path: Path) -> None:
+        sheet = _open_sheet(name, path)
+        layout = self.check(name, sheet.columns)
         self.files.append(name)
         unknown = [column for column in sheet.columns if column not in layout.known]
         self.columns |= dict.fromkeys(sheet.columns)

@@ -179,7 +179,7 @@ class CurveTables:
         energy = ranks["voices"]
         if has_velocity:
             energy = (ranks["voices"] + ranks["velocity"]) / 2
-        valence = sum(weight * ranks[name] for name, weight in VALENCE_WEIGHTS.items())
+        valence = np.sum([weight * ranks[name] for name, weight in VALENCE_WEIGHTS.items()], axis=0)
         if "energy" in self.tables:
             energy = self.quantile("energy" if has_velocity else "voices_alone", energy)
             valence = self.quantile("valence", valence)

@@ -7,8 +7,6 @@ import os
 import pickle
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,13 +18,12 @@ import pytest
 import soundfile
 from threadpoolctl import threadpool_limits
 
-from pixmus.dataset.extract import extract
 from pixmus.dataset.crew import Crew, group_rows
+from pixmus.dataset.extract import extract
 from pixmus.dataset.media import Media, open_picture, row_frames
 from pixmus.dataset.music import MUSIC_RATE
-from pixmus.dataset.shards import Measured, Pair, read_shards, shard_paths
+from pixmus.dataset.shards import Measured, Pair, read_shards
 from pixmus.dataset.table import Row
-from pixmus.errors import PixMusError
 from pixmus.features import extract_features
 
 REPOSITORY = Path(__file__).parents[1]

@@ -34,12 +34,13 @@ def measure_on_cluster(
     workers: int,
     address: str | None = None,
 ) -> Iterator[bytes]:
-    """The outcome of every row, pickled, `workers` tasks at a time, on the cluster at `address` or on one
-    that is started here and ended afterwards. A row may come twice.
+    """The outcome of every row, pickled; a row may come twice.
+
+    `workers` tasks run at a time, on the cluster at `address` or on one that is started here and
+    ended afterwards.
 
     Raises PixMusError where no cluster answers.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
     import ray.data
 
@@ -67,7 +68,17 @@ def measure_on_cluster(
             ray.shutdown()
 
 
+def count_processors(address: str) -> int:
+    """Processors of the cluster at `address`, which stays joined."""
+    import ray
+
+    if not ray.is_initialized():
+        _start(1, address)
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
 def _start(workers: int, address: str | None) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)

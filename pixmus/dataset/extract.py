@@ -7,9 +7,12 @@ where it stopped. Rows that failed are tried again.
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import re
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +22,7 @@ from pixmus.dataset.crew import Crew, Failure, group_rows
 from pixmus.dataset.media import Media
 from pixmus.dataset.shards import FAILED, Measured, ShardWriter, fit_folder
 from pixmus.dataset.split import Split
-from pixmus.dataset.table import KINDS, Row
+from pixmus.dataset.table import KINDS, Row, Table
 from pixmus.errors import PixMusError
 
 ENGINES = ("processes", "ray")
@@ -71,6 +74,30 @@ class Extraction:
                 f"{hours:.1f} hours on {crew} like these."
             )
         return "\n".join(lines)
+
+
+def chosen_rows(table: Table, span: str | None) -> list[Row]:
+    """The usable rows whose numbers lie in a span "A:B" (either may be left out); None = all."""
+    if span is None:
+        return list(table.rows)
+    found = re.fullmatch(r"(\d*):(\d*)", span)
+    if found is None:
+        raise PixMusError(f"--rows {span} is no span of rows; write it like 0:100.")
+    first = int(found[1] or 0)
+    last = int(found[2]) if found[2] else sys.maxsize
+    rows = [row for row in table.rows if first <= row.number < last]
+    if not rows:
+        raise PixMusError(f"--rows {span} holds no row of {table.source} that can be used.")
+    return rows
+
+
+def count_workers(engine: str, ray_address: str | None) -> int:
+    """Cores of this machine, or of the whole cluster at `ray_address`."""
+    if engine == "ray" and ray_address is not None:
+        from pixmus.dataset.cluster import count_processors
+
+        return count_processors(ray_address)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def extract(
@@ -142,7 +169,7 @@ def _outcomes(
     engine: str,
     workers: int,
     ray_address: str | None,
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     if not groups:
         return
     if engine == "ray":

@@ -146,7 +146,8 @@ class _Windows:
         found = _hann(events[None] - self._middles[:, None], self._length).sum(1)
         low = np.clip(-self._middles, -self._length / 2, 0)
         high = np.clip(self._duration - self._middles, 0, self._length / 2)
-        return found / (_hann_integral(high, self._length) - _hann_integral(low, self._length))
+        inside = _hann_integral(high, self._length) - _hann_integral(low, self._length)
+        return found / np.maximum(inside, 1e-9)
 
 
 def _hann(offset: np.ndarray, length: float) -> np.ndarray:

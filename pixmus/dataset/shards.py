@@ -2,8 +2,8 @@
 
 A folder holds `part-00000.parquet`, `part-00001.parquet`, ... of `ROWS_PER_SHARD` rows each (the
 last may hold fewer), `quantiles.json` (the tables that turn music into the design's units) and
-`failed.jsonl` (rows that could not be measured, one JSON object a line: id, number, reason). A shard
-is only ever replaced whole, so whatever ends a run, those that are there can be read.
+`failed.jsonl` (rows that could not be measured, one JSON object a line: id, number, reason). A
+shard is only ever replaced whole, so whatever ends a run, those that are there can be read.
 
 Every row says which version of the code measured it (`code_version`); a folder holds one version
 and no other, because curves of two definitions must not be trained on together.

@@ -79,10 +79,10 @@ def count_processors(address: str) -> int:
 
 def _start(workers: int, address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     paths = os.pathsep.join(filter(None, sys.path))
     settings: dict[str, Any] = {
         "log_to_driver": False,

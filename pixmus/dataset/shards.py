@@ -269,7 +269,7 @@ class ShardWriter:
             self._number += 1
 
     def assign(self, split: Split) -> None:
-        """Give the rows that are there the split and group that they have now."""
+        """Give the rows that were there before this writer the split and group they have now."""
         import pyarrow
 
         for path, known in self._splits.items():

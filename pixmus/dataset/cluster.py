@@ -11,6 +11,8 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import re
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -41,6 +43,7 @@ def measure_on_cluster(
 
     Raises PixMusError where no cluster answers.
     """
+    _hush()
     import ray
     import ray.data
 
@@ -77,9 +80,15 @@ def count_processors(address: str) -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
-def _start(workers: int, address: str | None) -> None:
+def _hush() -> None:
+    """No reports to Ray's makers and no log of what goes well; Ray reads these when imported."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
+
+
+def _start(workers: int, address: str | None) -> None:
+    _hush()
+    _check_answers(address)
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)
@@ -98,10 +107,25 @@ def _start(workers: int, address: str | None) -> None:
     try:
         ray.init(address=address or "local", **settings)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise PixMusError(
-            f"no Ray cluster answers at {address or 'this machine'} ({error}); start one with "
-            "`ray start`, or leave --ray-address out."
-        ) from error
+        raise _no_cluster(address or "this machine", error) from error
+
+
+def _check_answers(address: str | None) -> None:
+    """Ray itself would try for two minutes."""
+    place = re.fullmatch(r"(?:ray://)?(.+):(\d+)", address or "")
+    if address is None or place is None:  # "auto", or a name that Ray may know
+        return
+    try:
+        socket.create_connection((place[1], int(place[2])), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str, error: Exception) -> PixMusError:
+    return PixMusError(
+        f"no Ray cluster answers at {address} ({error}); start one with `ray start`, or leave "
+        "--ray-address out."
+    )
 
 
 def _tasks(groups: Sequence[Sequence[Row]], workers: int) -> list[list[Sequence[Row]]]:

@@ -120,7 +120,7 @@ def extract(
     if engine not in ENGINES:
         raise PixMusError(f"{engine} is no engine; there are: {', '.join(ENGINES)}.")
     begun = time.perf_counter()
-    folder, found = Path(out), Media(media)
+    folder, found = Path(out), Media(Path(media).resolve())  # a worker may stand elsewhere
     writer = ShardWriter(folder)
     if split is not None:
         writer.assign(split)

@@ -58,6 +58,9 @@ MINOR_PROFILE = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 
 NUM_STATISTICS = 5 + 12
 
 RAW_CURVES = ("density", "velocity", "voices", "register", "majorness")
+# Mode is by far the largest cue of happy against sad in Eerola, Friberg & Bresin (2013), tempo and
+# register follow.
+VALENCE_WEIGHTS = {"majorness": 0.6, "density": 0.25, "register": 0.15}
 
 
 def beat_statistics(cells: np.ndarray) -> np.ndarray:
@@ -166,9 +169,8 @@ class CurveTables:
         """The four curves per bar from `measure_bars`; an unmeasurable bar takes 0.5.
 
         Energy is the mean quantile of velocity and voices (voices alone without velocities).
-        Valence weighs majorness 0.6, density 0.25 and register 0.15: mode is by far the largest
-        cue of happy against sad in Eerola, Friberg & Bresin (2013), tempo and register follow.
-        Both are then ranked among training bars again, so that 0.5 is a typical bar.
+        Valence is the sum weighted by `VALENCE_WEIGHTS`. Both are then ranked among training bars
+        again, so that 0.5 is a typical bar.
         """
         ranks = {
             name: np.where(np.isnan(raw[name]), 0.5, self.quantile(name, np.nan_to_num(raw[name])))
@@ -177,7 +179,7 @@ class CurveTables:
         energy = ranks["voices"]
         if has_velocity:
             energy = (ranks["voices"] + ranks["velocity"]) / 2
-        valence = 0.6 * ranks["majorness"] + 0.25 * ranks["density"] + 0.15 * ranks["register"]
+        valence = np.sum([weight * ranks[name] for name, weight in VALENCE_WEIGHTS.items()], axis=0)
         if "energy" in self.tables:
             energy = self.quantile("energy" if has_velocity else "voices_alone", energy)
             valence = self.quantile("valence", valence)

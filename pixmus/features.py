@@ -88,35 +88,52 @@ def extract_features(frames: Iterable[Frame], duration: float, frame_rate: Fract
 
     Frames are uint8 RGB of any one size; 160 pixels of width are enough.
     """
-    reducer = _Reducer()
-    times = []
+    extractor = FeatureExtractor(duration, frame_rate)
     for frame in frames:
-        times.append(frame.time)
-        reducer.add(frame.image)
-    length = num_curve_values(duration)
-    if not times:
-        empty = np.zeros(length, dtype=np.float32)
+        extractor.add(frame)
+    return extractor.result()
+
+
+class FeatureExtractor:
+    """`extract_features` for frames that are handed in one by one."""
+
+    def __init__(self, duration: float, frame_rate: Fraction) -> None:
+        self._duration = duration
+        self._frame_rate = frame_rate
+        self._times: list[float] = []
+        self._reducer = _Reducer()
+
+    def add(self, frame: Frame) -> None:
+        """Take the next frame."""
+        self._times.append(frame.time)
+        self._reducer.add(frame.image)
+
+    def result(self) -> Features:
+        """What all frames so far say."""
+        duration, length = self._duration, num_curve_values(self._duration)
+        if not self._times:
+            empty = np.zeros(length, dtype=np.float32)
+            return Features(
+                duration,
+                self._frame_rate,
+                (),
+                **{name: empty.copy() for name in FEATURE_CURVES},
+                palette=None,
+                moments=(),
+            )
+        luma, chroma, colours = self._reducer.result()
+        thumbs = Thumbnails(np.array(self._times), luma, chroma)
+        transitions = find_transitions(thumbs)
+        colour_curves = _average(thumbs.times, colours, duration)
         return Features(
             duration,
-            frame_rate,
-            (),
-            **{name: empty.copy() for name in FEATURE_CURVES},
-            palette=None,
-            moments=(),
+            self._frame_rate,
+            transitions,
+            motion=_motion_curve(thumbs, transitions, duration),
+            **dict(zip(FEATURE_CURVES[1:], colour_curves.T.astype(np.float32), strict=True)),
+            palette=_palette(thumbs, length),
+            moments=find_moments(thumbs, transitions),
         )
-    luma, chroma, colours = reducer.result()
-    thumbs = Thumbnails(np.array(times), luma, chroma)
-    transitions = find_transitions(thumbs)
-    colour_curves = _average(thumbs.times, colours, duration)
-    return Features(
-        duration,
-        frame_rate,
-        transitions,
-        motion=_motion_curve(thumbs, transitions, duration),
-        **dict(zip(FEATURE_CURVES[1:], colour_curves.T.astype(np.float32), strict=True)),
-        palette=_palette(thumbs, length),
-        moments=find_moments(thumbs, transitions),
-    )
 
 
 @dataclass(frozen=True, eq=False)

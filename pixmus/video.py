@@ -137,7 +137,9 @@ class _Scan:
         return [(pts, duration or usual) for pts, duration in pairs]
 
 
-def probe(path: str | Path, still_duration: float = 30.0) -> Video:
+def probe(
+    path: str | Path, still_duration: float = 30.0, max_duration: float = MAX_DURATION
+) -> Video:
     """Return what is known of the clip or still image; anything unusable fails here."""
     path = Path(path)
     _check_readable(path)
@@ -146,8 +148,8 @@ def probe(path: str | Path, still_duration: float = 30.0) -> Video:
     with _open(path) as container:
         stream = _picture_stream(container, path)
         length = (container.duration or 0) / av.time_base
-        if length > MAX_DURATION + DURATION_SLACK:
-            raise _too_long(path, length)
+        if length > max_duration + DURATION_SLACK:
+            raise _too_long(path, length, max_duration)
         promised = _promised_end(container)
         num_indexed = len(stream.index_entries) if "mp4" in container.format.name else 0
         scan = _scan(container, stream)
@@ -170,7 +172,7 @@ def probe(path: str | Path, still_duration: float = 30.0) -> Video:
         start = float(shown[0][0] * scan.time_base)
         frame_rate = _frame_rate(shown, scan.time_base, stream)
         duration = _duration(shown, scan.time_base, frame_rate)
-        _check_duration(path, duration)
+        _check_duration(path, duration, max_duration)
         width, height = _displayed_size(frame, stream)
         return Video(
             path=path,
@@ -296,19 +298,19 @@ def _check_readable(path: Path) -> None:
         raise PixMusError(f"{path} is empty (0 bytes); copy or export it again.")
 
 
-def _check_duration(path: Path, duration: float) -> None:
-    if duration > MAX_DURATION + DURATION_SLACK:
-        raise _too_long(path, duration)
+def _check_duration(path: Path, duration: float, longest: float = MAX_DURATION) -> None:
+    if duration > longest + DURATION_SLACK:
+        raise _too_long(path, duration, longest)
     if duration < MIN_DURATION - 1e-3:
         raise PixMusError(
             f"{path} is too short ({duration:.2f} s); give a clip of at least {MIN_DURATION} s."
         )
 
 
-def _too_long(path: Path, duration: float) -> PixMusError:
+def _too_long(path: Path, duration: float, longest: float) -> PixMusError:
     return PixMusError(
         f"{path} is too long ({duration / 60:.1f} minutes); "
-        f"give a clip of at most {MAX_DURATION / 60:.0f} minutes."
+        f"give a clip of at most {longest / 60:.0f} minutes."
     )
 
 

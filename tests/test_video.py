@@ -7,6 +7,7 @@ tested: PyAV's wheel decodes it but has no encoder for it.
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import subprocess
@@ -456,6 +457,7 @@ def test_too_short_and_too_long(paint_video: PaintVideo, tmp_path: Path) -> None
     assert probe(paint_video(((0.5, 40),), "half.mp4")).duration == 0.5
     long = {"frame_rate": 1, "size": (32, 32)}
     refused(paint_video(((660, 40),), "long.mp4", **long), "too long .11.0 minutes.")
+    assert probe(tmp_path / "long.mp4", max_duration=math.inf).duration == 660.0
     assert probe(paint_video(((600, 40),), "ten.mp4", **long)).duration == 600.0
     still = tmp_path / "still.png"
     Image.new("RGB", (40, 30)).save(still)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -212,6 +213,71 @@ def _counted(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 # --------------------------------------------------------------------------------------- features
+
+
+@app.command()
+def features(
+    table: TableName,
+    media: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", help="Where the media lie: what `fetch` filled, or any folder."
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="SHARDS", help="Folder of shards, new or to go on with."
+        ),
+    ],
+    split_file: Annotated[
+        Path | None,
+        typer.Option("--split", metavar="FILE", help="What `split` wrote; else all rows train."),
+    ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(metavar="A:B", help="Rows A to B of the table, from 0, B not among them."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Processes at a time; else one for every core."),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help='"processes" of this machine, or "ray".')
+    ] = "processes",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(metavar="ADDR", help="A Ray cluster to join; else one is started here."),
+    ] = None,
+    revision: Revision = None,
+) -> None:
+    """Measure every row's picture and music into Parquet shards; run again, it goes on."""
+    from pixmus.dataset.extract import chosen_rows, count_workers, extract
+    from pixmus.dataset.split import read_split
+    from pixmus.dataset.table import read_table
+
+    read = read_table(table, revision=revision)
+    shown = [0.0]
+
+    def show(through: int, total: int) -> None:
+        if through == total or time.monotonic() - shown[0] > 5:
+            shown[0] = time.monotonic()
+            typer.echo(f"{through} of {total} rows", err=True)
+
+    extraction = extract(
+        chosen_rows(read, rows),
+        media,
+        out,
+        split=None if split_file is None else read_split(split_file),
+        engine=engine,
+        workers=count_workers(engine, ray_address) if workers is None else workers,
+        ray_address=ray_address,
+        on_row=show,
+    )
+    if read.refused:
+        typer.echo(f"{len(read.refused)} rows of the table cannot be used; `inspect` says why.")
+    typer.echo(extraction.to_text(out))
+
 
 # ------------------------------------------------------------------------ synthesize, materialize
 

@@ -7,7 +7,8 @@ own path says.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -58,16 +59,26 @@ class Media:
 
 
 def open_picture(row: Row, media: Media) -> Video:
-    """The clip or still that a row names; a still lasts as long as its row."""
+    """The clip or still that a row names, however long; a still lasts as long as its row."""
+    video = probe_picture(row, media)
+    check_length(row, video)
+    return video
+
+
+def probe_picture(row: Row, media: Media) -> Video:
+    """`open_picture` without asking whether the clip reaches to the row's end."""
     path = media.find(row.picture)
     if path is None:
         raise PixMusError(f"the picture {row.picture or '(none named)'} is missing")
-    video = probe(path, still_duration=row.duration)
+    return probe(path, still_duration=row.duration, max_duration=math.inf)
+
+
+def check_length(row: Row, video: Video) -> None:
+    """Refuse a clip that ends more than half a second before its row does."""
     if row.kind == "video" and video.duration < row.end - 0.5:
         raise PixMusError(
             f"{row.picture} lasts {video.duration:.1f} s, but its row ends at {row.end:g} s"
         )
-    return video
 
 
 def row_frames(row: Row, video: Video) -> Iterator[Frame]:
@@ -80,13 +91,19 @@ def row_frames(row: Row, video: Video) -> Iterator[Frame]:
             yield Frame(frame.time - start, frame.image)
 
 
-def row_music(row: Row, media: Media, sample_rate: int) -> np.ndarray:
+ReadSound = Callable[[Path, int, float, float], np.ndarray]  # as `read_sound`
+
+
+def row_music(
+    row: Row, media: Media, sample_rate: int, read: ReadSound | None = None
+) -> np.ndarray:
     """A row's music, mono float32, (round(duration * sample_rate),): the audio file's span, or
-    the segments one after another where there is no such file."""
+    the segments one after another where there is no such file. `read` stands for `read_sound`."""
+    read = read or read_sound
     length = round(row.duration * sample_rate)
     path = media.find(row.audio)
     if path is not None:
-        waveform = read_sound(path, sample_rate, row.audio_start, row.audio_start + row.duration)
+        waveform = read(path, sample_rate, row.audio_start, row.audio_start + row.duration)
     else:
         found = [(segment, media.find(segment.reference)) for segment in row.segments]
         lost = [segment.reference for segment, place in found if place is None]

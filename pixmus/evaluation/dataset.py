@@ -25,11 +25,12 @@ from typing import Any
 import numpy as np
 
 from pixmus.cues import CURVES
+from pixmus.dataset.renditions import load_music
 from pixmus.dataset.shards import Pair, read_shards
 from pixmus.errors import PixMusError
 from pixmus.features import FEATURE_CURVES
 from pixmus.pipeline import MODEL_FOLDER
-from pixmus.training.corpus import make_corpus
+from pixmus.training.corpus import save_pieces
 
 FULL_ROWS = 53_378
 HELD_OUT_SHARE = 0.15  # of the few rows that are made, each for validation and test
@@ -87,10 +88,7 @@ def measure(work: Path, music: Path, rows: int) -> dict[str, Any]:
     """Everything, in `work`, which must be new."""
     work.mkdir(parents=True)
     corpus = work / "corpus.npz"
-    if music.is_dir():
-        make_corpus(music, corpus)
-    else:
-        corpus.symlink_to(music.resolve())
+    save_pieces(list(load_music(music).values()), corpus)  # read once
     way = Way(work)
     report: dict[str, Any] = {}
     made_of = ("--music", str(corpus.resolve()))

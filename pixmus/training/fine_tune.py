@@ -17,7 +17,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -36,7 +36,10 @@ from pixmus.encoder import (
 )
 from pixmus.errors import PixMusError
 from pixmus.evaluation.realism import interval
-from pixmus.features import CURVE_RATE_HZ, Features
+from pixmus.features import CURVE_RATE_HZ
+
+if TYPE_CHECKING:
+    from pixmus.dataset.shards import Pair
 
 NUM_FOLDS = 5
 # How strongly the weights are held, in rows that would outweigh them; infinite leaves them alone.
@@ -44,15 +47,6 @@ HOLDS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, np.inf)
 LEAST_SLOPE = 0.1  # of music on the picture's mood: below it pairs and ratings share no scale
 MIN_ROWS = 20
 EDGE = 0.01  # quantiles nearer than this to 0 or 1 count as this far from it
-
-
-class Pair(Protocol):
-    """What is read of a row: see `pixmus.dataset.shards`."""
-
-    group: str  # rows of one group share a source
-    kind: str  # "video" or "still"
-    features: Features
-    curves: dict[str, np.ndarray]  # the music's, (seconds,), NaN where nothing was measured
 
 
 @dataclass(frozen=True, eq=False)

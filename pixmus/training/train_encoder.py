@@ -27,7 +27,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -62,8 +62,11 @@ from pixmus.training.films import (
     montage_features,
     slideshow_features,
 )
-from pixmus.training.fine_tune import Pair, agreement, fine_tune
+from pixmus.training.fine_tune import agreement, fine_tune
 from pixmus.training.model_card import add_encoder_section
+
+if TYPE_CHECKING:
+    from pixmus.dataset.shards import Pair
 
 NUM_COMPONENTS = 48  # of the image embedding; more predict whole songs worse (experiment 31)
 COMPONENTS_OF_WHOLE = (48, 48, 32)  # of them, for each of WHOLE

@@ -30,9 +30,11 @@ from pixmus.features import CURVE_RATE_HZ, HUES, PALETTE, Features
 from pixmus.wishes import NO_WISHES, Wishes
 
 PAIRED_WEIGHTS = "muvi_sync.safetensors"
+TUNED_WEIGHTS = "pairs.safetensors"  # there where the encoder was fine-tuned on pairs
 
 MOODS = ("valence", "arousal")
 LIGHT_FLOOR, COLOUR_FLOOR = 0.02, 0.03  # added to brightness and chroma before the logarithm
+MOTION_FLOOR = 0.004  # the same for motion, picture widths a second
 GATE = 0.1  # brightness or chroma at which ratios count half
 RATIO_LIMIT = 1.5  # z-scores of ratios are cut here
 # Ratios that mean little in a dark picture, and those that mean little in a grey one.
@@ -46,6 +48,10 @@ PACE_CUTS_S = (2.0, 6.0)  # ... and of the cut rate
 LOOK_S = (3.0, 10.0)  # s, of the smoothing of embeddings
 WHOLE = ("density", "energy", "minor")
 INSIDE = ("density", "energy")
+# What fine-tuning may add to the curves that are not the mood's, and from what of the picture.
+TUNED = ("density", "energy", "register")
+PICTURE = ("motion", "cuts", "light", "contrast", "chroma", "warmth", "edges", "light above")
+NEVER_CALMER = 2  # the first terms of PICTURE, whose weights are not negative
 # How much of a clip's own ups and downs is learned; the rest are the rules' (see experiment 33).
 INSIDE_SPREAD = 0.6
 LOOK_SPREAD = 0.8
@@ -107,6 +113,38 @@ class Paired:
         return (unit - self.mean) @ self.basis.T
 
 
+def picture_terms(features: Features) -> np.ndarray:
+    """(n, len(PICTURE)) what fine-tuned weights read, each smooth over a phrase.
+
+    Log motion, cuts a second, brightness, contrast, log chroma, warmth, edges, and where the light
+    stands: its share above less below, 0 where that was not measured.
+    """
+    above = np.zeros(len(features.motion))
+    if features.palette is not None:
+        above = (
+            features.palette[:, PALETTE.index("light above")]
+            - features.palette[:, PALETTE.index("light below")]
+        )
+    columns = (
+        np.log(features.motion + MOTION_FLOOR),
+        cuts_in(features) * CURVE_RATE_HZ,
+        features.brightness,
+        features.contrast,
+        np.log(features.saturation + COLOUR_FLOOR),
+        features.warmth,
+        features.edges,
+        above,
+    )
+    return np.stack([smooth(np.asarray(column, dtype=float)) for column in columns], axis=1)
+
+
+def cuts_in(features: Features) -> np.ndarray:
+    """(n,) the number of cuts in each value of the 4 Hz clock."""
+    length = len(features.motion)
+    places = np.minimum((np.array(features.cuts) * CURVE_RATE_HZ).astype(int), length - 1)
+    return np.bincount(places, minlength=length).astype(float)
+
+
 def pace_bank(log_motion: np.ndarray, cuts: np.ndarray, rate: float) -> np.ndarray:
     """(n, len(PACE_MOTION_S) + len(PACE_CUTS_S)) motion and cut rate, smoothed, their means out.
 
@@ -164,8 +202,10 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
         self.curve_scale = nn.Parameter(torch.ones(num_curves))
         self.requires_grad_(False)
         object.__setattr__(self, "paired", None)
+        object.__setattr__(self, "tuned", None)
 
     paired: Paired | None
+    tuned: np.ndarray | None  # (len(TUNED), len(PICTURE)), added to raw curves
 
     # ------------------------------------------------------------------------------ loading
 
@@ -176,19 +216,33 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
         path = Path(folder) / (kwargs.get("subfolder") or "") / PAIRED_WEIGHTS
         if path.is_file():
             encoder.set_paired(Paired.load(path))
+        if (path := path.with_name(TUNED_WEIGHTS)).is_file():
+            from safetensors.numpy import load_file
+
+            encoder.set_tuned(load_file(path)["picture"].astype(float))
         return encoder
 
     def save_pretrained(self, folder: str | Path, **kwargs: Any) -> None:
-        """Write config, weights, and the weights of music videos beside them."""
+        """Write config, weights, and beside them those of music videos and of pairs."""
+        from safetensors.numpy import save_file
+
         super().save_pretrained(folder, **kwargs)
         path = Path(folder) / PAIRED_WEIGHTS
         path.unlink(missing_ok=True)
         if self.paired is not None:
             self.paired.save(path)
+        path = path.with_name(TUNED_WEIGHTS)
+        path.unlink(missing_ok=True)
+        if self.tuned is not None:
+            save_file({"picture": self.tuned.astype(np.float32)}, path)
 
     def set_paired(self, paired: Paired | None) -> None:
         """Use these weights of music videos, or none."""
         object.__setattr__(self, "paired", paired)
+
+    def set_tuned(self, tuned: np.ndarray | None) -> None:
+        """Add these weights of `picture_terms` to the curves of `TUNED`, or none."""
+        object.__setattr__(self, "tuned", tuned)
 
     # ------------------------------------------------------------------------------ what it says
 
@@ -209,19 +263,22 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
         mood = self.mood(features)
         curves = dict(rules)
         curves["valence"] = mood[:, 0]
-        if self.paired is None:
-            return {name: smooth(curves[name]) for name in CURVES}
-        inside = self._inside(features, embedding)
-        for k, name in enumerate(INSIDE):
-            middle = rules[name].mean()
-            own = rules[name] - middle
-            curves[name] = middle + (1 - INSIDE_SPREAD) * own + INSIDE_SPREAD * inside[:, k]
-        if embedding is not None:
-            look = self.paired.components(embedding).mean(axis=0) - self.paired.whole_mean
-            density, energy, minor = self.paired.whole @ look
-            curves["density"] = curves["density"] + LOOK_SPREAD * density
-            curves["energy"] = curves["energy"] + LOOK_SPREAD * energy
-            curves["valence"] = curves["valence"] - LOOK_SPREAD * minor
+        if self.paired is not None:
+            inside = self._inside(features, embedding)
+            for k, name in enumerate(INSIDE):
+                middle = rules[name].mean()
+                own = rules[name] - middle
+                curves[name] = middle + (1 - INSIDE_SPREAD) * own + INSIDE_SPREAD * inside[:, k]
+            if embedding is not None:
+                look = self.paired.components(embedding).mean(axis=0) - self.paired.whole_mean
+                density, energy, minor = self.paired.whole @ look
+                curves["density"] = curves["density"] + LOOK_SPREAD * density
+                curves["energy"] = curves["energy"] + LOOK_SPREAD * energy
+                curves["valence"] = curves["valence"] - LOOK_SPREAD * minor
+        if self.tuned is not None:
+            added = picture_terms(features) @ self.tuned.T
+            for k, name in enumerate(TUNED):
+                curves[name] = curves[name] + added[:, k]
         return {name: smooth(curves[name]) for name in CURVES}
 
     def curves(
@@ -268,15 +325,12 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
         """(n, len(INSIDE)) how density and energy move inside the clip, mean 0, z-scores."""
         paired = self.paired
         assert paired is not None
-        length = len(features.motion)
-        places = np.minimum((np.array(features.cuts) * CURVE_RATE_HZ).astype(int), length - 1)
-        cuts = np.bincount(places, minlength=length).astype(float)
-        bank = pace_bank(paired.their_motion(features.motion), cuts, CURVE_RATE_HZ)
+        bank = pace_bank(paired.their_motion(features.motion), cuts_in(features), CURVE_RATE_HZ)
         inside = bank @ paired.pace.T
         if embedding is not None:
             components = paired.components(embedding)
             columns = [smooth(column, s) for s in LOOK_S for column in components.T]
-            seconds = (np.arange(length) + 0.5) / CURVE_RATE_HZ
+            seconds = (np.arange(len(bank)) + 0.5) / CURVE_RATE_HZ
             at = np.arange(len(components)) + 0.5
             look = np.stack([np.interp(seconds, at, column) for column in columns], axis=1)
             inside = inside + (look - look.mean(axis=0)) @ paired.inside.T

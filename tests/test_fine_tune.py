@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from pixmus.cues import CURVES
-from pixmus.encoder import INSIDE, MOODS, ConditioningEncoder, least_weights
+from pixmus.encoder import (
+    INSIDE,
+    MOODS,
+    NEVER_CALMER,
+    PICTURE,
+    TUNED,
+    ConditioningEncoder,
+    least_weights,
+)
 from pixmus.errors import PixMusError
 from pixmus.features import PALETTE, Features, Transition
 from pixmus.pipeline import MODEL_FOLDER, load_encoder
@@ -83,10 +91,41 @@ def test_what_pairs_say_is_learned_and_holds_on_other_rows(shipped):
         row.curves["valence"][:] = np.clip(by_second(level, SECONDS) / 0.4, 0, 1)
     tuned, facts = fine_tune(shipped, world[:40])
     before, after = agreement(shipped, world[40:]), agreement(tuned, world[40:])
-    assert after["valence"]["pooled"] > before["valence"]["pooled"] + 0.1
+    before, after = before["valence"]["video"], after["valence"]["video"]
+    assert after["pooled"] > before["pooled"] + 0.1
     assert np.isfinite(facts["valence"]["held"])
-    low, high = after["valence"]["pooled interval"]
-    assert low < after["valence"]["pooled"] < high
+    low, high = after["pooled interval"]
+    assert low < after["pooled"] < high
+
+
+def test_what_energy_follows_beside_motion_is_learned_and_kept_on_disk(shipped, tmp_path):
+    world = rows_of(9, 60, "warmth")
+    for row in world:
+        row.curves["energy"][:] = np.clip(by_second(row.features.brightness, SECONDS), 0, 1)
+    tuned, _ = fine_tune(shipped, world[:40])
+    before, after = (agreement(e, world[40:])["energy"]["video"] for e in (shipped, tuned))
+    assert after["pooled"] > before["pooled"] + 0.3
+    assert after["levels"] > before["levels"] + 0.3
+    tuned.save_pretrained(tmp_path)
+    again = ConditioningEncoder.from_pretrained(tmp_path)
+    assert TUNED.index("energy") == 1 and again.tuned[1, PICTURE.index("light")] > 0
+    curves, kept = (e.raw_curves(world[0].features) for e in (tuned, again))
+    assert all(curves[name] == pytest.approx(kept[name], abs=1e-3) for name in CURVES)
+    shipped.save_pretrained(tmp_path)  # over it: nothing of the pairs is left
+    assert ConditioningEncoder.from_pretrained(tmp_path).tuned is None
+
+
+def test_a_faster_picture_is_never_calmer_after_it(shipped):
+    world = rows_of(10, 40, "warmth")
+    rng = np.random.default_rng(3)
+    for row in world:  # music that is calmer where the picture moves
+        motion = by_second(row.features.motion, SECONDS)
+        row.curves["energy"][:] = np.clip(1 - 2 * motion + 0.1 * rng.normal(size=SECONDS), 0, 1)
+    tuned, _ = fine_tune(shipped, world)
+    slow = world[0].features
+    fast = replace(slow, motion=slow.motion * 2)
+    calm, lively = (tuned.raw_curves(features)["energy"].mean() for features in (slow, fast))
+    assert lively >= calm
 
 
 def test_pairs_that_say_nothing_leave_the_weights_alone(shipped):
@@ -111,6 +150,7 @@ def test_the_promises_of_the_encoder_are_kept(shipped):
     assert float(tuned.light[index]) >= light - 1e-6
     assert float(tuned.colour[index]) >= colour - 1e-6
     assert tuned.paired is not None and (tuned.paired.pace >= 0).all()
+    assert tuned.tuned is not None and (tuned.tuned[:2, :NEVER_CALMER] >= 0).all()
 
 
 def test_mean_and_spread_of_every_curve_stay(shipped):
@@ -149,7 +189,9 @@ def test_seconds_that_were_not_measured_do_not_count(shipped):
             curve[5:9] = np.nan
     tuned, _ = fine_tune(shipped, holes)
     assert np.isfinite(tuned.ratio_weights.numpy()).all()
-    assert all(np.isfinite(agreement(tuned, holes)[name]["pooled"]) for name in CURVES)
+    found = agreement(tuned, holes)
+    assert all(np.isfinite(found[name]["video"]["pooled"]) for name in CURVES)
+    assert np.isnan(found["energy"]["still"]["pooled"])  # there is none
 
 
 def test_too_few_rows_are_refused(shipped):

@@ -1,8 +1,9 @@
 """The conditioning encoder fine-tuned on pictures paired with their music.
 
 What a pair can say: how happy the music is that stands under such light and colour (the visual
-mood), and how its energy and density rise and fall with motion and cuts inside one row (the pace).
-Both are ridge regressions whose penalty draws towards the weights that the encoder has, so few or
+mood), how its energy and density rise and fall with motion and cuts inside one row (the pace), and
+what else of the picture its density, energy and register follow, inside rows and between them.
+All are ridge regressions whose penalty draws towards the weights that the encoder has, so few or
 contradicting pairs change little; how strongly is found by cross-validation over groups of rows
 that share a source, and keeping the weights as they are is one of the choices. In Bayes' words the
 weights before are the mean of a Gaussian prior.
@@ -24,15 +25,21 @@ import torch
 from scipy.stats import spearmanr
 
 from pixmus.cues import CURVES
+from pixmus.dataset.table import KINDS
 from pixmus.encoder import (
     INSIDE,
     LIGHT_RATIOS,
     MOODS,
+    NEVER_CALMER,
+    PICTURE,
+    TUNED,
     ConditioningEncoder,
     Paired,
+    cuts_in,
     least_weights,
     mood_terms,
     pace_bank,
+    picture_terms,
 )
 from pixmus.errors import PixMusError
 from pixmus.evaluation.realism import interval
@@ -90,6 +97,9 @@ def fine_tune(
         paired = tuned.paired or _unpaired()
         pace, facts["inside a row"] = _tuned_pace(paired, videos)
         tuned.set_paired(replace(paired, pace=pace))
+        _keep_spread(encoder, tuned, pairs)
+    weights, facts["picture"] = _tuned_picture(tuned, pairs)
+    tuned.set_tuned(weights)
     _keep_spread(encoder, tuned, pairs)
     return tuned, facts
 
@@ -97,33 +107,45 @@ def fine_tune(
 def agreement(encoder: ConditioningEncoder, pairs: Sequence[Pair]) -> dict[str, Any]:
     """Spearman correlation of the picture's curves with the music's, for every curve.
 
-    `pooled` over all seconds of all rows with its 95 % bootstrap interval over groups, `levels`
-    over the means of rows, `inside` the median over videos of the correlation inside each.
+    The picture's are the encoder's before the climax that every cue sheet is given. For videos and
+    for stills: `pooled` over all seconds of all rows with its 95 % bootstrap interval over groups,
+    `levels` over the means of rows; for videos `inside`, the median over rows of the correlation
+    inside each. NaN where nothing was measured.
     """
-    report: dict[str, Any] = {"rows": len(pairs)}
+    report: dict[str, Any] = {
+        "rows": {kind: sum(pair.kind == kind for pair in pairs) for kind in KINDS}
+    }
+    raw = [encoder.raw_curves(pair.features) for pair in pairs]
     for name in CURVES:
-        asked, heard, groups, levels, inside = [], [], [], [], []
-        for pair in pairs:
-            music = pair.curves[name]
-            picture = by_second(encoder.curves(pair.features)[name], len(music))
-            known = np.isfinite(music)
-            if not known.any():
-                continue
-            asked.append(picture[known])
-            heard.append(music[known])
-            groups += [pair.group] * int(known.sum())
-            levels.append((picture[known].mean(), music[known].mean()))
-            if pair.kind == "video" and known.sum() > 4 and np.ptp(picture[known]) > 0:
-                inside.append(_spearman(picture[known], music[known]))
-        x, y = np.concatenate(asked), np.concatenate(heard)
-        low, high = interval(partial(_spearman_of, x, y), groups)
-        report[name] = {
-            "pooled": _spearman(x, y),
-            "pooled interval": [low, high],
-            "levels": _spearman(*np.array(levels).T),
-            "inside": float(np.nanmedian(inside)) if inside else float("nan"),
-        }
+        report[name] = {}
+        for kind in KINDS:
+            rows = []
+            for pair, curves in zip(pairs, raw, strict=True):
+                known = np.isfinite(pair.curves[name])
+                if pair.kind == kind and known.any():
+                    picture = by_second(curves[name], len(known))[known]
+                    rows.append((pair.group, picture, pair.curves[name][known]))
+            report[name][kind] = _agreement(rows)
     return report
+
+
+def _agreement(rows: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> dict[str, Any]:
+    """The figures of `agreement` for rows of (group, picture's seconds, music's seconds)."""
+    if not rows:
+        nothing = float("nan")
+        return {
+            "pooled": nothing, "pooled interval": [nothing] * 2, "levels": nothing,
+            "inside": nothing,
+        }  # fmt: skip
+    x, y = (np.concatenate([row[k] for row in rows]) for k in (1, 2))
+    groups = [group for group, picture, _ in rows for _ in picture]
+    inside = [_spearman(picture, music) for _, picture, music in rows]
+    return {
+        "pooled": _spearman(x, y),
+        "pooled interval": list(interval(partial(_spearman_of, x, y), groups)),
+        "levels": _spearman(*np.array([(a.mean(), b.mean()) for _, a, b in rows]).T),
+        "inside": float(np.nanmedian(inside)) if np.isfinite(inside).any() else float("nan"),
+    }
 
 
 def by_second(values: np.ndarray, seconds: int) -> np.ndarray:
@@ -196,29 +218,66 @@ def _tuned_pace(paired: Paired, videos: Sequence[Pair]) -> tuple[np.ndarray, dic
     """Weights of pace moved by the rows that are videos; more motion never means less."""
     banks = []
     for pair in videos:
-        features = pair.features
-        length = len(features.motion)
-        places = np.minimum((np.array(features.cuts) * CURVE_RATE_HZ).astype(int), length - 1)
-        cuts = np.bincount(places, minlength=length).astype(float)
-        banks.append(pace_bank(paired.their_motion(features.motion), cuts, CURVE_RATE_HZ))
+        log_motion = paired.their_motion(pair.features.motion)
+        banks.append(pace_bank(log_motion, cuts_in(pair.features), CURVE_RATE_HZ))
     pace = np.zeros_like(paired.pace)
     facts = {}
     for k, name in enumerate(INSIDE):
         problem = _problem(banks, videos, name, inside=True)
         before = np.asarray(paired.pace[k], dtype=float)
         hold, slope, errors = _choose(problem, videos, before)
-        used = np.ones(len(before), dtype=bool)
-        while True:  # active set: a pace that would count against is left out
-            part = Problem(problem.x[:, used], problem.y, problem.weights, problem.rows)
-            found = _solve(part, before[used], hold, slope)
-            if (found >= 0).all():
-                break
-            used[np.flatnonzero(used)[found < 0]] = False
+        found = _solve_upward(problem, before, hold, slope, np.ones(len(before), dtype=bool))
         # The curve's spread inside a clip stays: what is learned is what it follows.
-        was, now = problem.x @ before, problem.x[:, used] @ found
-        pace[k, used] = found * (was.std() / max(now.std(), 1e-9) if was.std() > 0 else 1.0)
+        was, now = problem.x @ before, problem.x @ found
+        pace[k] = found * (was.std() / max(now.std(), 1e-9) if was.std() > 0 else 1.0)
         facts[name] = {"held": hold, "slope": slope, "error by hold": errors}
     return pace, facts
+
+
+# ---------------------------------------------------------------------------------- The picture
+
+
+def _tuned_picture(
+    encoder: ConditioningEncoder, pairs: Sequence[Pair]
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Weights of `picture_terms` beside the raw curve that is there; more is never calmer."""
+    weights = np.zeros((len(TUNED), len(PICTURE)))
+    facts = {}
+    raw = [encoder.raw_curves(pair.features) for pair in pairs]
+    terms = [picture_terms(pair.features) for pair in pairs]
+    before = np.array([1.0] + [0.0] * len(PICTURE))  # the curve alone
+    for k, name in enumerate(TUNED):
+        inputs = [
+            np.concatenate([curves[name][:, None], columns], axis=1)
+            for curves, columns in zip(raw, terms, strict=True)
+        ]
+        problem = _problem(inputs, pairs, name, inside=False)
+        hold, slope, errors = _choose(problem, pairs, before)
+        held_up = np.zeros(len(before), dtype=bool)
+        if name in INSIDE:
+            held_up[1 : 1 + NEVER_CALMER] = True
+        solution = _solve_upward(problem, before, hold, slope, held_up)
+        # In units of the curve, of which at least a little stays.
+        weights[k] = solution[1:] / max(solution[0], LEAST_SLOPE)
+        if encoder.tuned is not None:
+            weights[k] += encoder.tuned[k]
+        facts[name] = {"held": hold, "slope": slope, "error by hold": errors}
+    return weights, facts
+
+
+def _solve_upward(
+    problem: Problem, before: np.ndarray, hold: float, slope: float, upward: np.ndarray
+) -> np.ndarray:
+    """`_solve` with some weights not negative: those that would be are left out (active set)."""
+    used = np.ones(len(before), dtype=bool)
+    while True:
+        part = replace(problem, x=problem.x[:, used])
+        found = np.zeros(len(before))
+        found[used] = _solve(part, before[used], hold, slope)
+        wrong = upward & (found < 0)
+        if not wrong.any():
+            return found
+        used &= ~wrong
 
 
 def _keep_spread(
@@ -260,12 +319,14 @@ def _problem(
     if not x:
         raise PixMusError("no training row has music that could be measured.")
     problem = Problem(*(np.concatenate(part) for part in (x, y, weights, rows)))
-    return Problem(
-        problem.x - np.average(problem.x, axis=0, weights=problem.weights),
-        problem.y - np.average(problem.y, weights=problem.weights),
-        problem.weights,
-        problem.rows,
-    )
+    # Stills and videos apart: that a still asks for calm is not for rows to say, whose music is
+    # as it is whatever stands over it.
+    kinds = np.array([pair.kind for pair in pairs])[problem.rows]
+    for kind in np.unique(kinds):
+        own = kinds == kind
+        problem.x[own] -= np.average(problem.x[own], axis=0, weights=problem.weights[own])
+        problem.y[own] -= np.average(problem.y[own], weights=problem.weights[own])
+    return problem
 
 
 def _solve(problem: Problem, before: np.ndarray, hold: float, slope: float) -> np.ndarray:

@@ -131,7 +131,7 @@ ENCODER_HEADING = "## The conditioning encoder"
 ENCODER_SECTION = """
 What a picture asks of its music (`encoder/`, {kilobytes:.0f} kB): curves, key, tempo, ensemble and hit
 points from light, colour, motion and cuts, and with `--backbone` from CLIP image embeddings. Trained in
-seconds by `python -m pixmus.training.train_encoder`; measured by `pixmus evaluate encoder`
+seconds by `pixmus train encoder`; measured by `pixmus evaluate encoder`
 (`docs/results/encoder.md`).
 
 | file | fitted on | licence |

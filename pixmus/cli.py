@@ -656,6 +656,8 @@ def main() -> NoReturn:
             "-r requirements-dataset.txt"
         )
     except KeyboardInterrupt:
+        if sys.argv[1:2] == ["dataset"]:
+            print("stopped; what is done is kept, the same command goes on", file=sys.stderr)
         sys.exit(130)
     sys.exit(0)
 

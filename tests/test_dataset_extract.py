@@ -21,11 +21,11 @@ import soundfile
 from threadpoolctl import threadpool_limits
 
 from pixmus.dataset.crew import Crew, group_rows
-from pixmus.dataset.extract import chosen_rows, extract
+from pixmus.dataset.extract import extract
 from pixmus.dataset.media import Media, open_picture, row_frames
 from pixmus.dataset.music import MUSIC_RATE
 from pixmus.dataset.shards import Measured, Pair, read_shards
-from pixmus.dataset.table import Row, Table, read_table
+from pixmus.dataset.table import Row, read_table
 from pixmus.errors import PixMusError
 from pixmus.features import extract_features
 
@@ -219,15 +219,6 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(media, tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed")
     with pytest.raises(PixMusError, match="no Ray cluster answers at 127.0.0.1:1"):
         extract(ROWS, media, tmp_path, engine="ray", ray_address="127.0.0.1:1")
-
-
-def test_rows_are_chosen_by_their_numbers():
-    table = Table("a.csv", "plain", (), tuple(ROWS))
-    assert [each.number for each in chosen_rows(table, "3:5")] == [3, 4]
-    assert len(chosen_rows(table, None)) == len(chosen_rows(table, ":")) == len(ROWS)
-    for span in ("5", "3:3", "100:"):
-        with pytest.raises(PixMusError, match=f"--rows {span}"):
-            chosen_rows(table, span)
 
 
 @pytest.mark.parametrize(

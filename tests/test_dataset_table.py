@@ -24,6 +24,7 @@ from pixmus.dataset.table import (
     read_rows,
     read_table,
     row_id,
+    row_span,
     write_rows,
     write_table,
 )
@@ -374,3 +375,30 @@ def test_what_the_hub_does_not_give_is_one_sentence(shared, tmp_path, monkeypatc
     assert len(read_table(NAME, token=TOKEN).rows) == 9
     use_hub(monkeypatch, "http://127.0.0.1:9")
     assert "the Hub cannot be reached" in refusal("someone/other")
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("5", "is no span of rows; write it like 0:100"),
+        ("a:b", "is no span of rows; write it like 0:100"),
+        ("0:10", "lies outside the table, whose 9 rows are 0:9"),
+        ("4:4", "ends before it begins"),
+        ("-1:4", "is no span of rows"),
+    ],
+)
+def test_a_range_outside_the_table_is_one_sentence(text: str, words: str) -> None:
+    with pytest.raises(PixMusError, match=words):
+        row_span(text, 9)
+
+
+def test_ranges_are_as_python_has_them() -> None:
+    assert list(row_span("2:5", 9)) == [2, 3, 4] and len(row_span(":", 9)) == 9
+
+
+def test_usable_rows_of_a_span(tmp_path: Path) -> None:
+    table = read_table(write_thesis_table(tmp_path / "odd.csv"))
+    assert [row.number for row in table.chosen("9:13")] == [9, 10]  # 11 and 12 are refused
+    assert table.chosen(None) == list(table.rows) == table.chosen(":")
+    with pytest.raises(PixMusError, match="--rows 12:14 holds no row of .*odd.csv"):
+        table.chosen("12:14")

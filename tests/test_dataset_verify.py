@@ -18,7 +18,6 @@ from pixmus.dataset.media import Media
 from pixmus.dataset.table import Row, Segment
 from pixmus.dataset.verify import (
     Finding,
-    chosen_rows,
     examine,
     mark_duplicates,
     summary_lines,
@@ -198,16 +197,6 @@ def test_rows_are_examined_apart(folder: Path, tmp_path: Path) -> None:
         set(), {"picture unreadable"}, {"music clipped"},
     ]  # fmt: skip
     assert seen == [(1, 3), (2, 3), (3, 3)]
-
-
-def test_spans_of_rows() -> None:
-    rows = [row(number=number) for number in (0, 2, 5)]
-    assert [r.number for r in chosen_rows(rows, "1:5")] == [2]
-    assert [r.number for r in chosen_rows(rows, "2:")] == [2, 5]
-    assert chosen_rows(rows, None) == rows
-    for wrong in ("1", "a:b", "-1:2", "9:"):
-        with pytest.raises(PixMusError, match="--rows"):
-            chosen_rows(rows, wrong)
 
 
 def test_the_commands_fetch_and_verify_a_table(folder: Path, tmp_path: Path) -> None:

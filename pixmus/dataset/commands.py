@@ -6,11 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pixmus.bundle import check_new_file
+from pixmus.errors import PixMusError
+
+if TYPE_CHECKING:
+    from pixmus.dataset.table import Table
 
 app = typer.Typer(
     name="dataset",
@@ -143,7 +147,8 @@ def fetch(
     from pixmus.dataset.fetch import fetch as fetch_rows
     from pixmus.dataset.table import read_table
 
-    rows = read_table(table, revision=revision).rows[:limit]
+    read = read_table(table, revision=revision)
+    rows = read.rows[:limit]
     with _counted("fetching") as on_name:
         report = fetch_rows(
             rows,
@@ -155,6 +160,7 @@ def fetch(
             retry_failed=retry_failed,
             on_name=on_name,
         )
+    _tell_refused(read)
     for line in report.lines():
         typer.echo(line)
     typer.echo(f"each name: {store / 'fetch.jsonl'}; each row: {store / 'rows.jsonl'}")
@@ -181,16 +187,23 @@ def verify(
     """Check that each row's picture and music are what they claim; find duplicates."""
     from pixmus.dataset.media import Media
     from pixmus.dataset.table import read_table
-    from pixmus.dataset.verify import chosen_rows, summary_lines
+    from pixmus.dataset.verify import summary_lines
     from pixmus.dataset.verify import verify as verify_rows
 
-    chosen = chosen_rows(read_table(table, revision=revision).rows, rows)
+    read = read_table(table, revision=revision)
+    chosen = read.chosen(rows)
     place = out if out is not None else media / "verify.jsonl"
     with _counted("checking") as on_row:
         findings = verify_rows(chosen, Media(media), place, workers=workers, on_row=on_row)
+    _tell_refused(read)
     for line in summary_lines(findings):
         typer.echo(line)
     typer.echo(f"each row: {place}")
+
+
+def _tell_refused(table: Table) -> None:
+    if table.refused:
+        typer.echo(f"{len(table.refused)} rows of the table cannot be used; `inspect` says why.")
 
 
 @contextmanager
@@ -234,6 +247,12 @@ def features(
         Path | None,
         typer.Option("--split", metavar="FILE", help="What `split` wrote; else all rows train."),
     ] = None,
+    verified: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="What `verify` wrote; rows it found fault with stay out."
+        ),
+    ] = None,
     rows: Annotated[
         str | None,
         typer.Option(metavar="A:B", help="Rows A to B of the table, from 0, B not among them."),
@@ -252,9 +271,10 @@ def features(
     revision: Revision = None,
 ) -> None:
     """Measure every row's picture and music into Parquet shards; run again, it goes on."""
-    from pixmus.dataset.extract import chosen_rows, count_workers, extract
+    from pixmus.dataset.extract import count_workers, extract
     from pixmus.dataset.split import read_split
     from pixmus.dataset.table import read_table
+    from pixmus.dataset.verify import good_rows
 
     read = read_table(table, revision=revision)
     shown = [0.0]
@@ -264,8 +284,12 @@ def features(
             shown[0] = time.monotonic()
             typer.echo(f"{through} of {total} rows", err=True)
 
+    chosen = read.chosen(rows)
+    if verified is not None:
+        good = good_rows(verified)
+        chosen = [row for row in chosen if row.id in good]
     extraction = extract(
-        chosen_rows(read, rows),
+        chosen,
         media,
         out,
         split=None if split_file is None else read_split(split_file),
@@ -274,9 +298,10 @@ def features(
         ray_address=ray_address,
         on_row=show,
     )
-    if read.refused:
-        typer.echo(f"{len(read.refused)} rows of the table cannot be used; `inspect` says why.")
+    _tell_refused(read)
     typer.echo(extraction.to_text(out))
+    if chosen and extraction.failed == len(chosen):
+        raise PixMusError(f"none of {len(chosen)} rows could be measured in {media}, see above.")
 
 
 # ------------------------------------------------------------------------ synthesize, materialize
@@ -312,9 +337,10 @@ def synthesize(
         float, typer.Option(help="Chance that a cut falls on a strong beat.")
     ] = 0.6,
     clip_seconds: Annotated[float, typer.Option(help="Length of a video's rows.")] = 30.0,
+    force: Force = False,
 ) -> None:
     """Write a table of the thesis' shape whose rows are recipes of synthetic media."""
-    check_new_file(out)
+    check_new_file(out, force)
     from pixmus.conditioning import CurveTables
     from pixmus.dataset import recipes
     from pixmus.dataset.renditions import load_music
@@ -331,7 +357,7 @@ def synthesize(
         beat_cuts,
         clip_seconds,
     )
-    write_rows(columns, out)
+    write_rows(columns, out, force)
     videos = sum(columns["isVideo"])
     sources = len(set(columns["Video File Name"]))
     typer.echo(

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import re
-import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -22,7 +20,7 @@ from pixmus.dataset.crew import Crew, Failure, group_rows
 from pixmus.dataset.media import Media
 from pixmus.dataset.shards import FAILED, Measured, ShardWriter, fit_folder
 from pixmus.dataset.split import Split
-from pixmus.dataset.table import KINDS, Row, Table
+from pixmus.dataset.table import KINDS, Row
 from pixmus.errors import PixMusError
 
 ENGINES = ("processes", "ray")
@@ -56,9 +54,9 @@ class Extraction:
     def to_text(self, folder: Path) -> str:
         """One line for each fact."""
         total = sum(self.measured.values())
+        each = f" ({self.wall_s / total:.2f} s a row)" if total else ""
         lines = [
-            f"{total} rows measured in {self.wall_s:.1f} s ({self.wall_s / max(total, 1):.2f} s a "
-            f"row), {self.present} were there before."
+            f"{total} rows measured in {self.wall_s:.1f} s{each}, {self.present} were there before."
         ]
         if self.failed:
             lines.append(f"{self.failed} rows failed; {folder / FAILED} says why.")
@@ -74,21 +72,6 @@ class Extraction:
                 f"{hours:.1f} hours on {crew} like these."
             )
         return "\n".join(lines)
-
-
-def chosen_rows(table: Table, span: str | None) -> list[Row]:
-    """The usable rows whose numbers lie in a span "A:B" (either may be left out); None = all."""
-    if span is None:
-        return list(table.rows)
-    found = re.fullmatch(r"(\d*):(\d*)", span)
-    if found is None:
-        raise PixMusError(f"--rows {span} is no span of rows; write it like 0:100.")
-    first = int(found[1] or 0)
-    last = int(found[2]) if found[2] else sys.maxsize
-    rows = [row for row in table.rows if first <= row.number < last]
-    if not rows:
-        raise PixMusError(f"--rows {span} holds no row of {table.source} that can be used.")
-    return rows
 
 
 def count_workers(engine: str, ray_address: str | None) -> int:

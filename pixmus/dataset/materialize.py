@@ -49,7 +49,7 @@ from pixmus.dataset.scenes import (
     paint_still,
     still_look,
 )
-from pixmus.dataset.table import Row, Table, read_table, write_rows
+from pixmus.dataset.table import Row, Table, read_table, row_span, write_rows
 from pixmus.errors import PixMusError
 from pixmus.renderer import FONT_VARIABLE, Renderer, find_renderer
 from pixmus.training.corpus import Piece
@@ -104,22 +104,6 @@ class Report:
         return line + "".join(f"\n{made.source}: {made.reason}" for made in failed)
 
 
-def parse_rows(text: str, num_rows: int) -> range:
-    """The rows that "A:B" names, B not included, as Python has it; either may be left out."""
-    first, colon, last = text.partition(":")
-    try:
-        if not colon:
-            raise ValueError
-        start, stop = int(first or 0), int(last or num_rows)
-    except ValueError as error:
-        raise PixMusError(f"--rows {text!r} is no range; write it like 0:100.") from error
-    if not 0 <= start < stop <= num_rows:
-        raise PixMusError(
-            f"--rows {text} lies outside the table, whose {num_rows} rows are 0:{num_rows}."
-        )
-    return range(start, stop)
-
-
 def make_rows(
     table: Table,
     rows: str,
@@ -137,8 +121,7 @@ def make_rows(
     table, a folder that holds a table of something else.
     """
     out = Path(out)
-    total = len(table.rows) + len(table.refused)
-    wanted = parse_rows(rows, total)
+    wanted = row_span(rows, table.num_rows)
     if workers < 1:
         raise PixMusError(f"{workers} workers make nothing; ask for at least one.")
     renderer = find_renderer()

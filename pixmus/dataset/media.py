@@ -108,9 +108,8 @@ def row_music(
         found = [(segment, media.find(segment.reference)) for segment in row.segments]
         lost = [segment.reference for segment, place in found if place is None]
         if not found or lost:
-            raise PixMusError(
-                f"the music {', '.join(lost) or row.audio or '(none named)'} is missing"
-            )
+            name = row.audio or ", ".join(lost) or "(none named)"
+            raise PixMusError(f"the music {name} is missing")
         waveform = np.concatenate(
             [_of_segment(segment, place, sample_rate) for segment, place in found if place]
         )

@@ -122,6 +122,31 @@ class Table:
         """Rows of the files, those that cannot be used among them."""
         return len(self.rows) + len(self.refused)
 
+    def chosen(self, span: str | None) -> list[Row]:
+        """The usable rows of a span "A:B" (see `row_span`); None is all of them."""
+        if span is None:
+            return list(self.rows)
+        wanted = row_span(span, self.num_rows)
+        rows = [row for row in self.rows if row.number in wanted]
+        if not rows:
+            raise PixMusError(f"--rows {span} holds no row of {self.source} that can be used.")
+        return rows
+
+
+def row_span(text: str, num_rows: int) -> range:
+    """The rows that "A:B" names, B not included, as Python has it; either may be left out."""
+    found = re.fullmatch(r"(\d*):(\d*)", text.strip())
+    if found is None:
+        raise PixMusError(f"--rows {text!r} is no span of rows; write it like 0:100.")
+    start, stop = int(found[1] or 0), int(found[2] or num_rows)
+    if stop <= start < num_rows:
+        raise PixMusError(f"--rows {text} ends before it begins; write it like 0:100.")
+    if not 0 <= start < stop <= num_rows:
+        raise PixMusError(
+            f"--rows {text} lies outside the table, whose {num_rows} rows are 0:{num_rows}."
+        )
+    return range(start, stop)
+
 
 def read_table(
     source: str | Path, *, revision: str | None = None, token: str | bool | None = None

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -216,20 +214,6 @@ def mark_duplicates(findings: Sequence[Finding]) -> list[Finding]:
     return marked
 
 
-def chosen_rows(rows: Sequence[Row], span: str | None) -> list[Row]:
-    """The rows whose place in the table lies in `span`, such as "0:100", "100:" or None for all."""
-    if span is None:
-        return list(rows)
-    found = re.fullmatch(r"(\d*):(\d*)", span.strip())
-    if found is None:
-        raise PixMusError(f'--rows {span!r} is no span; write it like "0:100", the end left out.')
-    start, end = int(found[1] or 0), int(found[2]) if found[2] else math.inf
-    chosen = [row for row in rows if start <= row.number < end]
-    if not chosen:
-        raise PixMusError(f"--rows {span} holds no usable row of the table.")
-    return chosen
-
-
 def summary_lines(findings: Sequence[Finding]) -> list[str]:
     """How many rows have which problem, in lines."""
     total = len(findings)
@@ -314,6 +298,13 @@ def _hexadecimal(bits: np.ndarray, digits: int) -> str:
 def _numbers(text: str, digits: int) -> np.ndarray:
     starts = range(0, len(text), digits)
     return np.array([int(text[i : i + digits], 16) for i in starts], np.uint64)
+
+
+def good_rows(path: Path) -> set[str]:
+    """Ids of the rows that `verify` wrote to `path` as good."""
+    if not path.is_file():
+        raise PixMusError(f"{path} does not exist; make it with `pixmus dataset verify`.")
+    return {name for name, finding in _read(path).items() if finding.ok}
 
 
 def _read(path: Path) -> dict[str, Finding]:

@@ -264,13 +264,16 @@ def _time_pictures(take: Any, place: Path) -> float:
 
 def _time_inside_watch(clip: Path) -> dict[str, float]:
     """What watching is made of: reading the packets, small frames with features, the sound."""
+    from threadpoolctl import threadpool_limits
+
     from pixmus.features import extract_features
     from pixmus.video import read_frames
 
     times = [time.perf_counter()]
     video = probe(clip)
     times.append(time.perf_counter())
-    extract_features(read_frames(video), video.duration, video.frame_rate)
+    with threadpool_limits(1, user_api="blas"):  # as `footage.watch` has it
+        extract_features(read_frames(video), video.duration, video.frame_rate)
     times.append(time.perf_counter())
     read_audio(video)
     times.append(time.perf_counter())

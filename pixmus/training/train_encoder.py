@@ -1,6 +1,6 @@
 """Train the conditioning encoder: seconds of arithmetic, minutes of decoding the first time.
 
-    pixmus train encoder --data ../shared/data --out checkpoints/pixmus
+    pixmus train encoder --data ../shared/data --out checkpoints/pixmus --force
     pixmus train encoder --init checkpoints/pixmus --pairs shards --out my-model
 
 The second moves the encoder of a model folder by pictures paired with music (`fine_tune.py`); with
@@ -24,7 +24,8 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -535,13 +536,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--init", type=Path, help="fine-tune the encoder of this model folder")
     parser.add_argument("--pairs", type=Path, help="shards made by `pixmus dataset features`")
     parser.add_argument("--out", type=Path, required=True, help="a model folder; may be new")
+    parser.add_argument("--force", action="store_true", help="replace the encoder that --out has")
     parser.add_argument("--cache", type=Path, default=Path("runs/encoder_cache"))
     parser.add_argument("--without-muvi-sync", action="store_true")
     arguments = parser.parse_args(argv)
-    if (arguments.data is None) == (arguments.init is None):
+    if arguments.data is None and arguments.init is None:
+        raise PixMusError("name --data to train anew, or --init to fine-tune a model folder.")
+    if arguments.data is not None and arguments.init is not None:
         raise PixMusError("name either --data (train anew) or --init (fine-tune), not both.")
     if arguments.init is not None and arguments.pairs is None:
         raise PixMusError("--init has nothing to learn from; name the shards with --pairs.")
+    if (arguments.out / ENCODER).exists() and not arguments.force:
+        raise PixMusError(
+            f"{arguments.out} has an encoder; name a new folder, or replace it with --force."
+        )
     torch.set_num_threads(1)
     training, held_out = split_shards(arguments.pairs) if arguments.pairs else ((), ())
     if arguments.data is not None:
@@ -559,6 +567,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     start_folder(arguments.out, arguments.init or MODEL_FOLDER)
     add_to_model(encoder, facts, arguments.out)
     print(json.dumps(facts, indent=1))
+    for name, kind, before, after in _moved(facts):
+        print(f"{name}, {kind}s held out: {before:.2f} before, {after:.2f} now", file=sys.stderr)
+    print(f"the model with this encoder: {arguments.out}", file=sys.stderr)
+
+
+def _moved(facts: dict[str, Any]) -> Iterator[tuple[str, str, float, float]]:
+    """Correlation with held-out rows' music before and after, of every curve and kind of row."""
+    held_out = facts.get("pairs", {}).get("held out")
+    for name in CURVES if held_out else ():
+        for kind, was in held_out["before"][name].items():
+            yield name, kind, was["pooled"], held_out["after"][name][kind]["pooled"]
 
 
 def split_shards(folder: Path) -> tuple[Sequence[Pair], Sequence[Pair]]:

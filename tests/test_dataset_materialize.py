@@ -24,7 +24,6 @@ from pixmus.dataset.materialize import (
     Report,
     make_rows,
     mean_rgb_differences,
-    parse_rows,
     truth_of,
 )
 from pixmus.dataset.media import Media, open_picture, row_frames, row_music
@@ -171,30 +170,13 @@ def test_mean_rgb_difference_of_painted_frames(paint_video: PaintVideo) -> None:
     assert one == pytest.approx(10 / 19, abs=0.002) and two == 0  # the step between counts not
 
 
-@pytest.mark.parametrize(
-    "text, words",
-    [
-        ("5", "is no range; write it like 0:100"),
-        ("a:b", "is no range; write it like 0:100"),
-        ("0:10", "lies outside the table, whose 9 rows are 0:9"),
-        ("4:4", "lies outside the table"),
-        ("-1:4", "lies outside the table"),
-    ],
-)
-def test_a_range_outside_the_table_is_one_sentence(text: str, words: str) -> None:
-    with pytest.raises(PixMusError, match=words):
-        parse_rows(text, 9)
-
-
-def test_ranges_are_as_python_has_them() -> None:
-    assert list(parse_rows("2:5", 9)) == [2, 3, 4] and len(parse_rows(":", 9)) == 9
-
-
 def test_what_stops_everything_is_one_sentence(
     table: Table, made: tuple[Path, Report], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(PixMusError, match="0 workers make nothing"):
         make_rows(table, ":", PIECES, tmp_path / "out", workers=0)
+    with pytest.raises(PixMusError, match="--rows 9: holds no row"):
+        make_rows(table, "9:", PIECES, tmp_path / "out")
     other = tmp_path / "theirs"
     other.mkdir()
     names = [*THESIS_COLUMNS]

@@ -21,6 +21,8 @@ from pixmus.dataset.table import (
     THESIS_COLUMNS,
     Segment,
     Table,
+    choose_rows,
+    parse_span,
     read_rows,
     read_table,
     row_id,
@@ -374,3 +376,18 @@ def test_what_the_hub_does_not_give_is_one_sentence(shared, tmp_path, monkeypatc
     assert len(read_table(NAME, token=TOKEN).rows) == 9
     use_hub(monkeypatch, "http://127.0.0.1:9")
     assert "the Hub cannot be reached" in refusal("someone/other")
+
+
+def test_rows_are_chosen_by_their_numbers(odd_table):
+    numbers = [row.number for row in odd_table.rows]
+    first, last = numbers[1], numbers[3]
+    assert [row.number for row in choose_rows(odd_table, f"{first}:{last}")] == numbers[1:3]
+    assert [row.number for row in choose_rows(odd_table, f"{first}:")] == numbers[1:]
+    assert choose_rows(odd_table, None) == choose_rows(odd_table, ":") == list(odd_table.rows)
+    assert parse_span(" 2:5 ") == range(2, 5)
+    for span in ("5", "a:b", "-1:2"):
+        with pytest.raises(PixMusError, match=f"--rows {span} is no span of rows"):
+            choose_rows(odd_table, span)
+    for span in ("3:3", "1000:"):
+        with pytest.raises(PixMusError, match=f"--rows {span} holds no row of .*odd.csv"):
+            choose_rows(odd_table, span)

@@ -81,7 +81,6 @@ def split(
     force: Force = False,
 ) -> None:
     """Say which rows train, validate and test, and how many held-out rows leak."""
-    from pixmus.bundle import check_new_file
     from pixmus.dataset.split import (
         compare_splits,
         comparison_to_markdown,
@@ -180,11 +179,11 @@ def verify(
 ) -> None:
     """Check that each row's picture and music are what they claim; find duplicates."""
     from pixmus.dataset.media import Media
-    from pixmus.dataset.table import read_table
-    from pixmus.dataset.verify import chosen_rows, summary_lines
+    from pixmus.dataset.table import choose_rows, read_table
+    from pixmus.dataset.verify import summary_lines
     from pixmus.dataset.verify import verify as verify_rows
 
-    chosen = chosen_rows(read_table(table, revision=revision).rows, rows)
+    chosen = choose_rows(read_table(table, revision=revision), rows)
     place = out if out is not None else media / "verify.jsonl"
     with _counted("checking") as on_row:
         findings = verify_rows(chosen, Media(media), place, workers=workers, on_row=on_row)
@@ -252,9 +251,9 @@ def features(
     revision: Revision = None,
 ) -> None:
     """Measure every row's picture and music into Parquet shards; run again, it goes on."""
-    from pixmus.dataset.extract import chosen_rows, count_workers, extract
+    from pixmus.dataset.extract import count_workers, extract
     from pixmus.dataset.split import read_split
-    from pixmus.dataset.table import read_table
+    from pixmus.dataset.table import choose_rows, read_table
 
     read = read_table(table, revision=revision)
     shown = [0.0]
@@ -265,7 +264,7 @@ def features(
             typer.echo(f"{through} of {total} rows", err=True)
 
     extraction = extract(
-        chosen_rows(read, rows),
+        choose_rows(read, rows),
         media,
         out,
         split=None if split_file is None else read_split(split_file),

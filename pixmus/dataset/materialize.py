@@ -8,11 +8,15 @@ of that name is the file of that recipe.
 
 The same bytes come out on the same machine with the same versions of PixMus, its packages, the
 synth and the SoundFont, whatever the number of workers; elsewhere they look and sound the same.
+
+Workers are no `pool.Pool`: it guards against files of others, loses what raises and goes on, while
+an error here, such as a full disk, ends the run.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -49,7 +53,7 @@ from pixmus.dataset.scenes import (
     paint_still,
     still_look,
 )
-from pixmus.dataset.table import Row, Table, read_table, write_rows
+from pixmus.dataset.table import Row, Table, parse_span, read_table, write_rows
 from pixmus.errors import PixMusError
 from pixmus.renderer import FONT_VARIABLE, Renderer, find_renderer
 from pixmus.training.corpus import Piece
@@ -104,22 +108,6 @@ class Report:
         return line + "".join(f"\n{made.source}: {made.reason}" for made in failed)
 
 
-def parse_rows(text: str, num_rows: int) -> range:
-    """The rows that "A:B" names, B not included, as Python has it; either may be left out."""
-    first, colon, last = text.partition(":")
-    try:
-        if not colon:
-            raise ValueError
-        start, stop = int(first or 0), int(last or num_rows)
-    except ValueError as error:
-        raise PixMusError(f"--rows {text!r} is no range; write it like 0:100.") from error
-    if not 0 <= start < stop <= num_rows:
-        raise PixMusError(
-            f"--rows {text} lies outside the table, whose {num_rows} rows are 0:{num_rows}."
-        )
-    return range(start, stop)
-
-
 def make_rows(
     table: Table,
     rows: str,
@@ -137,21 +125,21 @@ def make_rows(
     table, a folder that holds a table of something else.
     """
     out = Path(out)
-    total = len(table.rows) + len(table.refused)
-    wanted = parse_rows(rows, total)
+    wanted = parse_span(rows)
     if workers < 1:
         raise PixMusError(f"{workers} workers make nothing; ask for at least one.")
     renderer = find_renderer()
     tables = tables or CurveTables.load(CURVE_TABLES)
     chosen = [row for row in table.rows if row.number in wanted]
+    refused = [refusal for refusal in table.refused if refusal.number in wanted]
+    if not chosen and not refused:
+        raise PixMusError(f"--rows {rows} holds no row of {table.source}.")
     earlier = _earlier_rows(out / TABLE)
     with _disk_told(out):
         (out / MEDIA).mkdir(parents=True, exist_ok=True)
         _check_renderer(out / MADE_WITH, renderer)
     made: list[Made] = [
-        Made(f"row {refusal.number}", "failed", refusal.reason.rstrip("."))
-        for refusal in table.refused
-        if refusal.number in wanted
+        Made(f"row {refusal.number}", "failed", refusal.reason.rstrip(".")) for refusal in refused
     ]
     recipes: dict[str, Recipe] = {}
     unusable: set[int] = set()
@@ -230,7 +218,12 @@ def _run(
         for job in left:
             yield make_source(job)
         return
-    with ProcessPoolExecutor(min(workers, len(left)), get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        min(workers, len(left)),
+        get_context("spawn"),
+        initializer=signal.signal,  # Ctrl-C is for the process that asks
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    ) as pool:
         try:
             yield from _gathered(pool, left, WAITING * workers)
         except BaseException:

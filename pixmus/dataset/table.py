@@ -19,6 +19,7 @@ import hashlib
 import io
 import math
 import re
+import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -213,6 +214,25 @@ def write_table(
     for name in others:
         columns[name] = [row.extra.get(name, "") for row in rows]
     write_rows(columns, path, overwrite)
+
+
+def parse_span(span: str) -> range:
+    """The numbers of rows that "A:B" names, B not included; either may be left out."""
+    found = re.fullmatch(r"(\d*):(\d*)", span.strip())
+    if found is None:
+        raise PixMusError(f"--rows {span} is no span of rows; write it like 0:100.")
+    return range(int(found[1] or 0), int(found[2]) if found[2] else sys.maxsize)
+
+
+def choose_rows(table: Table, span: str | None) -> list[Row]:
+    """The usable rows whose numbers lie in a span "A:B"; all for None."""
+    if span is None:
+        return list(table.rows)
+    numbers = parse_span(span)
+    rows = [row for row in table.rows if row.number in numbers]
+    if not rows:
+        raise PixMusError(f"--rows {span} holds no row of {table.source} that can be used.")
+    return rows
 
 
 def row_id(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import shutil
 import signal
 import subprocess
@@ -20,10 +19,11 @@ import pytest
 import soundfile
 from threadpoolctl import threadpool_limits
 
-from pixmus.dataset.crew import Crew, group_rows
 from pixmus.dataset.extract import extract
+from pixmus.dataset.measure import group_rows, measuring_pool
 from pixmus.dataset.media import Media, open_picture, row_frames
 from pixmus.dataset.music import MUSIC_RATE
+from pixmus.dataset.pool import Lost, Pool
 from pixmus.dataset.shards import Measured, Pair, read_shards
 from pixmus.dataset.table import Row, read_table
 from pixmus.errors import PixMusError
@@ -76,10 +76,9 @@ def reference(tmp_path_factory: pytest.TempPathFactory, media: Path) -> dict[str
     return {pair.id: pair for pair in read_shards(out)}
 
 
-def outcomes(crew: Crew, groups: Sequence[Sequence[Row]]) -> dict[str, Any]:
-    """What the crew makes of every row."""
-    found = map(pickle.loads, crew.run(groups))
-    return {outcome.id: outcome for outcome in found}
+def outcomes(pool: Pool, groups: Sequence[Sequence[Row]], stall_s: float = 60.0) -> dict[str, Any]:
+    """What the pool makes of every row."""
+    return {row.id: outcome for row, outcome in pool.run((group, stall_s) for group in groups)}
 
 
 def same(one: Pair, other: Pair) -> bool:
@@ -108,8 +107,8 @@ def check_whole(out: Path, reference: dict[str, Pair], rows: Sequence[Row] = ROW
 
 def test_rows_of_one_source_come_out_as_if_measured_alone(media, reference):
     found = Media(media)
-    with Crew(found) as crew:
-        alone = outcomes(crew, [[each] for each in ROWS])
+    with measuring_pool(found) as pool:
+        alone = outcomes(pool, [[each] for each in ROWS])
     for each in ROWS:
         pair, video = reference[each.id], open_picture(each, found)
         with threadpool_limits(1):  # sums over several threads differ in their last bit
@@ -172,10 +171,14 @@ def test_a_file_that_kills_or_hangs_its_worker_costs_its_row_alone(media):
     kill = Row(41, "kill", "video", "a.mp4", "kill.wav", 0, 2, 0, 2)
     hang = Row(42, "hang", "video", "a.mp4", "hang.wav", 0, 2, 0, 2)
     groups = [[ROWS[0], kill, ROWS[1]], [hang], [ROWS[3]]]
-    with Crew(DeadlyMedia(media), 1, stall_s=2.0) as crew:
-        found = outcomes(crew, groups)
-    assert "ended with code -9" in found["kill"].reason
-    assert "nothing came for 2 s" in found["hang"].reason
+    with measuring_pool(DeadlyMedia(media)) as pool:
+        found = outcomes(pool, groups, stall_s=4.0)
+    assert {name for name, outcome in found.items() if isinstance(outcome, Lost)} == {
+        "kill",
+        "hang",
+    }
+    assert "ended with exit code -9" in found["kill"].reason
+    assert "nothing came of it for 4 s" in found["hang"].reason
     assert all(isinstance(found[r.id], Measured) for r in (ROWS[0], ROWS[1], ROWS[3]))
 
 

@@ -175,6 +175,8 @@ def test_what_stops_everything_is_one_sentence(
 ) -> None:
     with pytest.raises(PixMusError, match="0 workers make nothing"):
         make_rows(table, ":", PIECES, tmp_path / "out", workers=0)
+    with pytest.raises(PixMusError, match="--rows 9: lies outside the table"):
+        make_rows(table, "9:", PIECES, tmp_path / "out")
     other = tmp_path / "theirs"
     other.mkdir()
     names = [*THESIS_COLUMNS]

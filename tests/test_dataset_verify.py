@@ -12,7 +12,6 @@ import soundfile
 from PIL import Image
 from typer.testing import CliRunner
 
-from pixmus.dataset import verify as verify_module
 from pixmus.dataset.commands import app
 from pixmus.dataset.media import Media
 from pixmus.dataset.table import Row, Segment
@@ -21,9 +20,11 @@ from pixmus.dataset.verify import (
     examine,
     mark_duplicates,
     summary_lines,
+    time_limit,
     verify,
 )
 from pixmus.errors import PixMusError
+from pixmus.page.decoding import FIRST_LIMIT_S
 
 RATE = 44100  # Hz
 
@@ -147,36 +148,33 @@ def test_duplicates_are_known_after_coding_anew(folder: Path) -> None:
     ]
 
 
-def test_a_run_goes_on_where_it_stopped(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    done: list[str] = []
+def test_a_run_goes_on_where_it_stopped(folder: Path, tmp_path: Path) -> None:
+    done: list[tuple[int, int]] = []
 
-    def here(function: Callable[[Any], Any], jobs: Any, workers: int) -> Any:
-        for job, limit in jobs:
-            assert limit > 30
-            done.append(job[0].id)
-            yield job, function(job)
+    def check(rows: list[Row]) -> list[Finding]:
+        """Check rows, and note for each that is examined now how many there are by then."""
+        done.clear()
+        return verify(rows, Media(folder), out, on_row=lambda *count: done.append(count))
 
-    monkeypatch.setattr(verify_module, "work_apart", here)
     out = tmp_path / "findings" / "verify.jsonl"
     rows = [row(number=0), row(audio="silent.wav", number=1), row(audio="late.wav", number=2)]
-    verify(rows[:2], Media(folder), out)
+    check(rows[:2])
+    assert done == [(1, 2), (2, 2)]
     whole = out.read_text()
     with out.open("a") as file:
         file.write('{"id": "r2", "prob')  # killed while it wrote
-    found = verify(rows, Media(folder), out)
-    assert done == ["r0", "r1", "r2"] and checks(found[2]) == {"music missing"}
+    found = check(rows)
+    assert done == [(3, 3)] and checks(found[2]) == {"music missing"}
     assert out.read_text().startswith(whole) and len(out.read_text().splitlines()) == 3
     soundfile.write(folder / "late.wav", music(4.0, seed=2), RATE)
     try:
-        found = verify(rows[2:], Media(folder), out)
+        found = check(rows[2:])
     finally:
         (folder / "late.wav").unlink()
-    assert done[3:] == ["r2"] and checks(found[0]) == set()
+    assert done == [(1, 1)] and checks(found[0]) == set()
     assert [json.loads(line)["id"] for line in out.read_text().splitlines()] == ["r0", "r1", "r2"]
-    verify([replace(rows[0], end=3.0)], Media(folder), out)
-    assert done[4:] == ["r0"]
+    check([replace(rows[0], end=3.0)])
+    assert done == [(1, 1)]
 
 
 def test_a_file_that_holds_no_findings_is_left_alone(folder: Path, tmp_path: Path) -> None:
@@ -197,6 +195,10 @@ def test_rows_are_examined_apart(folder: Path, tmp_path: Path) -> None:
         set(), {"picture unreadable"}, {"music clipped"},
     ]  # fmt: skip
     assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_longer_media_may_take_longer() -> None:
+    assert FIRST_LIMIT_S == time_limit(0.0) < time_limit(10.0) < time_limit(30.0)
 
 
 def test_the_commands_fetch_and_verify_a_table(folder: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Groups of rows measured on a Ray cluster, by Ray Data.
 
-Each task measures a few rows in a process of its own (`Crew`), so that a file that kills a
+Each task measures a few rows in a process of its own (`Pool`), so that a file that kills a
 decoder costs one row and no task. Only this process writes shards: a task that Ray runs again
 because its machine died brings the same rows again, and they are not added twice. Every machine
 needs PixMus, of the same version, and the media under the same path.
@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from pixmus.dataset.crew import Crew
+from pixmus.dataset.measure import STALL_S, Outcome, measuring_pool
 from pixmus.dataset.media import Media
+from pixmus.dataset.pool import Pool
 from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
 
@@ -35,8 +36,8 @@ def measure_on_cluster(
     media: Media,
     workers: int,
     address: str | None = None,
-) -> Iterator[bytes]:
-    """The outcome of every row, pickled; a row may come twice.
+) -> Iterator[tuple[Row, Outcome]]:
+    """The outcome of every row; a row may come twice.
 
     `workers` tasks run at a time, on the cluster at `address` or on one that is started here and
     ended afterwards.
@@ -64,8 +65,8 @@ def measure_on_cluster(
             compute=ray.data.TaskPoolStrategy(size=min(workers, len(tasks))),
             num_cpus=1,
         )
-        for row in results.iter_rows():
-            yield row["outcome"]
+        for result in results.iter_rows():
+            yield pickle.loads(result["outcome"])
     finally:
         if started:
             ray.shutdown()
@@ -148,11 +149,12 @@ def _measure(batch: dict[str, Any]) -> dict[str, Any]:
     outcomes: list[bytes] = []
     for task in batch["task"]:
         media, groups = pickle.loads(task)
-        outcomes += _crew(media.folder).run(groups)
+        found = _pool(media.folder).run((group, STALL_S) for group in groups)
+        outcomes += map(pickle.dumps, found)
     return {"outcome": np.array(outcomes, dtype=object)}
 
 
 @lru_cache(maxsize=1)
-def _crew(folder: Any) -> Crew:
+def _pool(folder: Any) -> Pool:
     """One process, kept from task to task of this worker."""
-    return Crew(Media(folder))
+    return measuring_pool(Media(folder))

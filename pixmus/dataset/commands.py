@@ -85,7 +85,6 @@ def split(
     force: Force = False,
 ) -> None:
     """Say which rows train, validate and test, and how many held-out rows leak."""
-    from pixmus.bundle import check_new_file
     from pixmus.dataset.split import (
         compare_splits,
         comparison_to_markdown,

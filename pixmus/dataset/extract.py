@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -16,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixmus.bundle import new_file
-from pixmus.dataset.crew import Crew, Failure, group_rows
+from pixmus.dataset.measure import STALL_S, Outcome, group_rows, measuring_pool
 from pixmus.dataset.media import Media
+from pixmus.dataset.pool import Lost
 from pixmus.dataset.shards import FAILED, Measured, ShardWriter, fit_folder
 from pixmus.dataset.split import Split
 from pixmus.dataset.table import KINDS, Row
@@ -114,10 +114,8 @@ def extract(
     through = 0
     try:
         with closing(_outcomes(groups, found, engine, workers, ray_address)) as outcomes:
-            for pickled in outcomes:
-                outcome: Measured | Failure = pickle.loads(pickled)
-                row = todo[outcome.id]
-                if isinstance(outcome, Failure):
+            for row, outcome in outcomes:
+                if isinstance(outcome, Lost):
                     log.add(row, outcome.reason)
                 else:
                     side, group = split[row.id] if split and row.id in split else ("", "")
@@ -152,7 +150,7 @@ def _outcomes(
     engine: str,
     workers: int,
     ray_address: str | None,
-) -> Generator[bytes, None, None]:
+) -> Generator[tuple[Row, Outcome], None, None]:
     if not groups:
         return
     if engine == "ray":
@@ -160,8 +158,8 @@ def _outcomes(
 
         yield from measure_on_cluster(groups, media, workers, ray_address)
         return
-    with Crew(media, min(workers, len(groups))) as crew:
-        yield from crew.run(groups)
+    with measuring_pool(media, workers) as pool:
+        yield from pool.run((group, STALL_S) for group in groups)
 
 
 @dataclass

@@ -8,11 +8,15 @@ of that name is the file of that recipe.
 
 The same bytes come out on the same machine with the same versions of PixMus, its packages, the
 synth and the SoundFont, whatever the number of workers; elsewhere they look and sound the same.
+
+Workers are no `pool.Pool`: it guards against files of others, loses what raises and goes on, while
+an error here, such as a full disk, ends the run.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -127,14 +131,15 @@ def make_rows(
     renderer = find_renderer()
     tables = tables or CurveTables.load(CURVE_TABLES)
     chosen = [row for row in table.rows if row.number in wanted]
+    refused = [refusal for refusal in table.refused if refusal.number in wanted]
+    if not chosen and not refused:
+        raise PixMusError(f"--rows {rows} holds no row of {table.source}.")
     earlier = _earlier_rows(out / TABLE)
     with _disk_told(out):
         (out / MEDIA).mkdir(parents=True, exist_ok=True)
         _check_renderer(out / MADE_WITH, renderer)
     made: list[Made] = [
-        Made(f"row {refusal.number}", "failed", refusal.reason.rstrip("."))
-        for refusal in table.refused
-        if refusal.number in wanted
+        Made(f"row {refusal.number}", "failed", refusal.reason.rstrip(".")) for refusal in refused
     ]
     recipes: dict[str, Recipe] = {}
     unusable: set[int] = set()
@@ -213,7 +218,12 @@ def _run(
         for job in left:
             yield make_source(job)
         return
-    with ProcessPoolExecutor(min(workers, len(left)), get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        min(workers, len(left)),
+        get_context("spawn"),
+        initializer=signal.signal,  # Ctrl-C is for the process that asks
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    ) as pool:
         try:
             yield from _gathered(pool, left, WAITING * workers)
         except BaseException:

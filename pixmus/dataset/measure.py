@@ -8,14 +8,15 @@ What comes out is the same, to the bit, as measuring each row alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from pixmus.dataset.crew import Failure
 from pixmus.dataset.media import Media, check_length, probe_picture, read_sound, row_music
 from pixmus.dataset.music import MUSIC_RATE, MusicCurves, measure_music
+from pixmus.dataset.pool import Lost, Pool
 from pixmus.dataset.shards import Measured, code_version
 from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
@@ -23,12 +24,30 @@ from pixmus.features import FeatureExtractor
 from pixmus.video import Frame, Video, read_frames
 
 LONGEST_KEPT_SOUND_S = 1800.0  # 160 MB; longer sounds are decoded for each row anew
-Outcome = Measured | Failure
+STALL_S = 120.0  # s without a frame or a row after which a process counts as hung
+# Imported once on a machine (3 s and 400 MB), because processes are forked from one that has them.
+LOADED_ONCE = ("pixmus.dataset.measure", "librosa.feature", "librosa.onset")
+Outcome = Measured | Lost
+
+
+def group_rows(rows: Iterable[Row]) -> list[list[Row]]:
+    """Rows by the picture they show, in the order in which pictures first appear."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        # Stills are opened in no time; each is a group of its own.
+        name = row.picture if row.kind == "video" else row.id
+        groups.setdefault((row.kind, name), []).append(row)
+    return list(groups.values())
+
+
+def measuring_pool(media: Media, workers: int = 1) -> Pool:
+    """Processes whose jobs are groups of rows, as `measure_rows` takes them."""
+    return Pool(partial(measure_rows, media=media), workers, preload=LOADED_ONCE)
 
 
 def measure_rows(
-    rows: Sequence[Row], media: Media, beat: Callable[[], object] = lambda: None
-) -> Iterator[Outcome]:
+    rows: Sequence[Row], beat: Callable[[], object], media: Media
+) -> Iterator[tuple[Row, Outcome]]:
     """Every row of one group, each as soon as it is known; `beat` is called now and then.
 
     Music comes first: it is quick, and where it is missing no picture need be decoded.
@@ -41,7 +60,7 @@ def measure_rows(
             waveform = row_music(row, media, MUSIC_RATE, sound)
             heard.append((row, measure_music(waveform, MUSIC_RATE)))
         except Exception as error:  # whatever a file does, the other rows go on
-            yield Failure(row.id, _reason(error))
+            yield row, Lost.by(error)
         beat()
     if heard:
         yield from _watch(heard, media, clock, beat)
@@ -52,14 +71,14 @@ def _watch(
     media: Media,
     clock: _Clock,
     beat: Callable[[], object],
-) -> Iterator[Outcome]:
+) -> Iterator[tuple[Row, Outcome]]:
     """The pictures of rows whose music is known, in one pass over their frames."""
     clock.share(len(heard))
     waiting: list[_Watching] = []
     try:
         video = probe_picture(heard[0][0], media)
     except Exception as error:
-        yield from (Failure(row.id, _reason(error)) for row, _ in heard)
+        yield from ((row, Lost.by(error)) for row, _ in heard)
         return
     if video.is_still and len(heard) > 1:  # a still lasts as long as its row, each row another
         for entry in heard:
@@ -69,7 +88,7 @@ def _watch(
         try:
             check_length(row, video)
         except PixMusError as error:
-            yield Failure(row.id, str(error))
+            yield row, Lost.by(error)
         else:
             waiting.append(_Watching(row, music, video))
     try:
@@ -77,15 +96,15 @@ def _watch(
             beat()
             for watching in [one for one in waiting if frame.time >= one.end]:
                 waiting.remove(watching)
-                yield watching.finish(clock)
+                yield watching.row, watching.finish(clock)
             if not waiting:
                 return
             for watching in waiting:
                 watching.see(frame)
     except Exception as error:
-        yield from (Failure(one.row.id, _reason(error)) for one in waiting)
+        yield from ((one.row, Lost.by(error)) for one in waiting)
         return
-    yield from (watching.finish(clock) for watching in waiting)
+    yield from ((watching.row, watching.finish(clock)) for watching in waiting)
 
 
 class _Watching:
@@ -106,7 +125,7 @@ class _Watching:
         try:
             features = self._extractor.result()
         except Exception as error:
-            return Failure(self.row.id, _reason(error))
+            return Lost.by(error)
         seconds, processor_seconds = clock.lap()
         return Measured(
             self.row.id, features, self._music, seconds, processor_seconds, code_version()
@@ -158,10 +177,3 @@ class _Sound:
             self._waveform = read_sound(path, sample_rate, 0.0, self._ends[path])
             self._path = path
         return self._waveform[round(start * sample_rate) : round(end * sample_rate)]
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    if isinstance(error, PixMusError):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,12 @@ import numpy as np
 from pixmus.dataset import picture_checks, sound_checks
 from pixmus.dataset.fingerprints import music_print, picture_print, same_music, same_pictures
 from pixmus.dataset.media import Media
+from pixmus.dataset.pool import Lost, Pool
 from pixmus.dataset.sound_checks import Sound, read_stored
 from pixmus.dataset.store import StoreFull, disk_explained
 from pixmus.dataset.table import Row
-from pixmus.dataset.workers import Lost, time_limit, work_apart
 from pixmus.errors import PixMusError
+from pixmus.page.decoding import FIRST_LIMIT_S, LIMIT_PER_SECOND
 from pixmus.video import MIN_DURATION, probe
 
 VERSION = 1  # of the checks; findings of another are made anew
@@ -83,24 +84,28 @@ def verify(
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
     jobs = (
-        ((row, str(media.folder)), time_limit(max(row.duration, row.audio_end - row.audio_start)))
-        for row in waiting
+        ([row], time_limit(max(row.duration, row.audio_end - row.audio_start))) for row in waiting
     )
-    examined = work_apart(_examine_job, jobs, max(1, min(workers, len(waiting)))) if waiting else ()
-    for count, ((row, _), result) in enumerate(examined, start=1):
-        if isinstance(result, Lost):
-            problem = Problem("unchecked", f"it could not be checked: {result.reason}")
-            result = Finding(row.id, row.number, False, (problem,))
-        kept[row.id] = replace(result, key=keys[row.id])
-        if path is not None:
-            _append(path, kept[row.id])
-        if on_row is not None:
-            on_row(num_known + count, len(rows))
+    with Pool(partial(_examine_rows, media=media), workers, preload=[__name__]) as pool:
+        for count, (row, result) in enumerate(pool.run(jobs), start=1):
+            if isinstance(result, Lost):
+                problem = Problem("unchecked", f"it could not be checked: {result.reason}")
+                result = Finding(row.id, row.number, False, (problem,))
+            kept[row.id] = replace(result, key=keys[row.id])
+            if path is not None:
+                _append(path, kept[row.id])
+            if on_row is not None:
+                on_row(num_known + count, len(rows))
     ordered = mark_duplicates(sorted(kept.values(), key=lambda finding: finding.number))
     if path is not None:
         _write(path, ordered)
     found = {finding.id: finding for finding in ordered}
     return [found[row.id] for row in rows]
+
+
+def time_limit(seconds: float) -> float:
+    """Seconds that a row of so many seconds may take, as for an upload."""
+    return FIRST_LIMIT_S + LIMIT_PER_SECOND * seconds
 
 
 def examine(row: Row, media: Media) -> Finding:
@@ -265,15 +270,12 @@ def _joined(sounds: list[Sound]) -> Sound:
     return Sound(stored, sounds[0].stored_rate, mono)
 
 
-def _examine_job(job: tuple[Row, str]) -> Finding:
-    row, folder = job
-    return examine(row, _media(folder))
-
-
-@lru_cache(maxsize=1)
-def _media(folder: str) -> Media:
-    """The media of a worker, whose log is read once."""
-    return Media(folder)
+def _examine_rows(
+    rows: Sequence[Row], beat: Callable[[], object], media: Media
+) -> Iterator[tuple[Row, Finding]]:
+    """What the processes do; their limit is on the whole of a row, so nothing beats."""
+    for row in rows:
+        yield row, examine(row, media)
 
 
 def _key(row: Row, media: Media) -> str:

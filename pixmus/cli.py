@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pixmus.check import Check
+    from pixmus.publish import RepoType
     from pixmus.video import Video
 
 STILL_DURATION_S = 30.0
@@ -502,17 +503,13 @@ def publish(
 ) -> None:
     """Put a model with its card on the Hub, after `hf auth login`."""
     place = _staged(repository, dry_run, out)
-    from pixmus.publish import listing, stage_model, staging, upload
+    from pixmus.publish import stage_model
 
-    with staging(place) as folder:
+    def stage(folder: Path) -> None:
         for line in stage_model(model, folder, revision):
             typer.echo(line, err=True)
-        for line in listing(folder):
-            typer.echo(line)
-        if place is None:
-            typer.echo(upload(folder, repository, "model", private=private))
-    if place is not None:
-        typer.echo(place)
+
+    _put(repository, "model", place, private, stage)
 
 
 @app.command("publish-space")
@@ -530,16 +527,9 @@ def publish_space(
 ) -> None:
     """Put the page on the Hub as a Space, after `hf auth login`."""
     place = _staged(repository, dry_run, out)
-    from pixmus.publish import listing, stage_space, staging, upload
+    from pixmus.publish import stage_space
 
-    with staging(place) as folder:
-        variables = stage_space(folder, model)
-        for line in [*listing(folder), *(f"variable {k}={v}" for k, v in variables.items())]:
-            typer.echo(line)
-        if place is None:
-            typer.echo(upload(folder, repository, "space", private=private, variables=variables))
-    if place is not None:
-        typer.echo(place)
+    _put(repository, "space", place, private, lambda folder: stage_space(folder, model))
 
 
 @app.command("publish-dataset")
@@ -560,16 +550,11 @@ def publish_dataset(
     """Put a synthetic dataset with its card on the Hub, after `hf auth login`."""
     place = _staged(repository, dry_run, out)
     from pixmus.dataset.card import stage_dataset
-    from pixmus.publish import listing, staging, upload
 
-    with staging(place) as folder:
-        stage_dataset(folder, table, media, repository)
-        for line in listing(folder):
-            typer.echo(line)
-        if place is None:
-            typer.echo(upload(folder, repository, "dataset", private=private))
-    if place is not None:
-        typer.echo(place)
+    _put(
+        *(repository, "dataset", place, private),
+        lambda folder: stage_dataset(folder, table, media, repository),
+    )
 
 
 @app.command("measure-font")
@@ -750,6 +735,30 @@ def _redone(
         with new_file(report, force) as place:
             place.write_text(json.dumps(kept.report.to_dict(), indent=2) + "\n")
     return {"keep": keep, "redo_bars": redo_bars, "redo_parts": redo_parts}
+
+
+def _put(
+    repository: str,
+    repo_type: RepoType,
+    place: Path | None,
+    private: bool,
+    stage: Callable[[Path], dict[str, str] | None],
+) -> None:
+    """Fill a folder by `stage`, list it, and upload it; with `place` that folder stays instead.
+
+    What `stage` returns are variables of a Space.
+    """
+    from pixmus.publish import listing, staging, upload
+
+    with staging(place) as folder:
+        variables = stage(folder) or {}
+        for line in [*listing(folder), *(f"variable {k}={v}" for k, v in variables.items())]:
+            typer.echo(line)
+        if place is None:
+            done = upload(folder, repository, repo_type, private=private, variables=variables)
+            typer.echo(done)
+    if place is not None:
+        typer.echo(place)
 
 
 def _staged(repository: str, dry_run: bool, out: Path | None) -> Path | None:

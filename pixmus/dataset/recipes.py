@@ -50,7 +50,7 @@ from pixmus.dataset.scenes import (
     Look,
     Shot,
 )
-from pixmus.dataset.table import SEGMENTS, STILL_END, Row
+from pixmus.dataset.table import SEGMENTS, STILL_END, Row, thesis_columns
 from pixmus.errors import PixMusError
 from pixmus.training.corpus import Piece
 
@@ -343,19 +343,7 @@ def _rows_of(recipe: Recipe, curves: Mapping[str, NDArray]) -> Iterator[dict[str
 
 def columns_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
     """The columns of rows of recipes that were read, typed as `synthesize` makes them."""
-    columns: dict[str, list[Any]] = {
-        "Audio File Name": [row.audio for row in rows],
-        "Video File Name": [row.picture for row in rows],
-        "isVideo": [row.kind == "video" for row in rows],
-        "Video Start Time": [row.start for row in rows],
-        "Video End Time": [row.end for row in rows],
-        "MeanRGBDiff": [row.motion for row in rows],
-    }
-    for k in SEGMENTS:
-        columns[f"Segment {k} Reference"] = [row.segments[k - 1].reference for row in rows]
-    for k in SEGMENTS:
-        columns[f"Segment {k} Start"] = [row.segments[k - 1].start for row in rows]
-        columns[f"Segment {k} End"] = [row.segments[k - 1].end for row in rows]
+    columns = thesis_columns(rows)
     for column, name in RECIPE_COLUMNS.items():
         columns[column] = [_READERS[name](row.extra[column]) for row in rows]
     for column in rows[0].extra:

@@ -233,7 +233,7 @@ def write_table(
     The thesis' layout needs segments; rows without them raise PixMusError.
     """
     rows = list(rows)
-    columns = _thesis_columns(rows) if layout == "thesis" else _plain_columns(rows)
+    columns = thesis_columns(rows) if layout == "thesis" else _plain_columns(rows)
     others = dict.fromkeys(name for row in rows for name in row.extra if name not in columns)
     for name in others:
         columns[name] = [row.extra.get(name, "") for row in rows]
@@ -776,7 +776,8 @@ def _plain_columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
     return columns
 
 
-def _thesis_columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
+def thesis_columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
+    """Rows as columns of the thesis' layout; PixMusError where one has no three segments."""
     without = [row.id for row in rows if len(row.segments) != len(SEGMENTS)]
     if without:
         raise PixMusError(

@@ -85,24 +85,25 @@ def test_a_decoder_that_takes_too_long_is_ended(
 ) -> None:
     monkeypatch.setattr(decoding, "FIRST_LIMIT_S", 0.1)  # less than Python takes to start
     monkeypatch.setattr(decoding, "LIMIT_PER_SECOND", 0.0)
+    before = children()
     with pytest.raises(PixMusError, match="could not be decoded within"):
         watch_apart(paint_video())
-    assert not children()
+    assert children() <= before
 
 
 def test_stopping_ends_the_process_at_once(paint_video: Callable[..., Path]) -> None:
     clip = paint_video([(30.0, 40), (30.0, 200)], moving=True)
-    waits = 0
+    waits, before = 0, children()
 
     def stop() -> None:
         nonlocal waits
         waits += 1
         if waits == 10:
-            assert children()
+            assert children() - before
             raise Stopped
 
     begun = time.monotonic()
     with pytest.raises(Stopped):
         watch_apart(clip, on_wait=stop)
     assert time.monotonic() - begun < 3
-    assert not children()
+    assert children() <= before

@@ -245,7 +245,9 @@ def test_a_run_that_is_ended_goes_on_where_it_stopped(media, reference, tmp_path
         [sys.executable, *map(str, command), "--workers", "1"],
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # as in a terminal, all its processes hear Ctrl-C
+        start_new_session=True,  # as in a terminal, all its processes hear Ctrl-C,
+        # also where these tests run in the background of a shell, which ignores it there
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )
     assert process.stderr is not None

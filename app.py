@@ -1,6 +1,6 @@
 """The page: upload a clip, hear its soundtrack, understand it, take it away.
 
-Widgets and wiring only; what they do is in `pixmus/page/`. Start it with `make demo`.
+Widgets and wiring only; what they do is in `pixmus/doors/page/`. Start it with `make demo`.
 """
 
 from __future__ import annotations
@@ -21,20 +21,33 @@ from typing import Any
 
 import gradio as gr
 
-from pixmus.cues import ENSEMBLES, KEYS, PARTS, STYLES
+from pixmus.cues.sheet import ENSEMBLES, KEYS, PARTS, STYLES
+from pixmus.doors.page import markup
+from pixmus.doors.page.commission import (
+    LONGEST_TEXT,
+    MOST_STEPS,
+    MOST_TAKES,
+    Commission,
+    read_number,
+)
+from pixmus.doors.page.edits import CUE_HEADERS, HIT_HEADERS, cue_rows, edit, hit_rows
+from pixmus.doors.page.endpoints import Endpoints
+from pixmus.doors.page.showcase import (
+    EXAMPLES,
+    RESULTS,
+    Example,
+    find_examples,
+    find_results,
+    model_card,
+)
+from pixmus.doors.page.showing import CANCELLED, sentence
+from pixmus.doors.page.studio import Progress, Report, Studio, reported
+from pixmus.doors.page.takes import Take
+from pixmus.doors.page.timeline import hits_json, read_hits
+from pixmus.doors.page.visits import Stopped, Visit, Visits, own_root
 from pixmus.errors import PixMusError
-from pixmus.page import markup
-from pixmus.page.commission import LONGEST_TEXT, MOST_STEPS, MOST_TAKES, Commission, read_number
-from pixmus.page.edits import CUE_HEADERS, HIT_HEADERS, cue_rows, edit, hit_rows
-from pixmus.page.endpoints import Endpoints
-from pixmus.page.showcase import EXAMPLES, RESULTS, Example, find_examples, find_results, model_card
-from pixmus.page.showing import CANCELLED, sentence
-from pixmus.page.studio import Progress, Report, Studio, reported
-from pixmus.page.takes import Take
-from pixmus.page.timeline import hits_json, read_hits
-from pixmus.page.visits import Stopped, Visit, Visits, own_root
-from pixmus.pipeline import MODEL_FOLDER, PixMusPipeline, model_folder
-from pixmus.renderer import find_renderer
+from pixmus.sound.renderer import find_renderer
+from pixmus.take.pipeline import MODEL_FOLDER, PixMusPipeline, model_folder
 
 LONGEST_S = 180.0  # seconds of a clip, and
 LARGEST_MB = 200  # megabytes of an upload: two cores serve several visitors

@@ -1,5 +1,5 @@
 """`python -m pixmus` is the command line."""
 
-from pixmus.cli import main
+from pixmus.doors.cli import main
 
 main()

@@ -14,9 +14,9 @@ import pytest
 import torch
 from loopback_hub import LoopbackHub
 
-from pixmus.conditioning import NUM_CONDITIONS, RAW_CURVES, CurveTables
-from pixmus.denoiser import ScoreDenoiser
-from pixmus.score import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.compose.conditions import NUM_CONDITIONS, RAW_CURVES, CurveTables
+from pixmus.model.denoiser import ScoreDenoiser
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
 
 SAMPLE_RATE = 44100  # Hz
 
@@ -156,8 +156,8 @@ def denoiser() -> ScoreDenoiser:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory, denoiser: ScoreDenoiser) -> Path:
     """The folder of a tiny model with random weights, saved as a real one is, and a whole card."""
-    from pixmus.compose import default_scheduler
-    from pixmus.pipeline import MODEL_FOLDER, PixMusPipeline
+    from pixmus.compose.writing import default_scheduler
+    from pixmus.take.pipeline import MODEL_FOLDER, PixMusPipeline
 
     pipe = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler())
     pipe.curve_tables = CurveTables({name: np.linspace(0, 1, 5) for name in RAW_CURVES})

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -238,3 +239,10 @@ def _handler(hub: LoopbackHub) -> type[BaseHTTPRequestHandler]:
 
 def _oid(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def dead_address() -> str:
+    """An address on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"

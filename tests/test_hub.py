@@ -4,52 +4,24 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 import pytest
 from conftest import use_hub
-from loopback_hub import TOKEN, LoopbackHub, Repository
+from loopback_hub import TOKEN, LoopbackHub, Repository, dead_address
+from short_music import cue_sheet, music_of
 
-from pixmus.backbone import Backbone
-from pixmus.cues import CURVES, ENSEMBLES, Cue, CueSheet
 from pixmus.errors import PixMusError
-from pixmus.features import num_curve_values
-from pixmus.pipeline import PixMusPipeline, load_encoder, write_manifest
-from pixmus.score import PART_LAYOUTS, read_midi
+from pixmus.picture.backbone import Backbone
+from pixmus.score.notes import PART_LAYOUTS, read_midi
+from pixmus.take.pipeline import PixMusPipeline, load_encoder, write_manifest
 
 NAME = "someone/tiny"
 PATIENCE_S = 12.0  # on a busy machine; far below the 23 s of the client's own retries
-
-
-def cue_sheet() -> CueSheet:
-    """Of a clip of 8 s without cuts."""
-    return CueSheet(
-        duration=8.0,
-        frame_rate=Fraction(24),
-        cuts=(),
-        hit_points=(),
-        curves={name: np.full(num_curve_values(8.0), 0.5, np.float32) for name in CURVES},
-        cues=(Cue(0.0, 8.0, "all"),),
-        key="C major",
-        tempo_bpm=120.0,
-        tempo_fixed=True,
-        style="pop",
-        ensemble="piano",
-        parts=ENSEMBLES["piano"],
-        inputs=("motion",),
-    )
-
-
-def music_of(pipe: PixMusPipeline) -> dict:
-    """The notes of one take of that clip, all parts."""
-    return pipe.compose(cue_sheet(), seed=3, num_inference_steps=2).parts
 
 
 def changed(folder: Path, target: Path, change: Callable[[Path], object]) -> Path:
@@ -58,13 +30,6 @@ def changed(folder: Path, target: Path, change: Callable[[Path], object]) -> Pat
     change(target)
     write_manifest(target)
     return target
-
-
-def dead_address() -> str:
-    """An address on which nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
 def refusal(load: Callable[[], object]) -> str:

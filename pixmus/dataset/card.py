@@ -26,8 +26,8 @@ from pixmus.dataset.recipes import (
 )
 from pixmus.dataset.scenes import FILM_SIZE, FRAME_RATE, STILL_SIZE
 from pixmus.dataset.table import Row, Table, read_table, write_rows
+from pixmus.doors.publish import CARD
 from pixmus.errors import PixMusError
-from pixmus.publish import CARD
 from pixmus.training.corpus import CORPORA
 
 NAME = "recipes.parquet"

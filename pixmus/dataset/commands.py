@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixmus.bundle import check_new_file
 from pixmus.errors import PixMusError
+from pixmus.take.bundle import check_new_file
 
 if TYPE_CHECKING:
     from pixmus.dataset.table import Table
@@ -340,7 +340,7 @@ def synthesize(
 ) -> None:
     """Write a table of the thesis' shape whose rows are recipes of synthetic media."""
     check_new_file(out, force)
-    from pixmus.conditioning import CurveTables
+    from pixmus.compose.conditions import CurveTables
     from pixmus.dataset import recipes
     from pixmus.dataset.renditions import load_music
     from pixmus.dataset.table import write_rows

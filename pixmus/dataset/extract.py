@@ -14,7 +14,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixmus.bundle import new_file
 from pixmus.dataset.measure import STALL_S, Outcome, group_rows, measuring_pool
 from pixmus.dataset.media import Media
 from pixmus.dataset.pool import Lost
@@ -22,6 +21,7 @@ from pixmus.dataset.shards import FAILED, Measured, ShardWriter, fit_folder
 from pixmus.dataset.split import Split
 from pixmus.dataset.table import KINDS, Row
 from pixmus.errors import PixMusError
+from pixmus.take.bundle import new_file
 
 ENGINES = ("processes", "ray")
 THESIS_ROWS = {"video": 22_482, "still": 30_896}

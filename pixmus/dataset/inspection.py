@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pixmus.bundle import check_new_file, new_file
 from pixmus.dataset.split import audio_source, source_of, union
 from pixmus.dataset.table import KINDS, ROUNDING_S, Row, Table
 from pixmus.errors import PixMusError
+from pixmus.take.bundle import check_new_file, new_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -190,7 +190,7 @@ def inspect(table: Table) -> Inspection:
 
 def write_inspection(inspection: Inspection, folder: Path, overwrite: bool = False) -> list[Path]:
     """Write `inspection.json`, `.md` and `.png` to a folder, which is made; return their paths."""
-    from pixmus.plots import save_figure
+    from pixmus.take.plots import save_figure
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -330,7 +330,7 @@ def plot_inspection(inspection: Inspection) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from pixmus.plots import DPI, INK, PAGE, QUIET, WIDTH_PX
+    from pixmus.take.plots import DPI, INK, PAGE, QUIET, WIDTH_PX
 
     figure = Figure(figsize=(WIDTH_PX / DPI, 6.4), dpi=DPI, facecolor=PAGE)
     FigureCanvasAgg(figure)
@@ -355,7 +355,7 @@ def plot_inspection(inspection: Inspection) -> Figure:
 
 
 def _dress(axes: Axes, title: str, unit: str = "", grid: str = "") -> None:
-    from pixmus.plots import INK, PANEL, QUIET, RULE
+    from pixmus.take.plots import INK, PANEL, QUIET, RULE
 
     axes.set_title(title, fontsize=10, color=INK, loc="left")
     axes.set_xlabel(unit, fontsize=8.5, color=QUIET)
@@ -390,7 +390,7 @@ def _draw_counts(
     digits: int = 1,
 ) -> None:
     """Bars with their names above them, so that long names need no margin."""
-    from pixmus.plots import INK, QUIET
+    from pixmus.take.plots import INK, QUIET
 
     largest = max([*counts, 1])
     for place, (name, count, colour) in enumerate(zip(names, counts, colours, strict=True)):
@@ -412,7 +412,7 @@ def _draw_bars(
     axes: Axes, title: str, counts: Mapping[str, int], whole: int, colour: str, digits: int = 1
 ) -> None:
     """The largest counts as bars; what does not fit is one bar."""
-    from pixmus.plots import QUIET
+    from pixmus.take.plots import QUIET
 
     _dress(axes, title)
     if not counts:
@@ -432,7 +432,7 @@ def _draw_bars(
 
 
 def _draw_durations(axes: Axes, inspection: Inspection) -> None:
-    from pixmus.plots import QUIET
+    from pixmus.take.plots import QUIET
 
     pairs = inspection.duration_counts
     _dress(axes, "Durations, rows", "seconds", "y")
@@ -482,7 +482,7 @@ def _short_number(value: float) -> str:
 
 
 def _draw_rows_of_files(axes: Axes, inspection: Inspection) -> None:
-    from pixmus.plots import QUIET
+    from pixmus.take.plots import QUIET
 
     colours = {"videos": KIND_COLOURS["video"], "stills": KIND_COLOURS["still"],
                "audio": AUDIO_COLOUR}  # fmt: skip

@@ -32,8 +32,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixmus.bundle import DISK_TROUBLE, new_file
-from pixmus.conditioning import CurveTables
+from pixmus.compose.conditions import CurveTables
 from pixmus.dataset.recipes import (
     CURVE_TABLES,
     Recipe,
@@ -55,9 +54,10 @@ from pixmus.dataset.scenes import (
 )
 from pixmus.dataset.table import Row, Table, read_table, row_span, write_rows
 from pixmus.errors import PixMusError
-from pixmus.renderer import FONT_VARIABLE, Renderer, find_renderer
+from pixmus.picture.video import Video, probe, read_frames
+from pixmus.sound.renderer import FONT_VARIABLE, Renderer, find_renderer
+from pixmus.take.bundle import DISK_TROUBLE, new_file
 from pixmus.training.corpus import Piece
-from pixmus.video import Video, probe, read_frames
 
 MEDIA = "media"
 TABLE = "table.csv"

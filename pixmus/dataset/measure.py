@@ -20,8 +20,8 @@ from pixmus.dataset.pool import Lost, Pool
 from pixmus.dataset.shards import Measured, code_version
 from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
-from pixmus.features import FeatureExtractor
-from pixmus.video import Frame, Video, read_frames
+from pixmus.picture.features import FeatureExtractor
+from pixmus.picture.video import Frame, Video, read_frames
 
 LONGEST_KEPT_SOUND_S = 1800.0  # 160 MB; longer sounds are decoded for each row anew
 STALL_S = 120.0  # s without a frame or a row after which a process counts as hung

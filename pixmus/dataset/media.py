@@ -19,7 +19,7 @@ import numpy as np
 from pixmus.dataset.store import read_log
 from pixmus.dataset.table import Row, Segment
 from pixmus.errors import PixMusError
-from pixmus.video import Frame, Video, probe, read_frames
+from pixmus.picture.video import Frame, Video, probe, read_frames
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".aac", ".mp4")
 

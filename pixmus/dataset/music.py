@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pixmus.conditioning import VALENCE_WEIGHTS, CurveTables, key_correlations
-from pixmus.cues import KEYS
-from pixmus.loudness import ABSOLUTE_GATE_LUFS, SAMPLE_RATE, k_weighting
+from pixmus.compose.conditions import VALENCE_WEIGHTS, CurveTables, key_correlations
+from pixmus.cues.sheet import KEYS
+from pixmus.sound.loudness import ABSOLUTE_GATE_LUFS, SAMPLE_RATE, k_weighting
 
 MUSIC_RATE = 22050  # Hz; what lies above 11 kHz moves none of the curves
 MUSIC_CURVES = ("onset_density", "loudness", "brightness", "majorness")
@@ -63,12 +63,12 @@ def measure_music(waveform: np.ndarray, sample_rate: int) -> MusicCurves:
       `librosa.onset.onset_detect` does, but where the mean rise over the mel bands stands
       `MIN_RISE_DB` above its surroundings: librosa's own threshold is a share of the row's
       largest rise, and one stroke would hide all others.
-    - Loudness: K-weighted mean square in dB (ITU-R BS.1770-5, as in `pixmus.loudness`), the
+    - Loudness: K-weighted mean square in dB (ITU-R BS.1770-5, as in `pixmus.sound.loudness`), the
       weighting applied to the power spectrum. Not A-weighted: that follows the ear at 40 phon and
       takes 19 dB from a bass at 100 Hz, and the mix is held to BS.1770 too.
     - Brightness: log2 of the centroid of the magnitude spectrum (`librosa.feature.
       spectral_centroid`), frames weighted by their K-weighted power.
-    - Majorness: as `pixmus.conditioning.measure_bars` has it, on `librosa.feature.chroma_stft` of
+    - Majorness: as `compose.conditions.measure_bars` has it, on `librosa.feature.chroma_stft` of
       the magnitude spectrum with the tuning estimated; a tone's overtones count too.
     - Tempo: the strongest period of the flux under librosa's prior, log-normal around 120 bpm
       (`librosa.feature.tempo`, Ellis 2007); it may be a half or a double of what one would tap.

@@ -19,8 +19,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from pixmus.doors.page.decoding import MEMORY_LIMIT
 from pixmus.errors import PixMusError
-from pixmus.page.decoding import MEMORY_LIMIT
 
 START_LIMIT_S = 120.0  # for a process to import what it needs
 BEAT_S = 1.0  # s between two signs of life

@@ -32,8 +32,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pixmus.conditioning import CurveTables
-from pixmus.cues import CURVES
+from pixmus.compose.conditions import CurveTables
+from pixmus.cues.sheet import CURVES
 from pixmus.dataset.renditions import (
     BEATS_PER_BAR,
     SOUNDS,

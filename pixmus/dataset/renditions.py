@@ -1,7 +1,7 @@
 """`Window`: some seconds of a piece of the open corpora, their curves, and how they sound.
 
 Only corpora whose music may be passed on are used (`OPEN_CORPORA`). The curves are those of the
-design, quantiles among training bars measured on the notes by `pixmus.conditioning`; the sound is
+design, quantiles among training bars measured on the notes by `compose.conditions`; the sound is
 one dry rendition whose loudness follows the energy.
 
 Conventions: curves have one value a second, the mean over that second; waveforms are float32
@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pixmus.conditioning import CurveTables, beat_statistics, measure_bars
-from pixmus.cues import CURVES, PARTS
+from pixmus.compose.conditions import CurveTables, beat_statistics, measure_bars
+from pixmus.cues.sheet import CURVES, PARTS
 from pixmus.errors import PixMusError
-from pixmus.loudness import SAMPLE_RATE
-from pixmus.renderer import DRUM_BANK, DRUM_CHANNEL, SYNTHS, Event, Renderer, Sound
-from pixmus.score import STEPS_PER_BEAT
+from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.sound.loudness import SAMPLE_RATE
+from pixmus.sound.renderer import DRUM_BANK, DRUM_CHANNEL, SYNTHS, Event, Renderer, Sound
 from pixmus.training.corpus import Ledger, Piece, load_pieces
 
 OPEN_CORPORA = ("lieder", "quartets", "freedoom")

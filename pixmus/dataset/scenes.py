@@ -37,7 +37,7 @@ TILT = 0.55  # of the light, from the middle to the upper or lower edge, at a he
 
 @dataclass(frozen=True)
 class Look:
-    """How a picture looks, as `pixmus.features` measures it; arrays run over frames."""
+    """How a picture looks, as `pixmus.picture.features` measures it; arrays run over frames."""
 
     speed: Values  # of the camera, picture widths a second
     light: Values  # mean luma, 0..1
@@ -919,14 +919,14 @@ def _as_bytes(picture: Picture) -> NDArray[np.uint8]:
 
 
 def measure_motion(kind: str, seeds: Sequence[int], speed: float = 0.05) -> float:
-    """Median of the motion that `pixmus.features` measures in films of a scene, over the speed.
+    """Median of the motion that `picture.features` measures in films of a scene, over the speed.
 
     `Scene.travelled` of each kind was set with it, so that all kinds move alike to the eye.
     """
     from fractions import Fraction
 
-    from pixmus.features import extract_features
-    from pixmus.video import Frame
+    from pixmus.picture.features import extract_features
+    from pixmus.picture.video import Frame
 
     found = []
     num_frames = 3 * FRAME_RATE

@@ -25,9 +25,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import pixmus.dataset.music
-import pixmus.features
-from pixmus.bundle import new_file
-from pixmus.conditioning import CurveTables
+import pixmus.picture.features
+from pixmus.compose.conditions import CurveTables
 from pixmus.dataset.music import (
     MUSIC_CURVES,
     MusicCurves,
@@ -38,7 +37,7 @@ from pixmus.dataset.music import (
 from pixmus.dataset.split import SPLITS, Split
 from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
-from pixmus.features import (
+from pixmus.picture.features import (
     FEATURE_CURVES,
     PALETTE,
     Features,
@@ -46,6 +45,7 @@ from pixmus.features import (
     Transition,
     num_curve_values,
 )
+from pixmus.take.bundle import new_file
 
 if TYPE_CHECKING:
     import pyarrow
@@ -111,7 +111,7 @@ class Pairs:
 def code_version() -> str:
     """Eight hex digits that change with the code that measures pictures and music."""
     digest = hashlib.sha256()
-    for module in (pixmus.features, pixmus.dataset.music):
+    for module in (pixmus.picture.features, pixmus.dataset.music):
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()[:8]
 

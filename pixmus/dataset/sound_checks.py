@@ -15,7 +15,7 @@ import numpy as np
 from pixmus.dataset.speech import SAMPLE_RATE, speech_share
 from pixmus.errors import PixMusError
 
-SILENT_DBFS = -60.0  # as pixmus.audio: the level below which a clip's own sound counts as none
+SILENT_DBFS = -60.0  # as pixmus.sound.mix: the level below which a clip's own sound counts as none
 SILENCE_BLOCK_S = 0.1
 LARGEST_SILENT_SHARE = 0.5  # of the time; music rests, but not for half of a row
 FULL_SCALE = 0.999

@@ -3,7 +3,7 @@
 
 Speech comes in syllables, about four a second, between which it nearly stops; its spectrum changes
 in jerks, and no tone of it lasts. Music holds tones, even where it is rhythmic. The weights were
-fitted once (`python -m pixmus.evaluation.speech` fits them again) and are no pretrained network.
+fitted once (`python -m pixmus.studies.speech` fits them again) and are no pretrained network.
 """
 
 from __future__ import annotations

@@ -26,9 +26,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pixmus.bundle import new_file
 from pixmus.errors import PixMusError
 from pixmus.hub import Kind, local_folder, looks_like_id
+from pixmus.take.bundle import new_file
 
 KINDS = ("video", "still")
 SEGMENTS = (1, 2, 3)

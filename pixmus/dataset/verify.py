@@ -27,9 +27,9 @@ from pixmus.dataset.pool import Lost, Pool
 from pixmus.dataset.sound_checks import Sound, read_stored
 from pixmus.dataset.store import StoreFull, disk_explained
 from pixmus.dataset.table import Row
+from pixmus.doors.page.decoding import FIRST_LIMIT_S, LIMIT_PER_SECOND
 from pixmus.errors import PixMusError
-from pixmus.page.decoding import FIRST_LIMIT_S, LIMIT_PER_SECOND
-from pixmus.video import MIN_DURATION, probe
+from pixmus.picture.video import MIN_DURATION, probe
 
 VERSION = 1  # of the checks; findings of another are made anew
 CHECKS = (

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pixmus.compose import (
+from pixmus.compose.conditions import CURVE_COLUMNS, OFF, TO_MAKE, CurveTables, add_textures
+from pixmus.compose.writing import (
     DEFAULT_GUIDANCE_SCALE,
     NUM_INFERENCE_STEPS,
     Decoding,
@@ -20,10 +21,9 @@ from pixmus.compose import (
     fresh_scheduler,
     sample,
 )
-from pixmus.conditioning import CURVE_COLUMNS, OFF, TO_MAKE, CurveTables, add_textures
-from pixmus.cues import CURVES, PARTS, STYLES
-from pixmus.pipeline import PixMusPipeline
-from pixmus.score import CELL_PARTS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.cues.sheet import CURVES, PARTS, STYLES
+from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.windows import (
     BEATS_PER_BAR,
     EncodedPiece,

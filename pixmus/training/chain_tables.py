@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from pixmus.cues import PARTS
-from pixmus.network import ScoreNetwork
-from pixmus.score import PART_LAYOUTS
+from pixmus.cues.sheet import PARTS
+from pixmus.model.network import ScoreNetwork
+from pixmus.score.notes import PART_LAYOUTS
 from pixmus.training.windows import EncodedPiece
 
 INTERVAL_PRIOR = 0.05  # of a count, added to every pair of pitches

@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from pixmus.conditioning import key_correlations
-from pixmus.cues import PARTS
+from pixmus.compose.conditions import key_correlations
+from pixmus.cues.sheet import PARTS
 from pixmus.errors import PixMusError
-from pixmus.score import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Note, encode_notes
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Note, encode_notes
 
 MIN_BARS = 8
 MIN_PITCHED_NOTES = 32

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pixmus.cues import PARTS
+from pixmus.cues.sheet import PARTS
 from pixmus.training.corpus import (
     CORPORA,
     Ledger,
@@ -222,7 +222,7 @@ def plot(report: dict[str, Any]) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    from pixmus.plots import DPI, INK, PAGE, QUIET, WIDTH_PX
+    from pixmus.take.plots import DPI, INK, PAGE, QUIET, WIDTH_PX
 
     figure = Figure(figsize=(WIDTH_PX / DPI, 6.6), dpi=DPI, facecolor=PAGE)
     FigureCanvasAgg(figure)
@@ -252,7 +252,7 @@ def plot(report: dict[str, Any]) -> Figure:
 
 
 def _dress(axes: Axes, title: str, unit: str, grid: str) -> None:
-    from pixmus.plots import INK, PANEL, QUIET, RULE
+    from pixmus.take.plots import INK, PANEL, QUIET, RULE
 
     axes.set_title(title, fontsize=10, color=INK, loc="left")
     axes.set_xlabel(unit, fontsize=8.5, color=QUIET)
@@ -267,7 +267,7 @@ def _dress(axes: Axes, title: str, unit: str, grid: str) -> None:
 
 def _draw_hours(axes: Axes, corpora: dict[str, Any]) -> None:
     """Hours of each corpus: training in full colour, what is held out in lighter shades."""
-    from pixmus.plots import QUIET
+    from pixmus.take.plots import QUIET
 
     for row, (name, facts) in enumerate(corpora.items()):
         left = 0.0
@@ -287,7 +287,7 @@ def _draw_hours(axes: Axes, corpora: dict[str, Any]) -> None:
 
 def _draw_tempos(axes: Axes, corpora: dict[str, Any]) -> None:
     """How many pieces of each corpus have which tempo, every row to its own height."""
-    from pixmus.plots import INK, QUIET
+    from pixmus.take.plots import INK, QUIET
 
     for row, (name, facts) in enumerate(corpora.items()):
         counts = np.array(facts["tempo_histogram"])
@@ -308,7 +308,7 @@ def _draw_tempos(axes: Axes, corpora: dict[str, Any]) -> None:
 
 def _draw_keys(axes: Axes, corpora: dict[str, Any]) -> None:
     """Pieces in each key before they were transposed: majors up, minors down."""
-    from pixmus.plots import INK, QUIET
+    from pixmus.take.plots import INK, QUIET
 
     for mode, sign in (("major", 1), ("minor", -1)):
         base = np.zeros(len(TONICS))
@@ -328,7 +328,7 @@ def _draw_keys(axes: Axes, corpora: dict[str, Any]) -> None:
 
 
 def _draw_density(axes: Axes, corpora: dict[str, Any]) -> None:
-    from pixmus.plots import PAGE, QUIET
+    from pixmus.take.plots import PAGE, QUIET
 
     for row, (name, facts) in enumerate(corpora.items()):
         low, lower, middle, upper, high = facts["notes_a_beat"]
@@ -349,7 +349,7 @@ def _draw_parts(axes: Axes, corpora: dict[str, Any]) -> None:
     """A share of pieces for each corpus and part, as numbers on squares of its colour."""
     from matplotlib.colors import to_rgba
 
-    from pixmus.plots import INK, PAGE
+    from pixmus.take.plots import INK, PAGE
 
     for row, (name, facts) in enumerate(corpora.items()):
         for column, part in enumerate(PARTS):
@@ -383,7 +383,7 @@ def _draw_lengths(axes: Axes, corpora: dict[str, Any]) -> None:
 
 def write_report(corpus: Path, out: Path) -> None:
     """Write `corpus.json`, `corpus.md` and `corpus.png` to a folder."""
-    from pixmus.plots import save_figure
+    from pixmus.take.plots import save_figure
 
     report = describe(load_pieces(corpus), load_ledger(corpus))
     command = f"pixmus corpus report {corpus} --out {out}"

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from pixmus.cues import PARTS
+from pixmus.cues.sheet import PARTS
 from pixmus.training.corpus import Ledger, Piece
 
 N = 7

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import torch
 
-from pixmus.compose import Decoding, default_scheduler
-from pixmus.conditioning import CurveTables
-from pixmus.denoiser import ScoreDenoiser
-from pixmus.pipeline import ENCODER, MODEL_FOLDER, PixMusPipeline, load_encoder, write_manifest
+from pixmus.compose.conditions import CurveTables
+from pixmus.compose.writing import Decoding, default_scheduler
+from pixmus.model.denoiser import ScoreDenoiser
+from pixmus.take.pipeline import ENCODER, MODEL_FOLDER, PixMusPipeline, load_encoder, write_manifest
 from pixmus.training.calibrate import calibrate, draw_windows
 from pixmus.training.corpus import load_pieces, split_pieces
 from pixmus.training.model_card import TRAINING, write_card

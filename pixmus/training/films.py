@@ -18,16 +18,16 @@ from pathlib import Path
 
 import numpy as np
 
-import pixmus.features
-from pixmus.evaluation.montage import (
+import pixmus.picture.features
+from pixmus.picture.features import FEATURE_CURVES, Features, extract_features
+from pixmus.picture.video import Frame, probe, read_frames
+from pixmus.studies.montage import (
     CLIPS_WITH_CUTS,
     MIN_SOURCE_RATE_HZ,
     Clip,
     fill_frame,
     plan_montage,
 )
-from pixmus.features import FEATURE_CURVES, Features, extract_features
-from pixmus.video import Frame, probe, read_frames
 
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov")
 MAX_SHOT_SOURCE = 12.0  # s of a clip that montages take shots from
@@ -187,4 +187,4 @@ def _slideshow(photographs: Photographs, order: Sequence[int], seed: int) -> Ite
 
 
 def _features_version() -> str:
-    return hashlib.sha256(Path(pixmus.features.__file__).read_bytes()).hexdigest()[:8]
+    return hashlib.sha256(Path(pixmus.picture.features.__file__).read_bytes()).hexdigest()[:8]

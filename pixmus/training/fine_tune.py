@@ -24,9 +24,7 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from pixmus.cues import CURVES
-from pixmus.dataset.table import KINDS
-from pixmus.encoder import (
+from pixmus.cues.encoder import (
     INSIDE,
     LIGHT_RATIOS,
     MOODS,
@@ -41,9 +39,11 @@ from pixmus.encoder import (
     pace_bank,
     picture_terms,
 )
+from pixmus.cues.sheet import CURVES
+from pixmus.dataset.table import KINDS
 from pixmus.errors import PixMusError
-from pixmus.evaluation.realism import interval
-from pixmus.features import CURVE_RATE_HZ
+from pixmus.picture.features import CURVE_RATE_HZ
+from pixmus.studies.realism import interval
 
 if TYPE_CHECKING:
     from pixmus.dataset.shards import Pair

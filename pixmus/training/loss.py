@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pixmus.conditioning import ECHO_COLUMN, GIVEN, TO_MAKE, echo_x0, scale_velocity, to_x0
-from pixmus.cues import PARTS
-from pixmus.network import ScoreNetwork
-from pixmus.score import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.compose.conditions import ECHO_COLUMN, GIVEN, TO_MAKE, echo_x0, scale_velocity, to_x0
+from pixmus.cues.sheet import PARTS
+from pixmus.model.network import ScoreNetwork
+from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.windows import Batch, EncodedPiece
 
 # Mean and width of the logit of sigma; a mean above 0 trains more at high noise, where a sparse

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pretty_midi
 
-from pixmus.cues import PARTS
+from pixmus.cues.sheet import PARTS
 from pixmus.errors import PixMusError
-from pixmus.score import STEPS_PER_BEAT
+from pixmus.score.notes import STEPS_PER_BEAT
 from pixmus.training.corpus import (
     MIN_BARS,
     MIN_PITCHED_NOTES,

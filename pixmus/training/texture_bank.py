@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pixmus.conditioning import CurveTables
-from pixmus.cues import PARTS, STYLES
-from pixmus.score import PART_LAYOUTS
-from pixmus.texture import (
+from pixmus.compose.conditions import CurveTables
+from pixmus.compose.texture import (
     BEATS_PER_BAR,
     NO_STYLE,
     TEXTURE_BARS,
     TextureBank,
     measure_texture,
 )
+from pixmus.cues.sheet import PARTS, STYLES
+from pixmus.score.notes import PART_LAYOUTS
 from pixmus.training.windows import EncodedPiece
 
 PIECES_PER_STYLE = 80

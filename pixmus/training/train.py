@@ -26,11 +26,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pixmus.conditioning import NUM_CONDITIONS, CurveTables
-from pixmus.cues import PARTS, STYLES
+from pixmus.compose.conditions import NUM_CONDITIONS, CurveTables
+from pixmus.cues.sheet import PARTS, STYLES
 from pixmus.errors import PixMusError
-from pixmus.network import ScoreNetwork
-from pixmus.score import ONE_VOICE_PARTS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.model.network import ScoreNetwork
+from pixmus.score.notes import ONE_VOICE_PARTS, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.batches import TOKENS_PER_BATCH, draw_batches, to_device
 from pixmus.training.chain_tables import fill_chain_tables
 from pixmus.training.corpus import Piece, corpus_shares, load_pieces, save_pieces, split_pieces

@@ -33,8 +33,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from pixmus.cues import CURVES, smooth
-from pixmus.encoder import (
+from pixmus.cues.encoder import (
     INSIDE,
     LIGHT_RATIOS,
     LOOK_S,
@@ -50,10 +49,11 @@ from pixmus.encoder import (
     pace_bank,
     picture_ratios,
 )
+from pixmus.cues.sheet import CURVES, smooth
 from pixmus.errors import PixMusError
-from pixmus.evaluation.montage import is_tuned_on
-from pixmus.features import Features
-from pixmus.pipeline import ENCODER, MODEL_FOLDER, MODEL_INDEX, write_manifest
+from pixmus.picture.features import Features
+from pixmus.studies.montage import is_tuned_on
+from pixmus.take.pipeline import ENCODER, MODEL_FOLDER, MODEL_INDEX, write_manifest
 from pixmus.training.films import (
     Film,
     Photographs,
@@ -518,7 +518,7 @@ def add_to_model(encoder: ConditioningEncoder, facts: dict[str, Any], folder: Pa
     encoder.save_pretrained(folder / ENCODER)
     (folder / ENCODER / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
     index = json.loads((folder / MODEL_INDEX).read_text())
-    index[ENCODER] = ["pixmus.encoder", "ConditioningEncoder"]
+    index[ENCODER] = ["pixmus.cues.encoder", "ConditioningEncoder"]
     (folder / MODEL_INDEX).write_text(json.dumps(index, indent=2) + "\n")
     write_manifest(folder)
     if (folder / "README.md").is_file():
@@ -592,7 +592,7 @@ def split_shards(folder: Path) -> tuple[Sequence[Pair], Sequence[Pair]]:
 
 def load_trained(folder: Path) -> tuple[ConditioningEncoder, dict[str, Any]]:
     """The encoder of a model folder and what was written of its training."""
-    from pixmus.pipeline import load_encoder
+    from pixmus.take.pipeline import load_encoder
 
     encoder = load_encoder(folder)
     if encoder is None:

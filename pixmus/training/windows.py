@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixmus.conditioning import (
+from pixmus.compose.conditions import (
     ECHO_COLUMN,
     GIVEN,
     OFF,
@@ -28,9 +28,15 @@ from pixmus.conditioning import (
     without_mood,
     without_mood_and_timing,
 )
-from pixmus.cues import CURVES, ENSEMBLES, PARTS, STYLES
-from pixmus.score import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
-from pixmus.texture import BEATS_PER_BAR, DRUMS, STEPS_PER_BAR, TEXTURE_BARS, measure_texture
+from pixmus.compose.texture import (
+    BEATS_PER_BAR,
+    DRUMS,
+    STEPS_PER_BAR,
+    TEXTURE_BARS,
+    measure_texture,
+)
+from pixmus.cues.sheet import CURVES, ENSEMBLES, PARTS, STYLES
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.corpus import Piece
 
 PHRASE_BARS = 4

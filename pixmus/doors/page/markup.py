@@ -1,0 +1,320 @@
+"""The pieces of HTML that the page is made of: stages, player, facts of a take, rights."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from PIL import Image
+
+from pixmus.cues.sheet import CURVES, CueSheet
+from pixmus.doors.page.showcase import RESULTS, Example
+from pixmus.doors.page.studio import Progress
+from pixmus.doors.page.takes import Take, describe
+from pixmus.picture.footage import Footage
+from pixmus.score.tempo import TempoMap
+from pixmus.take.plots import CURVE_COLOURS
+
+ASSETS = Path(__file__).with_name("assets")
+STAGES = {
+    "watch": "Watching the clip",
+    "spot": "Spotting",
+    "fit": "Fitting the tempo",
+    "compose": "Composing",
+    "render": "Playing",
+    "mix": "Mixing",
+    "video out": "Writing the video",
+}
+THUMBNAIL_HEIGHT = 72  # pixels
+NUM_TIMELINE_FRAMES = 14
+
+
+@lru_cache
+def asset(name: str) -> str:
+    """The text of a file in `assets/`."""
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def file_url(path: Path) -> str:
+    """Where the page serves a file from; relative, so that it holds behind a proxy's path too."""
+    return f"gradio_api/file={quote(str(path))}"
+
+
+def idle(text: str) -> str:
+    """The place of the stages before anything runs."""
+    return f'<div class="pm-status pm-idle" role="status">{escape(text)}</div>'
+
+
+def failed(text: str) -> str:
+    """One sentence on what went wrong and what to do."""
+    return f'<div class="pm-status pm-failed" role="alert">{escape(text)}</div>'
+
+
+def stages(progress: Progress, seconds: float) -> str:
+    """The stages with the one being done, its share and its detail."""
+    names = list(STAGES)
+    current = names.index(progress.stage) if progress.stage in STAGES else 0
+    items = []
+    for index, name in enumerate(names):
+        state = "done" if index < current else "now" if index == current else "next"
+        mark = ' aria-current="step"' if state == "now" else ""
+        items.append(f'<li class="pm-{state}"{mark}>{escape(STAGES[name])}</li>')
+    share = progress.share or 0.0
+    whole = (current + share) / len(names)
+    detail = progress.detail or STAGES.get(progress.stage, progress.stage)
+    return (
+        '<div class="pm-status" role="status" aria-live="polite">'
+        f'<ol class="pm-stages">{"".join(items)}</ol>'
+        f'<div class="pm-bar" role="progressbar" aria-label="Progress" aria-valuemin="0" '
+        f'aria-valuemax="100" aria-valuenow="{100 * whole:.0f}">'
+        f'<span style="width:{100 * whole:.1f}%"></span></div>'
+        f'<p><span>{escape(detail)}</span><span class="pm-seconds">{seconds:.1f} s</span></p>'
+        "</div>"
+    )
+
+
+def player(takes: Sequence[Take]) -> str:
+    """The scored clips, one of them shown; `player.js` switches between them in sync."""
+    if not takes:
+        return '<div class="pm-player"><p class="pm-empty">The scored clip plays here.</p></div>'
+    videos = "".join(
+        _video(take.clip, f"Scored clip, seed {take.seed}", index == 0)
+        for index, take in enumerate(takes)
+    )
+    return f'<div class="pm-player">{videos}</div>'
+
+
+def example_player(example: Example) -> str:
+    """The finished result of an example."""
+    return f'<div class="pm-player">{_video(example.scored, example.title, True)}</div>'
+
+
+def gallery(examples: Sequence[Example]) -> str:
+    """The examples as cards; `gallery.js` tells which of them was chosen."""
+    cards = "".join(
+        f'<button type="button" class="pm-card" data-index="{index}">{_preview(example)}'
+        f"<span>{escape(example.title)}</span></button>"
+        for index, example in enumerate(examples)
+    )
+    return (
+        '<div class="pm-gallery"><h2>Examples: finished results, at once</h2>'
+        f'<div class="pm-cards">{cards}</div></div>'
+    )
+
+
+def _preview(example: Example) -> str:
+    if example.is_still:
+        return f'<img src="{file_url(example.clip)}" alt="" loading="lazy">'
+    return (
+        f'<video src="{file_url(example.clip)}#t=1" muted loop playsinline preload="metadata" '
+        'tabindex="-1" aria-hidden="true"></video>'
+    )
+
+
+def figure(path: Path, told: str) -> str:
+    """A picture that opens alone, at its full size, when it is clicked."""
+    url = file_url(path)
+    return (
+        f'<a class="pm-figure" href="{url}" target="_blank"><img src="{url}" '
+        f'alt="{escape(told)}" loading="lazy"></a>'
+    )
+
+
+def _video(path: Path, label: str, is_shown: bool) -> str:
+    hidden = "" if is_shown else " hidden"
+    return (
+        f'<video controls playsinline preload="{"auto" if is_shown else "metadata"}" '
+        f'src="{file_url(path)}" aria-label="{escape(label)}"{hidden}></video>'
+    )
+
+
+def take_names(takes: Sequence[Take]) -> list[str]:
+    """What the takes are called where one is chosen; the first is the one that ranks best."""
+    names = []
+    for number, take in enumerate(takes, start=1):
+        outside = len(take.warnings())
+        told = "like real music" if not outside else f"{outside} outside"
+        names.append(f"{number}. seed {take.seed} ({told})")
+    return names
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is said of a take beside its video."""
+
+    rows: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+    notices: tuple[str, ...]
+
+    def html(self) -> str:
+        """The facts as a list of terms, with warnings under them."""
+        rows = "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in self.rows)
+        notes = "".join(f"<li>{escape(line)}</li>" for line in self.notices)
+        notes = f'<ul class="pm-notices">{notes}</ul>' if notes else ""
+        if self.warnings:
+            lines = "".join(f"<li>{escape(line)}</li>" for line in self.warnings)
+            checked = f'<details class="pm-warnings"><summary>{_count_outside(self.warnings)}'
+            checked += f"</summary><ul>{lines}</ul></details>"
+        else:
+            checked = '<p class="pm-checked">Checked: nothing lies outside real music.</p>'
+        return f'<dl class="pm-facts">{rows}</dl>{notes}{checked}'
+
+
+def _count_outside(warnings: Sequence[str]) -> str:
+    things = "descriptor lies" if len(warnings) == 1 else "descriptors lie"
+    return f"Checked: {len(warnings)} {things} outside real music"
+
+
+def take_facts(take: Take, levels: Mapping[str, tuple[float, float]]) -> Facts:
+    """What is said of a take that was just made."""
+    made = take.soundtrack
+    sheet = made.cue_sheet
+    tempos = np.asarray(made.tempo_map.local_tempo_bpm)
+    rows = (
+        ("Seed", str(take.seed)),
+        ("Key", made.score.key),
+        ("Tempo", f"{tempos.min():.0f} to {tempos.max():.0f} bpm"),
+        ("Players", f"{sheet.ensemble} ({', '.join(sheet.parts)}), {sheet.style}"),
+        ("Cuts", str(take.cuts_met())),
+        ("Wanted → measured", describe(levels)),
+        ("Own sound", _own_sound(str(made.settings["original_audio"]), made.own_sound is not None)),
+        ("Font", f"{made.settings['font']} ({made.settings['synth']})"),
+    )
+    words = sheet.reasons.get("text")
+    notices = (*((f"Your words: {words}",) if words else ()), *take.notices)
+    return Facts(rows, tuple(take.warnings()), notices)
+
+
+def _own_sound(mode: str, has_sound: bool) -> str:
+    if not has_sound:
+        return "the clip has none"
+    return {
+        "keep": "kept beside the music",
+        "duck": "kept; the music steps back for it",
+        "drop": "left out",
+    }[mode]
+
+
+def example_facts(example: Example) -> Facts:
+    """What is said of an example, from its `take.json`."""
+    found: dict[str, Any] = example.take()
+    settings = found.get("settings") or {}
+    tempo = found.get("tempo") or {}
+    check = found.get("check") or {}
+    rows = [("Seed", settings.get("seed")), ("Key", settings.get("key"))]
+    if tempo:
+        rows.append(("Tempo", f"{tempo['lowest_bpm']:.0f} to {tempo['highest_bpm']:.0f} bpm"))
+    if settings:
+        rows.append(("Players", f"{settings.get('ensemble')}, {settings.get('style')}"))
+        rows.append(("Font", f"{settings.get('font')} ({settings.get('synth')})"))
+    if example.intent:
+        rows.append(("Intent", example.intent))
+    told = tuple((name, str(value)) for name, value in rows if value is not None)
+    return Facts(told, tuple(check.get("outside") or ()), ())
+
+
+def reasons(sheet: CueSheet) -> str:
+    """Why the music is to be as the cue sheet says, and what it was made from."""
+    rows = [
+        ("Key", sheet.key, sheet.reasons.get("key", "")),
+        ("Tempo", f"{sheet.tempo_bpm:.0f} bpm", sheet.reasons.get("tempo_bpm", "")),
+        ("Ensemble", sheet.ensemble, sheet.reasons.get("ensemble", "")),
+        ("Style", sheet.style, sheet.reasons.get("style", "")),
+    ]
+    cells = "".join(
+        f"<div><dt>{escape(name)}</dt><dd><strong>{escape(value)}</strong> {escape(why)}</dd></div>"
+        for name, value, why in rows
+    )
+    others = [
+        f"{name}: {why}"
+        for name, why in sheet.reasons.items()
+        if name not in ("key", "tempo_bpm", "ensemble", "style")
+    ]
+    more = "".join(f"<li>{escape(line)}</li>" for line in others)
+    seen = escape(", ".join(sheet.inputs))
+    return (
+        f'<dl class="pm-facts pm-reasons">{cells}</dl>'
+        + (f'<ul class="pm-notices">{more}</ul>' if more else "")
+        + f'<p class="pm-checked">Made from: {seen}.</p>'
+    )
+
+
+def scene(sheet: CueSheet, footage: Footage, tempo_map: TempoMap | None = None) -> str:
+    """What the timeline draws behind the hit points, as JSON."""
+    step = max(1, len(footage.thumbnails) // NUM_TIMELINE_FRAMES)
+    frames = [
+        {"time": round(frame.time, 3), "src": _jpeg(frame.image)}
+        for frame in footage.thumbnails[::step]
+    ]
+    tempo = None
+    if tempo_map is not None:
+        tempo = {
+            "times": [round(float(t), 3) for t in tempo_map.beat_times],
+            "bpm": [round(float(b), 2) for b in tempo_map.local_tempo_bpm],
+        }
+    return json.dumps(
+        {
+            "duration": sheet.duration,
+            "frame": float(1 / sheet.frame_rate),
+            "cuts": list(sheet.cuts),
+            "cues": [[cue.start, cue.end, cue.name] for cue in sheet.cues],
+            "curves": {
+                name: [round(float(v), 3) for v in sheet.curves[name]]
+                for name in CURVES
+                if name != "register"
+            },
+            "colours": CURVE_COLOURS,
+            "frames": frames,
+            "tempo": tempo,
+        }
+    )
+
+
+def _jpeg(image: np.ndarray) -> str:
+    picture = Image.fromarray(image)
+    width = max(1, round(picture.width * THUMBNAIL_HEIGHT / picture.height))
+    buffer = io.BytesIO()
+    picture.resize((width, THUMBNAIL_HEIGHT)).save(buffer, "JPEG", quality=70)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def rights(font: str, is_shipped: bool = True, results: Path = RESULTS) -> str:
+    """One plain paragraph on rights; the figures come from the table of the evaluation.
+
+    Of a model that did not come along (not `is_shipped`) its own card alone knows the music.
+    """
+    learnt = (
+        "The weights were trained on POP909 (its arrangements are under the MIT licence, the "
+        "compositions belong to others), OpenScore Lieder and String Quartets (CC0), Freedoom "
+        "(BSD) and the Groove drum recordings (CC BY 4.0)." + _copying(results)
+        if is_shipped
+        else "What music the weights were trained on stands in the model card below."
+    )
+    return (
+        f"{learnt} The sound here comes from the font {font}. PixMus claims no rights in what it "
+        "makes for you; the picture stays yours, and whether a melody is too near to a song that "
+        "you know is yours to judge."
+    )
+
+
+def _copying(results: Path) -> str:
+    try:
+        copying = json.loads((results / "score-model.json").read_text(encoding="utf-8"))["copying"]
+        made, real = copying["made"], copying["real"]
+        return (
+            f" How much is copied was measured on {made['melodies']} composed lines: "
+            f"{100 * made['copied share']:.1f} % of their notes lie in a pattern of 8 or more "
+            f"notes that a training piece has in any transposition; between real pieces it is "
+            f"{100 * real['copied share']:.1f} %. That is a measurement, no promise."
+        )
+    except (OSError, ValueError, KeyError):
+        return ""

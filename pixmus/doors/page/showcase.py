@@ -1,0 +1,130 @@
+"""What the page shows without running anything: examples with their results, tables, the card.
+
+An example is `examples/NAME.mp4` (or a still image) with `examples/NAME.json` (title, intent) and
+the folder `examples/outputs/NAME/` that `Soundtrack.save` wrote. Whatever is missing is left out.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixmus.doors.page.again import python_lines, shell_line
+
+REPOSITORY = Path(__file__).parents[3]
+EXAMPLES = REPOSITORY / "examples"
+RESULTS = REPOSITORY / "docs" / "results"
+STILL_ENDINGS = (".jpg", ".jpeg", ".png")
+CLIP_ENDINGS = (".mp4", ".mov", ".mkv", ".webm", *STILL_ENDINGS)
+# The order in which a reader asks: does it hit the cuts, does it sound like music, how fast is it.
+RESULTS_IN_ORDER = ("sync", "score-model", "encoder", "bench", "compare", "placement", "spotting")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A clip of our own with its finished result."""
+
+    name: str
+    clip: Path
+    title: str
+    intent: str
+    outputs: Path  # the folder; files in it may be missing
+
+    @property
+    def scored(self) -> Path:
+        """The clip with its soundtrack."""
+        return self.outputs / "scored.mp4"
+
+    @property
+    def is_still(self) -> bool:
+        """Whether it is a picture that stands for a clip."""
+        return self.clip.suffix.lower() in STILL_ENDINGS
+
+    def pictures(self) -> dict[str, Path]:
+        """The pictures that are there, by name."""
+        paths = {
+            name: self.outputs / f"{name}.png" for name in ("spectrogram", "pianoroll", "cues")
+        }
+        return {name: path for name, path in paths.items() if path.is_file()}
+
+    def take(self) -> dict[str, object]:
+        """What `take.json` says, {} where it is missing or unreadable."""
+        try:
+            found = json.loads((self.outputs / "take.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def lines(self) -> tuple[str, str]:
+        """The line of shell and the lines of Python that make it again; "" where unknown."""
+        settings, clip = self.take().get("settings"), f"examples/{self.clip.name}"
+        if not isinstance(settings, dict):
+            return "", ""
+        settings = {**settings, "clip": clip}
+        try:
+            return shell_line(settings, clip), python_lines(settings, clip)
+        except (KeyError, TypeError):  # of another version
+            return "", ""
+
+
+def find_examples(folder: Path = EXAMPLES) -> list[Example]:
+    """The examples that have a finished result, by name."""
+    examples = []
+    for clip in sorted(folder.glob("*")):
+        if clip.suffix.lower() not in CLIP_ENDINGS:
+            continue
+        try:
+            facts = json.loads(clip.with_suffix(".json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            facts = {}
+        example = Example(
+            clip.stem,
+            clip,
+            str(facts.get("title") or clip.stem.replace("-", " ").replace("_", " ").capitalize()),
+            str(facts.get("intent") or ""),
+            folder / "outputs" / clip.stem,
+        )
+        if example.scored.is_file():
+            examples.append(example)
+    return examples
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """One of the tables that an evaluation wrote, with its pictures."""
+
+    title: str
+    markdown: str
+    pictures: tuple[Path, ...]
+
+
+def find_results(folder: Path = RESULTS) -> list[ResultTable]:
+    """The tables of `docs/results`, the most asked for first."""
+    paths = {path.stem: path for path in sorted(folder.glob("*.md"))}
+    names = [name for name in RESULTS_IN_ORDER if name in paths]
+    names += [name for name in paths if name not in names]
+    tables = []
+    for name in names:
+        text = paths[name].read_text(encoding="utf-8")
+        first = text.lstrip().splitlines()[0] if text.strip() else ""
+        title = first.lstrip("# ") if first.startswith("#") else name.replace("-", " ").capitalize()
+        pictures = tuple(sorted(folder.glob(f"{name}*.png")))
+        tables.append(ResultTable(title, _without_pictures(text), pictures))
+    return tables
+
+
+def model_card(folder: Path) -> str:
+    """The model card without its front matter, or a sentence that says it is missing."""
+    try:
+        text = (folder / "README.md").read_text(encoding="utf-8")
+    except OSError:
+        return "This model folder has no card."
+    if text.startswith("---"):
+        text = text.split("---", 2)[-1]
+    return _without_pictures(text)
+
+
+def _without_pictures(text: str) -> str:
+    """The page shows the pictures itself; links to files beside the text would lead nowhere."""
+    return "\n".join(line for line in text.splitlines() if not line.startswith("!["))

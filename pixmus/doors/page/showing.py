@@ -1,0 +1,45 @@
+"""What went wrong, shown to a visitor: one sentence with the name of the file, never its place."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gradio as gr
+
+from pixmus.doors.page.visits import Stopped
+from pixmus.errors import PixMusError
+
+CANCELLED = "Cancelled. Nothing was kept of it."
+SURPRISE = (
+    "Something went wrong that PixMus did not foresee; try once more, and if it happens again, "
+    "report it with the clip."
+)
+
+
+def sentence(error: BaseException) -> str:
+    """What a visitor reads of an error."""
+    if isinstance(error, Stopped):
+        return CANCELLED
+    if isinstance(error, PixMusError):
+        return _without_places(str(error))
+    logging.getLogger(__name__).error("an error that was not foreseen", exc_info=error)
+    return SURPRISE
+
+
+@contextmanager
+def in_visitors_words() -> Iterator[None]:
+    """Turns errors into `gr.Error`s that a visitor or a program can read."""
+    try:
+        yield
+    except gr.Error:
+        raise
+    except Exception as error:
+        raise gr.Error(sentence(error), print_exception=False) from error
+
+
+def _without_places(text: str) -> str:
+    """`text` with absolute paths cut down to the name at their end."""
+    return re.sub(r"""(?<![^\s"'(])/(?:[^/\s]+/)+(?=[^/\s])""", "", text)

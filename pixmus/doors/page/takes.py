@@ -1,0 +1,234 @@
+"""`Take`: one soundtrack of a visit with its scored clip, its numbers, pictures and files."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from pixmus.compose.conditions import CurveTables, measure_curves
+from pixmus.cues.sheet import CURVES, curve_rows
+from pixmus.doors.page.again import python_lines, shell_line
+from pixmus.score.notes import write_midi
+from pixmus.studies.sync import flux_peaks, nearest_offsets, strong
+from pixmus.take.bundle import SAMPLE_RATE, programs_of, write_bundle, write_wav
+from pixmus.take.pipeline import Soundtrack
+from pixmus.take.plots import (
+    plot_agreement,
+    plot_cue_timeline,
+    plot_piano_roll,
+    plot_spectrogram,
+    save_figure,
+)
+
+CUT_TOLERANCE_S = 0.040
+FLAT = 0.1  # a wanted curve that moves less asks for no movement
+AUDIBLE = 1e-4  # of full scale: the clip's own sound below it is silence
+
+
+@dataclass(frozen=True)
+class CutsMet:
+    """Which cuts a strong onset of the music meets."""
+
+    cuts: tuple[float, ...]  # seconds
+    offsets: tuple[float, ...]  # seconds from each cut to the nearest strong onset, signed
+
+    @property
+    def met(self) -> int:
+        """How many within 40 ms."""
+        return sum(abs(offset) <= CUT_TOLERANCE_S + 1e-9 for offset in self.offsets)
+
+    def __str__(self) -> str:
+        if not self.cuts:
+            return "no cuts to meet"
+        near = sorted(abs(o) for o in self.offsets if abs(o) <= CUT_TOLERANCE_S + 1e-9)
+        median = f", half of them within {1000 * float(np.median(near)):.0f} ms" if near else ""
+        return f"{self.met} of {len(self.cuts)} cuts met within 40 ms{median}"
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """A soundtrack, the scored clip that plays it, and the folder of what is made of it."""
+
+    soundtrack: Soundtrack
+    clip: Path  # the scored mp4
+    folder: Path
+    upload: str  # the name of the file that the visitor gave
+    span: tuple[float, float] | None = None  # the part of it that was scored, seconds
+    model: str | None = None  # a model that did not come along
+    kept_midi: Path | None = None  # the score of which bars or parts were kept
+    notices: tuple[str, ...] = ()  # what of the cue sheet the kept score could not follow
+    # Two buttons may want the same files at once; the first to come makes them.
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def seed(self) -> int:
+        """The seed that makes it again."""
+        return int(self.soundtrack.settings["seed"])
+
+    def cuts_met(self) -> CutsMet:
+        """The cuts beside the strong onsets of the music alone."""
+        cuts = self.soundtrack.cue_sheet.cuts
+        onsets = strong(*flux_peaks(self.soundtrack.music))
+        return CutsMet(cuts, tuple(float(o) for o in nearest_offsets(cuts, onsets)))
+
+    def agreement(self, tables: CurveTables) -> dict[str, float]:
+        """Spearman's correlation of wanted and measured curves, by bar; NaN for a flat one."""
+        wanted, measured = self.wanted_and_measured(tables)
+        return {name: _correlation(wanted[name], measured[name]) for name in CURVES}
+
+    def levels(self, tables: CurveTables) -> dict[str, tuple[float, float]]:
+        """The mean of each curve as it was wanted and as it was measured, 0..1."""
+        wanted, measured = self.wanted_and_measured(tables)
+        return {
+            name: (float(np.mean(wanted[name])), float(np.nanmean(measured[name])))
+            for name in CURVES
+        }
+
+    def wanted_and_measured(
+        self, tables: CurveTables
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The four curves as the cue sheet wants them and as the score has them, a value a bar."""
+        score, sheet = self.soundtrack.score, self.soundtrack.cue_sheet
+        tempo_map = score.tempo_map
+        measured = measure_curves(score, tables)
+        starts = np.asarray(tempo_map.to_seconds(np.asarray(tempo_map.bar_starts, dtype=float)))
+        ends = np.append(starts[1:], sheet.duration)
+        count = len(sheet.curves["energy"])
+        bars = [
+            curve_rows(max(start, 0.0), end, count)
+            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+        ]
+        wanted = {
+            name: np.array([float(sheet.curves[name][rows].mean()) for rows in bars])
+            for name in CURVES
+        }
+        return wanted, measured
+
+    def draw(self, tables: CurveTables) -> dict[str, Path]:
+        """The pictures by name, drawn once: spectrograms, piano-roll, cue timeline, agreement."""
+        with self.lock:
+            return self._draw(tables)
+
+    def _draw(self, tables: CurveTables) -> dict[str, Path]:
+        take, sheet = self.soundtrack, self.soundtrack.cue_sheet
+        paths = {name: self.folder / f"{name}.png" for name in PICTURES}
+        own = self._own_sound()
+        if own is None:
+            del paths["own-spectrogram"]
+        if all(path.exists() for path in paths.values()):
+            return paths
+        save_figure(plot_spectrogram(take.music, SAMPLE_RATE, sheet.cuts), paths["spectrogram"])
+        if own is not None:
+            figure = plot_spectrogram(own, SAMPLE_RATE, sheet.cuts, title="The clip's own sound")
+            save_figure(figure, paths["own-spectrogram"])
+        figure = plot_piano_roll(take.score, sheet.cuts, sheet.hit_points, sheet.duration)
+        save_figure(figure, paths["pianoroll"])
+        figure = plot_cue_timeline(sheet, take.tempo_map, take.thumbnails)
+        save_figure(figure, paths["cues"])
+        wanted, measured = self.wanted_and_measured(tables)
+        figure = plot_agreement(
+            wanted, measured, take.tempo_map, sheet.duration, self.agreement(tables)
+        )
+        save_figure(figure, paths["agreement"])
+        return paths
+
+    def _own_sound(self) -> np.ndarray | None:
+        own = self.soundtrack.own_sound
+        return None if own is None or np.abs(own).max(initial=0.0) < AUDIBLE else own
+
+    def quick_files(self) -> dict[str, Path]:
+        """WAV, MIDI and cue sheet, written once."""
+        take = self.soundtrack
+        stem = Path(take.settings["clip"]).stem
+        paths = {
+            "wav": self.folder / f"{stem}-music.wav",
+            "midi": self.folder / f"{stem}-score.mid",
+            "cues": self.folder / f"{stem}-cues.json",
+        }
+        with self.lock:
+            if not all(path.exists() for path in paths.values()):
+                write_wav(paths["wav"], take.music)
+                programs = programs_of(take.cue_sheet.ensemble, take.score.parts)
+                write_midi(take.score, paths["midi"], programs)
+                take.cue_sheet.save(paths["cues"])
+        return paths
+
+    def zip_stems(self) -> Path:
+        """The stems as WAV in one zip, written once."""
+        with self.lock:
+            return self._zip("stems", "stems/*.wav")
+
+    def zip_all(self) -> Path:
+        """The whole bundle in one zip, written once."""
+        with self.lock:
+            return self._zip("pixmus", "**/*")
+
+    def _zip(self, name: str, pattern: str) -> Path:
+        stem = Path(self.soundtrack.settings["clip"]).stem
+        path = self.folder / f"{stem}-{name}.zip"
+        if path.exists():
+            return path
+        bundle = self._bundle()
+        partial = path.with_suffix(".part")
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:  # WAV hardly shrinks
+            for file in sorted(path for path in bundle.glob(pattern) if path.is_file()):
+                archive.write(file, Path(f"{stem}-{name}") / file.relative_to(bundle))
+        partial.rename(path)
+        return path
+
+    def _bundle(self) -> Path:
+        bundle = self.folder / "bundle"
+        if not bundle.exists():
+            write_bundle(self.soundtrack, bundle, scored_clip=self.clip)
+            (bundle / "again.txt").write_text(
+                f"{self.shell_line}\n\n{self.python_lines}\n", encoding="utf-8"
+            )
+            if self.kept_midi is not None:
+                shutil.copyfile(self.kept_midi, bundle / "kept.mid")
+        return bundle
+
+    @property
+    def shell_line(self) -> str:
+        """The command that makes this take again."""
+        return shell_line(self.soundtrack.settings, self.upload, self.span, self.model)
+
+    @property
+    def python_lines(self) -> str:
+        """The Python that makes this take again."""
+        return python_lines(self.soundtrack.settings, self.upload, self.span, self.model)
+
+    def warnings(self) -> list[str]:
+        """What lies outside real music of the style, in words."""
+        check = self.soundtrack.check
+        return [str(finding) for finding in check.outside] if check else []
+
+
+PICTURES = ("spectrogram", "own-spectrogram", "pianoroll", "cues", "agreement")
+
+
+def ranked(takes: list[Take]) -> list[Take]:
+    """The takes with the fewest descriptors outside real music first."""
+
+    def rank(take: Take) -> tuple[int, float]:
+        return take.soundtrack.check.rank if take.soundtrack.check else (0, 0.0)
+
+    return sorted(takes, key=rank)
+
+
+def _correlation(wanted: np.ndarray, measured: np.ndarray) -> float:
+    known = ~np.isnan(measured)
+    if known.sum() < 3 or np.ptp(wanted[known]) < FLAT or np.ptp(measured[known]) < 1e-6:
+        return float("nan")
+    return float(spearmanr(wanted[known], measured[known]).statistic)
+
+
+def describe(levels: Mapping[str, tuple[float, float]]) -> str:
+    """Levels in words: "energy 0.83 → 0.79"."""
+    return ", ".join(f"{name} {a:.2f} → {b:.2f}" for name, (a, b) in levels.items())

@@ -1,0 +1,267 @@
+"""Who plays: `Part`, `Style` and `Ensemble`, each with everything that is known of it.
+
+An ensemble is added here and nowhere else (`add_ensemble` does it while a program runs): spotting,
+the wish box, the command line, the page, the sound and the check of a take read this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+
+from pixmus.curves import Curve
+from pixmus.errors import PixMusError
+
+# The nine General MIDI drums that the drums part may play, in the order of its piano-roll rows.
+DRUM_NAMES = {
+    36: "kick",
+    38: "snare",
+    42: "closed hat",
+    46: "open hat",
+    45: "low tom",
+    48: "mid tom",
+    50: "high tom",
+    49: "crash",
+    51: "ride",
+}
+DRUM_PITCHES = tuple(DRUM_NAMES)
+
+
+class Part(StrEnum):
+    """One instrument's notes, by its name; in the order of the piano-roll.
+
+    A pitched part plays `num_pitches` from `lowest_pitch` on; a note outside moves by octaves. The
+    drums' rows are `DRUM_PITCHES`. A part of one voice plays one note at a time.
+    """
+
+    lowest_pitch: int
+    num_pitches: int
+    has_one_voice: bool
+    onset_weight: float  # of an onset beside those of other parts; slow attacks weigh little
+    colour: str  # in every picture: Okabe and Ito's colour-blind-safe set (2008), drums in grey
+
+    MELODY = "melody", 48, 48, True, 1.0, "#d55e00"
+    COUNTER = "counter", 48, 48, True, 0.8, "#cc79a7"
+    HARMONY = "harmony", 36, 60, False, 0.8, "#0072b2"
+    BASS = "bass", 24, 36, True, 1.2, "#009e73"
+    PAD = "pad", 36, 48, False, 0.2, "#8fc7ea"
+    DRUMS = "drums", 0, len(DRUM_PITCHES), False, 1.0, "#59616d"
+
+    def __new__(
+        cls,
+        name: str,
+        lowest_pitch: int,
+        num_pitches: int,
+        has_one_voice: bool,
+        onset_weight: float,
+        colour: str,
+    ) -> Part:
+        part = str.__new__(cls, name)
+        part._value_ = name
+        part.lowest_pitch, part.num_pitches = lowest_pitch, num_pitches
+        part.has_one_voice, part.onset_weight, part.colour = has_one_voice, onset_weight, colour
+        return part
+
+
+PARTS = tuple(Part)
+PITCHED = tuple(part for part in Part if part != Part.DRUMS)
+ONE_VOICE_PARTS = tuple(part for part in Part if part.has_one_voice)
+
+
+class Style(StrEnum):
+    """What the music is like, by the corpus that it was learned from."""
+
+    players: tuple[str, str]  # ensembles that play it where only the style is known: calm, busy
+    has_dynamics: bool  # whether its corpus says how hard a note is struck
+
+    POP = "pop", ("piano", "band"), True
+    SONG = "song", ("piano", "piano"), False
+    QUARTET = "quartet", ("strings", "strings"), False
+    GAME = "game", ("piano", "band"), True
+
+    def __new__(cls, name: str, players: tuple[str, str], has_dynamics: bool) -> Style:
+        style = str.__new__(cls, name)
+        style._value_ = name
+        style.players, style.has_dynamics = players, has_dynamics
+        return style
+
+
+STYLES = tuple(Style)
+
+LARGEST_ADVANCE_S = 0.080  # a note starts at most this much earlier than written
+FAST_ATTACK_S = 0.020
+DRUM_BANK = 128
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How a part is played: General MIDI programmes in order of wish, level, place, room."""
+
+    programs: tuple[int, ...]  # the first one whose attack is short enough in this font is taken
+    level_db: float = 0.0  # loudness of the stem against the melody's
+    pan: float = 0.0  # -1 left, 1 right
+    send_db: float = -10.0  # energy of the room against the dry sound
+    high_pass_hz: float = 0.0
+    expression_db: float = 2.0  # louder at energy 1, softer at energy 0
+    attack_limit: float = LARGEST_ADVANCE_S
+    attack_pitch: int = 60  # where the part mostly plays
+    accent: int = 46  # harp: doubles a slow attack on a hit point
+    bank: int = 0
+
+
+@dataclass(frozen=True)
+class Room:
+    """A synthetic room: seconds until it has fallen by 60 dB, and the wait before it starts."""
+
+    decay: float = 1.4
+    predelay: float = 0.015
+
+
+# General MIDI: 0 grand piano, 4 electric piano, 8 celesta, 9 glockenspiel, 10 music box,
+# 11 vibraphone, 14 tubular bells, 24 and 25 guitars, 32 and 33 basses, 43 contrabass, 45 pizzicato,
+# 46 harp, 48 to 51 string ensembles, 60 horn, 73 flute, 89 to 95 pads. Levels were set on the
+# measured balance of a hand-written score: the melody 2 to 4 dB above harmony and pad together.
+STRING_PROGRAMS = (48, 49, 50)
+GRAND = Voice((0,), expression_db=1.5)
+SECTION = Voice(
+    STRING_PROGRAMS, send_db=-8.0, expression_db=4.0, high_pass_hz=110.0, attack_limit=0.1
+)  # what is beyond 80 ms stays late
+# FluidR3's contrabass (43) falls silent above C3; the string section is even over the whole range.
+LOW_STRINGS = Voice(
+    STRING_PROGRAMS, -4.0, 0.3, -12.0, 0.0, 3.0, attack_limit=0.13, attack_pitch=48
+)
+USUAL: Mapping[Part, Voice] = {
+    Part.MELODY: replace(GRAND, pan=0.08, high_pass_hz=90.0),
+    Part.COUNTER: replace(SECTION, level_db=-5.0, pan=-0.3, high_pass_hz=150.0),
+    Part.HARMONY: replace(GRAND, level_db=-3.0, pan=-0.15, high_pass_hz=90.0),
+    Part.BASS: replace(GRAND, level_db=-4.5, pan=-0.05, send_db=-16.0),
+    Part.PAD: replace(SECTION, level_db=-8.0, pan=0.2, high_pass_hz=150.0),
+    Part.DRUMS: Voice((0,), level_db=-4.0, send_db=-16.0, expression_db=1.5, bank=DRUM_BANK),
+}
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Who plays together, how each part sounds, in what room, and the words that ask for it.
+
+    `voices` says how a part is played where that is not `USUAL`; any part may be rendered, only
+    `parts` are composed. `words` are groups joined by spaces, words of one group by `_`; the name
+    itself is always one. `asks` is what those words ask of the curves besides.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    style: Style
+    voices: Mapping[Part, Voice] = field(default_factory=dict)
+    room: Room = Room()
+    words: str = ""
+    asks: Mapping[Curve, float] = field(default_factory=dict)
+    asks_style: bool = False  # whether its words ask for its style too
+
+    def voice(self, part: str) -> Voice:
+        """How a part is played."""
+        return self.voices.get(Part(part)) or USUAL[Part(part)]
+
+
+PIANO = Ensemble(
+    "piano", (Part.MELODY, Part.HARMONY, Part.BASS), Style.SONG, words="pianos"
+)
+STRINGS = Ensemble(
+    "strings",
+    (Part.MELODY, Part.COUNTER, Part.HARMONY, Part.BASS),
+    Style.QUARTET,
+    {
+        Part.MELODY: replace(SECTION, pan=-0.3, high_pass_hz=150.0),
+        Part.COUNTER: replace(SECTION, level_db=-5.0, pan=0.25, high_pass_hz=130.0),
+        Part.HARMONY: replace(SECTION, level_db=-5.0, pan=0.05),
+        Part.BASS: LOW_STRINGS,
+    },
+    Room(1.8, 0.020),
+    words="violin violins cello",
+)
+PIANO_AND_STRINGS = Ensemble(
+    "piano and strings",
+    (Part.MELODY, Part.HARMONY, Part.BASS, Part.PAD),
+    Style.POP,  # of the corpora only pop songs have pads throughout
+    {Part.PAD: replace(SECTION, level_db=-6.5, pan=0.1)},
+    Room(1.7, 0.018),
+)
+ORCHESTRA = Ensemble(
+    "orchestra",
+    (Part.MELODY, Part.COUNTER, Part.HARMONY, Part.BASS, Part.PAD),
+    Style.POP,
+    {
+        Part.MELODY: replace(SECTION, pan=-0.25, high_pass_hz=150.0),
+        Part.COUNTER: replace(SECTION, programs=(60, 48), level_db=-5.0, pan=0.25),
+        Part.HARMONY: Voice((46,), -5.0, -0.35, -9.0, 90.0, expression_db=2.0),
+        Part.BASS: LOW_STRINGS,
+        Part.PAD: replace(SECTION, level_db=-8.0, pan=0.15),
+    },
+    Room(2.0, 0.022),
+    words="orchestral symphonic cinematic film",
+)
+BAND = Ensemble(
+    "band",
+    (Part.MELODY, Part.HARMONY, Part.BASS, Part.DRUMS),
+    Style.POP,
+    {
+        Part.HARMONY: Voice((25, 24), -2.5, -0.3, -13.0, 100.0, 1.5, FAST_ATTACK_S),
+        Part.BASS: Voice((33, 32), -3.0, 0.0, -24.0, expression_db=1.5),
+    },
+    Room(0.9, 0.010),
+    words="rock",
+    asks={Curve.ENERGY: 0.2},
+    asks_style=True,
+)
+AMBIENT = Ensemble(
+    "ambient",
+    (Part.MELODY, Part.HARMONY, Part.PAD),
+    Style.POP,
+    {
+        Part.MELODY: Voice((11, 4), 0.0, 0.15, -6.0, 120.0, 2.0, FAST_ATTACK_S),
+        Part.HARMONY: Voice((4, 0), -3.5, -0.2, -8.0, 90.0, 2.0, FAST_ATTACK_S),
+        Part.PAD: Voice((89, 91, 95), -7.0, 0.0, -7.0, 110.0, 4.0),
+    },
+    Room(2.8, 0.025),
+    words="atmospheric synth pads",
+)
+MUSIC_BOX = Ensemble(
+    "music box",
+    (Part.MELODY, Part.HARMONY),
+    Style.POP,
+    {
+        Part.MELODY: Voice((10, 8, 9), 0.0, 0.1, -8.0, 150.0, 1.0, FAST_ATTACK_S),
+        Part.HARMONY: Voice((46, 8), -2.5, -0.2, -9.0, 90.0, 1.0, FAST_ATTACK_S),
+    },
+    Room(1.6, 0.015),
+    words="celesta lullaby",
+    asks={Curve.ENERGY: -0.3},
+)
+
+_ENSEMBLES: dict[str, Ensemble] = {}
+ENSEMBLES: Mapping[str, Ensemble] = MappingProxyType(_ENSEMBLES)  # in the order they are offered
+
+
+def add_ensemble(ensemble: Ensemble) -> None:
+    """Offer an ensemble everywhere from now on; raises `PixMusError` where the name is taken."""
+    if ensemble.name in _ENSEMBLES:
+        raise PixMusError(f'There is an ensemble "{ensemble.name}" already; choose another name.')
+    if not ensemble.parts or len(set(ensemble.parts)) != len(ensemble.parts):
+        raise PixMusError(f'The ensemble "{ensemble.name}" needs parts, each of them once.')
+    _ENSEMBLES[ensemble.name] = ensemble
+
+
+def remove_ensemble(name: str) -> None:
+    """Offer an ensemble no longer."""
+    del _ENSEMBLES[name]
+
+
+def pitched(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The parts that have pitches, in their order."""
+    return tuple(part for part in parts if part != Part.DRUMS)
+
+
+for _ensemble in (PIANO, STRINGS, PIANO_AND_STRINGS, ORCHESTRA, BAND, AMBIENT, MUSIC_BOX):
+    add_ensemble(_ensemble)

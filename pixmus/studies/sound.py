@@ -1,0 +1,227 @@
+"""How the shipped sound and the pip-only one sound: every ensemble by both, from the same scores.
+
+    pixmus evaluate sound [--model DIR] [--out DIR] [--takes 3] [--duration 20]
+
+writes `sound.json`, `sound.md` and `sound.png`. For every ensemble some cue sheets are drawn, each
+is composed once, and its score is rendered and mixed twice: by FluidSynth with FluidR3_GM, and by
+what pip alone brings, tinysoundfont with TimGM6mb.
+
+- *level*: LUFS of the sum of the stems, before the mix is brought to -14 LUFS.
+- *spectral centroid*: Hz, magnitude-weighted mean frequency of a frame, mean over frames weighted
+  by their energy. Finished mix, both channels summed.
+- *crest factor*: dB of the highest sample above the root mean square. Finished mix.
+- *stereo width*: dB of the side signal (left minus right) against the middle (left plus right).
+  Finished mix; 0 dB where the channels have nothing in common.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from pixmus.cues.sheet import ENSEMBLES, STYLE_OF_ENSEMBLE
+from pixmus.errors import PixMusError
+from pixmus.sound.loudness import SAMPLE_RATE, Waveform, loudness, to_db
+from pixmus.sound.mix import mix, render, sum_stems
+from pixmus.sound.renderer import FLUID_FONT, Renderer, installed_synths, tim_font
+from pixmus.studies.compare import RESULTS
+from pixmus.studies.score_model import draw_cue_sheet
+from pixmus.take.pipeline import PixMusPipeline
+from pixmus.take.plots import DPI, INK, PAGE, PANEL, QUIET, RULE, WIDTH_PX, save_figure
+
+FFT_SIZE = 4096
+MEASURES = {
+    "spectral centroid": "Hz",
+    "crest factor": "dB",
+    "stereo width": "dB",
+    "level": "LUFS",
+}
+COLOURS = {"shipped": "#c2185b", "pip only": "#0072b2"}
+SMALLEST = 1e-12
+
+
+def spectral_centroid(waveform: Waveform) -> float:
+    """Hz: the mean frequency of the magnitudes of a frame, mean over frames by energy."""
+    mono = waveform.mean(axis=0, dtype=np.float64)
+    count = max(1, (len(mono) - FFT_SIZE) // (FFT_SIZE // 2) + 1)
+    mono = np.pad(mono, (0, max(0, FFT_SIZE - len(mono))))
+    window = np.hanning(FFT_SIZE)
+    frequencies = np.fft.rfftfreq(FFT_SIZE, 1 / SAMPLE_RATE)
+    centroids, energies = np.zeros(count), np.zeros(count)
+    for frame in range(count):
+        start = frame * FFT_SIZE // 2
+        magnitudes = np.abs(np.fft.rfft(window * mono[start : start + FFT_SIZE]))
+        centroids[frame] = frequencies @ magnitudes / max(magnitudes.sum(), SMALLEST)
+        energies[frame] = magnitudes @ magnitudes
+    return float(centroids @ energies / max(energies.sum(), SMALLEST))
+
+
+def crest_factor(waveform: Waveform) -> float:
+    """dB of the highest sample of either channel above the root mean square of both."""
+    rms = float(np.sqrt(np.mean(waveform.astype(np.float64) ** 2)))
+    return to_db(max(float(np.abs(waveform).max()), SMALLEST) / max(rms, SMALLEST))
+
+
+def stereo_width(waveform: Waveform) -> float:
+    """dB of left minus right against left plus right; -60 where both channels are the same."""
+    left, right = waveform.astype(np.float64)
+    side, middle = np.sqrt(np.mean((left - right) ** 2)), np.sqrt(np.mean((left + right) ** 2))
+    return to_db(max(float(side / max(middle, SMALLEST)), 1e-3))
+
+
+def renderers() -> dict[str, Renderer]:
+    """The shipped renderer and the one that pip alone brings."""
+    tim = tim_font()
+    missing = [name for name in ("fluidsynth", "tinysoundfont") if name not in installed_synths()]
+    if missing or tim is None or not FLUID_FONT.is_file():
+        raise PixMusError(
+            "both renderers are needed to compare them: install libfluidsynth3, "
+            "fluid-soundfont-gm, tinysoundfont and pretty_midi."
+        )
+    return {
+        "shipped": Renderer("fluidsynth", FLUID_FONT),
+        "pip only": Renderer("tinysoundfont", tim),
+    }
+
+
+def measure(
+    pipe: PixMusPipeline, names: Sequence[str], takes: int, duration: float, steps: int = 20
+) -> dict[str, Any]:
+    """What every ensemble measures by both renderers: ensemble -> renderer -> measure -> takes."""
+    rows: dict[str, Any] = {}
+    for ensemble in names:
+        rows[ensemble] = {name: {measure: [] for measure in MEASURES} for name in COLOURS}
+        for seed in range(takes):
+            drawn = draw_cue_sheet(
+                np.random.default_rng([6, seed]), duration, STYLE_OF_ENSEMBLE[ensemble]
+            )
+            sheet = replace(drawn, ensemble=ensemble, parts=ENSEMBLES[ensemble])
+            score = pipe.compose(sheet, seed=seed, num_inference_steps=steps)
+            for name, renderer in renderers().items():
+                stems = render(score, ensemble, renderer=renderer, cue_sheet=sheet, seed=seed)
+                music = mix(stems, sheet, duration)
+                row = rows[ensemble][name]
+                row["spectral centroid"].append(spectral_centroid(music))
+                row["crest factor"].append(crest_factor(music))
+                row["stereo width"].append(stereo_width(music))
+                row["level"].append(loudness(sum_stems(stems, sheet, duration)))
+        print(ensemble, flush=True)
+    return rows
+
+
+def plot(result: dict[str, Any]) -> Figure:
+    """One panel a measure, one row an ensemble: each take a dot, each renderer a colour."""
+    rows = result["rows"]
+    figure = Figure(figsize=(WIDTH_PX / DPI, 1.5 + 0.42 * len(rows)), dpi=DPI, facecolor=PAGE)
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, len(MEASURES), sharey=True, gridspec_kw={"wspace": 0.1})
+    height = figure.get_figheight()
+    figure.subplots_adjust(left=0.145, right=0.985, top=1 - 1.0 / height, bottom=0.5 / height)
+    places = np.arange(len(rows))
+    for axes, (measure, unit) in zip(panels, MEASURES.items(), strict=True):
+        for offset, (name, colour) in zip((-0.16, 0.16), COLOURS.items(), strict=True):
+            for place, row in zip(places, rows.values(), strict=True):
+                values = row[name][measure]
+                at = np.full(len(values), place + offset)
+                axes.plot([min(values), max(values)], at[:2], color=colour, lw=1.2, alpha=0.5)
+                axes.plot(values, at, "o", ms=4.5, mew=0, color=colour, alpha=0.65, zorder=3)
+        axes.set_title(f"{measure}, {unit}", fontsize=9.5, color=INK, loc="left")
+        axes.set_facecolor(PANEL)
+        axes.grid(axis="x", color=RULE, lw=0.7)
+        for place in places[:-1]:
+            axes.axhline(place + 0.5, color=PAGE, lw=2, zorder=1)
+        axes.margins(x=0.08)
+        axes.tick_params(length=0, labelsize=8, colors=QUIET)
+        axes.set_axisbelow(True)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+    panels[0].set_yticks(places, list(rows), color=INK, fontsize=9)
+    panels[0].set_ylim(len(rows) - 0.5, -0.5)
+    top = 1 - 0.14 / height
+    figure.text(0.012, top, "Two sounds, the same scores", fontsize=13, fontweight="bold",
+                color=INK, va="top")  # fmt: skip
+    figure.text(0.012, top - 0.32 / height, f"{result['takes']} takes an ensemble, one dot each",
+                fontsize=8.5, color=QUIET, va="top")  # fmt: skip
+    right = 0.985
+    for name, colour in reversed(COLOURS.items()):
+        label = figure.text(right, top, f"● {result['renderers'][name]}", fontsize=8.5,
+                            color=colour, va="top", ha="right")  # fmt: skip
+        box = label.get_window_extent().transformed(figure.transFigure.inverted())
+        right = box.x0 - 0.02
+    return figure
+
+
+def to_markdown(result: dict[str, Any]) -> str:
+    """The tables of `sound.md`."""
+    first, second = COLOURS
+    lines = [
+        "# How do the two sounds differ?",
+        "",
+        f"Made by `{result['command']}` with model {result['model'][:12]}: {result['takes']} cue "
+        f"sheets of {result['duration']:g} s for every ensemble, composed once, then rendered "
+        f"twice: {result['renderers'][first]} (*{first}*: what the examples and figures here are "
+        f"made with) and {result['renderers'][second]} (*{second}*: where neither FluidSynth nor "
+        "its font is installed).",
+        "",
+        "The fallback font TimGM6mb is under the GPL, version 2. It comes with the package "
+        "pretty_midi and is not shipped with PixMus; neither is FluidR3_GM, which Debian packages "
+        "under the MIT licence.",
+        "",
+        "Means over the takes, shipped / pip only. Level: before the mix is brought to -14 LUFS. "
+        "Centroid: mean frequency of the spectrum's magnitudes, frames weighted by energy. Crest: "
+        "highest sample above the root mean square. Width: left minus right against left plus "
+        "right. All but the level are of the finished mix.",
+        "",
+        "| ensemble | " + " | ".join(f"{m}, {unit}" for m, unit in MEASURES.items()) + " |",
+        "|---" * (1 + len(MEASURES)) + "|",
+    ]
+    for ensemble, row in result["rows"].items():
+        cells = []
+        for measure in MEASURES:
+            digits = 0 if measure == "spectral centroid" else 1
+            both = (f"{np.mean(row[name][measure]):.{digits}f}" for name in COLOURS)
+            cells.append(" / ".join(both))
+        lines.append(f"| {ensemble} | " + " | ".join(cells) + " |")
+    lines += ["", "![The two sounds](sound.png)"]
+    return "\n".join(lines) + "\n"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure both sounds, and write `sound.json`, `sound.md` and `sound.png`."""
+    parser = argparse.ArgumentParser(
+        prog="pixmus evaluate sound", description="Both sounds of every ensemble by numbers."
+    )
+    parser.add_argument("--model", help="model folder; else the one that came along")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--takes", type=int, default=3, help="cue sheets for every ensemble")
+    parser.add_argument("--duration", type=float, default=20.0, help="seconds of each")
+    arguments = parser.parse_args(argv)
+    both = renderers()
+    pipe = PixMusPipeline.from_pretrained(arguments.model)
+    result = {
+        "command": "pixmus evaluate sound",
+        "model": pipe.model_sha256,
+        "renderers": {name: str(renderer) for name, renderer in both.items()},
+        "fonts": {name: renderer.sha256 for name, renderer in both.items()},
+        "takes": arguments.takes,
+        "duration": arguments.duration,
+        "rows": measure(pipe, list(ENSEMBLES), arguments.takes, arguments.duration),
+    }
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(result, indent=1) + "\n"
+    (arguments.out / "sound.json").write_text(text, encoding="utf-8")
+    (arguments.out / "sound.md").write_text(to_markdown(result), encoding="utf-8")
+    save_figure(plot(result), arguments.out / "sound.png")
+    print(to_markdown(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""How well transitions are found: montages with known truth, uncut clips, a film marked by eye.
+
+    python -m pixmus.studies.spotting ../shared/data/video docs/results
+
+writes `spotting.json` and `spotting.md`. A detection counts when it lies within one frame of a
+true transition (one to one, nearest first); dissolves and fades are also counted within 0.1 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from pixmus.picture.features import Transition, extract_features
+from pixmus.picture.video import probe, read_frames
+from pixmus.studies.montage import (
+    CLIPS_WITH_CUTS,
+    Clip,
+    is_tuned_on,
+    load_clips,
+    plan_montage,
+)
+
+MEAN_SHOTS = (1.5, 2.5, 4.0)  # s
+FRAME_RATES = (Fraction(24), Fraction(25), Fraction(30))
+NUM_SEEDS = 30
+FIRST_SEED = 1000  # seeds below were looked at while the detector was made
+GRADUAL_TOLERANCE = 0.1  # s
+MARKED_FILM = "shared-assets__tears-of-steel-battle-clip-medium.webm"
+
+
+def match(
+    reference: Sequence[Transition], estimate: Sequence[Transition], tolerance: float
+) -> list[tuple[int, int]]:
+    """Pairs (reference index, estimate index) within `tolerance` seconds, nearest first, 1 to 1."""
+    distances = sorted(
+        (abs(r.time - e.time), i, j)
+        for i, r in enumerate(reference)
+        for j, e in enumerate(estimate)
+        if abs(r.time - e.time) <= tolerance + 1e-6
+    )
+    pairs: list[tuple[int, int]] = []
+    used_reference: set[int] = set()
+    used_estimate: set[int] = set()
+    for _, i, j in distances:
+        if i not in used_reference and j not in used_estimate:
+            pairs.append((i, j))
+            used_reference.add(i)
+            used_estimate.add(j)
+    return pairs
+
+
+class Tally:
+    """Counts of true, found and matched transitions, for precision and recall."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def add(
+        self, reference: Sequence[Transition], estimate: Sequence[Transition], frame: float
+    ) -> None:
+        """Count one clip; `frame` is the length of a frame in seconds."""
+        near = match(reference, estimate, frame * 1.01)
+        wide = match(reference, estimate, max(frame * 1.01, GRADUAL_TOLERANCE))
+        self.counts["true"] += len(reference)
+        self.counts["found"] += len(estimate)
+        self.counts["matched"] += len(near)
+        for index, transition in enumerate(reference):
+            self.counts[f"true {transition.kind}"] += 1
+            self.counts[f"matched {transition.kind}"] += any(i == index for i, _ in near)
+            self.counts[f"near {transition.kind}"] += any(i == index for i, _ in wide)
+
+    def summary(self) -> dict[str, Any]:
+        """Precision and recall within a frame, and recall per kind of transition."""
+        counts = self.counts
+        result: dict[str, Any] = {
+            "true": counts["true"],
+            "found": counts["found"],
+            "precision": _share(counts["matched"], counts["found"]),
+            "recall": _share(counts["matched"], counts["true"]),
+        }
+        for kind in ("cut", "dissolve", "fade"):
+            result[f"{kind}s"] = counts[f"true {kind}"]
+            result[f"{kind} recall"] = _share(counts[f"matched {kind}"], counts[f"true {kind}"])
+        for kind in ("dissolve", "fade"):
+            result[f"{kind} recall in 0.1 s"] = _share(
+                counts[f"near {kind}"], counts[f"true {kind}"]
+            )
+        return result
+
+
+def evaluate_montages(
+    clips: Sequence[Clip], num_seeds: int = NUM_SEEDS
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """Summaries per mean shot length and over all, and false detections per trap that they hit."""
+    total, blamed = Tally(), Counter[str]()
+    result: dict[str, Any] = {}
+    for mean_shot in MEAN_SHOTS:
+        tally = Tally()
+        for seed in range(FIRST_SEED, FIRST_SEED + num_seeds):
+            rate = FRAME_RATES[seed % len(FRAME_RATES)]
+            montage = plan_montage(clips, seed, mean_shot, rate)
+            found = extract_features(montage.frames(), montage.duration, rate).transitions
+            for sums in (tally, total):
+                sums.add(montage.transitions, found, float(1 / rate))
+            good = {j for _, j in match(montage.transitions, found, GRADUAL_TOLERANCE)}
+            for index, transition in enumerate(found):
+                if index not in good:
+                    blamed[_trap_at(montage.shots, float(transition.time * rate))] += 1
+        result[f"{mean_shot:g} s"] = tally.summary()
+    result["all"] = total.summary()
+    return result, dict(blamed)
+
+
+def evaluate_uncut(folder: Path) -> dict[str, Any]:
+    """False detections a minute on clips that hold no transition, tuned half and other half."""
+    result: dict[str, Any] = {}
+    clock, num_frames = 0.0, 0
+    seconds = dict.fromkeys(("tuned on", "held out", "all"), 0.0)
+    false: Counter[str] = Counter()
+    where: list[str] = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".csv", ".txt") or path.name in CLIPS_WITH_CUTS:
+            continue
+        video = probe(path)
+        frames = list(read_frames(video, max_width=160))
+        start = time.perf_counter()
+        found = extract_features(frames, video.duration, video.frame_rate).transitions
+        clock += time.perf_counter() - start
+        num_frames += len(frames)
+        half = "tuned on" if is_tuned_on(path.name) else "held out"
+        for name in (half, "all"):
+            seconds[name] += video.duration
+            false[name] += len(found)
+        where += [f"{path.name} {t.kind} at {t.time:.2f} s" for t in found]
+    for name in seconds:
+        minutes = seconds[name] / 60
+        result[name] = {
+            "minutes": round(minutes, 2),
+            "false": false[name],
+            "false a minute": round(false[name] / max(minutes, 1e-9), 3),
+        }
+    result["where"] = where
+    result["milliseconds a frame"] = round(1000 * clock / max(num_frames, 1), 3)
+    return result
+
+
+def evaluate_film(folder: Path, truth_path: Path) -> dict[str, Any]:
+    """Precision and recall on the film whose cuts were marked by eye."""
+    truth = json.loads(truth_path.read_text(encoding="utf-8"))
+    reference = [
+        Transition(t["time"], t["time"], t["time"], t["kind"]) for t in truth["transitions"]
+    ]
+    video = probe(folder / MARKED_FILM)
+    found = extract_features(
+        read_frames(video, max_width=160), video.duration, video.frame_rate
+    ).transitions
+    tally = Tally()
+    tally.add(reference, found, float(1 / video.frame_rate))
+    good = match(reference, found, float(1.01 / video.frame_rate))
+    result = tally.summary()
+    result["missed"] = [r.time for i, r in enumerate(reference) if i not in {a for a, _ in good}]
+    result["false"] = [
+        f"{e.kind} at {e.time:.2f} s" for j, e in enumerate(found) if j not in {b for _, b in good}
+    ]
+    return result
+
+
+def evaluate(folder: Path, truth_path: Path, num_seeds: int = NUM_SEEDS) -> dict[str, Any]:
+    """All three evaluations of the shared clips in `folder`."""
+    clips = load_clips(folder)
+    halves = {
+        "tuned on": [clip for clip in clips if clip.tuned_on],
+        "held out": [clip for clip in clips if not clip.tuned_on],
+    }
+    result: dict[str, Any] = {
+        "seeds": [FIRST_SEED, FIRST_SEED + num_seeds - 1],
+        "clips": {name: len(half) for name, half in halves.items()},
+        "montages": {},
+        "false near traps": {},
+    }
+    for name, half in halves.items():
+        result["montages"][name], result["false near traps"][name] = evaluate_montages(
+            half, num_seeds
+        )
+    result["uncut"] = evaluate_uncut(folder)
+    result["film"] = evaluate_film(folder, truth_path)
+    return result
+
+
+def to_markdown(result: dict[str, Any]) -> str:
+    """The tables of `spotting.md`."""
+    lines = [
+        "# Spotting: are the transitions found to the frame?",
+        "",
+        "Made by `python -m pixmus.studies.spotting ../shared/data/video docs/results`.",
+        "",
+        f"Montages of 30 s with known truth: seeds {result['seeds'][0]} to {result['seeds'][1]} "
+        "for each mean shot length, at 24, 25 and 30 frames a second in turn, shots of real clips "
+        "resampled by repeated frames, with flashes, shake, whip pans, freezes and exposure "
+        "changes as traps. The weights were fitted on one half of the clips (parity of the "
+        "name's sha1); both halves' montages of seeds 0 to 29 were looked at while the rules for "
+        "dissolves were chosen, these seeds were not. Within one frame:",
+        "",
+        "| clips | mean shot | true | precision | recall | cuts | dissolves (in 0.1 s) | "
+        "fades (in 0.1 s) |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for half, rows in result["montages"].items():
+        for mean_shot, row in rows.items():
+            lines.append(
+                f"| {half} ({result['clips'][half]}) | {mean_shot} | {row['true']} | "
+                f"{_show(row['precision'])} | {_show(row['recall'])} | "
+                f"{_show(row['cut recall'])} of {row['cuts']} | "
+                f"{_show(row['dissolve recall'])} ({_show(row['dissolve recall in 0.1 s'])}) of "
+                f"{row['dissolves']} | "
+                f"{_show(row['fade recall'])} ({_show(row['fade recall in 0.1 s'])}) of "
+                f"{row['fades']} |"
+            )
+    blamed = "; ".join(
+        f"{half}: " + (", ".join(f"{n} {trap}" for trap, n in counts.items()) or "none")
+        for half, counts in result["false near traps"].items()
+    )
+    lines += [
+        "",
+        f"False detections by the trap that they fell on: {blamed}.",
+        "",
+        "Uncut clips (real footage without any transition):",
+        "",
+        "| clips | minutes | false | a minute |",
+        "|---|---|---|---|",
+    ]
+    uncut = result["uncut"]
+    for name in ("tuned on", "held out", "all"):
+        row = uncut[name]
+        lines.append(
+            f"| {name} | {row['minutes']} | {row['false']} | {row['false a minute']:.2f} |"
+        )
+    film = result["film"]
+    lines += [
+        "",
+        f"Where: {'; '.join(uncut['where']) or 'nowhere'}. Features and detection took "
+        f"{uncut['milliseconds a frame']:.2f} ms a frame of 160 pixels' width.",
+        "",
+        f"Tears of Steel battle clip (cuts marked by eye, `tests/data/tears_of_steel_cuts.json`): "
+        f"precision {_show(film['precision'])}, recall {_show(film['recall'])} of {film['true']} "
+        f"cuts; missed {film['missed'] or 'none'}, false {', '.join(film['false']) or 'none'}. "
+        "This is no held-out figure: the clip is in the half that was tuned on and the cut bias "
+        "was set with it in view.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _trap_at(shots: Sequence[Any], frame: float) -> str:
+    for shot in shots:
+        inside = shot.trap_first - 3 <= frame <= shot.trap_first + shot.trap_frames + 3
+        if shot.trap and inside:
+            return str(shot.trap)
+    return "no trap"
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def _show(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def main() -> None:
+    """Run the evaluation and write its two files."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("videos", type=Path)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--seeds", type=int, default=NUM_SEEDS)
+    parser.add_argument("--truth", type=Path, default=Path("tests/data/tears_of_steel_cuts.json"))
+    arguments = parser.parse_args()
+    result = evaluate(arguments.videos, arguments.truth, arguments.seeds)
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(result, indent=1) + "\n"
+    (arguments.results / "spotting.json").write_text(text, encoding="utf-8")
+    (arguments.results / "spotting.md").write_text(to_markdown(result), encoding="utf-8")
+    print(to_markdown(result))
+
+
+if __name__ == "__main__":
+    main()

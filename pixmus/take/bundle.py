@@ -1,0 +1,336 @@
+"""The bundle of a take: every file that an editor needs, and files that appear whole or not at all.
+
+Conventions: times are seconds from the first displayed frame, waveforms are (2, samples) at
+44.1 kHz. Everything is written beside its place under another name and moved there when it is
+complete, so Ctrl-C or a full disk leaves nothing half-written.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import os
+import platform
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, is_dataclass
+from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from pixmus.cues.sheet import ENSEMBLES, PARTS, CueSheet
+from pixmus.errors import PixMusError
+
+if TYPE_CHECKING:  # the command line answers sooner without them
+    from pixmus.check.findings import Check
+    from pixmus.picture.video import Frame
+    from pixmus.score.notes import Score
+    from pixmus.score.tempo import TempoMap
+
+SAMPLE_RATE = 44100
+WAV_BLOCK = 1 << 20  # samples written at a time, so that a memory-mapped stem stays on disk
+VERSIONED_PACKAGES = ("pixmus", "torch", "diffusers", "numpy", "av", "soundfile", "mido")
+DISK_TROUBLE = {
+    errno.ENOSPC: "the disk is full; free some space or choose another folder",
+    errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
+    errno.EFBIG: "the file grew too large for this disk; choose another folder",
+    errno.EACCES: "writing there is not allowed; choose another folder",
+    errno.EPERM: "writing there is not allowed; choose another folder",
+    errno.EROFS: "the disk is read-only; choose another folder",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+}
+
+
+class Take(Protocol):
+    """What a bundle is written from; `pipeline.Soundtrack` is one."""
+
+    @property
+    def cue_sheet(self) -> CueSheet: ...
+    @property
+    def tempo_map(self) -> TempoMap: ...
+    @property
+    def score(self) -> Score: ...
+    @property
+    def accent_report(self) -> Any: ...
+    @property
+    def check(self) -> Check | None: ...
+    @property
+    def stems(self) -> Mapping[str, np.ndarray]: ...
+    @property
+    def music(self) -> np.ndarray: ...
+    @property
+    def timings(self) -> Mapping[str, float]: ...
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+    @property
+    def hashes(self) -> Mapping[str, str]:
+        """SHA-256 of the model's weights and of the SoundFont."""
+
+    @property
+    def thumbnails(self) -> Sequence[Frame]:
+        """Small frames along the clip, for the cue timeline."""
+
+    def write_video(self, path: Path, overwrite: bool = False) -> object: ...
+
+
+def write_bundle(
+    take: Take, folder: str | Path, overwrite: bool = False, scored_clip: Path | None = None
+) -> None:
+    """Write the scored clip and everything beside it into `folder`, which must be new or empty.
+
+    With `overwrite` the files of an earlier bundle are replaced and others are left alone.
+    `scored_clip` is the finished clip where it was written already: it is copied, not made again.
+    """
+    from pixmus.score.notes import write_midi
+
+    with new_folder(folder, overwrite) as place:
+        if scored_clip is None:
+            take.write_video(place / "scored.mp4")
+        else:
+            shutil.copyfile(scored_clip, place / "scored.mp4")
+        write_wav(place / "music.wav", take.music)
+        (place / "stems").mkdir()
+        for part, stem in take.stems.items():
+            write_wav(place / "stems" / f"{part}.wav", stem)
+        programs = programs_of(take.cue_sheet.ensemble, take.score.parts)
+        write_midi(take.score, place / "score.mid", programs)
+        take.cue_sheet.save(place / "cues.json")
+        write_markers(place / "markers.csv", take.score.markers, take.cue_sheet.frame_rate)
+        _write_pictures(take, place)
+        (place / "take.json").write_text(json.dumps(describe_take(take), indent=2) + "\n")
+
+
+def describe_take(take: Take) -> dict[str, Any]:
+    """Everything needed to make the take again and to know what it is, ready for JSON."""
+    tempos = np.asarray(take.tempo_map.local_tempo_bpm, dtype=float)
+    changes = np.abs(np.diff(tempos) / tempos[:-1]) if len(tempos) > 1 else np.zeros(1)
+    return {
+        "seed": take.settings.get("seed"),
+        "settings": _plain(take.settings),
+        "tempo": {
+            "median_bpm": round(float(np.median(tempos)), 3),
+            "lowest_bpm": round(float(tempos.min()), 3),
+            "highest_bpm": round(float(tempos.max()), 3),
+            "largest_change_percent": round(100 * float(changes.max()), 3),
+            "rms_change_percent": round(100 * float(np.sqrt(np.mean(changes**2))), 3),
+        },
+        "accents": _plain(take.accent_report),
+        "check": take.check.describe() if take.check else None,
+        "seconds_per_stage": {name: round(float(s), 3) for name, s in take.timings.items()},
+        "sha256": _plain(take.hashes),
+        "versions": _versions(),
+    }
+
+
+def programs_of(ensemble: str, parts: Iterable[str]) -> dict[str, int]:
+    """The General MIDI programme that plays each part of an ensemble here."""
+    from pixmus.sound.renderer import find_renderer
+    from pixmus.sound.stems import VOICES
+
+    renderer = find_renderer()
+    return {part: VOICES[ensemble][part].sound(renderer).program for part in parts}
+
+
+def ensemble_of(midi_path: str | Path, parts: Iterable[str]) -> str:
+    """The ensemble whose programmes a MIDI file names most; of equals, the smallest that fits."""
+    import mido
+
+    parts = list(parts)
+    named: dict[str, int] = {}
+    for track in mido.MidiFile(midi_path, charset="utf-8").tracks:
+        for message in track:
+            if message.type == "program_change":
+                named.setdefault(track.name, message.program)
+
+    def fit(ensemble: str) -> tuple[int, int, int]:
+        programs = programs_of(ensemble, parts)
+        agreed = sum(named.get(part) == program for part, program in programs.items())
+        missing = len(set(parts) - set(ENSEMBLES[ensemble]))
+        return agreed, -missing, -len(ENSEMBLES[ensemble])
+
+    return max(ENSEMBLES, key=fit)
+
+
+def write_wav(path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
+    """Write (channels, samples) as 24-bit PCM; floating point where it goes beyond full scale."""
+    import soundfile
+
+    blocks = range(0, waveform.shape[-1], WAV_BLOCK)
+    peak = max((float(np.abs(waveform[:, i : i + WAV_BLOCK]).max()) for i in blocks), default=0.0)
+    subtype = "PCM_24" if peak <= 1.0 else "FLOAT"
+    try:
+        with soundfile.SoundFile(
+            str(path), "w", sample_rate, len(waveform), subtype=subtype, format="WAV"
+        ) as file:
+            for i in blocks:
+                file.write(np.ascontiguousarray(waveform[:, i : i + WAV_BLOCK].T))
+    except (soundfile.LibsndfileError, AssertionError) as error:  # a short write is an assertion
+        raise PixMusError(
+            f"{path} could not be written; free some disk space or choose another folder."
+        ) from error
+
+
+def write_markers(
+    path: str | Path, markers: Sequence[tuple[float, str]], frame_rate: Fraction
+) -> None:
+    """Write time (seconds), timecode and name of each marker as CSV."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["time", "timecode", "name"])
+        for time, name in sorted(markers):
+            rows.writerow([f"{time:.3f}", timecode(time, frame_rate), name])
+
+
+def timecode(time: float, frame_rate: Fraction) -> str:
+    """HH:MM:SS:FF of the nearest frame, non-drop: 30000/1001 counts 30 frames to a second."""
+    frames_per_second = max(1, round(frame_rate))
+    seconds, frame = divmod(max(0, round(time * frame_rate)), frames_per_second)
+    minutes, second = divmod(seconds, 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{second:02d}:{frame:02d}"
+
+
+@contextmanager
+def new_file(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
+    """A path to write to that becomes `path` when the block ends well, and vanishes otherwise."""
+    path = Path(path)
+    check_new_file(path, overwrite)
+    beside = _beside(path)
+    try:
+        with _named(beside, path):
+            yield beside
+        check_new_file(path, overwrite)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(folder: str | Path, overwrite: bool = False) -> Iterator[Path]:
+    """A folder to fill that becomes `folder` when the block ends well, and vanishes otherwise."""
+    folder = Path(folder)
+    check_new_folder(folder, overwrite)
+    beside = _beside(folder)
+    beside.mkdir()
+    try:
+        with _named(beside, folder):
+            yield beside
+        check_new_folder(folder, overwrite)
+        if folder.is_dir() and any(folder.iterdir()):
+            _move_into(beside, folder)
+        else:
+            os.replace(beside, folder)  # an empty folder may be replaced by a rename
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def check_new_file(path: str | Path, overwrite: bool = False) -> None:
+    """Raise unless `path` can be written: not there yet (or to be replaced), in a real folder."""
+    path = Path(path)
+    if path.is_dir():
+        raise PixMusError(f"{path} is a folder; name a file in it.")
+    if path.exists() and not overwrite:
+        raise PixMusError(
+            f"{path} is there already; choose another name, or replace it with --force."
+        )
+    _check_parent(path)
+
+
+def check_new_folder(folder: str | Path, overwrite: bool = False) -> None:
+    """Raise unless `folder` can be made or is empty (or may be filled again)."""
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise PixMusError(f"{folder} is a file; name a folder for the bundle.")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise PixMusError(
+            f"{folder} is not empty; choose another folder, or replace the bundle with --force."
+        )
+    _check_parent(folder)
+
+
+def _check_parent(path: Path) -> None:
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise PixMusError(f"{path} cannot be written: there is no folder {parent}; make it first.")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise PixMusError(
+            f"{path} cannot be written: {parent} may not be written to; choose another folder."
+        )
+
+
+def _beside(path: Path) -> Path:
+    """A hidden name next to `path`, with the same ending."""
+    return path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+
+
+@contextmanager
+def _named(beside: Path, path: Path) -> Iterator[None]:
+    """Failures that name the file as the person knows it, not as it is called while unfinished."""
+    try:
+        yield
+    except PixMusError as error:
+        raise PixMusError(str(error).replace(str(beside), str(path))) from error
+    except OSError as error:
+        if error.errno not in DISK_TROUBLE:
+            raise
+        name = str(error.filename or path).replace(str(beside), str(path))
+        trouble = DISK_TROUBLE[error.errno]
+        raise PixMusError(f"{name} could not be written ({trouble}).") from error
+
+
+def _move_into(source: Path, folder: Path) -> None:
+    """Replace what an earlier bundle left in `folder`; files that no bundle writes stay."""
+    paths = sorted(source.rglob("*"))
+    written = {path.relative_to(source) for path in paths}
+    for path in paths:
+        target = folder / path.relative_to(source)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        else:
+            os.replace(path, target)
+    for part in PARTS:  # an earlier take may have had more of them
+        if Path("stems", f"{part}.wav") not in written:
+            (folder / "stems" / f"{part}.wav").unlink(missing_ok=True)
+
+
+def _write_pictures(take: Take, place: Path) -> None:
+    # matplotlib takes most of a second to import: only here.
+    from pixmus.take.plots import plot_cue_timeline, plot_piano_roll, plot_spectrogram, save_figure
+
+    sheet = take.cue_sheet
+    save_figure(plot_cue_timeline(sheet, take.tempo_map, take.thumbnails), place / "cues.png")
+    save_figure(
+        plot_piano_roll(take.score, sheet.cuts, sheet.hit_points, sheet.duration),
+        place / "pianoroll.png",
+    )
+    save_figure(plot_spectrogram(take.music, SAMPLE_RATE, sheet.cuts), place / "spectrogram.png")
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in VERSIONED_PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
+
+
+def _plain(value: Any) -> Any:
+    """`value` with dataclasses, paths, fractions and arrays turned into what JSON knows."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return str(value)

@@ -1,0 +1,60 @@
+"""Words of the vocabulary, negated and by degree; what is not understood is said back."""
+
+import pytest
+
+from pixmus.cues.sheet import ENSEMBLES, STYLES
+from pixmus.cues.wishes import DEGREES, FILLERS, NEGATIONS, VOCABULARY, read_wishes
+
+
+def test_every_word_does_something_that_exists() -> None:
+    for word, effect in VOCABULARY.items():
+        assert effect.ensemble is None or effect.ensemble in ENSEMBLES, word
+        assert effect.style is None or effect.style in STYLES, word
+        assert effect != type(effect)(), f"{word} does nothing"
+        assert word == word.lower()
+    assert not set(VOCABULARY) & (set(DEGREES) | set(NEGATIONS) | FILLERS)
+
+
+def test_degree_scales_and_negation_turns() -> None:
+    plain, very, little = (
+        read_wishes(t).shifts["valence"] for t in ("dark", "very dark", "a bit dark")
+    )
+    assert very < plain < little < 0
+    assert 0 < read_wishes("not dark").shifts["valence"] < -plain
+    assert read_wishes("fast").tempo_factor > 1 > read_wishes("not fast").tempo_factor
+    assert read_wishes("not fast").tempo_factor < read_wishes("not too fast").tempo_factor < 1
+    assert read_wishes("isn't fast").tempo_factor == read_wishes("not fast").tempo_factor
+
+
+def test_a_negation_ends_with_its_clause() -> None:
+    both = read_wishes("not fast or loud").shifts["energy"]
+    assert both < read_wishes("not fast, loud").shifts["energy"]
+    assert read_wishes("not dark but fast").tempo_factor == read_wishes("fast").tempo_factor
+
+
+def test_players_are_named_and_ruled_out() -> None:
+    assert read_wishes("a music box").ensemble == "music box"
+    quartet = read_wishes("String Quartet")
+    assert (quartet.ensemble, quartet.style) == ("strings", "quartet")
+    assert read_wishes("no drums").without == ("drums",)
+    assert read_wishes("no drums").ensemble is None
+    assert read_wishes("without piano").avoid == ("piano",)
+    assert read_wishes("in minor").major is False and read_wishes("not minor").major is True
+
+
+def test_what_is_not_understood_is_said_back() -> None:
+    wishes = read_wishes("Dark music with a glorped zither")
+    assert wishes.not_understood == ("glorped", "zither")
+    assert "dark" in wishes.told() and "zither" in wishes.told()
+    assert read_wishes("").told() == "nothing was asked"
+
+
+@pytest.mark.parametrize("text", ["", "!!!", "the of and", "12 34", "ÄÖÜ", "very", "not"])
+def test_odd_texts_ask_for_nothing(text: str) -> None:
+    wishes = read_wishes(text)
+    assert wishes.tempo_factor == 1 and not wishes.shifts and wishes.ensemble is None
+
+
+def test_many_words_stay_in_range() -> None:
+    wishes = read_wishes("fast " * 50 + "dark " * 50)
+    assert wishes.tempo_factor < 2 and wishes.shifts["valence"] >= -0.9

@@ -1,0 +1,77 @@
+"""What a visitor asks for: what is left to PixMus, what cannot be."""
+
+import pytest
+
+from pixmus.cues.sheet import PARTS, Direction
+from pixmus.doors.page.commission import Commission, read_number
+from pixmus.errors import PixMusError
+
+
+def test_an_empty_commission_leaves_everything_to_spotting() -> None:
+    assert Commission().direction() == Direction()
+    assert not Commission().is_trimmed
+
+
+def test_parts_left_out_are_left_out_of_the_ensemble() -> None:
+    asked = Commission(ensemble="band", parts=("melody", "bass", "pad"))
+    assert asked.direction().parts == ("melody", "bass")
+
+
+def test_parts_left_out_of_an_ensemble_that_spotting_chose() -> None:
+    asked = Commission(parts=tuple(part for part in PARTS if part != "drums"))
+    assert asked.direction().parts is None
+    told = asked.direction("band", "game")
+    assert (told.ensemble, told.style) == ("band", "game")
+    assert told.parts == ("melody", "harmony", "bass")
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"num_takes": 5}, "1 to 4 takes"),
+        ({"num_inference_steps": 0}, "1 to 50 inference steps"),
+        ({"num_inference_steps": 51}, "1 to 50 inference steps"),
+        ({"seed": -1}, "seed is -1"),
+        ({"text": "x" * 301}, "301 characters"),
+        ({"valence": 0.5}, "valence and energy together"),
+        ({"parts": ()}, "tick at least one part"),
+        ({"start": -1.0}, "starts at -1 s"),
+        ({"start": 5.0, "end": 5.0}, "choose a later end"),
+        ({"tempo_bpm": 20.0}, "tempo"),
+        ({"key": "H major"}, "H major"),
+        ({"ensemble": "strings", "parts": ("drums",)}, "none of them may play"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(asked: dict, told: str) -> None:
+    with pytest.raises(PixMusError, match=told) as raised:
+        Commission(**asked)
+    assert str(raised.value).endswith(".") and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "whole", "read"),
+    [
+        ("", False, None),
+        (None, False, None),
+        (" 96,5 ", False, 96.5),
+        ("7", True, 7),
+        ("7.0", True, 7),
+    ],
+)
+def test_a_field_holds_a_number_or_nothing(
+    typed: str | None, whole: bool, read: float | None
+) -> None:
+    assert read_number(typed, "The field", whole) == read
+
+
+@pytest.mark.parametrize(
+    ("typed", "whole"), [("fast", False), ("1.5", True), ("nan", False), ("inf", True), ("-", True)]
+)
+def test_what_is_no_number_names_its_field(typed: str, whole: bool) -> None:
+    with pytest.raises(PixMusError, match="The field is '.*or leave the field empty"):
+        read_number(typed, "The field", whole)
+
+
+@pytest.mark.parametrize("asked", [{"start": 1.0}, {"end": 3.0}, {"start": 0.0, "end": 3.0}])
+def test_a_part_of_the_clip_is_trimmed(asked: dict) -> None:
+    assert Commission(**asked).is_trimmed

@@ -1,0 +1,109 @@
+"""Clips decoded apart: the same footage, and one sentence where the decoder comes to harm."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pixmus.doors.page import decoding
+from pixmus.doors.page.decoding import mux_apart, trim_apart, watch_apart
+from pixmus.doors.page.visits import Stopped
+from pixmus.errors import PixMusError
+from pixmus.picture.footage import watch
+from pixmus.picture.video import probe, read_audio
+
+
+def children() -> set[int]:
+    """Processes that this one has started and that are still there."""
+    task = Path(f"/proc/{os.getpid()}/task")
+    return {
+        int(child)
+        for thread in task.iterdir()
+        for child in (thread / "children").read_text().split()
+    }
+
+
+def test_footage_is_the_same_as_when_it_is_watched_here(paint_video: Callable[..., Path]) -> None:
+    sound = np.sin(np.arange(3 * 44100) / 20)[None].astype(np.float32) * 0.3
+    clip = paint_video([(1.5, 40), (1.5, 200)], sound=sound)
+    here, apart = watch(clip), watch_apart(clip)
+    assert apart.video == here.video
+    assert apart.features.transitions == here.features.transitions
+    for field in fields(here.features):
+        value = getattr(here.features, field.name)
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(getattr(apart.features, field.name), value)
+    assert here.audio is not None and apart.audio is not None
+    np.testing.assert_array_equal(apart.audio, here.audio)
+    assert len(apart.thumbnails) == len(here.thumbnails)
+
+
+def test_a_part_and_a_scored_clip_are_written_apart(
+    paint_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = paint_video([(2.0, 40), (2.0, 200)])
+    part, scored = tmp_path / "part.mp4", tmp_path / "scored.mp4"
+    trim_apart(clip, 1.0, 3.0, part)
+    assert probe(part).duration == pytest.approx(2.0, abs=0.02)
+    assert watch(part).features.cuts == (1.0,)
+    video = probe(part)
+    music = 0.2 * np.sin(np.arange(2 * 44100) / 9)[None].repeat(2, 0).astype(np.float32)
+    mux_apart(video, music, scored)
+    sound = read_audio(probe(scored))
+    assert sound is not None and np.abs(sound).max() == pytest.approx(0.2, abs=0.03)
+
+
+def test_a_clip_that_is_too_long_is_refused_before_it_is_watched(
+    paint_video: Callable[..., Path],
+) -> None:
+    clip = paint_video([(6.0, 40)])
+    with pytest.raises(PixMusError, match="lasts 6 s; give a clip of at most 4 s"):
+        watch_apart(clip, longest=4.0)
+
+
+def test_no_video_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "notes.mp4"
+    path.write_text("These are words, and no video at all. " * 50)
+    with pytest.raises(PixMusError, match="notes.mp4"):
+        watch_apart(path)
+
+
+def test_a_decoder_that_swells_ends_alone(
+    paint_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "MEMORY_LIMIT", 150 << 20)  # less than PyAV itself takes
+    with pytest.raises(PixMusError, match="made the decoder stop"):
+        watch_apart(paint_video())
+
+
+def test_a_decoder_that_takes_too_long_is_ended(
+    paint_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "FIRST_LIMIT_S", 0.1)  # less than Python takes to start
+    monkeypatch.setattr(decoding, "LIMIT_PER_SECOND", 0.0)
+    before = children()
+    with pytest.raises(PixMusError, match="could not be decoded within"):
+        watch_apart(paint_video())
+    assert children() <= before
+
+
+def test_stopping_ends_the_process_at_once(paint_video: Callable[..., Path]) -> None:
+    clip = paint_video([(30.0, 40), (30.0, 200)], moving=True)
+    waits, before = 0, children()
+
+    def stop() -> None:
+        nonlocal waits
+        waits += 1
+        if waits == 10:
+            assert children() - before
+            raise Stopped
+
+    begun = time.monotonic()
+    with pytest.raises(Stopped):
+        watch_apart(clip, on_wait=stop)
+    assert time.monotonic() - begun < 3
+    assert children() <= before

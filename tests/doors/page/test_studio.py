@@ -1,0 +1,237 @@
+"""Soundtracks made for visits: stages told, takes ranked, nothing decoded twice, all stoppable."""
+
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pixmus.cues.sheet import Cue
+from pixmus.doors.page import studio as studio_module
+from pixmus.doors.page.commission import Commission
+from pixmus.doors.page.edits import edit
+from pixmus.doors.page.studio import Progress, Studio, reported
+from pixmus.doors.page.takes import CutsMet, Take, ranked
+from pixmus.doors.page.visits import Stopped, Visit
+from pixmus.errors import PixMusError
+from pixmus.picture.video import probe
+from pixmus.score.notes import Note
+from pixmus.studies.sync import strong
+from pixmus.take.pipeline import PixMusPipeline
+
+QUICK = {"num_inference_steps": 4}
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    return Studio(PixMusPipeline.from_pretrained(), longest_s=20.0)
+
+
+@pytest.fixture
+def visit(tmp_path: Path) -> Visit:
+    return Visit(tmp_path / "visit")
+
+
+@pytest.fixture
+def clip(paint_video: Callable[..., Path]) -> Path:
+    return paint_video([(3.0, 40), (2.5, (200, 60, 30)), (2.5, 90)])
+
+
+def make(studio: Studio, visit: Visit, clip: Path, **asked: object) -> list[Progress | Take]:
+    commission = Commission(**{**QUICK, **asked})  # type: ignore[arg-type]
+    return list(reported(lambda r: studio.soundtracks(visit, clip, commission, r), every_s=0.0))
+
+
+def notes_of(take: Take) -> dict[str, tuple[Note, ...]]:
+    return {part: tuple(notes) for part, notes in take.soundtrack.score.parts.items()}
+
+
+def test_every_stage_and_every_inference_step_is_told(
+    studio: Studio, visit: Visit, clip: Path
+) -> None:
+    events = make(studio, visit, clip, seed=1)
+    told = [event for event in events if isinstance(event, Progress)]
+    stages = list(dict.fromkeys(event.stage for event in told))
+    assert stages == ["watch", "spot", "fit", "compose", "render", "mix", "video out"]
+    steps = [event.detail for event in told if "inference step" in event.detail]
+    total = int(steps[-1].split(" of ")[1])
+    assert steps == [f"inference step {i} of {total}" for i in range(1, total + 1)]
+    take = events[-1]
+    assert isinstance(take, Take) and probe(take.clip).duration == pytest.approx(8.0, abs=0.05)
+
+
+def test_takes_differ_are_ranked_and_equally_loud(studio: Studio, visit: Visit, clip: Path) -> None:
+    from pixmus.sound.loudness import loudness
+
+    make(studio, visit, clip, seed=7, num_takes=3)
+    assert sorted(take.seed for take in visit.takes) == [7, 8, 9]
+    checks = [take.soundtrack.check for take in visit.takes]
+    assert all(checks)
+    ranks = [check.rank for check in checks if check]
+    assert ranks == sorted(ranks)
+    assert ranked(list(reversed(visit.takes)))[0].soundtrack.check.rank == ranks[0]  # type: ignore[union-attr]
+    levels = [loudness(take.soundtrack.sound) for take in visit.takes]
+    assert max(levels) - min(levels) < 0.2
+    assert notes_of(visit.takes[0]) != notes_of(visit.takes[1])
+
+
+def test_composing_again_from_an_edited_cue_sheet_decodes_nothing(
+    studio: Studio, visit: Visit, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(studio, visit, clip, seed=1)
+    sheet = visit.cue_sheet
+    assert sheet is not None
+    edited = edit(sheet, [[4.25, 1.0]], [[2.0, 8.0, "late", 0.5, 0.5]])
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the clip was decoded again")
+
+    monkeypatch.setattr(studio_module, "watch_apart", refuse)
+    again = Commission(seed=1, **QUICK)
+    list(reported(lambda r: studio.recompose(visit, edited, again, r)))
+    (take,) = visit.takes
+    assert [(hit.time, hit.strength) for hit in take.soundtrack.cue_sheet.hit_points] == [(4.25, 1)]
+    silent = take.soundtrack.music[:, : int(1.8 * 44100)]
+    assert np.abs(silent).max() < 1e-4  # music enters at 2 s
+    assert take.soundtrack.cue_sheet.cues == (Cue(2.0, 8.0, "late"),)
+    # another take of the same clip does not decode it either
+    make(studio, visit, clip, seed=2)
+    with pytest.raises(AssertionError, match="decoded again"):
+        make(studio, visit, clip, seed=2, start=1.0)
+
+
+def test_a_stopped_visit_ends_at_its_next_inference_step(
+    studio: Studio, visit: Visit, clip: Path
+) -> None:
+    seen: list[str] = []
+
+    def report(event: Progress) -> None:
+        seen.append(event.detail)
+        if event.detail.startswith("inference step 3"):
+            visit.stop()
+
+    with pytest.raises(Stopped):
+        list(studio.soundtracks(visit, clip, Commission(seed=1, num_inference_steps=30), report))
+    assert seen[-1].startswith("inference step 3")
+    assert not visit.takes
+
+
+def test_takes_stay_until_there_is_another_and_then_their_files_go(
+    studio: Studio, visit: Visit, clip: Path
+) -> None:
+    make(studio, visit, clip, seed=1, num_takes=2)
+    before = list(visit.takes)
+
+    def stop(event: Progress) -> None:
+        if "inference step" in event.detail:
+            visit.stop()
+
+    with pytest.raises(Stopped):
+        list(studio.soundtracks(visit, clip, Commission(seed=5, **QUICK), stop))
+    assert visit.takes == before and all(take.clip.exists() for take in before)
+    make(studio, visit, clip, seed=5)
+    assert [take.seed for take in visit.takes] == [5] and visit.takes[0].clip.exists()
+    assert not any(take.folder.exists() for take in before)
+
+
+def test_two_visits_at_once_get_what_each_would_get_alone(
+    studio: Studio, tmp_path: Path, paint_video: Callable[..., Path]
+) -> None:
+    clips = [
+        paint_video([(2.0, 40), (4.0, 220)], name="one.mp4"),
+        paint_video([(3.5, (30, 60, 200)), (3.5, 10)], name="two.mp4", moving=True),
+    ]
+
+    def visits() -> list[Visit]:
+        return [Visit(tmp_path / str(time.monotonic_ns()) / str(i)) for i in range(2)]
+
+    alone, together = visits(), visits()
+    for i in range(2):
+        make(studio, alone[i], clips[i], seed=10 + i, num_takes=2)
+    threads = [
+        threading.Thread(
+            target=make,
+            args=(studio, together[i], clips[i]),
+            kwargs={"seed": 10 + i, "num_takes": 2},
+        )
+        for i in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i in range(2):
+        assert len(together[i].takes) == 2
+        for one, two in zip(alone[i].takes, together[i].takes, strict=True):
+            assert notes_of(one) == notes_of(two)
+            np.testing.assert_array_equal(one.soundtrack.tempo_map.beat_times,
+                                          two.soundtrack.tempo_map.beat_times)  # fmt: skip
+
+
+def test_parts_that_may_not_play_do_not(studio: Studio, visit: Visit, clip: Path) -> None:
+    make(studio, visit, clip, seed=1, parts=("melody", "bass", "harmony", "drums"))
+    sheet = visit.takes[0].soundtrack.cue_sheet
+    assert set(sheet.parts) <= {"melody", "bass", "harmony", "drums"}
+    assert not visit.takes[0].soundtrack.score.parts.get("pad")
+
+
+def test_a_clip_that_is_too_long_is_refused(
+    studio: Studio, visit: Visit, paint_video: Callable[..., Path]
+) -> None:
+    with pytest.raises(PixMusError, match="lasts 22 s; give a clip of at most 20 s"):
+        make(studio, visit, paint_video([(22.0, 40)]))
+
+
+def test_redoing_nothing_is_refused(studio: Studio, visit: Visit, clip: Path) -> None:
+    make(studio, visit, clip, seed=1)
+    with pytest.raises(PixMusError, match="Say which bars"):
+        list(studio.redo(visit, 1, "  ", (), Commission(), lambda _: None))
+
+
+def test_a_visit_whose_clip_is_gone_says_so(studio: Studio, visit: Visit, clip: Path) -> None:
+    make(studio, visit, clip, seed=1)
+    sheet = visit.cue_sheet
+    assert sheet is not None
+    visit.footage = None
+    with pytest.raises(PixMusError, match="upload it again"):
+        list(studio.recompose(visit, sheet, Commission(), lambda _: None))
+
+
+def test_pictures_and_files_of_a_take(studio: Studio, visit: Visit, paint_video: Callable) -> None:
+    sound = 0.3 * np.sin(np.arange(6 * 44100) / 15)[None].astype(np.float32)
+    clip = paint_video([(3.0, 40), (3.0, 200)], sound=sound)
+    make(studio, visit, clip, seed=4)
+    take = visit.takes[0]
+    drawn = take.draw(studio.tables)
+    assert set(drawn) == {"spectrogram", "own-spectrogram", "pianoroll", "cues", "agreement"}
+    assert all(path.stat().st_size > 10_000 for path in drawn.values())
+    before = {path: path.stat().st_mtime_ns for path in drawn.values()}
+    take.draw(studio.tables)
+    assert before == {path: path.stat().st_mtime_ns for path in drawn.values()}
+    with zipfile.ZipFile(take.zip_all()) as archive:
+        names = {Path(name).name for name in archive.namelist()}
+        assert archive.testzip() is None
+    assert {"scored.mp4", "music.wav", "score.mid", "cues.json", "take.json", "again.txt"} <= names
+    with zipfile.ZipFile(take.zip_stems()) as archive:
+        assert {Path(name).stem for name in archive.namelist()} == set(take.soundtrack.stems)
+
+
+def test_cuts_met_are_counted_within_40_ms() -> None:
+    found = CutsMet((1.0, 2.0, 3.0), (0.01, -0.04, 0.041))
+    assert found.met == 2
+    assert str(found) == "2 of 3 cuts met within 40 ms, half of them within 25 ms"
+    assert str(CutsMet((), ())) == "no cuts to meet"
+    assert str(CutsMet((1.0,), (float("inf"),))) == "0 of 1 cuts met within 40 ms"
+    assert not len(strong(np.zeros(0), np.zeros(0)))
+
+
+def test_a_score_is_played_without_any_video(studio: Studio, visit: Visit, clip: Path) -> None:
+    sheet = studio.spot(visit, clip, Commission(), lambda _: None)
+    score, music, seed = studio.play(visit, sheet, Commission(seed=3, **QUICK))
+    assert seed == 3 and any(score.parts.values())
+    assert music.shape == (2, round(sheet.duration * 44100))
+    make(studio, visit, clip, seed=3)
+    assert notes_of(visit.takes[0]) == {p: tuple(n) for p, n in score.parts.items()}

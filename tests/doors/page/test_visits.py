@@ -1,0 +1,121 @@
+"""Visits: apart from each other, stoppable, and gone after a while."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pixmus.doors.page.visits import Stopped, Visits
+from pixmus.errors import PixMusError
+
+
+def test_each_session_has_a_folder_of_its_own_that_nobody_can_guess(tmp_path: Path) -> None:
+    visits = Visits(tmp_path, keep_s=60, capacity=5)
+    one, two = visits.of("one"), visits.of("two")
+    assert one is visits.of("one")
+    assert one.folder != two.folder and one.folder.is_dir()
+    assert len(one.folder.name) == 32
+    assert visits.of(None) is not visits.of(None)
+
+
+def test_work_ends_when_it_is_stopped_or_other_work_begins(tmp_path: Path) -> None:
+    visit = Visits(tmp_path, keep_s=60, capacity=5).of("one")
+    check = visit.start()
+    check()
+    later = visit.start()
+    with pytest.raises(Stopped):
+        check()
+    later()
+    visit.stop()
+    with pytest.raises(Stopped):
+        later()
+
+
+def test_leaving_stops_the_work_and_removes_the_files(tmp_path: Path) -> None:
+    visits = Visits(tmp_path, keep_s=60, capacity=5)
+    visit = visits.of("one")
+    (visit.new_folder() / "clip.mp4").write_bytes(b"x")
+    check = visit.start()
+    visits.end("one")
+    with pytest.raises(Stopped):
+        check()
+    assert not visit.folder.exists()
+    visits.end("never seen")
+
+
+def test_what_was_not_used_for_a_while_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("pixmus.doors.page.visits.time.monotonic", lambda: now)
+    visits = Visits(tmp_path, keep_s=60, capacity=5)
+    old, new = visits.of("old"), visits.of("new")
+    now += 50
+    check = new.start()
+    check()  # work keeps a visit alive
+    now += 30
+    visits.sweep()
+    assert not old.folder.exists() and new.folder.exists()
+    now += 61
+    visits.sweep()
+    assert not new.folder.exists()
+
+
+def test_the_least_recently_used_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    def clock() -> float:
+        nonlocal now
+        now += 1
+        return now
+
+    monkeypatch.setattr("pixmus.doors.page.visits.time.monotonic", clock)
+    visits = Visits(tmp_path, keep_s=1e9, capacity=2)
+    one, two = visits.of("one"), visits.of("two")
+    visits.of("one")
+    three = visits.of("three")
+    assert [visit.folder.exists() for visit in (one, two, three)] == [True, False, True]
+
+
+def test_a_take_that_is_gone_says_so(tmp_path: Path) -> None:
+    visit = Visits(tmp_path, keep_s=60, capacity=5).of("one")
+    with pytest.raises(PixMusError, match="removed after a while"):
+        visit.take(1)
+
+
+def test_folders_of_pages_that_are_gone_are_removed_and_ones_own_at_the_end(
+    tmp_path: Path,
+) -> None:
+    code = "from pixmus.doors.page.visits import own_root; print(own_root(), flush=True); input()"
+    how: dict = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    how["env"] = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    killed, ended = (subprocess.Popen([sys.executable, "-c", code], **how) for _ in range(2))
+    roots = [Path(process.stdout.readline().strip()) for process in (killed, ended)]
+    assert all(root.is_dir() for root in roots)
+    killed.kill()
+    killed.communicate()
+    assert roots[0].is_dir()
+    third = subprocess.Popen([sys.executable, "-c", code], **how)
+    third.stdout.readline()
+    assert not roots[0].exists() and roots[1].is_dir()
+    for process in (ended, third):
+        process.terminate()
+        process.communicate()
+    assert not list(tmp_path.iterdir())
+
+
+def test_old_uploads_are_removed_but_for_the_clip_of_a_live_visit(tmp_path: Path) -> None:
+    uploads = tmp_path / "uploads"
+    for name in ("old", "new", "used"):
+        (uploads / name).mkdir(parents=True)
+        (uploads / name / "clip.mp4").write_bytes(b"x")
+    for name in ("old", "used"):
+        for path in (uploads / name / "clip.mp4", uploads / name):
+            os.utime(path, (1e9, 1e9))
+    visits = Visits(tmp_path / "visits", keep_s=60, capacity=5, uploads=uploads)
+    visits.of("one").footage_of = (uploads / "used" / "clip.mp4",)
+    visits.sweep()
+    assert not (uploads / "old" / "clip.mp4").exists()
+    assert (uploads / "new" / "clip.mp4").exists() and (uploads / "used" / "clip.mp4").exists()

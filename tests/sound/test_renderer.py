@@ -1,0 +1,128 @@
+"""Both synths start notes on time and say what is wrong; measurements are about what sounds."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from pixmus.errors import PixMusError
+from pixmus.sound.loudness import SAMPLE_RATE
+from pixmus.sound.renderer import (
+    DRUM_BANK,
+    DRUM_CHANNEL,
+    FONT_VARIABLE,
+    MEASUREMENTS,
+    SYNTHS,
+    Event,
+    Renderer,
+    Sound,
+    attack_time,
+    find_renderer,
+    installed_synths,
+    tim_font,
+)
+
+PIANO, HARP = Sound(0, 0), Sound(0, 46)
+
+
+@pytest.fixture(params=list(SYNTHS))
+def renderer(request):
+    if request.param == "fluidsynth" and request.param not in installed_synths():
+        pytest.skip(f"{request.param} is not installed here")
+    font = tim_font()
+    assert font is not None, "TimGM6mb.sf2 comes with pretty_midi"
+    return Renderer(request.param, font)
+
+
+def test_no_events_are_silence(renderer):
+    waveform = renderer.play([], [PIANO], 5000)
+    assert waveform.shape == (2, 5000) and waveform.dtype == np.float32
+    assert not waveform.any()
+
+
+@pytest.mark.parametrize("start", [0, 1, 777, 22050])
+def test_a_note_starts_at_its_sample(renderer, start):
+    waveform = renderer.play([Event(start, 100, 0, 72)], [PIANO], 44100)
+    first = int(np.argmax(np.abs(waveform).max(axis=0) > 1e-4))
+    assert abs(first - start) <= 0.005 * SAMPLE_RATE
+    assert attack_time(waveform, start) == pytest.approx(
+        renderer.measure(PIANO).attack(72), abs=0.004
+    )
+
+
+def test_a_call_leaves_nothing_for_the_next_one(renderer):
+    events = [Event(100, 90, 0, 60), Event(9000, 0, 0, 60)]
+    first = renderer.play(events, [PIANO], 20001)
+    renderer.play([Event(0, 127, 0, 40)], [HARP], 3000)
+    np.testing.assert_array_equal(renderer.play(events, [PIANO], 20001), first)
+
+
+def test_the_same_notes_are_the_same_samples_whoever_plays_beside_them(renderer):
+    rng = np.random.default_rng(3)
+    starts = rng.integers(0, 150000, 60)
+    pitches = rng.integers(40, 84, 60)
+    events = sorted(
+        event
+        for start, pitch in zip(starts.tolist(), pitches.tolist(), strict=True)
+        for event in (Event(start, 90, 0, pitch), Event(start + 30000, 0, 0, pitch))
+    )
+
+    def play(program):
+        return renderer.play(events, [Sound(0, program)], 180000)
+
+    programs = [4, 0, 48, 4, 46, 0, 4, 48]
+    with ThreadPoolExecutor(2) as pool:
+        played = list(pool.map(play, programs))
+    for program, waveform in zip(programs, played, strict=True):
+        np.testing.assert_array_equal(waveform, played[programs.index(program)])
+
+
+def test_drums_play_on_their_channel(renderer):
+    kit = Sound(DRUM_BANK, 0)
+    waveform = renderer.play([Event(0, 100, DRUM_CHANNEL, 38)], [kit], 20000)
+    assert np.abs(waveform).max() > 0.01
+    assert renderer.measure(kit, 38).attack(38) < 0.02
+
+
+def test_measurements_of_known_fonts_are_stored(renderer):
+    entries = json.loads(MEASUREMENTS.read_text())
+    known = {(entry["synth"], entry["sha256"]) for entry in entries}
+    assert (renderer.synth, renderer.sha256) in known
+    assert renderer.measure(PIANO).attack(60) < 0.01 < renderer.measure(Sound(0, 48)).attack(60)
+
+
+def test_an_unknown_programme_is_measured_when_asked(renderer, monkeypatch):
+    stored = renderer.measure(HARP)
+    monkeypatch.setattr("pixmus.sound.renderer._stored_measurements", lambda *_: {})
+    measured = renderer.measure(HARP)
+    np.testing.assert_allclose(measured.attack_ms, stored.attack_ms, atol=3.0)
+    assert measured.loudness == pytest.approx(stored.loudness, abs=1.0)
+
+
+def test_attack_time_of_a_ramp_and_of_silence():
+    ramp = np.zeros((2, SAMPLE_RATE), np.float32)
+    ramp[:, 10000:] = np.minimum(np.arange(SAMPLE_RATE - 10000) / (0.1 * SAMPLE_RATE), 1.0)
+    assert attack_time(ramp, 10000) == pytest.approx(0.05, abs=0.003)
+    assert attack_time(np.zeros((2, 100), np.float32)) == 0.0
+
+
+def test_the_font_of_the_environment_comes_first(monkeypatch, tmp_path, renderer):
+    monkeypatch.setenv(FONT_VARIABLE, str(renderer.font))
+    assert find_renderer().font == renderer.font
+    monkeypatch.setenv(FONT_VARIABLE, str(tmp_path / "none.sf2"))
+    with pytest.raises(PixMusError, match="none.sf2 is not a file"):
+        find_renderer()
+
+
+def test_a_file_that_is_no_font_is_named(renderer, tmp_path):
+    font = tmp_path / "noise.sf2"
+    font.write_bytes(b"nothing of the kind" * 100)
+    with pytest.raises(PixMusError, match="noise.sf2 is not a SoundFont"):
+        Renderer(renderer.synth, font).play([], [PIANO], 100)
+
+
+def test_without_any_synth_the_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("pixmus.sound.renderer.installed_synths", lambda: ())
+    with pytest.raises(PixMusError, match="pip install --no-deps tinysoundfont"):
+        find_renderer()

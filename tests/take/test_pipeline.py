@@ -1,0 +1,260 @@
+"""End to end with a tiny real model; the model folder; same seed, same take."""
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pixmus.check.findings import Ranges, RangeTable, check_score
+from pixmus.compose.conditions import RAW_CURVES, CurveTables
+from pixmus.compose.writing import Decoding, default_scheduler
+from pixmus.cues.encoder import ConditioningEncoder
+from pixmus.cues.sheet import CueSheet, Direction, spot
+from pixmus.errors import PixMusError
+from pixmus.model.denoiser import ScoreDenoiser
+from pixmus.picture.footage import watch
+from pixmus.picture.video import probe, read_audio
+from pixmus.score.notes import PART_LAYOUTS, read_midi
+from pixmus.take.bundle import describe_take
+from pixmus.take.pipeline import MANIFEST, PixMusPipeline, Soundtrack, write_manifest
+
+STEPS = 2
+# As if real music were never silent, and always on the scale.
+RANGES = Ranges({"any": {("melody",): RangeTable(100, {"silence": (0, 0), "off_scale": (0, 0)})}})
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory: pytest.TempPathFactory, denoiser: ScoreDenoiser) -> Path:
+    """A tiny model with random weights, saved as a real one is."""
+    pipe = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler())
+    pipe.curve_tables = CurveTables({name: np.linspace(0, 1, 5) for name in RAW_CURVES})
+    pipe.decoding = Decoding(log_odds=dict.fromkeys(PART_LAYOUTS, 0.125))
+    pipe.descriptor_ranges = RANGES
+    folder = tmp_path_factory.mktemp("model")
+    pipe.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pipe(model_folder: Path) -> PixMusPipeline:
+    return PixMusPipeline.from_pretrained(model_folder)
+
+
+@pytest.fixture
+def clip(paint_video: Callable[..., Path]) -> Path:
+    return paint_video([(2.0, 40), (2.5, 200), (1.5, 90)])
+
+
+def test_a_clip_becomes_a_scored_clip_and_a_bundle(
+    pipe: PixMusPipeline, clip: Path, tmp_path: Path
+) -> None:
+    stages: list[str] = []
+    take = pipe(
+        clip,
+        num_inference_steps=STEPS,
+        seed=3,
+        on_stage=lambda name, share: stages.append(name) if share is None else None,
+    )
+    assert stages == ["watch", "spot", "fit", "compose", "render", "mix"] == list(take.timings)
+    assert take.cue_sheet.cuts == pytest.approx((2.0, 4.5))
+    assert take.music.shape == take.sound.shape == (2, round(take.video.duration * 44100))
+    take.save(tmp_path / "take")
+    scored = probe(tmp_path / "take" / "scored.mp4")
+    assert scored.duration == pytest.approx(probe(clip).duration, abs=0.001)
+    sound = read_audio(scored)
+    assert sound is not None and np.abs(sound).max() > 0.05
+    written = {str(p.relative_to(tmp_path / "take")) for p in (tmp_path / "take").rglob("*.*")}
+    expected = "music.wav score.mid cues.json markers.csv cues.png pianoroll.png spectrogram.png"
+    assert {"scored.mp4", "take.json", *expected.split()} <= written
+    assert {f"stems/{part}.wav" for part in take.stems} <= written
+    facts = json.loads((tmp_path / "take" / "take.json").read_text())
+    assert facts["seed"] == 3 and facts["settings"]["num_inference_steps"] == STEPS
+    assert facts["sha256"]["model"] == pipe.model_sha256
+    assert pipe.descriptor_ranges == RANGES and take.check is not None
+    assert facts["check"] == take.check.describe() and facts["check"]["real_windows"] == 100
+    assert facts["check"] == check_score(take.score, RANGES, take.cue_sheet.style).describe()
+    assert {"guidance_scale", "timing_guidance_scale", "synth", "font"} <= facts["settings"].keys()
+    assert CueSheet.load(tmp_path / "take" / "cues.json").cuts == take.cue_sheet.cuts
+    played = read_midi(tmp_path / "take" / "score.mid").parts
+    assert {part: len(notes) for part, notes in played.items()} == {
+        part: len(notes) for part, notes in take.score.parts.items()
+    }
+
+
+def notes_of(take: Soundtrack) -> dict:
+    return take.score.parts
+
+
+def test_same_seed_same_take_whatever_was_made_in_between(pipe: PixMusPipeline, clip: Path) -> None:
+    footage = watch(clip)
+    first = pipe(footage, num_inference_steps=STEPS, seed=5)
+    other = pipe(footage, num_inference_steps=STEPS, generator=torch.Generator().manual_seed(1))
+    again = pipe(footage, num_inference_steps=STEPS, seed=5)
+    assert notes_of(first) == notes_of(again) != notes_of(other)
+    # FluidSynth starts its voices up to a block's rounding apart from call to call: 54 dB below.
+    difference = first.music - again.music
+    assert np.sqrt((difference**2).mean()) < 2e-3 * np.sqrt((first.music**2).mean())
+
+
+def test_direction_and_edited_cue_sheets_are_followed(pipe: PixMusPipeline, clip: Path) -> None:
+    footage = watch(clip)
+    direction = Direction(key="D minor", ensemble="strings", tempo_bpm=90.0)
+    take = pipe(footage, direction=direction, num_inference_steps=STEPS, seed=1)
+    assert take.score.key == "D minor" and set(take.score.parts) == set(take.cue_sheet.parts)
+    same = pipe(footage, cue_sheet=take.cue_sheet, num_inference_steps=STEPS, seed=1)
+    assert notes_of(same) == notes_of(take)
+    score = pipe.compose(take.cue_sheet, num_inference_steps=STEPS, seed=1)
+    assert score.parts == take.score.parts
+
+
+def test_a_kept_score_changes_only_where_it_is_redone(pipe: PixMusPipeline, clip: Path) -> None:
+    footage = watch(clip)
+    take = pipe(footage, num_inference_steps=STEPS, seed=1, direction=Direction(tempo_bpm=120.0))
+    assert take.settings["keep"] is None
+    asked = {"keep": take.score, "redo_bars": (2,), "redo_parts": "harmony"}
+    again = pipe(footage, cue_sheet=take.cue_sheet, **asked, num_inference_steps=STEPS, seed=2)
+    start, end = take.tempo_map.bar_starts[1], take.tempo_map.bar_starts[2]
+    for part, notes in take.score.parts.items():
+        changed = set(notes) ^ set(again.score.parts[part])
+        assert bool(changed) == (part == "harmony")
+        assert all(start <= note.onset < end for note in changed)
+    assert again.tempo_map == take.tempo_map
+    assert again.settings["keep"]["bars"] == "2"
+    assert describe_take(again)["settings"]["keep"]["parts"] == ["harmony"]
+    alone = pipe.compose(take.cue_sheet, **asked, num_inference_steps=STEPS, seed=2)
+    assert alone.parts == again.score.parts
+    with pytest.raises(PixMusError, match="score that is kept"):
+        pipe.compose(take.cue_sheet, redo_bars="2")
+
+
+def test_the_callback_sees_every_inference_step(pipe: PixMusPipeline, clip: Path) -> None:
+    steps: list[int] = []
+    pipe(
+        clip,
+        num_inference_steps=4,
+        seed=1,
+        callback_on_step_end=lambda _, step, __, kept: steps.append(step) or kept["latents"],
+    )
+    assert steps == list(range(4))
+
+
+def test_saved_weights_are_half_and_the_pipeline_stays_whole(
+    model_folder: Path, pipe: PixMusPipeline, tmp_path: Path
+) -> None:
+    assert pipe.denoiser.dtype == torch.float32
+    pipe.save_pretrained(tmp_path / "again")
+    assert pipe.denoiser.dtype == torch.float32
+    again = PixMusPipeline.from_pretrained(tmp_path / "again")
+    assert again.decoding == pipe.decoding
+    assert torch.equal(again.denoiser.is_roll, pipe.denoiser.is_roll)
+    for name, value in again.denoiser.state_dict().items():
+        assert torch.equal(value, pipe.denoiser.state_dict()[name]), name
+
+
+def copy_of(folder: Path, target: Path) -> Path:
+    import shutil
+
+    return Path(shutil.copytree(folder, target))
+
+
+def test_a_flipped_byte_is_found(model_folder: Path, tmp_path: Path) -> None:
+    folder = copy_of(model_folder, tmp_path / "model")
+    shard = next((folder / "denoiser").glob("*.safetensors"))
+    data = bytearray(shard.read_bytes())
+    data[-1] ^= 1
+    shard.write_bytes(bytes(data))
+    with pytest.raises(PixMusError, match=f"damaged: denoiser/{shard.name}"):
+        PixMusPipeline.from_pretrained(folder)
+
+
+def test_a_missing_file_is_named(model_folder: Path, tmp_path: Path) -> None:
+    folder = copy_of(model_folder, tmp_path / "model")
+    (folder / "scheduler" / "scheduler_config.json").unlink()
+    with pytest.raises(PixMusError, match="incomplete: scheduler/scheduler_config.json is missing"):
+        PixMusPipeline.from_pretrained(folder)
+    (folder / MANIFEST).unlink()
+    with pytest.raises(PixMusError, match="no PixMus model: it holds no manifest.json"):
+        PixMusPipeline.from_pretrained(folder)
+    with pytest.raises(PixMusError, match="neither a folder here nor a Hub id"):
+        PixMusPipeline.from_pretrained(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"num_inference_steps": 0}, "at least 1 inference step"),
+        ({"guidance_scale": -1.0}, "guidance scale is -1"),
+        ({"timing_guidance_scale": float("nan")}, "timing guidance scale is nan"),
+        ({"seed": -1}, "seed is -1"),
+        ({"original_audio": "loud"}, "choose one of keep, duck, drop"),
+    ],
+)
+def test_wrong_settings_are_refused_before_the_clip_is_watched(
+    pipe: PixMusPipeline, wrong: dict, sentence: str
+) -> None:
+    with pytest.raises(PixMusError, match=sentence):
+        pipe("missing.mp4", **wrong)
+
+
+def test_a_cue_sheet_of_another_clip_is_refused(pipe: PixMusPipeline, clip: Path) -> None:
+    footage = watch(clip)
+    other = replace(footage, video=replace(footage.video, duration=4.0))
+    with pytest.raises(PixMusError, match="for a clip of 6.00 s"):
+        pipe(other, cue_sheet=spot(footage.features), num_inference_steps=STEPS)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"decoding.json": ""}'])
+def test_a_manifest_that_names_too_little_is_refused(
+    model_folder: Path, tmp_path: Path, text: str
+) -> None:
+    folder = copy_of(model_folder, tmp_path / "model")
+    (folder / "manifest.json").write_text(text)
+    with pytest.raises(PixMusError, match="does not name all of it"):
+        PixMusPipeline.from_pretrained(folder)
+
+
+def test_a_model_of_another_version_is_refused(model_folder: Path, tmp_path: Path) -> None:
+    folder = copy_of(model_folder, tmp_path / "model")
+    (folder / "decoding.json").write_text('{"onset_thresholds": {}}')
+    write_manifest(folder)
+    with pytest.raises(PixMusError, match="another version of PixMus"):
+        PixMusPipeline.from_pretrained(folder)
+
+
+def test_a_model_with_an_encoder_spots_by_it_and_one_without_by_rules(
+    pipe: PixMusPipeline, denoiser: ScoreDenoiser, tmp_path: Path, clip: Path
+) -> None:
+    footage = watch(clip)
+    assert pipe.encoder is None
+    assert pipe.spot(footage.features).to_json() == spot(footage.features).to_json()
+    encoder = ConditioningEncoder()
+    encoder.curve_mean.data.fill_(-0.3)
+    encoder.eval()
+    whole = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler(), encoder)
+    whole.curve_tables, whole.decoding = pipe.curve_tables, pipe.decoding
+    whole.save_pretrained(tmp_path)
+    loaded = PixMusPipeline.from_pretrained(tmp_path)
+    sheet = loaded.spot(footage.features)
+    assert sheet.to_json() == encoder.spot(footage.features).to_json()
+    assert sheet.to_json() != spot(footage.features).to_json()
+    assert any(
+        name.startswith("encoder/") for name in json.loads((tmp_path / MANIFEST).read_text())
+    )
+    take = loaded(footage, num_inference_steps=STEPS, seed=1, text="slow and dark, no drums")
+    assert take.settings["text"] and "text" in take.cue_sheet.inputs
+    assert "drums" not in take.cue_sheet.parts
+
+
+def test_a_model_that_is_saved_again_names_no_folder_of_this_machine(
+    pipe: PixMusPipeline, tmp_path: Path
+) -> None:
+    pipe.save_pretrained(tmp_path / "again")
+    again = PixMusPipeline.from_pretrained(tmp_path / "again")
+    again.save_pretrained(tmp_path / "once more")
+    written = [path.read_text() for path in (tmp_path / "once more").rglob("*.json")]
+    assert written and not any(str(tmp_path) in text for text in written)

@@ -21,7 +21,8 @@ from typing import Any
 
 import gradio as gr
 
-from pixmus.cues.sheet import ENSEMBLES, KEYS, PARTS, STYLES
+from pixmus.cues.sheet import KEYS
+from pixmus.curves import Curve
 from pixmus.doors.page import markup
 from pixmus.doors.page.commission import (
     LONGEST_TEXT,
@@ -45,6 +46,7 @@ from pixmus.doors.page.studio import Progress, Report, Studio, reported
 from pixmus.doors.page.takes import Take
 from pixmus.doors.page.timeline import hits_json, read_hits
 from pixmus.doors.page.visits import Stopped, Visit, Visits, own_root
+from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
 from pixmus.errors import PixMusError
 from pixmus.sound.renderer import find_renderer
 from pixmus.take.pipeline import MODEL_FOLDER, PixMusPipeline, model_folder
@@ -579,10 +581,10 @@ def _build_controls() -> tuple[dict[str, Any], gr.Button]:
             False, label="Set the mood myself", info="Else it follows the picture."
         )
         with gr.Row(visible=False) as moods:
-            found["valence"] = gr.Slider(
+            found[Curve.VALENCE] = gr.Slider(
                 0, 1, 0.5, step=0.05, label="Valence", info="Dark to bright."
             )
-            found["energy"] = gr.Slider(
+            found[Curve.ENERGY] = gr.Slider(
                 0, 1, 0.5, step=0.05, label="Energy", info="Calm to strong."
             )
         found["is_mood_set"].change(
@@ -728,8 +730,8 @@ def _build_endpoints(endpoints: Endpoints) -> None:
         style = gr.Dropdown(list(STYLES), label="style", value=None)
         ensemble = gr.Dropdown(list(ENSEMBLES), label="ensemble", value=None)
         parts = gr.CheckboxGroup(list(PARTS), label="parts", value=[])
-        valence = gr.Number(label="valence", value=None)
-        energy = gr.Number(label="energy", value=None)
+        valence = gr.Number(label=Curve.VALENCE, value=None)
+        energy = gr.Number(label=Curve.ENERGY, value=None)
         sound = gr.Dropdown(["keep", "duck", "drop"], label="original_audio", value=None)
         still = gr.Number(label="still_duration", value=20)
         video, bundle = gr.File(label="scored video"), gr.File(label="everything (zip)")
@@ -766,8 +768,8 @@ def _commission(values: dict[str, Any]) -> Commission:
     has_mood = values.pop("is_mood_set")
     asked = {k: v for k, v in values.items() if v not in (None, "", AUTO)}
     if not has_mood:
-        asked.pop("valence", None)
-        asked.pop("energy", None)
+        asked.pop(Curve.VALENCE, None)
+        asked.pop(Curve.ENERGY, None)
     for name, field in NUMBER_FIELDS.items():
         asked[name] = read_number(values[name], field, whole=name == "seed")
     for name in ("num_takes", "num_inference_steps"):

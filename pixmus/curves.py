@@ -14,23 +14,26 @@ CURVE_RATE_HZ = 4.0  # values a second
 class Curve(StrEnum):
     """A curve by its name, which is what JSON, tables and the model's conditions call it."""
 
-    colour: str  # in every picture
+    DENSITY = "density"  # onsets a second in the pitched parts
+    ENERGY = "energy"  # how loud, and how many voices sound
+    VALENCE = "valence"  # dark to bright
+    REGISTER = "register"  # low to high
 
-    DENSITY = "density", "#0072b2"  # onsets a second in the pitched parts
-    ENERGY = "energy", "#d55e00"  # how loud and how many voices sound
-    VALENCE = "valence", "#b8860b"  # dark to bright
-    REGISTER = "register", "#6a4c93"  # low to high
-
-    def __new__(cls, name: str, colour: str) -> Curve:
-        curve = str.__new__(cls, name)
-        curve._value_ = name
-        curve.colour = colour
-        return curve
+    @property
+    def colour(self) -> str:
+        """In every picture."""
+        return _COLOURS[self]
 
 
-CURVES = tuple(Curve)  # in the order of the model's conditions
+_COLOURS = {
+    Curve.DENSITY: "#0072b2",
+    Curve.ENERGY: "#d55e00",
+    Curve.VALENCE: "#b8860b",
+    Curve.REGISTER: "#6a4c93",
+}
+CURVES: tuple[str, ...] = tuple(Curve)  # names, in the order of the model's conditions
 
 
 def num_curve_values(duration: float) -> int:
-    """How many values a curve has over `duration` seconds; the last one is in the middle of it."""
-    return max(1, math.ceil(duration * CURVE_RATE_HZ))
+    """How many 4 Hz values cover `duration` seconds (rounding noise in it starts no new value)."""
+    return max(1, math.ceil(duration * CURVE_RATE_HZ - 1e-6))

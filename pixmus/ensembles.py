@@ -6,7 +6,7 @@ the wish box, the command line, the page, the sound and the check of a take read
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -30,65 +30,89 @@ DRUM_PITCHES = tuple(DRUM_NAMES)
 
 
 class Part(StrEnum):
-    """One instrument's notes, by its name; in the order of the piano-roll.
+    """One instrument's notes, by its name; in the order of the piano-roll."""
 
-    A pitched part plays `num_pitches` from `lowest_pitch` on; a note outside moves by octaves. The
-    drums' rows are `DRUM_PITCHES`. A part of one voice plays one note at a time.
-    """
+    MELODY = "melody"
+    COUNTER = "counter"
+    HARMONY = "harmony"
+    BASS = "bass"
+    PAD = "pad"
+    DRUMS = "drums"
 
+    @property
+    def lowest_pitch(self) -> int:
+        """A pitched part plays from here; a note outside its range moves by octaves."""
+        return _PART_FACTS[self].lowest_pitch
+
+    @property
+    def num_pitches(self) -> int:
+        """How many pitches it plays; of the drums, how many drums."""
+        return _PART_FACTS[self].num_pitches
+
+    @property
+    def has_one_voice(self) -> bool:
+        """Whether it plays one note at a time."""
+        return _PART_FACTS[self].has_one_voice
+
+    @property
+    def onset_weight(self) -> float:
+        """How much an onset weighs beside other parts'; slow attacks weigh little."""
+        return _PART_FACTS[self].onset_weight
+
+    @property
+    def colour(self) -> str:
+        """In every picture: Okabe and Ito's colour-blind-safe set (2008), drums in grey."""
+        return _PART_FACTS[self].colour
+
+
+@dataclass(frozen=True)
+class _PartFacts:
     lowest_pitch: int
     num_pitches: int
     has_one_voice: bool
-    onset_weight: float  # of an onset beside those of other parts; slow attacks weigh little
-    colour: str  # in every picture: Okabe and Ito's colour-blind-safe set (2008), drums in grey
-
-    MELODY = "melody", 48, 48, True, 1.0, "#d55e00"
-    COUNTER = "counter", 48, 48, True, 0.8, "#cc79a7"
-    HARMONY = "harmony", 36, 60, False, 0.8, "#0072b2"
-    BASS = "bass", 24, 36, True, 1.2, "#009e73"
-    PAD = "pad", 36, 48, False, 0.2, "#8fc7ea"
-    DRUMS = "drums", 0, len(DRUM_PITCHES), False, 1.0, "#59616d"
-
-    def __new__(
-        cls,
-        name: str,
-        lowest_pitch: int,
-        num_pitches: int,
-        has_one_voice: bool,
-        onset_weight: float,
-        colour: str,
-    ) -> Part:
-        part = str.__new__(cls, name)
-        part._value_ = name
-        part.lowest_pitch, part.num_pitches = lowest_pitch, num_pitches
-        part.has_one_voice, part.onset_weight, part.colour = has_one_voice, onset_weight, colour
-        return part
+    onset_weight: float
+    colour: str
 
 
-PARTS = tuple(Part)
-PITCHED = tuple(part for part in Part if part != Part.DRUMS)
-ONE_VOICE_PARTS = tuple(part for part in Part if part.has_one_voice)
+_PART_FACTS = {
+    Part.MELODY: _PartFacts(48, 48, True, 1.0, "#d55e00"),
+    Part.COUNTER: _PartFacts(48, 48, True, 0.8, "#cc79a7"),
+    Part.HARMONY: _PartFacts(36, 60, False, 0.8, "#0072b2"),
+    Part.BASS: _PartFacts(24, 36, True, 1.2, "#009e73"),
+    Part.PAD: _PartFacts(36, 48, False, 0.2, "#8fc7ea"),
+    Part.DRUMS: _PartFacts(0, len(DRUM_PITCHES), False, 1.0, "#59616d"),
+}
+# Names, as scores and cue sheets have them; `Part(name)` is the part.
+PARTS: tuple[str, ...] = tuple(Part)
+PITCHED: tuple[str, ...] = tuple(part for part in Part if part != Part.DRUMS)
+ONE_VOICE_PARTS: tuple[str, ...] = tuple(part for part in Part if part.has_one_voice)
 
 
 class Style(StrEnum):
     """What the music is like, by the corpus that it was learned from."""
 
-    players: tuple[str, str]  # ensembles that play it where only the style is known: calm, busy
-    has_dynamics: bool  # whether its corpus says how hard a note is struck
+    POP = "pop"
+    SONG = "song"
+    QUARTET = "quartet"
+    GAME = "game"
 
-    POP = "pop", ("piano", "band"), True
-    SONG = "song", ("piano", "piano"), False
-    QUARTET = "quartet", ("strings", "strings"), False
-    GAME = "game", ("piano", "band"), True
+    @property
+    def players(self) -> tuple[str, str]:
+        """The ensembles that play it where only the style is known: a calm and a busy one."""
+        return {
+            Style.POP: (PIANO.name, BAND.name),
+            Style.SONG: (PIANO.name, PIANO.name),
+            Style.QUARTET: (STRINGS.name, STRINGS.name),
+            Style.GAME: (PIANO.name, BAND.name),
+        }[self]
 
-    def __new__(cls, name: str, players: tuple[str, str], has_dynamics: bool) -> Style:
-        style = str.__new__(cls, name)
-        style._value_ = name
-        style.players, style.has_dynamics = players, has_dynamics
-        return style
+    @property
+    def has_dynamics(self) -> bool:
+        """Whether its corpus says how hard a note is struck."""
+        return self in (Style.POP, Style.GAME)
 
 
-STYLES = tuple(Style)
+STYLES: tuple[str, ...] = tuple(Style)
 
 LARGEST_ADVANCE_S = 0.080  # a note starts at most this much earlier than written
 FAST_ATTACK_S = 0.020
@@ -129,10 +153,8 @@ SECTION = Voice(
     STRING_PROGRAMS, send_db=-8.0, expression_db=4.0, high_pass_hz=110.0, attack_limit=0.1
 )  # what is beyond 80 ms stays late
 # FluidR3's contrabass (43) falls silent above C3; the string section is even over the whole range.
-LOW_STRINGS = Voice(
-    STRING_PROGRAMS, -4.0, 0.3, -12.0, 0.0, 3.0, attack_limit=0.13, attack_pitch=48
-)
-USUAL: Mapping[Part, Voice] = {
+LOW_STRINGS = Voice(STRING_PROGRAMS, -4.0, 0.3, -12.0, 0.0, 3.0, attack_limit=0.13, attack_pitch=48)
+USUAL: Mapping[str, Voice] = {
     Part.MELODY: replace(GRAND, pan=0.08, high_pass_hz=90.0),
     Part.COUNTER: replace(SECTION, level_db=-5.0, pan=-0.3, high_pass_hz=150.0),
     Part.HARMONY: replace(GRAND, level_db=-3.0, pan=-0.15, high_pass_hz=90.0),
@@ -152,22 +174,20 @@ class Ensemble:
     """
 
     name: str
-    parts: tuple[Part, ...]
+    parts: tuple[str, ...]
     style: Style
-    voices: Mapping[Part, Voice] = field(default_factory=dict)
+    voices: Mapping[str, Voice] = field(default_factory=dict)
     room: Room = Room()
     words: str = ""
-    asks: Mapping[Curve, float] = field(default_factory=dict)
+    asks: Mapping[str, float] = field(default_factory=dict)
     asks_style: bool = False  # whether its words ask for its style too
 
     def voice(self, part: str) -> Voice:
         """How a part is played."""
-        return self.voices.get(Part(part)) or USUAL[Part(part)]
+        return self.voices.get(part) or USUAL[part]
 
 
-PIANO = Ensemble(
-    "piano", (Part.MELODY, Part.HARMONY, Part.BASS), Style.SONG, words="pianos"
-)
+PIANO = Ensemble("piano", (Part.MELODY, Part.HARMONY, Part.BASS), Style.SONG, words="pianos")
 STRINGS = Ensemble(
     "strings",
     (Part.MELODY, Part.COUNTER, Part.HARMONY, Part.BASS),
@@ -258,7 +278,7 @@ def remove_ensemble(name: str) -> None:
     del _ENSEMBLES[name]
 
 
-def pitched(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+def pitched(parts: Iterable[str]) -> tuple[str, ...]:
     """The parts that have pitches, in their order."""
     return tuple(part for part in parts if part != Part.DRUMS)
 

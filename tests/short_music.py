@@ -4,8 +4,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from pixmus.cues.sheet import CURVES, ENSEMBLES, Cue, CueSheet
-from pixmus.picture.features import num_curve_values
+from pixmus.cues.sheet import Cue, CueSheet
+from pixmus.curves import CURVES, num_curve_values
+from pixmus.ensembles import ENSEMBLES
 from pixmus.take.pipeline import PixMusPipeline
 
 
@@ -23,7 +24,7 @@ def cue_sheet() -> CueSheet:
         tempo_fixed=True,
         style="pop",
         ensemble="piano",
-        parts=ENSEMBLES["piano"],
+        parts=ENSEMBLES["piano"].parts,
         inputs=("motion",),
     )
 

@@ -4,8 +4,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from pixmus.cues.sheet import CURVES, PARTS, Cue, CueSheet
-from pixmus.picture.features import num_curve_values
+from pixmus.cues.sheet import Cue, CueSheet
+from pixmus.curves import CURVES, num_curve_values
+from pixmus.ensembles import PARTS
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
 

@@ -21,13 +21,13 @@ from functools import cache, cached_property
 import numpy as np
 
 from pixmus.compose.conditions import key_correlations
-from pixmus.cues.sheet import PARTS
-from pixmus.score.notes import DRUM_PITCHES, NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.curves import Curve
+from pixmus.ensembles import DRUM_PITCHES, PITCHED, Part
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
 
 BEATS_PER_BAR = 4
 STEPS_PER_BAR = BEATS_PER_BAR * STEPS_PER_BEAT
 WINDOW_BEATS = 8 * BEATS_PER_BAR
-PITCHED = tuple(part for part in PARTS if part != "drums")
 NUM_PITCHES = 128
 
 MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
@@ -42,7 +42,7 @@ LENGTH_CLASSES = {  # in steps, first and last
     "half": (8, 15),
     "whole": (16, 10**6),
 }
-_LINES = ("melody", "harmony", "bass")
+_LINES = (Part.MELODY, Part.HARMONY, Part.BASS)
 
 
 def _definitions() -> dict[str, str]:
@@ -71,7 +71,7 @@ def _definitions() -> dict[str, str]:
             f"{part}_pitch": f"Mean pitch of the {part}'s notes, MIDI number.",
             f"{part}_range": f"Highest minus lowest pitch of the {part}, semitones.",
         }
-    for part in ("melody", "bass"):
+    for part in (Part.MELODY, Part.BASS):
         found |= {
             f"{part}_repeated": f"Share of the {part}'s intervals that are 0.",
             f"{part}_steps": f"Share of the {part}'s intervals of 1 or 2 semitones.",
@@ -91,7 +91,7 @@ def _definitions() -> dict[str, str]:
         "pad_density": "Struck steps of the pad, a beat.",
         "pad_length": "Mean length of the pad's notes, beats.",
         "harmony_chord_size": "Mean number of notes that the harmony starts on a struck step.",
-        "density": "Struck steps of all pitched parts together, a beat.",
+        Curve.DENSITY: "Struck steps of all pitched parts together, a beat.",
         "onsets": "Notes that pitched parts start, a beat.",
         "density_jump": "Largest difference in pitched onsets of two neighbouring bars, a beat.",
         "rhythm_change": (
@@ -287,7 +287,7 @@ class _Window:
     def __init__(self, cells: np.ndarray, minor: bool) -> None:
         self.minor = minor
         self.parts = {part: _read_part(part, cells) for part in PITCHED}
-        drums = PART_LAYOUTS["drums"]
+        drums = PART_LAYOUTS[Part.DRUMS]
         self.strokes = cells[:, drums.onsets].reshape(-1, drums.num_pitches) > 0  # (steps, drums)
 
     @cached_property
@@ -308,7 +308,7 @@ def _read_part(part: str, cells: np.ndarray) -> _Part:
     sounding[:, span] = cells[:, layout.sounding].reshape(num_steps, -1) > 0
     sounding |= onset
     velocity = cells[:, layout.velocities].reshape(num_steps)
-    return _Part(onset, sounding, velocity, part == "bass")
+    return _Part(onset, sounding, velocity, part == Part.BASS)
 
 
 # ---------------------------------------------------------------------------------- small sums
@@ -440,18 +440,18 @@ def _accompaniment(parts: dict[str, _Part]) -> dict[str, float]:
     def density(part: _Part) -> float:
         return _mean(part.struck) * STEPS_PER_BEAT if part.struck.any() else np.nan
 
-    harmony = parts["harmony"]
+    harmony = parts[Part.HARMONY]
     return {
-        "counter_density": density(parts["counter"]),
-        "pad_density": density(parts["pad"]),
-        "pad_length": _mean(parts["pad"].lengths) / STEPS_PER_BEAT,
+        "counter_density": density(parts[Part.COUNTER]),
+        "pad_density": density(parts[Part.PAD]),
+        "pad_length": _mean(parts[Part.PAD].lengths) / STEPS_PER_BEAT,
         "harmony_chord_size": _mean(harmony.onset[harmony.steps].sum(1)),
     }
 
 
 def _texture(parts: dict[str, _Part], everything: _Part) -> dict[str, float]:
     """Density, groove, number of voices and how parts start together."""
-    melody, harmony, bass = parts["melody"], parts["harmony"], parts["bass"]
+    melody, harmony, bass = parts[Part.MELODY], parts[Part.HARMONY], parts[Part.BASS]
     struck = everything.struck
     bars = _bars(struck)
     notes = np.stack([part.onset.sum(1) for part in parts.values()]).sum(0)
@@ -461,7 +461,7 @@ def _texture(parts: dict[str, _Part], everything: _Part) -> dict[str, float]:
     both = bars[1:].any(1) & bars[:-1].any(1)
     breaks = (bars[1:] != bars[:-1]).mean(1)[both]
     return {
-        "density": _mean(struck) * STEPS_PER_BEAT if plays else np.nan,
+        Curve.DENSITY: _mean(struck) * STEPS_PER_BEAT if plays else np.nan,
         "onsets": _mean(notes) * STEPS_PER_BEAT if plays else np.nan,
         "density_jump": (
             float(np.abs(np.diff(per_bar)).max()) if plays and len(per_bar) > 1 else np.nan
@@ -517,7 +517,7 @@ def _pitch_classes(melody: _Part, everything: _Part, minor: bool) -> dict[str, f
 
 def _vertical(parts: dict[str, _Part], everything: _Part) -> dict[str, float]:
     """What sounds at once: harshness, crossing, low thirds, spacing, doublings."""
-    melody, harmony, bass = parts["melody"], parts["harmony"], parts["bass"]
+    melody, harmony, bass = parts[Part.MELODY], parts[Part.HARMONY], parts[Part.BASS]
     strong = _strong(len(everything.onset))
     counts = np.stack([part.sounding for part in parts.values()]).sum(0, dtype=np.int8)
     sounding = everything.sounding
@@ -531,8 +531,8 @@ def _vertical(parts: dict[str, _Part], everything: _Part) -> dict[str, float]:
     rows, tops = np.arange(len(around)), melody.highest[inner]
     near = around[rows, (tops + 1) % 12] | around[rows, (tops - 1) % 12]
 
-    lowest = np.min([p.lowest for name, p in parts.items() if name != "bass"], axis=0)
-    highest = np.max([p.highest for name, p in parts.items() if name != "melody"], axis=0)
+    lowest = np.min([p.lowest for name, p in parts.items() if name != Part.BASS], axis=0)
+    highest = np.max([p.highest for name, p in parts.items() if name != Part.MELODY], axis=0)
     low = sounding[:, :LOW]
     thirds = np.any(low[:, 3:] & low[:, :-3], axis=1) | np.any(low[:, 4:] & low[:, :-4], axis=1)
 
@@ -663,7 +663,7 @@ def _dynamics(parts: dict[str, _Part]) -> dict[str, float]:
 def _drums(strokes: np.ndarray, bass: _Part, everything: _Part) -> dict[str, float]:
     """Patterns of the drums; `strokes` is bool (steps, drums)."""
     names = (
-        "density", "backbeat", "kick_strong", "hat_similarity", "rhythm_change", "with_bass",
+        Curve.DENSITY, "backbeat", "kick_strong", "hat_similarity", "rhythm_change", "with_bass",
         "with_pitched",
     )  # fmt: skip
     if not strokes.any():
@@ -689,21 +689,21 @@ def _drums(strokes: np.ndarray, bass: _Part, everything: _Part) -> dict[str, flo
 def _groups() -> tuple[tuple[Callable[[_Window], dict[str, float]], frozenset[str]], ...]:
     """Every group of descriptors: how it is measured, and the names of what comes out."""
     measures: list[Callable[[_Window], dict[str, float]]] = [
-        lambda w: _rhythm("melody", w.parts["melody"]),
-        lambda w: _rhythm("harmony", w.parts["harmony"]),
-        lambda w: _rhythm("bass", w.parts["bass"]),
-        lambda w: _intervals("melody", w.parts["melody"]),
-        lambda w: _intervals("bass", w.parts["bass"]),
-        lambda w: _melody(w.parts["melody"]),
+        lambda w: _rhythm(Part.MELODY, w.parts[Part.MELODY]),
+        lambda w: _rhythm(Part.HARMONY, w.parts[Part.HARMONY]),
+        lambda w: _rhythm(Part.BASS, w.parts[Part.BASS]),
+        lambda w: _intervals(Part.MELODY, w.parts[Part.MELODY]),
+        lambda w: _intervals(Part.BASS, w.parts[Part.BASS]),
+        lambda w: _melody(w.parts[Part.MELODY]),
         lambda w: _accompaniment(w.parts),
         lambda w: _texture(w.parts, w.everything),
-        lambda w: _pitch_classes(w.parts["melody"], w.everything, w.minor),
+        lambda w: _pitch_classes(w.parts[Part.MELODY], w.everything, w.minor),
         lambda w: _vertical(w.parts, w.everything),
-        lambda w: _chords(w.parts["bass"], w.everything),
-        lambda w: _motion(w.parts["melody"], w.parts["bass"]),
-        lambda w: _repetition(w.parts["melody"], w.everything),
+        lambda w: _chords(w.parts[Part.BASS], w.everything),
+        lambda w: _motion(w.parts[Part.MELODY], w.parts[Part.BASS]),
+        lambda w: _repetition(w.parts[Part.MELODY], w.everything),
         lambda w: _dynamics(w.parts),
-        lambda w: _drums(w.strokes, w.parts["bass"], w.everything),
+        lambda w: _drums(w.strokes, w.parts[Part.BASS], w.everything),
     ]
     empty = _Window(np.zeros((BEATS_PER_BAR, NUM_CELLS), np.uint8), False)
     return tuple((measure, frozenset(measure(empty))) for measure in measures)

@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 
 from pixmus.check.descriptors import BEATS_PER_BAR, DESCRIPTORS, WINDOW_BEATS, describe_window
-from pixmus.cues.sheet import ENSEMBLES, PARTS, STYLES, key_is_major, key_tonic
+from pixmus.cues.sheet import key_is_major, key_tonic
+from pixmus.ensembles import ENSEMBLES, PITCHED, STYLES, Part, pitched
 from pixmus.errors import PixMusError
-from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, PART_RANGES, Score, encode_score
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Score, encode_score
 
 DESCRIPTOR_RANGES = "descriptor_ranges.json"  # in a model folder
 SHIPPED_RANGES = Path(__file__).parents[2] / "checkpoints" / "pixmus" / DESCRIPTOR_RANGES
@@ -69,13 +70,11 @@ NARROWEST = 0.01  # the least width of a range that distances are measured in
 EVERY_STYLE = "any"
 ALL_SHIFTS = range(-6, 6)  # keys of a take, in semitones from C major or A minor
 
-PITCHED = tuple(part for part in PARTS if part != "drums")
-
 
 def _part_sets() -> tuple[tuple[str, ...], ...]:
     """The pitched parts of every ensemble, and the same without a melody."""
-    full = [tuple(part for part in parts if part != "drums") for parts in ENSEMBLES.values()]
-    without = [tuple(part for part in parts if part != "melody") for parts in full]
+    full = [pitched(ensemble.parts) for ensemble in ENSEMBLES.values()]
+    without = [tuple(part for part in parts if part != Part.MELODY) for parts in full]
     return tuple(dict.fromkeys(full + without))
 
 
@@ -329,7 +328,7 @@ def _at_home(score: Score) -> Score:
     shift = (home - key_tonic(score.key) + 5) % 12 - 5
     parts = {
         part: notes
-        if part == "drums"
+        if part == Part.DRUMS
         else tuple(replace(note, pitch=note.pitch + shift) for note in notes)
         for part, notes in score.parts.items()
     }
@@ -337,10 +336,10 @@ def _at_home(score: Score) -> Score:
 
 
 def _share_out_of_range(score: Score) -> float:
-    """Share of a score's pitched notes that lie outside `PART_RANGES`, as they are heard."""
+    """Share of a score's pitched notes outside the ranges of their parts, as they are heard."""
     outside = []
-    for part in PITCHED:
-        lowest, num_pitches = PART_RANGES[part]
+    for part in map(Part, PITCHED):
+        lowest, num_pitches = part.lowest_pitch, part.num_pitches
         outside += [
             not lowest <= note.pitch < lowest + num_pitches for note in score.parts.get(part, ())
         ]

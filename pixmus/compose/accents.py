@@ -28,7 +28,8 @@ import numpy as np
 
 from pixmus.compose.kept import Region
 from pixmus.cues.sheet import key_is_major, key_tonic
-from pixmus.score.notes import ONE_VOICE_PARTS, TICKS_PER_BEAT, Note, Score
+from pixmus.ensembles import ONE_VOICE_PARTS, Part
+from pixmus.score.notes import TICKS_PER_BEAT, Note, Score
 from pixmus.score.tempo import PlacedHit
 
 MIN_DISTANCE_S = 1.2  # accents stand at least so far apart
@@ -43,17 +44,14 @@ EASE_BEATS = 0.5  # how far before and after
 MIN_EASED_VELOCITY = 20
 STRUCK_VELOCITY = 100  # of a re-struck note or a stroke at strength 0; 20 more at 1
 
-GROUND_PARTS = ("bass", "harmony", "drums")  # heard as an attack in the mix
-MOVED_PARTS = ("bass", "harmony", "melody", "counter", "pad")  # in the order of trying
-# How much an onset of each part weighs beside the others; slow attacks weigh little.
-ONSET_WEIGHTS = {
-    "melody": 1.0,
-    "counter": 0.8,
-    "harmony": 0.8,
-    "bass": 1.2,
-    "pad": 0.2,
-    "drums": 1.0,
-}
+GROUND_PARTS = (Part.BASS, Part.HARMONY, Part.DRUMS)  # heard as an attack in the mix
+MOVED_PARTS = (
+    Part.BASS,
+    Part.HARMONY,
+    Part.MELODY,
+    Part.COUNTER,
+    Part.PAD,
+)  # in the order of trying
 BASS_DRUM, SNARE, CRASH = 36, 38, 49
 EPSILON_BEATS = 1e-6
 
@@ -259,18 +257,18 @@ class _Editor:
         velocity = round(STRUCK_VELOCITY + 20 * hit.strength)
         if self.readiness(hit.beat) < 4 and self._plays_drums(hit.beat):
             self._add_stroke(hit, velocity)
-        for part in ("bass", "harmony"):
+        for part in (Part.BASS, Part.HARMONY):
             if self.readiness(hit.beat) < 3:
                 self._restrike(part, hit.beat, velocity)
 
     def _plays_drums(self, beat: float) -> bool:
-        return any(abs(note.onset - beat) <= 4 for note in self.parts.get("drums", ()))
+        return any(abs(note.onset - beat) <= 4 for note in self.parts.get(Part.DRUMS, ()))
 
     def _add_stroke(self, hit: PlacedHit, velocity: int) -> None:
-        notes = self.parts["drums"]
-        if self.num_new_left == 0 or _tick(hit.beat) in self.starts["drums"]:
+        notes = self.parts[Part.DRUMS]
+        if self.num_new_left == 0 or _tick(hit.beat) in self.starts[Part.DRUMS]:
             return
-        if self.region is not None and not self.region.holds("drums", hit.beat):
+        if self.region is not None and not self.region.holds(Part.DRUMS, hit.beat):
             return
         is_strong = hit.strength >= 0.8
         pitch = CRASH if is_strong else SNARE if hit.beat % 2 == 1 else BASS_DRUM
@@ -278,7 +276,7 @@ class _Editor:
             return
         following = [n.onset for n in notes if n.pitch == pitch and n.onset > hit.beat]
         duration = min([0.25, *(onset - hit.beat for onset in following)])
-        self.replace_notes("drums", [*notes, Note(hit.beat, pitch, duration, velocity)])
+        self.replace_notes(Part.DRUMS, [*notes, Note(hit.beat, pitch, duration, velocity)])
         self.num_added += 1
         self.num_new_left -= 1
 
@@ -294,7 +292,7 @@ class _Editor:
         if not sounding or self.num_new_left == 0:
             return
         # The lowest of the bass, the highest of the harmony, of the scale if there is one.
-        sign = 1 if part == "bass" else -1
+        sign = 1 if part == Part.BASS else -1
         note = min(sounding, key=lambda n: (n.pitch % 12 not in self.scale, sign * n.pitch))
         end = note.onset + note.duration
         halves = [
@@ -365,7 +363,7 @@ def _sounds_at(note: Note, beat: float) -> bool:
 
 def _weight(part: str, velocity: int) -> float:
     """About how strong an onset is heard; loudness grows with the square of velocity in GM."""
-    return ONSET_WEIGHTS[part] * (velocity / 127) ** 2
+    return Part(part).onset_weight * (velocity / 127) ** 2
 
 
 def _pull_forward(group: list[Note], others: list[Note], beat: float) -> list[Note] | None:

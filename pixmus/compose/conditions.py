@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 
 from pixmus.compose.texture import NUM_COLUMNS, texture_columns
-from pixmus.cues.sheet import CURVES, PARTS, STYLES, CueSheet, key_is_major
-from pixmus.picture.features import CURVE_RATE_HZ
+from pixmus.cues.sheet import CueSheet, key_is_major
+from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
+from pixmus.ensembles import PARTS, STYLES, Part
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Score, encode_score
 from pixmus.score.tempo import CueSpan, PlacedHit, TempoMap
 
@@ -57,10 +58,10 @@ MINOR_PROFILE = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 
 # sounding cells, then 12 pitch classes of sounding cells.
 NUM_STATISTICS = 5 + 12
 
-RAW_CURVES = ("density", "velocity", "voices", "register", "majorness")
+RAW_CURVES = (Curve.DENSITY, "velocity", "voices", Curve.REGISTER, "majorness")
 # Mode is by far the largest cue of happy against sad in Eerola, Friberg & Bresin (2013), tempo and
 # register follow.
-VALENCE_WEIGHTS = {"majorness": 0.6, "density": 0.25, "register": 0.15}
+VALENCE_WEIGHTS = {"majorness": 0.6, Curve.DENSITY: 0.25, Curve.REGISTER: 0.15}
 
 
 def beat_statistics(cells: np.ndarray) -> np.ndarray:
@@ -71,7 +72,7 @@ def beat_statistics(cells: np.ndarray) -> np.ndarray:
     assert cells.ndim == 2 and cells.shape[1] == NUM_CELLS, f"{cells.shape=}"
     statistics = np.zeros((len(cells), len(PARTS), NUM_STATISTICS), np.float32)
     for index, part in enumerate(PARTS):
-        if part == "drums":
+        if part == Part.DRUMS:
             continue
         layout = PART_LAYOUTS[part]
         pitches = layout.lowest_pitch + np.arange(layout.num_pitches)
@@ -137,10 +138,10 @@ def measure_bars(
     majorness = correlations[:, :12].max(1) - correlations[:, 12:].max(1)
     majorness = np.where(around.sum(1) > 0, majorness, np.nan)
     return {
-        "density": sums[:, 0] / bar_seconds,
+        Curve.DENSITY: sums[:, 0] / bar_seconds,
         "velocity": velocity,
         "voices": sums[:, 3] / (beats * STEPS_PER_BEAT),
-        "register": register,
+        Curve.REGISTER: register,
         "majorness": majorness,
     }
 
@@ -180,14 +181,14 @@ class CurveTables:
         if has_velocity:
             energy = (ranks["voices"] + ranks["velocity"]) / 2
         valence = np.sum([weight * ranks[name] for name, weight in VALENCE_WEIGHTS.items()], axis=0)
-        if "energy" in self.tables:
-            energy = self.quantile("energy" if has_velocity else "voices_alone", energy)
-            valence = self.quantile("valence", valence)
+        if Curve.ENERGY in self.tables:
+            energy = self.quantile(Curve.ENERGY if has_velocity else "voices_alone", energy)
+            valence = self.quantile(Curve.VALENCE, valence)
         return {
-            "density": ranks["density"],
-            "energy": energy,
-            "valence": valence,
-            "register": ranks["register"],
+            Curve.DENSITY: ranks[Curve.DENSITY],
+            Curve.ENERGY: energy,
+            Curve.VALENCE: valence,
+            Curve.REGISTER: ranks[Curve.REGISTER],
         }
 
     def to_json(self) -> str:

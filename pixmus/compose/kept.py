@@ -36,7 +36,6 @@ from pixmus.compose.writing import (
     MAJOR_TRIAD,
     MINOR_TRIAD,
     NUM_INFERENCE_STEPS,
-    STYLES_WITHOUT_DYNAMICS,
     WINDOW_BARS,
     Canvas,
     Decoding,
@@ -51,18 +50,11 @@ from pixmus.compose.writing import (
     window_seed,
     write_canvases,
 )
-from pixmus.cues.sheet import KEYS, PARTS, CueSheet, key_is_major, key_tonic
+from pixmus.cues.sheet import KEYS, CueSheet, key_is_major, key_tonic
+from pixmus.ensembles import ONE_VOICE_PARTS, PARTS, Part, Style
 from pixmus.errors import PixMusError
 from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.score.notes import (
-    ONE_VOICE_PARTS,
-    PART_LAYOUTS,
-    STEPS_PER_BEAT,
-    Note,
-    Score,
-    encode_notes,
-    read_midi,
-)
+from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT, Note, Score, encode_notes, read_midi
 from pixmus.score.tempo import (
     BEATS_PER_BAR,
     PLACED_TOLERANCE_S,
@@ -221,7 +213,7 @@ def _fitting_key(score: Score, wished: str) -> str:
     """The key whose profile fits the notes best, or the wished one where it fits as well."""
     weights = np.zeros(12)
     for part, notes in score.parts.items():
-        for note in notes if part != "drums" else ():
+        for note in notes if part != Part.DRUMS else ():
             weights[note.pitch % 12] += note.duration
     fits = key_correlations(weights)
     return wished if fits[KEYS.index(wished)] >= fits.max() - KEY_MARGIN else KEYS[fits.argmax()]
@@ -361,7 +353,7 @@ def redo(
     )
     new: dict[str, list[Note]] = {part: [] for part in cue_sheet.parts}
     for canvas, span, end_beat in zip(canvases, spans, ends, strict=True):
-        if cue_sheet.style in STYLES_WITHOUT_DYNAMICS:
+        if not Style(cue_sheet.style).has_dynamics:
             play_by_rule(canvas)
         for part, notes in read_canvas(canvas, cue_sheet, span, end_beat).items():
             new[part] += [
@@ -398,7 +390,7 @@ def _give_kept(
             replace(
                 note,
                 onset=note.onset - span.first_beat,
-                pitch=note.pitch - (0 if part == "drums" else shift),
+                pitch=note.pitch - (0 if part == Part.DRUMS else shift),
             )
             for note in stay[part]
         ]
@@ -450,7 +442,7 @@ def _agrees(key: str, beat: int, stay: dict[str, list[Note]]) -> bool:
     return all(
         note.pitch % 12 in chord
         for part, notes in stay.items()
-        if part != "drums"
+        if part != Part.DRUMS
         for note in notes
         if note.onset - HALF_STEP <= beat < note.onset + note.duration - HALF_STEP
     )

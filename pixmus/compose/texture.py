@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pixmus.cues.sheet import PARTS, STYLES
+from pixmus.ensembles import PARTS, STYLES, Part
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
 
 BEATS_PER_BAR = 4
@@ -33,7 +33,7 @@ NUM_COLUMNS = len(PARTS) * COLUMNS_PER_PART
 
 MOST_AT_ONCE = 4.0  # notes struck together that count as 1
 WIDEST_SPAN = 12.0  # standard deviation of the line's pitches, in semitones, that counts as 1
-DRUMS = PARTS.index("drums")
+DRUMS = PARTS.index(Part.DRUMS)
 
 
 def measure_texture(cells: np.ndarray, parts: Sequence[int]) -> np.ndarray:
@@ -165,7 +165,7 @@ class TextureBank:
             return np.full(NUM_VALUES, np.nan, np.float32)
         octaves = np.abs(np.log2(self.tempo_bpm[with_drums] / tempo_bpm))
         near = with_drums[np.argsort(octaves + 0.1 * rng.random(len(octaves)))[:CANDIDATES]]
-        low = [PARTS.index(part) for part in ("bass", "harmony", "pad")]
+        low = [PARTS.index(part) for part in (Part.BASS, Part.HARMONY, Part.PAD)]
         pattern = np.nan_to_num(textures[:, low, :STEPS_PER_BAR]).mean((0, 1))
         drums = self.textures[near, DRUMS, :STEPS_PER_BAR].astype(np.float64)
         pattern = pattern - pattern.mean()

@@ -35,13 +35,14 @@ from pixmus.compose.conditions import (
 )
 from pixmus.compose.form import Echoes, blocks_of, plan_echoes
 from pixmus.compose.texture import TEXTURE_BARS, TextureBank
-from pixmus.cues.sheet import CURVES, PARTS, CueSheet, key_is_major, key_tonic
+from pixmus.cues.sheet import CueSheet, key_is_major, key_tonic
+from pixmus.curves import CURVES, Curve
+from pixmus.ensembles import ONE_VOICE_PARTS, PARTS, Part, Style
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.notes import (
     CELL_PARTS,
     IS_VELOCITY,
     NUM_CELLS,
-    ONE_VOICE_PARTS,
     PART_LAYOUTS,
     STEPS_PER_BEAT,
     Note,
@@ -230,13 +231,13 @@ def last_chord(
     triad = MINOR_TRIAD if minor else MAJOR_TRIAD
     velocity = round(56 + 32 * energy)
     high = tonic + (12 if register > 0.35 else 0) + (12 if register > 0.85 else 0)
-    pitches = {
-        "melody": [high],
-        "counter": [high - 12 + triad[1]],
-        "harmony": [tonic + tone for tone in triad] + [tonic - 12 + triad[2]],
-        "bass": [tonic - 24],
-        "pad": [tonic + tone for tone in triad],
-        "drums": [CRASH, BASS_DRUM] if energy > 0.3 else [BASS_DRUM],
+    pitches: dict[str, list[int]] = {
+        Part.MELODY: [high],
+        Part.COUNTER: [high - 12 + triad[1]],
+        Part.HARMONY: [tonic + tone for tone in triad] + [tonic - 12 + triad[2]],
+        Part.BASS: [tonic - 24],
+        Part.PAD: [tonic + tone for tone in triad],
+        Part.DRUMS: [CRASH, BASS_DRUM] if energy > 0.3 else [BASS_DRUM],
     }
     return {
         part: [Note(onset, pitch, duration, velocity) for pitch in pitches[part]] for part in parts
@@ -317,7 +318,7 @@ def compose(
     )
     notes: dict[str, list[Note]] = {part: [] for part in cue_sheet.parts}
     for canvas, span, end_beat in zip(canvases, spans, ends, strict=True):
-        if cue_sheet.style in STYLES_WITHOUT_DYNAMICS:
+        if not Style(cue_sheet.style).has_dynamics:
             play_by_rule(canvas)
         for part, part_notes in read_canvas(canvas, cue_sheet, span, end_beat).items():
             notes[part] += part_notes
@@ -442,7 +443,7 @@ def prepare(
     if textures is not None:
         taken = blocks_of(echoes, TEXTURE_BARS)
         blocks = np.minimum(bar_of_beat // TEXTURE_BARS, len(taken) - 1)
-        density = conditions.curves[:, CURVES.index("density")]
+        density = conditions.curves[:, CURVES.index(Curve.DENSITY)]
         drawn = textures.draw(
             rng,
             cue_sheet.style,
@@ -470,7 +471,12 @@ def _chord_for(
     curves = dict(zip(CURVES, conditions.curves[final], strict=True))
     length = num_beats - final
     return last_chord(
-        parts, conditions.minor, final, length, float(curves["register"]), float(curves["energy"])
+        parts,
+        conditions.minor,
+        final,
+        length,
+        float(curves[Curve.REGISTER]),
+        float(curves[Curve.ENERGY]),
     )
 
 
@@ -530,16 +536,12 @@ def write_window(
     canvas.states[first:end][made] = GIVEN
 
 
-# The corpora of these styles have no dynamics: nothing was learned of how hard a note is struck.
-STYLES_WITHOUT_DYNAMICS = ("song", "quartet")
-
-
 def play_by_rule(canvas: Canvas) -> None:
     """Give every struck step the velocity that energy and metre ask for.
 
     48 to 96 with energy, 8 more on a downbeat, 4 more on the bar's other beats.
     """
-    energy = (canvas.conditions[:, CURVES.index("energy")] + 1) / 2  # (beats,)
+    energy = (canvas.conditions[:, CURVES.index(Curve.ENERGY)] + 1) / 2  # (beats,)
     opens_bar = np.zeros(len(energy), bool)
     opens_bar[canvas.bar_starts] = True
     velocity = np.repeat(48 + 48 * energy, STEPS_PER_BEAT).reshape(len(energy), STEPS_PER_BEAT)
@@ -574,9 +576,9 @@ def read_canvas(
                 continue
             if note.onset < final:
                 end = min(end, final)
-            elif part != "drums":
+            elif part != Part.DRUMS:
                 end = max(ring_end, note.onset + 1 / STEPS_PER_BEAT)
-            pitch = note.pitch if part == "drums" else note.pitch + shift
+            pitch = note.pitch if part == Part.DRUMS else note.pitch + shift
             onset = note.onset + span.first_beat
             notes.append(Note(onset, pitch, end - note.onset, note.velocity))
         parts[part] = notes

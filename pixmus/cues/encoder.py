@@ -24,23 +24,16 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import nn
 
-from pixmus.cues.sheet import (
-    CURVES,
-    CueSheet,
-    Direction,
-    climax,
-    make_cue_sheet,
-    rule_curves,
-    smooth,
-)
+from pixmus.cues.sheet import CueSheet, Direction, climax, make_cue_sheet, rule_curves, smooth
 from pixmus.cues.wishes import NO_WISHES, Wishes
+from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.errors import PixMusError
-from pixmus.picture.features import CURVE_RATE_HZ, HUES, PALETTE, Features
+from pixmus.picture.features import HUES, PALETTE, Features
 
 PAIRED_WEIGHTS = "muvi_sync.safetensors"
 TUNED_WEIGHTS = "pairs.safetensors"  # there where the encoder was fine-tuned on pairs
 
-MOODS = ("valence", "arousal")
+MOODS = (Curve.VALENCE, "arousal")
 LIGHT_FLOOR, COLOUR_FLOOR = 0.02, 0.03  # added to brightness and chroma before the logarithm
 MOTION_FLOOR = 0.004  # the same for motion, picture widths a second
 GATE = 0.1  # brightness or chroma at which ratios count half
@@ -54,10 +47,10 @@ RATIOS = LIGHT_RATIOS + COLOUR_RATIOS
 PACE_MOTION_S = (1.0, 4.0, 12.0)  # s, standard deviations of the smoothing of motion ...
 PACE_CUTS_S = (2.0, 6.0)  # ... and of the cut rate
 LOOK_S = (3.0, 10.0)  # s, of the smoothing of embeddings
-WHOLE = ("density", "energy", "minor")
-INSIDE = ("density", "energy")
+WHOLE = (Curve.DENSITY, Curve.ENERGY, "minor")
+INSIDE = (Curve.DENSITY, Curve.ENERGY)
 # What fine-tuning may add to the curves that are not the mood's, and from what of the picture.
-TUNED = ("density", "energy", "register")
+TUNED = (Curve.DENSITY, Curve.ENERGY, Curve.REGISTER)
 PICTURE = ("motion", "cuts", "light", "contrast", "chroma", "warmth", "edges", "light above")
 NEVER_CALMER = 2  # the first terms of PICTURE, whose weights are not negative
 # How much of a clip's own ups and downs is learned; the rest are the rules' (see experiment 33).
@@ -270,7 +263,7 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
         rules = rule_curves(features, as_z=True)
         mood = self.mood(features)
         curves = dict(rules)
-        curves["valence"] = mood[:, 0]
+        curves[Curve.VALENCE] = mood[:, 0]
         if self.paired is not None:
             inside = self._inside(features, embedding)
             for k, name in enumerate(INSIDE):
@@ -280,9 +273,9 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
             if embedding is not None:
                 look = self.paired.components(embedding).mean(axis=0) - self.paired.whole_mean
                 density, energy, minor = self.paired.whole @ look
-                curves["density"] = curves["density"] + LOOK_SPREAD * density
-                curves["energy"] = curves["energy"] + LOOK_SPREAD * energy
-                curves["valence"] = curves["valence"] - LOOK_SPREAD * minor
+                curves[Curve.DENSITY] = curves[Curve.DENSITY] + LOOK_SPREAD * density
+                curves[Curve.ENERGY] = curves[Curve.ENERGY] + LOOK_SPREAD * energy
+                curves[Curve.VALENCE] = curves[Curve.VALENCE] - LOOK_SPREAD * minor
         if self.tuned is not None:
             added = picture_terms(features) @ self.tuned.T
             for k, name in enumerate(TUNED):
@@ -300,7 +293,7 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
             for k, name in enumerate(CURVES)
         }
         arch = climax(len(features.motion), features.duration)
-        for name, weight in (("energy", 1.0), ("density", 0.5)):
+        for name, weight in ((Curve.ENERGY, 1.0), (Curve.DENSITY, 0.5)):
             quantiles[name] = np.clip(quantiles[name] + weight * (arch - arch.mean()), 0, 1)
         return {name: curve.astype(np.float32) for name, curve in quantiles.items()}
 

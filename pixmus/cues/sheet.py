@@ -18,23 +18,24 @@ from typing import Any
 import numpy as np
 
 from pixmus.cues.wishes import NO_WISHES, Wishes
+from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve, num_curve_values
+from pixmus.ensembles import (
+    AMBIENT,
+    BAND,
+    ENSEMBLES,
+    MUSIC_BOX,
+    ORCHESTRA,
+    PARTS,
+    PIANO,
+    PIANO_AND_STRINGS,
+    STRINGS,
+    STYLES,
+    Style,
+)
 from pixmus.errors import PixMusError
-from pixmus.picture.features import CURVE_RATE_HZ, Features, Transition, num_curve_values
+from pixmus.picture.features import Features, Transition
 
 SCHEMA_VERSION = 2  # 2 added sections and reasons; files of version 1 have neither
-
-CURVES = ("density", "energy", "valence", "register")
-STYLES = ("pop", "song", "quartet", "game")
-PARTS = ("melody", "counter", "harmony", "bass", "pad", "drums")
-ENSEMBLES: dict[str, tuple[str, ...]] = {
-    "piano": ("melody", "harmony", "bass"),
-    "strings": ("melody", "counter", "harmony", "bass"),
-    "piano and strings": ("melody", "harmony", "bass", "pad"),
-    "orchestra": ("melody", "counter", "harmony", "bass", "pad"),
-    "band": ("melody", "harmony", "bass", "drums"),
-    "ambient": ("melody", "harmony", "pad"),
-    "music box": ("melody", "harmony"),
-}
 TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in TONICS)
 INPUTS = ("colour", "motion", "cuts", "embedding", "direction", "text")
@@ -288,21 +289,6 @@ HIGH_ENERGY, LOW_ENERGY = 0.62, 0.38
 BRIGHT, DARK = 0.60, 0.42  # valence; what is dark is in minor
 LONG_CLIP = 20.0  # s: time for a pad to unfold
 SHORT_CLIP = 9.0  # s
-STYLE_OF_ENSEMBLE = {
-    "piano": "song",
-    "strings": "quartet",
-    "piano and strings": "pop",  # of the corpora only pop songs have pads throughout
-    "orchestra": "pop",
-    "band": "pop",
-    "ambient": "pop",
-    "music box": "pop",
-}
-ENSEMBLES_OF_STYLE = {  # calm, busy
-    "pop": ("piano", "band"),
-    "song": ("piano", "piano"),
-    "quartet": ("strings", "strings"),
-    "game": ("piano", "band"),
-}
 MOODS = (  # rows dark, neither, bright; columns calm, neither, busy
     ("sombre", "tense", "dark and driving"),
     ("still", "easy", "driving"),
@@ -335,11 +321,11 @@ def make_cue_sheet(
     """
     curves = _wished_curves(curves, wishes, direction)
     curves = with_mood(curves, direction.valence, direction.energy)
-    energy, valence = float(curves["energy"].mean()), float(curves["valence"].mean())
+    energy, valence = float(curves[Curve.ENERGY].mean()), float(curves[Curve.VALENCE].mean())
     reasons: dict[str, str] = {}
     tempo, reasons["tempo_bpm"] = _choose_tempo(features, energy, direction, wishes)
     key, reasons["key"] = _choose_key(
-        features, valence, float(curves["register"].mean()), direction, wishes
+        features, valence, float(curves[Curve.REGISTER].mean()), direction, wishes
     )
     ensemble, style, reasons["ensemble"], reasons["style"] = _choose_players(
         features, energy, valence, direction, wishes
@@ -355,8 +341,8 @@ def make_cue_sheet(
     if wishes.text:
         inputs.append("text")
         reasons["text"] = wishes.told()
-    left = tuple(part for part in ENSEMBLES[ensemble] if part not in wishes.without)
-    parts = direction.parts or left or ENSEMBLES[ensemble]
+    left = tuple(part for part in ENSEMBLES[ensemble].parts if part not in wishes.without)
+    parts = direction.parts or left or ENSEMBLES[ensemble].parts
     return CueSheet(
         duration=features.duration,
         frame_rate=features.frame_rate,
@@ -402,12 +388,17 @@ def rule_curves(features: Features, as_z: bool = False) -> dict[str, np.ndarray]
     # (pitch and lightness: Marks 1974, Spence 2011).
     density = _mix((0.80, energy), (0.35, edges), (0.25, motion))
     register = _mix((0.80, brightness), (0.30, edges), (0.15, chroma))
-    z_scores = {"density": density, "energy": energy, "valence": pleasure, "register": register}
+    z_scores: dict[str, np.ndarray] = {
+        Curve.DENSITY: density,
+        Curve.ENERGY: energy,
+        Curve.VALENCE: pleasure,
+        Curve.REGISTER: register,
+    }
     if as_z:
         return z_scores
     curves = {name: _quantile(CLIP_SPREAD * smooth(z_scores[name])) for name in CURVES}
     arch = climax(len(energy), features.duration)
-    for name, weight in (("energy", 1.0), ("density", 0.5)):
+    for name, weight in ((Curve.ENERGY, 1.0), (Curve.DENSITY, 0.5)):
         curves[name] = np.clip(curves[name] + weight * arch, 0, 1)
     return {name: curve.astype(np.float32) for name, curve in curves.items()}
 
@@ -472,12 +463,12 @@ def with_mood(
     """The curves with the means that were asked for; density follows an asked energy by 0.7."""
     curves = dict(curves)
     if valence is not None:
-        curves["valence"] = with_mean(curves["valence"], valence)
+        curves[Curve.VALENCE] = with_mean(curves[Curve.VALENCE], valence)
     if energy is not None:
-        more = energy - float(curves["energy"].mean())
-        density = min(max(float(curves["density"].mean()) + 0.7 * more, 0.0), 1.0)
-        curves["energy"] = with_mean(curves["energy"], energy)
-        curves["density"] = with_mean(curves["density"], density)
+        more = energy - float(curves[Curve.ENERGY].mean())
+        density = min(max(float(curves[Curve.DENSITY].mean()) + 0.7 * more, 0.0), 1.0)
+        curves[Curve.ENERGY] = with_mean(curves[Curve.ENERGY], energy)
+        curves[Curve.DENSITY] = with_mean(curves[Curve.DENSITY], density)
     return curves
 
 
@@ -487,7 +478,8 @@ def _wished_curves(
     """The curves moved as the words ask, where no option already says how they shall be."""
     curves = dict(curves)
     for name, shift in wishes.shifts.items():
-        asked = {"valence": direction.valence, "energy": direction.energy}.get(name)
+        given = {str(Curve.VALENCE): direction.valence, str(Curve.ENERGY): direction.energy}
+        asked = given.get(name)
         if shift and asked is None:
             mean = float(curves[name].mean())
             # part of the way to the end of the range, so that "very" still has somewhere to go
@@ -691,23 +683,23 @@ def _choose_players(
         ),
         (
             wanted is not None,
-            ENSEMBLES_OF_STYLE[wanted or "pop"][energy >= 0.5],
+            Style(wanted or Style.POP).players[energy >= 0.5],
             f"it plays the style {wanted}",
         ),
-        (busy and valence < DARK and short, "piano and strings", "dark and strong, but short"),
-        (busy and valence < DARK, "orchestra", "dark and strong"),
-        (busy, "band", "much happens, and it is not dark"),
-        (calm and valence < BRIGHT and long, "ambient", "calm for long, and not bright"),
-        (valence < DARK and long, "piano and strings", "dark for long"),
-        (valence < DARK, "strings", "dark"),
+        (busy and valence < DARK and short, PIANO_AND_STRINGS.name, "dark and strong, but short"),
+        (busy and valence < DARK, ORCHESTRA.name, "dark and strong"),
+        (busy, BAND.name, "much happens, and it is not dark"),
+        (calm and valence < BRIGHT and long, AMBIENT.name, "calm for long, and not bright"),
+        (valence < DARK and long, PIANO_AND_STRINGS.name, "dark for long"),
+        (valence < DARK, STRINGS.name, "dark"),
         (
             short and colourful and valence >= BRIGHT and not calm,
-            "music box",
+            MUSIC_BOX.name,
             "short, colourful and bright",
         ),
-        (calm and long, "piano and strings", "calm and bright for long"),
-        (valence < BRIGHT and not calm, "piano and strings", "neither bright nor calm"),
-        (True, "piano", "bright or calm, and nothing more is needed"),
+        (calm and long, PIANO_AND_STRINGS.name, "calm and bright for long"),
+        (valence < BRIGHT and not calm, PIANO_AND_STRINGS.name, "neither bright nor calm"),
+        (True, PIANO.name, "bright or calm, and nothing more is needed"),
     )
 
     def avoided(name: str) -> bool:
@@ -715,7 +707,7 @@ def _choose_players(
 
     ensemble, why = next(
         ((name, why) for is_so, name, why in table if is_so and name and not avoided(name)),
-        ("music box", "every other ensemble that fits was ruled out"),
+        (MUSIC_BOX.name, "every other ensemble that fits was ruled out"),
     )
     if direction.parts is not None:
         before = ensemble
@@ -725,19 +717,19 @@ def _choose_players(
         return ensemble, direction.style, why, "asked for"
     if wishes.style is not None:
         return ensemble, wishes.style, why, "your words name it"
-    if ensemble == "piano" and valence >= BRIGHT:
-        return ensemble, "pop", why, "a bright piano plays pop"
-    return ensemble, STYLE_OF_ENSEMBLE[ensemble], why, f"what the ensemble {ensemble} plays"
+    if ensemble == PIANO.name and valence >= BRIGHT:
+        return ensemble, Style.POP, why, "a bright piano plays pop"
+    return ensemble, ENSEMBLES[ensemble].style, why, f"what the ensemble {ensemble} plays"
 
 
 def _ensemble_with(parts: tuple[str, ...], ensemble: str, is_fixed: bool) -> str:
     """`ensemble` where it has all the parts, else the first that has them."""
-    if set(parts) <= set(ENSEMBLES[ensemble]):
+    if set(parts) <= set(ENSEMBLES[ensemble].parts):
         return ensemble
-    others = [name for name, has in ENSEMBLES.items() if set(parts) <= set(has)]
+    others = [name for name, has in ENSEMBLES.items() if set(parts) <= set(has.parts)]
     if is_fixed:
         raise PixMusError(
-            f'The ensemble "{ensemble}" has the parts {", ".join(ENSEMBLES[ensemble])}; '
+            f'The ensemble "{ensemble}" has the parts {", ".join(ENSEMBLES[ensemble].parts)}; '
             "leave out the others or choose another ensemble."
         )
     if not others:
@@ -812,8 +804,8 @@ def _cues(
 
 def _means(curves: dict[str, np.ndarray], start: float, end: float) -> tuple[float, float]:
     """Mean energy and valence between two times."""
-    rows = curve_rows(start, end, len(curves["energy"]))
-    return float(curves["energy"][rows].mean()), float(curves["valence"][rows].mean())
+    rows = curve_rows(start, end, len(curves[Curve.ENERGY]))
+    return float(curves[Curve.ENERGY][rows].mean()), float(curves[Curve.VALENCE][rows].mean())
 
 
 def curve_rows(start: float, end: float, count: int) -> slice:
@@ -901,7 +893,9 @@ def _check(sheet: CueSheet) -> None:
         raise ValueError('"tempo_fixed" must be true or false')
     _choice(sheet.style, '"style"', STYLES)
     _choice(sheet.ensemble, '"ensemble"', tuple(ENSEMBLES))
-    _check_parts(sheet.parts, ENSEMBLES[sheet.ensemble], f'of the ensemble "{sheet.ensemble}"')
+    _check_parts(
+        sheet.parts, ENSEMBLES[sheet.ensemble].parts, f'of the ensemble "{sheet.ensemble}"'
+    )
     for name in sheet.inputs:
         _choice(name, '"inputs"', INPUTS)
     if type(sheet.schema_version) is not int or sheet.schema_version < 1:

@@ -1,6 +1,6 @@
 """`Wishes`: what a person's words ask of the music, by a vocabulary that can be read and extended.
 
-`read_wishes("very dark, not too fast, no drums")` knows the words of `VOCABULARY`, the degrees of
+`read_wishes("very dark, not too fast, no drums")` knows the words of `vocabulary()`, the degrees of
 `DEGREES` and the negations of `NEGATIONS`; every other word is said back, none is guessed at.
 Words move the proposals that the picture made; options such as `--tempo` win over words.
 """
@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-SHIFTED = ("density", "energy", "valence", "register")
+from pixmus.curves import Curve
+from pixmus.ensembles import AMBIENT, BAND, ENSEMBLES, STRINGS, Part, Style
+
+SHIFTED = (Curve.DENSITY, Curve.ENERGY, Curve.VALENCE, Curve.REGISTER)
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ _MEANINGS: tuple[tuple[str, Effect], ...] = (
     ("calm calmer peaceful relaxing relaxed serene quiet soft still soothing",
      Effect(energy=-0.5, density=-0.3, tempo=-0.6)),
     ("dreamy floating ethereal meditative hypnotic",
-     Effect(energy=-0.4, density=-0.2, tempo=-0.5, ensemble="ambient")),
+     Effect(energy=-0.4, density=-0.2, tempo=-0.5, ensemble=AMBIENT.name)),
     ("mysterious strange", Effect(valence=-0.3, energy=-0.2)),
     # density and register
     ("busy busier dense full rich complex", Effect(density=0.5)),
@@ -79,25 +82,46 @@ _MEANINGS: tuple[tuple[str, Effect], ...] = (
     ("major", Effect(major=True, valence=0.2)),
     ("minor", Effect(major=False, valence=-0.2)),
     # who plays
-    ("piano pianos", Effect(ensemble="piano")),
-    ("strings violin violins cello", Effect(ensemble="strings")),
-    ("string_quartet quartet chamber", Effect(ensemble="strings", style="quartet")),
-    ("piano_and_strings", Effect(ensemble="piano and strings")),
-    ("orchestra orchestral symphonic cinematic film", Effect(ensemble="orchestra")),
-    ("band rock", Effect(ensemble="band", style="pop", energy=0.2)),
-    ("ambient atmospheric synth pads", Effect(ensemble="ambient")),
-    ("music_box celesta lullaby", Effect(ensemble="music box", energy=-0.3)),
-    ("pop", Effect(style="pop")),
-    ("song lied lieder", Effect(style="song")),
-    ("game videogame chiptune arcade", Effect(style="game")),
-    ("drums drum percussion beats", Effect(ensemble="band", part="drums")),
-    ("bass", Effect(part="bass")),
-    ("pad", Effect(ensemble="ambient", part="pad")),
-    ("melody", Effect(part="melody")),
+    ("string_quartet quartet chamber", Effect(ensemble=STRINGS.name, style=Style.QUARTET)),
+    (Style.POP, Effect(style=Style.POP)),
+    ("song lied lieder", Effect(style=Style.SONG)),
+    ("game videogame chiptune arcade", Effect(style=Style.GAME)),
+    ("drums drum percussion beats", Effect(ensemble=BAND.name, part=Part.DRUMS)),
+    (Part.BASS, Effect(part=Part.BASS)),
+    (Part.PAD, Effect(ensemble=AMBIENT.name, part=Part.PAD)),
+    (Part.MELODY, Effect(part=Part.MELODY)),
 )  # fmt: skip
-VOCABULARY: dict[str, Effect] = {
-    word.replace("_", " "): effect for words, effect in _MEANINGS for word in words.split()
-}
+
+
+def _asking(curves: Mapping[str, float]) -> Effect:
+    return Effect(
+        energy=curves.get(Curve.ENERGY, 0.0),
+        density=curves.get(Curve.DENSITY, 0.0),
+        valence=curves.get(Curve.VALENCE, 0.0),
+        register=curves.get(Curve.REGISTER, 0.0),
+    )
+
+
+def vocabulary() -> dict[str, Effect]:
+    """Every word and phrase that is understood, those of the ensembles there are included."""
+    players: list[tuple[str, Effect]] = [
+        (
+            f"{ensemble.name.replace(' ', '_')} {ensemble.words}",
+            replace(
+                _asking(ensemble.asks),
+                ensemble=ensemble.name,
+                style=ensemble.style if ensemble.asks_style else None,
+            ),
+        )
+        for ensemble in ENSEMBLES.values()
+    ]
+    return {
+        word.replace("_", " "): effect
+        for words, effect in (*players, *_MEANINGS)
+        for word in words.split()
+    }
+
+
 DEGREES = {
     "very": 1.5, "really": 1.5, "much": 1.5, "highly": 1.5, "strongly": 1.5,
     "extremely": 2.0, "super": 2.0, "ultra": 2.0,
@@ -149,7 +173,8 @@ def read_wishes(text: str) -> Wishes:
     tokens = re.findall(
         r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+|[.,;:!?]", text.lower().replace("n't", " not")
     )
-    longest = max(len(phrase.split()) for phrase in VOCABULARY)
+    known = vocabulary()
+    longest = max(len(phrase.split()) for phrase in known)
     tempo = 0.0
     shifts = dict.fromkeys(SHIFTED, 0.0)
     ensemble = style = major = None
@@ -167,13 +192,13 @@ def read_wishes(text: str) -> Wishes:
             (
                 size
                 for size in range(longest, 0, -1)
-                if " ".join(tokens[place : place + size]) in VOCABULARY
+                if " ".join(tokens[place : place + size]) in known
             ),
             0,
         )
         if size:
             phrase = " ".join(tokens[place : place + size])
-            effect = VOCABULARY[phrase]
+            effect = known[phrase]
             amount = degree
             if negation is not None:
                 amount = NOT_TOO if is_too else negation * degree

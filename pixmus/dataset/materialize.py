@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pixmus.compose.conditions import CurveTables
+from pixmus.curves import Curve
 from pixmus.dataset.recipes import (
     CURVE_TABLES,
     Recipe,
@@ -279,7 +280,7 @@ def _paint(recipe: Recipe, window: Window, tables: CurveTables, place: Path) -> 
         with _disk_told(place):
             Image.fromarray(image).save(place, "JPEG", quality=JPEG_QUALITY, subsampling=0)
         return
-    shots, flashes = cut_film(recipe, scores, look, curves["energy"], window.beat_times)
+    shots, flashes = cut_film(recipe, scores, look, curves[Curve.ENERGY], window.beat_times)
     write_film(place, paint_film(shots, look, FILM_SIZE, flashes))
 
 
@@ -294,7 +295,7 @@ def truth_of(
     look = look_of(scores, round(recipe.seconds * FRAME_RATE))
     if recipe.kind == "still":
         return curves, scores, look, []
-    shots, _ = cut_film(recipe, scores, look, curves["energy"], window.beat_times)
+    shots, _ = cut_film(recipe, scores, look, curves[Curve.ENERGY], window.beat_times)
     return curves, scores, look, [shot.start / FRAME_RATE for shot in shots[1:]]
 
 

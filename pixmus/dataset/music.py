@@ -21,6 +21,7 @@ import numpy as np
 
 from pixmus.compose.conditions import VALENCE_WEIGHTS, CurveTables, key_correlations
 from pixmus.cues.sheet import KEYS
+from pixmus.curves import Curve
 from pixmus.sound.loudness import ABSOLUTE_GATE_LUFS, SAMPLE_RATE, k_weighting
 
 MUSIC_RATE = 22050  # Hz; what lies above 11 kHz moves none of the curves
@@ -213,7 +214,11 @@ def _majorness(chroma: np.ndarray) -> np.ndarray:
 # The curve that stands for each of the score's. Brightness stands in for register: on 40 rendered
 # pieces it follows the mean pitch inside a piece (rank correlation 0.48) but hardly across pieces
 # (0.25), where the instruments decide.
-STANDS_FOR = {"density": "onset_density", "energy": "loudness", "register": "brightness"}
+STANDS_FOR: dict[str, str] = {
+    Curve.DENSITY: "onset_density",
+    Curve.ENERGY: "loudness",
+    Curve.REGISTER: "brightness",
+}
 QUANTILE_ENTRIES = 201
 
 
@@ -232,7 +237,7 @@ def fit_quantiles(rows: Sequence[MusicCurves]) -> CurveTables:
         }
     )
     valence = [_valence(_ranks(row, tables)) for row in rows]
-    tables.tables["valence"] = quantiles(np.concatenate(valence or [np.zeros(0)]))
+    tables.tables[Curve.VALENCE] = quantiles(np.concatenate(valence or [np.zeros(0)]))
     return tables
 
 
@@ -244,17 +249,17 @@ def quantile_curves(music: MusicCurves, tables: CurveTables) -> dict[str, np.nda
     """
     ranks = _ranks(music, tables)
     curves = {
-        "density": ranks["density"],
-        "energy": ranks["energy"],
-        "valence": tables.quantile("valence", _valence(ranks)),
-        "register": ranks["register"],
+        Curve.DENSITY: ranks[Curve.DENSITY],
+        Curve.ENERGY: ranks[Curve.ENERGY],
+        Curve.VALENCE: tables.quantile(Curve.VALENCE, _valence(ranks)),
+        Curve.REGISTER: ranks[Curve.REGISTER],
     }
     return {name: values.astype(np.float32) for name, values in curves.items()}
 
 
 def _ranks(music: MusicCurves, tables: CurveTables) -> dict[str, np.ndarray]:
     ranks = {}
-    for name, measured in {**STANDS_FOR, "majorness": "majorness"}.items():
+    for name, measured in (STANDS_FOR | {"majorness": "majorness"}).items():
         values = getattr(music, measured).astype(np.float64)
         quantiles = tables.quantile(measured, np.nan_to_num(values))
         ranks[name] = np.where(np.isnan(values), 0.5, quantiles)

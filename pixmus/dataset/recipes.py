@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixmus.compose.conditions import CurveTables
-from pixmus.cues.sheet import CURVES
+from pixmus.curves import CURVES, Curve
 from pixmus.dataset.renditions import (
     BEATS_PER_BAR,
     SOUNDS,
@@ -85,13 +85,13 @@ class Tie:
 
 
 PAIRING = {
-    "motion": Tie({"density": 1.0}, -0.132, 1.105),
-    "cutting": Tie({"density": 0.8, "energy": 0.6}, -0.535, 1.148),
-    "light": Tie({"energy": 0.8, "valence": 0.6}, -0.602, 0.887),
-    "contrast": Tie({"energy": 1.0}, -0.715, 0.778),
-    "saturation": Tie({"valence": 0.8, "energy": 0.6}, -0.469, 0.941),
-    "warmth": Tie({"valence": 1.0}, -0.050, 0.975),
-    "height": Tie({"register": 1.0}, 0.110, 1.140, loosely=0.6),
+    "motion": Tie({Curve.DENSITY: 1.0}, -0.132, 1.105),
+    "cutting": Tie({Curve.DENSITY: 0.8, Curve.ENERGY: 0.6}, -0.535, 1.148),
+    "light": Tie({Curve.ENERGY: 0.8, Curve.VALENCE: 0.6}, -0.602, 0.887),
+    "contrast": Tie({Curve.ENERGY: 1.0}, -0.715, 0.778),
+    "saturation": Tie({Curve.VALENCE: 0.8, Curve.ENERGY: 0.6}, -0.469, 0.941),
+    "warmth": Tie({Curve.VALENCE: 1.0}, -0.050, 0.975),
+    "height": Tie({Curve.REGISTER: 1.0}, 0.110, 1.140, loosely=0.6),
 }
 
 

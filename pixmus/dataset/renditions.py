@@ -20,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixmus.compose.conditions import CurveTables, beat_statistics, measure_bars
-from pixmus.cues.sheet import CURVES, PARTS
+from pixmus.curves import CURVES, Curve
+from pixmus.ensembles import BAND, DRUM_BANK, ORCHESTRA, PARTS, PIANO, STRINGS, Part
 from pixmus.errors import PixMusError
 from pixmus.score.notes import STEPS_PER_BEAT
 from pixmus.sound.loudness import SAMPLE_RATE
-from pixmus.sound.renderer import DRUM_BANK, DRUM_CHANNEL, SYNTHS, Event, Renderer, Sound
+from pixmus.sound.renderer import DRUM_CHANNEL, SYNTHS, Event, Renderer, Sound
 from pixmus.training.corpus import Ledger, Piece, load_pieces
 
 OPEN_CORPORA = ("lieder", "quartets", "freedoom")
@@ -33,21 +34,57 @@ BEATS_PER_BAR = 4
 
 # General MIDI programmes of the parts, by the name of the sound; drums are the standard kit.
 SOUNDS: dict[str, dict[str, int]] = {
-    "piano": {"melody": 0, "counter": 0, "harmony": 0, "bass": 0, "pad": 48},
-    "flute and piano": {"melody": 73, "counter": 68, "harmony": 0, "bass": 0, "pad": 48},
-    "cello and piano": {"melody": 42, "counter": 40, "harmony": 0, "bass": 0, "pad": 48},
-    "clarinet and harp": {"melody": 71, "counter": 73, "harmony": 46, "bass": 46, "pad": 49},
-    "strings": {"melody": 48, "counter": 48, "harmony": 48, "bass": 48, "pad": 49},
-    "solo strings": {"melody": 40, "counter": 40, "harmony": 41, "bass": 42, "pad": 48},
-    "woodwinds": {"melody": 73, "counter": 68, "harmony": 71, "bass": 70, "pad": 60},
-    "band": {"melody": 27, "counter": 4, "harmony": 25, "bass": 33, "pad": 89},
-    "synths": {"melody": 80, "counter": 81, "harmony": 4, "bass": 38, "pad": 90},
-    "orchestra": {"melody": 48, "counter": 60, "harmony": 46, "bass": 43, "pad": 49},
+    PIANO.name: {Part.MELODY: 0, Part.COUNTER: 0, Part.HARMONY: 0, Part.BASS: 0, Part.PAD: 48},
+    "flute and piano": {
+        Part.MELODY: 73,
+        Part.COUNTER: 68,
+        Part.HARMONY: 0,
+        Part.BASS: 0,
+        Part.PAD: 48,
+    },
+    "cello and piano": {
+        Part.MELODY: 42,
+        Part.COUNTER: 40,
+        Part.HARMONY: 0,
+        Part.BASS: 0,
+        Part.PAD: 48,
+    },
+    "clarinet and harp": {
+        Part.MELODY: 71,
+        Part.COUNTER: 73,
+        Part.HARMONY: 46,
+        Part.BASS: 46,
+        Part.PAD: 49,
+    },
+    STRINGS.name: {
+        Part.MELODY: 48,
+        Part.COUNTER: 48,
+        Part.HARMONY: 48,
+        Part.BASS: 48,
+        Part.PAD: 49,
+    },
+    "solo strings": {
+        Part.MELODY: 40,
+        Part.COUNTER: 40,
+        Part.HARMONY: 41,
+        Part.BASS: 42,
+        Part.PAD: 48,
+    },
+    "woodwinds": {Part.MELODY: 73, Part.COUNTER: 68, Part.HARMONY: 71, Part.BASS: 70, Part.PAD: 60},
+    BAND.name: {Part.MELODY: 27, Part.COUNTER: 4, Part.HARMONY: 25, Part.BASS: 33, Part.PAD: 89},
+    "synths": {Part.MELODY: 80, Part.COUNTER: 81, Part.HARMONY: 4, Part.BASS: 38, Part.PAD: 90},
+    ORCHESTRA.name: {
+        Part.MELODY: 48,
+        Part.COUNTER: 60,
+        Part.HARMONY: 46,
+        Part.BASS: 43,
+        Part.PAD: 49,
+    },
 }
 SOUNDS_OF_CORPUS = {
-    "lieder": ("piano", "flute and piano", "cello and piano", "clarinet and harp"),
-    "quartets": ("strings", "solo strings", "woodwinds"),
-    "freedoom": ("band", "synths", "orchestra"),
+    "lieder": (PIANO.name, "flute and piano", "cello and piano", "clarinet and harp"),
+    "quartets": (STRINGS.name, "solo strings", "woodwinds"),
+    "freedoom": (BAND.name, "synths", ORCHESTRA.name),
 }
 
 # Velocity of a note: the energy of its moment, its place in the bar, its part.
@@ -55,8 +92,9 @@ SOFTEST, ENERGY_VELOCITY = 38.0, 66.0
 BEAT_STRESS = (7.0, 0.0, 3.0, 0.0)
 OFFBEAT_STRESS = -4.0
 OWN_VELOCITY = 0.35  # share of what the piece's own velocities deviate from their mean
-PART_VELOCITY = {
-    "melody": 1.0, "counter": 0.88, "harmony": 0.85, "bass": 0.92, "pad": 0.72, "drums": 0.85,
+PART_VELOCITY: dict[str, float] = {
+    Part.MELODY: 1.0, Part.COUNTER: 0.88, Part.HARMONY: 0.85, Part.BASS: 0.92, Part.PAD: 0.72,
+    Part.DRUMS: 0.85,
 }  # fmt: skip
 # RMS of the louder half of the blocks, dB of full scale, of a window of middling energy; and how
 # many dB lie between the windows of least and most energy.
@@ -154,7 +192,7 @@ class Window:
         bars = self.bar_curves(tables, statistics)
         bar = BEATS_PER_BAR * 60.0 / self.tempo_bpm
         edges = np.arange(round(self.seconds) + 1, dtype=float)
-        knots = np.arange(len(bars["density"]) + 1) * bar
+        knots = np.arange(len(bars[Curve.DENSITY]) + 1) * bar
         knots[-1] = max(knots[-1], edges[-1])
         found = {}
         for name in CURVES:
@@ -182,7 +220,7 @@ def events_of(
     events, sounds = [], []
     parts = [part for part in PARTS if (notes[:, 0] == PARTS.index(part)).any()]
     for channel, part in enumerate(parts):
-        is_drums = part == "drums"
+        is_drums = part == Part.DRUMS
         sounds.append(Sound(DRUM_BANK, 0) if is_drums else Sound(0, programs[part]))
         to = DRUM_CHANNEL if is_drums else channel
         up = 0 if is_drums else window.transposition
@@ -209,7 +247,7 @@ def render(
 
     A synth of its own plays each window, so that the same window sounds the same to the sample.
     """
-    energy = window.bar_curves(tables)["energy"]
+    energy = window.bar_curves(tables)[Curve.ENERGY]
     events, sounds = events_of(window, energy, sound)
     synth = SYNTHS[renderer.synth](renderer.font)
     stereo = synth.play(events, sounds, round(window.seconds * SAMPLE_RATE))

@@ -27,6 +27,7 @@ import numpy as np
 import pixmus.dataset.music
 import pixmus.picture.features
 from pixmus.compose.conditions import CurveTables
+from pixmus.curves import num_curve_values
 from pixmus.dataset.music import (
     MUSIC_CURVES,
     MusicCurves,
@@ -37,14 +38,7 @@ from pixmus.dataset.music import (
 from pixmus.dataset.split import SPLITS, Split
 from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
-from pixmus.picture.features import (
-    FEATURE_CURVES,
-    PALETTE,
-    Features,
-    Moment,
-    Transition,
-    num_curve_values,
-)
+from pixmus.picture.features import FEATURE_CURVES, PALETTE, Features, Moment, Transition
 from pixmus.take.bundle import new_file
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pixmus.curves import CURVE_RATE_HZ, num_curve_values
+
 if TYPE_CHECKING:
     from pixmus.picture.video import Frame
-
-CURVE_RATE_HZ = 4.0
 TRANSITION_KINDS = ("cut", "dissolve", "fade")
 MOMENT_KINDS = ("flash", "fall", "stop")
 HUES = ("red", "yellow", "green", "cyan", "blue", "magenta")  # 0, 60, ... 300 degrees
@@ -76,11 +76,6 @@ class Features:
     def cuts(self) -> tuple[float, ...]:
         """The times of all transitions, of whatever kind."""
         return tuple(transition.time for transition in self.transitions)
-
-
-def num_curve_values(duration: float) -> int:
-    """How many 4 Hz values cover `duration` seconds (rounding noise in it starts no new value)."""
-    return max(1, math.ceil(duration * CURVE_RATE_HZ - 1e-6))
 
 
 def extract_features(frames: Iterable[Frame], duration: float, frame_rate: Fraction) -> Features:

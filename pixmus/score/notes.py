@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixmus.cues.sheet import KEYS, PARTS, spell_key
+from pixmus.cues.sheet import KEYS, spell_key
+from pixmus.ensembles import DRUM_PITCHES, PARTS, Part
 from pixmus.errors import PixMusError
 from pixmus.score.tempo import BEATS_PER_BAR, TempoMap
 
@@ -30,19 +31,6 @@ if TYPE_CHECKING:  # imported where it is used: training needs the piano-roll, n
 STEPS_PER_BEAT = 4
 TICKS_PER_BEAT = 480
 MAX_TICKS_PER_BEAT = 32767  # what the file's head can hold
-
-# The nine General MIDI drums that the drums part may play, in the order of its piano-roll rows.
-DRUM_PITCHES = (36, 38, 42, 46, 45, 48, 50, 49, 51)
-
-# Lowest pitch and number of pitches of every pitched part; a note outside moves by octaves.
-PART_RANGES = {
-    "melody": (48, 48),
-    "counter": (48, 48),
-    "harmony": (36, 60),
-    "bass": (24, 36),
-    "pad": (36, 48),
-}
-ONE_VOICE_PARTS = ("melody", "counter", "bass")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -104,9 +92,8 @@ class PartLayout:
 def _lay_out() -> dict[str, PartLayout]:
     layouts: dict[str, PartLayout] = {}
     start = 0
-    for part in PARTS:
-        lowest, num_pitches = PART_RANGES.get(part, (0, len(DRUM_PITCHES)))
-        layouts[part] = PartLayout(start, lowest, num_pitches, part != "drums")
+    for part in Part:
+        layouts[part] = PartLayout(start, part.lowest_pitch, part.num_pitches, part != Part.DRUMS)
         start += layouts[part].num_cells
     return layouts
 
@@ -124,7 +111,7 @@ for _layout in PART_LAYOUTS.values():
 
 def fold_pitch(part: str, pitch: int) -> int:
     """The pitch moved by octaves into the part's range."""
-    lowest, num_pitches = PART_RANGES[part]
+    lowest, num_pitches = Part(part).lowest_pitch, Part(part).num_pitches
     if pitch < lowest:
         return pitch + 12 * -((pitch - lowest) // 12)
     if pitch >= lowest + num_pitches:
@@ -144,7 +131,7 @@ def encode_notes(part: str, notes: Iterable[Note], num_beats: int) -> np.ndarray
         last = max(first + 1, round((note.onset + note.duration) * STEPS_PER_BEAT))
         if not 0 <= first < num_steps:
             continue
-        if part == "drums":
+        if part == Part.DRUMS:
             if note.pitch not in DRUM_PITCHES:
                 continue
             row = DRUM_PITCHES.index(note.pitch)
@@ -266,7 +253,7 @@ def write_midi(score: Score, path: Path | str, programs: dict[str, int] | None =
     midi.tracks.append(_track(conductor, (len(times) - 1) * ticks_per_beat, "PixMus"))
     channels = iter(channel for channel in range(16) if channel != DRUM_CHANNEL)
     for part, notes in score.parts.items():
-        channel = DRUM_CHANNEL if part == "drums" else next(channels)
+        channel = DRUM_CHANNEL if part == Part.DRUMS else next(channels)
         program = (programs or {}).get(part, 0)
         events = [(0, 0, mido.Message("program_change", channel=channel, program=program))]
         for note in notes:
@@ -396,7 +383,7 @@ def _parts_of(tracks: Sequence[_ReadTrack], file_name: str) -> dict[str, tuple[N
     for track in tracks:
         part = track.name.strip().lower()
         if part not in PARTS and with_notes == [track] and len(track.channels) == 1:
-            part = "drums" if track.channels == {DRUM_CHANNEL} else "melody"
+            part = Part.DRUMS if track.channels == {DRUM_CHANNEL} else Part.MELODY
         if part in PARTS:
             parts.setdefault(part, []).extend(track.notes)
         elif track.notes:

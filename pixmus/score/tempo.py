@@ -25,6 +25,7 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
+from pixmus.ensembles import Part
 
 BEATS_PER_BAR = 4
 PLACED_TOLERANCE_S = 0.015
@@ -314,7 +315,7 @@ def _wants(cue_sheet: CueSheet, bar: float) -> _Wants:
             if cue.end - LAST_CHORD_S[0] > cue.start
         ),
         latest_offset=min(bar, max(ENTRY_TOLERANCE_S, first_entry)),
-        has_drums="drums" in cue_sheet.parts,
+        has_drums=Part.DRUMS in cue_sheet.parts,
         bend_cost=BEND_COST_FIXED if cue_sheet.tempo_fixed else BEND_COST,
     )
 

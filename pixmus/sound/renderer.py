@@ -21,8 +21,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from pixmus.ensembles import DRUM_BANK, DRUM_PITCHES, Voice
 from pixmus.errors import PixMusError
-from pixmus.score.notes import DRUM_PITCHES
 from pixmus.sound.loudness import (
     SAMPLE_RATE,
     Waveform,
@@ -42,7 +42,6 @@ VOLUME_RELEASE = 38  # SoundFont generator
 # FluidR3's harp falls by 10 dB a second after its key is up, which piles up dozens of voices;
 # in FluidSynth it falls four times as fast.
 RELEASE_CENTS = {46: -2400.0}
-DRUM_BANK = 128
 DRUM_CHANNEL = 9
 NUM_PROGRAMS = 128
 
@@ -248,6 +247,17 @@ class Renderer:
         name = _measurement_name(sound, pitch)
         stored = _stored_measurements(self.synth, self.font.name, self.font.stat().st_size)
         return stored[name] if name in stored else _measure(self, sound, pitch)
+
+    def sound_of(self, voice: Voice) -> Sound:
+        """The programme that a voice plays with this font, by measured attack."""
+        if voice.bank == DRUM_BANK:
+            return Sound(voice.bank, voice.programs[0])
+        sounds = [Sound(voice.bank, program) for program in voice.programs]
+        attacks = [self.measure(sound).attack(voice.attack_pitch) for sound in sounds]
+        for sound, attack in zip(sounds, attacks, strict=True):
+            if attack <= voice.attack_limit:
+                return sound
+        return sounds[int(np.argmin(attacks))]
 
 
 def find_renderer() -> Renderer:

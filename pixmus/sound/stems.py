@@ -19,9 +19,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pixmus.cues.sheet import PARTS, CueSheet
+from pixmus.cues.sheet import CueSheet
+from pixmus.curves import CURVE_RATE_HZ, Curve
+from pixmus.ensembles import (
+    DRUM_BANK,
+    ENSEMBLES,
+    FAST_ATTACK_S,
+    LARGEST_ADVANCE_S,
+    PARTS,
+    Ensemble,
+    Part,
+    Room,
+    Voice,
+)
 from pixmus.errors import PixMusError
-from pixmus.picture.features import CURVE_RATE_HZ
 from pixmus.score.notes import Note, Score
 from pixmus.sound.loudness import (
     SAMPLE_RATE,
@@ -32,13 +43,10 @@ from pixmus.sound.loudness import (
     gated_loudness,
     k_weighting,
 )
-from pixmus.sound.renderer import DRUM_BANK, DRUM_CHANNEL, Event, Renderer, Sound, find_renderer
+from pixmus.sound.renderer import DRUM_CHANNEL, Event, Renderer, Sound, find_renderer
 
 DISK_ABOVE_S = 150.0  # longer pieces keep their stems on disk
 NUM_WORKERS = 2
-
-LARGEST_ADVANCE_S = 0.080  # a note starts at most this much earlier than written
-FAST_ATTACK_S = 0.020
 HIT_TOLERANCE_S = 0.020
 RING_S = 2.5  # how long a score without a cue sheet rings after its last note
 LONGEST_FADE_S = 2.0
@@ -76,106 +84,6 @@ class Timed(Protocol):
 
     @property
     def time(self) -> float: ...
-
-
-@dataclass(frozen=True)
-class Voice:
-    """How a part is played: General MIDI programmes in order of wish, level, place, room."""
-
-    programs: tuple[int, ...]  # the first one whose attack is short enough in this font is taken
-    level_db: float = 0.0  # loudness of the stem against the melody's
-    pan: float = 0.0  # -1 left, 1 right
-    send_db: float = -10.0  # energy of the room against the dry sound
-    high_pass_hz: float = 0.0
-    expression_db: float = 2.0  # louder at energy 1, softer at energy 0
-    attack_limit: float = LARGEST_ADVANCE_S
-    attack_pitch: int = 60  # where the part mostly plays
-    accent: int = 46  # harp: doubles a slow attack on a hit point
-    bank: int = 0
-
-    def sound(self, renderer: Renderer) -> Sound:
-        """The programme that this voice plays with this font, by measured attack."""
-        if self.bank == DRUM_BANK:
-            return Sound(self.bank, self.programs[0])
-        sounds = [Sound(self.bank, program) for program in self.programs]
-        attacks = [renderer.measure(sound).attack(self.attack_pitch) for sound in sounds]
-        for sound, attack in zip(sounds, attacks, strict=True):
-            if attack <= self.attack_limit:
-                return sound
-        return sounds[int(np.argmin(attacks))]
-
-
-@dataclass(frozen=True)
-class Room:
-    """A synthetic room: seconds until it has fallen by 60 dB, and the wait before it starts."""
-
-    decay: float = 1.4
-    predelay: float = 0.015
-
-
-# General MIDI: 0 grand piano, 4 electric piano, 8 celesta, 9 glockenspiel, 10 music box,
-# 11 vibraphone, 14 tubular bells, 24 and 25 guitars, 32 and 33 basses, 43 contrabass, 45 pizzicato,
-# 46 harp, 48 to 51 string ensembles, 60 horn, 73 flute, 89 to 95 pads. Levels were set on the
-# measured balance of a hand-written score: the melody 2 to 4 dB above harmony and pad together.
-STRINGS = (48, 49, 50)
-PIANO = Voice((0,), expression_db=1.5)
-SECTION = Voice(
-    STRINGS, send_db=-8.0, expression_db=4.0, high_pass_hz=110.0, attack_limit=0.1
-)  # what is beyond 80 ms stays late
-# FluidR3's contrabass (43) falls silent above C3; the string section is even over the whole range.
-LOW_STRINGS = Voice(STRINGS, -4.0, 0.3, -12.0, 0.0, 3.0, attack_limit=0.13, attack_pitch=48)
-DRUMS = Voice((0,), level_db=-4.0, send_db=-16.0, expression_db=1.5, bank=DRUM_BANK)
-USUAL = {
-    "melody": replace(PIANO, pan=0.08, high_pass_hz=90.0),
-    "counter": replace(SECTION, level_db=-5.0, pan=-0.3, high_pass_hz=150.0),
-    "harmony": replace(PIANO, level_db=-3.0, pan=-0.15, high_pass_hz=90.0),
-    "bass": replace(PIANO, level_db=-4.5, pan=-0.05, send_db=-16.0),
-    "pad": replace(SECTION, level_db=-8.0, pan=0.2, high_pass_hz=150.0),
-    "drums": DRUMS,
-}
-VOICES: dict[str, dict[str, Voice]] = {
-    "piano": USUAL,
-    "strings": {
-        **USUAL,
-        "melody": replace(SECTION, pan=-0.3, high_pass_hz=150.0),
-        "counter": replace(SECTION, level_db=-5.0, pan=0.25, high_pass_hz=130.0),
-        "harmony": replace(SECTION, level_db=-5.0, pan=0.05),
-        "bass": LOW_STRINGS,
-    },
-    "piano and strings": {**USUAL, "pad": replace(SECTION, level_db=-6.5, pan=0.1)},
-    "orchestra": {
-        **USUAL,
-        "melody": replace(SECTION, pan=-0.25, high_pass_hz=150.0),
-        "counter": replace(SECTION, programs=(60, 48), level_db=-5.0, pan=0.25),
-        "harmony": Voice((46,), -5.0, -0.35, -9.0, 90.0, expression_db=2.0),
-        "bass": LOW_STRINGS,
-        "pad": replace(SECTION, level_db=-8.0, pan=0.15),
-    },
-    "band": {
-        **USUAL,
-        "harmony": Voice((25, 24), -2.5, -0.3, -13.0, 100.0, 1.5, FAST_ATTACK_S),
-        "bass": Voice((33, 32), -3.0, 0.0, -24.0, expression_db=1.5),
-    },
-    "ambient": {
-        **USUAL,
-        "melody": Voice((11, 4), 0.0, 0.15, -6.0, 120.0, 2.0, FAST_ATTACK_S),
-        "harmony": Voice((4, 0), -3.5, -0.2, -8.0, 90.0, 2.0, FAST_ATTACK_S),
-        "pad": Voice((89, 91, 95), -7.0, 0.0, -7.0, 110.0, 4.0),
-    },
-    "music box": {
-        **USUAL,
-        "melody": Voice((10, 8, 9), 0.0, 0.1, -8.0, 150.0, 1.0, FAST_ATTACK_S),
-        "harmony": Voice((46, 8), -2.5, -0.2, -9.0, 90.0, 1.0, FAST_ATTACK_S),
-    },
-}
-ROOMS = {
-    "strings": Room(1.8, 0.020),
-    "piano and strings": Room(1.7, 0.018),
-    "orchestra": Room(2.0, 0.022),
-    "band": Room(0.9, 0.010),
-    "ambient": Room(2.8, 0.025),
-    "music box": Room(1.6, 0.015),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,8 +126,9 @@ def render(
     at the end of each cue; without one they ring for `RING_S` after the last note. Notes on `hits`
     are played exactly in time; at `strokes`, the accents among them, all parts are stressed.
     """
-    if ensemble not in VOICES:
-        raise PixMusError(f"there is no ensemble {ensemble!r}: choose {', '.join(VOICES)}")
+    if ensemble not in ENSEMBLES:
+        raise PixMusError(f"there is no ensemble {ensemble!r}: choose {', '.join(ENSEMBLES)}")
+    players = ENSEMBLES[ensemble]
     renderer = renderer or find_renderer()
     parts = {part: open_low_chords(score.parts).get(part, ()) for part in PARTS}
     parts = {part: notes for part, notes in parts.items() if notes}
@@ -235,19 +144,19 @@ def render(
     played = {
         part: _played(notes, score, part, finals, hit_times, seed) for part, notes in parts.items()
     }
-    doubled = _parts_to_double(played, VOICES[ensemble], renderer)
+    doubled = _parts_to_double(played, players, renderer)
     envelope = _window(cues, played, num_samples)
     _stress(envelope, [stroke.time for stroke in strokes])
     mean_velocity = np.mean([n.velocity for notes in parts.values() for n in notes] or [0])
 
     def make(part: str) -> Waveform:
-        voice = VOICES[ensemble][part]
+        voice = players.voice(part)
         dry = _perform(played[part], doubled.get(part, ()), voice, renderer, num_samples)
         if cue_sheet is not None:
-            _express(dry, cue_sheet.curves["energy"], voice.expression_db)
+            _express(dry, cue_sheet.curves[Curve.ENERGY], voice.expression_db)
         offset_db = VELOCITY_DB * (np.mean([n.velocity for n in parts[part]]) - mean_velocity)
         level = voice.level_db + float(np.clip(offset_db, -VELOCITY_LIMIT_DB, VELOCITY_LIMIT_DB))
-        wet = _place(dry, voice, ROOMS.get(ensemble, Room()), REFERENCE_LUFS + level)
+        wet = _place(dry, voice, players.room, REFERENCE_LUFS + level)
         wet *= envelope
         return wet
 
@@ -269,8 +178,9 @@ def open_low_chords(parts: Mapping[str, Sequence[Note]]) -> dict[str, tuple[Note
     note that is too close to one that sounds moves by an octave, or is dropped where no octave
     fits. A line that merely overlaps itself is cut short instead. Drums stay as they are.
     """
-    rank = {
-        part: index for index, part in enumerate(("melody", "bass", "counter", "harmony", "pad"))
+    rank: dict[str, int] = {
+        part: index
+        for index, part in enumerate((Part.MELODY, Part.BASS, Part.COUNTER, Part.HARMONY, Part.PAD))
     }
     kept: dict[str, list[Note]] = {part: [] for part in parts}
     low: list[tuple[Note, str]] = []  # notes below C3 plus a third that may still sound
@@ -288,7 +198,9 @@ def open_low_chords(parts: Mapping[str, Sequence[Note]]) -> dict[str, tuple[Note
                 low[index] = (shorter, part)
         low = [item for item in low if _end(item[0]) > note.onset + SHARED_BEATS]
         sounding = [other for other, _ in low]
-        octaves = (0,) if part == "melody" else (0, -12, 12) if part == "bass" else (0, 12, 24)
+        octaves = (
+            (0,) if part == Part.MELODY else (0, -12, 12) if part == Part.BASS else (0, 12, 24)
+        )
         for octave in octaves:
             moved = replace(note, pitch=note.pitch + octave)
             if moved.pitch >= LOWEST_PITCH and not any(_clash(moved, other) for other in sounding):
@@ -300,7 +212,7 @@ def open_low_chords(parts: Mapping[str, Sequence[Note]]) -> dict[str, tuple[Note
                 low.append((moved, part))
                 break
         else:
-            if part == "melody":  # the line is kept, what lies too close to it is not
+            if part == Part.MELODY:  # the line is kept, what lies too close to it is not
                 for other, other_part in [item for item in low if _clash(note, item[0])]:
                     shorter = replace(other, duration=note.onset - other.onset)
                     place = kept[other_part].index(other)
@@ -359,7 +271,7 @@ def _played(
             table = MICRO_TIMING_MS[round(note.onset * 4) % 4]
             moves[note.onset] = float(np.interp(generator.random(), quantiles, table)) / 1000.0
         is_last = False
-        for last, cue_end in final_chords if part != "drums" else ():
+        for last, cue_end in final_chords if part != Part.DRUMS else ():
             if last - 1e-6 <= start < cue_end or start < last < end - SOUNDING_S:
                 is_last, end = True, max(end, cue_end)
         move = 0.0 if hit >= 0 or is_last or note.onset == 0.0 else moves[note.onset]
@@ -371,7 +283,7 @@ def _final_chords(
     parts: Mapping[str, Sequence[Note]], score: Score, cues: Sequence[tuple[float, float]]
 ) -> list[tuple[float, float]]:
     """Last onset and end of each cue whose last onset is close enough to its end to be held."""
-    onsets = sorted({n.onset for part, notes in parts.items() if part != "drums" for n in notes})
+    onsets = sorted({n.onset for part, notes in parts.items() if part != Part.DRUMS for n in notes})
     starts = score.tempo_map.to_seconds(np.array(onsets))
     found = []
     for start, end in cues:
@@ -382,15 +294,15 @@ def _final_chords(
 
 
 def _parts_to_double(
-    played: Mapping[str, Sequence[_Played]], voices: Mapping[str, Voice], renderer: Renderer
+    played: Mapping[str, Sequence[_Played]], players: Ensemble, renderer: Renderer
 ) -> dict[str, list[_Played]]:
     """Notes on hit points that need a harp's attack, as no part with a fast one plays there."""
     fast: set[int] = set()
     slow: dict[int, dict[str, list[_Played]]] = {}
     for part, notes in played.items():
-        sound = voices[part].sound(renderer)
+        sound = renderer.sound_of(players.voice(part))
         for note in (note for note in notes if note.hit >= 0):
-            attack = 0.0 if part == "drums" else renderer.measure(sound).attack(note.pitch)
+            attack = 0.0 if part == Part.DRUMS else renderer.measure(sound).attack(note.pitch)
             if attack < FAST_ATTACK_S:
                 fast.add(note.hit)
             else:
@@ -398,7 +310,11 @@ def _parts_to_double(
     doubled: dict[str, list[_Played]] = {}
     for hit, parts in slow.items():
         if hit not in fast:
-            part = next(p for p in ("harmony", "bass", "melody", "counter", "pad") if p in parts)
+            part = next(
+                p
+                for p in (Part.HARMONY, Part.BASS, Part.MELODY, Part.COUNTER, Part.PAD)
+                if p in parts
+            )
             doubled.setdefault(part, []).extend(parts[part])
     return doubled
 
@@ -411,7 +327,7 @@ def _perform(
     num_samples: int,
 ) -> Waveform:
     """The dry sound of a part."""
-    sound = voice.sound(renderer)
+    sound = renderer.sound_of(voice)
     waveform = renderer.play(_events(notes, sound, renderer), [sound], num_samples)
     if doubled:
         accent = Sound(0, voice.accent)

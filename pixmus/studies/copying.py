@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from pixmus.cues.sheet import PARTS
+from pixmus.ensembles import PARTS, Part
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT, Note, Score, fold_pitch
 
 NUM_NOTES = 8  # a shorter run is in many songs
@@ -41,12 +41,12 @@ def line_of_notes(part: str, notes: Sequence[Note]) -> np.ndarray:
     return make_line(steps, [fold_pitch(part, note.pitch) for note in notes])
 
 
-def line_of_score(score: Score, part: str = "melody") -> np.ndarray:
+def line_of_score(score: Score, part: str = Part.MELODY) -> np.ndarray:
     """The line of one of the score's parts; empty where it does not play."""
     return line_of_notes(part, score.parts.get(part, ()))
 
 
-def line_of_cells(cells: np.ndarray, part: str = "melody") -> np.ndarray:
+def line_of_cells(cells: np.ndarray, part: str = Part.MELODY) -> np.ndarray:
     """The line of a part of a piano-roll, uint8 (beats, NUM_CELLS)."""
     layout = PART_LAYOUTS[part]
     onsets = cells[:, layout.onsets].reshape(-1, layout.num_pitches)
@@ -54,7 +54,7 @@ def line_of_cells(cells: np.ndarray, part: str = "melody") -> np.ndarray:
     return make_line(steps, layout.lowest_pitch + rows)
 
 
-def line_of_rows(rows: np.ndarray, part: str = "melody") -> np.ndarray:
+def line_of_rows(rows: np.ndarray, part: str = Part.MELODY) -> np.ndarray:
     """The line of a part of a corpus piece; `rows` as in `Piece.notes`."""
     rows = rows[rows[:, 0] == PARTS.index(part)]
     return make_line(rows[:, 1], [fold_pitch(part, int(pitch)) for pitch in rows[:, 3]])

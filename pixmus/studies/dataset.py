@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from pixmus.cues.sheet import CURVES
+from pixmus.curves import CURVES
 from pixmus.dataset.renditions import load_music
 from pixmus.dataset.shards import Pair, read_shards
 from pixmus.dataset.table import KINDS

@@ -25,22 +25,9 @@ from PIL import Image
 
 from pixmus.compose.conditions import bar_seconds, measure_curves
 from pixmus.cues.encoder import WHOLE, ConditioningEncoder
-from pixmus.cues.sheet import (
-    CURVES,
-    CueSheet,
-    Direction,
-    HitPoint,
-    rule_curves,
-    shot_novelties,
-    spot,
-)
-from pixmus.picture.features import (
-    CURVE_RATE_HZ,
-    FEATURE_CURVES,
-    Features,
-    Transition,
-    extract_features,
-)
+from pixmus.cues.sheet import CueSheet, Direction, HitPoint, rule_curves, shot_novelties, spot
+from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
+from pixmus.picture.features import FEATURE_CURVES, Features, Transition, extract_features
 from pixmus.picture.video import Frame
 from pixmus.score.tempo import fit_tempo_map
 from pixmus.studies.encoder_pictures import draw_five, draw_ranges
@@ -148,7 +135,7 @@ def evaluate_music_videos(videos: MusicVideos, motion: tuple[np.ndarray, np.ndar
             inside_all[rows] = inside_pace[rows] + inside[1][rows] @ pairs.look_inside.T
     whole_all = whole_look + 0.3 * whole_pace
     by_rules = [_rules_of_song(videos, song, motion) for song in songs]
-    rules_whole = np.array([[c["density"].mean(), c["energy"].mean()] for c in by_rules])
+    rules_whole = np.array([[c[Curve.DENSITY].mean(), c[Curve.ENERGY].mean()] for c in by_rules])
     targets = videos.whole_targets
     report: Report = {"songs": len(songs), "whole": {}, "inside": {}}
     rng = np.random.default_rng(1)
@@ -167,7 +154,7 @@ def evaluate_music_videos(videos: MusicVideos, motion: tuple[np.ndarray, np.ndar
         }
         report["whole"][name]["constant"] = {"spearman": 0.0}
     for k, name in enumerate(("note density", "loudness")):
-        curve = ("density", "energy")[k]
+        curve = (Curve.DENSITY, Curve.ENERGY)[k]
         target = videos.inside_targets[:, k]
         rules_rows = np.concatenate([c[curve] for c in by_rules])
         other = np.concatenate(
@@ -246,7 +233,7 @@ def evaluate_photographs(photographs: Photographs) -> Report:
     rules = rule_curves(photographs.features, as_z=True)
     shuffled = np.random.default_rng(1).permutation(len(fold))
     report: Report = {"photographs": len(fold), "themes": len(set(photographs.themes))}
-    for k, name, curve in ((0, "valence", "valence"), (1, "arousal", "energy")):
+    for k, name, curve in ((0, Curve.VALENCE, Curve.VALENCE), (1, "arousal", Curve.ENERGY)):
         target = getattr(photographs, name)
         report[name] = {
             "encoder": _correlation(predicted[:, k], target),
@@ -297,14 +284,14 @@ def evaluate_truths(films: Sequence[Film], encoder: ConditioningEncoder) -> Repo
         }
         half = "tuned on" if is_tuned_on(film.name) else "held out"
         for truth, other in changed.items():
-            curve = "valence" if "happier" in truth else "energy"
+            curve = Curve.VALENCE if "happier" in truth else Curve.ENERGY
             sign = -1 if "livelier" in truth or "happier" in truth else 1
             row: dict[str, Any] = {"clip": film.name, "half": half}
             for who, say in (("encoder", encoder.spot), ("rules", spot)):
                 before, after = say(plain), say(other)
                 change = float(after.curves[curve].mean() - before.curves[curve].mean())
                 row[who] = round(sign * change, 4)
-                if curve == "energy":
+                if curve == Curve.ENERGY:
                     row[f"{who} tempo"] = sign * (after.tempo_bpm - before.tempo_bpm)
             truths.setdefault(truth, []).append(row)
     report: Report = {}
@@ -394,13 +381,13 @@ def evaluate_slideshows(photographs: Photographs, encoder: ConditioningEncoder) 
         other.curve_mean.data.copy_(encoder.curve_mean)
         other.curve_scale.data.copy_(encoder.curve_scale)
         encoders.append(other)
-    said: dict[str, dict[str, list[np.ndarray]]] = {"valence": {}, "energy": {}}
+    said: dict[str, dict[str, list[np.ndarray]]] = {Curve.VALENCE: {}, Curve.ENERGY: {}}
     for show in slideshows:
         for who, say in (("encoder", encoders[show.fold].spot), ("rules", spot)):
             curves = say(show.features).curves
             for curve, answers in said.items():
                 answers.setdefault(who, []).append(span_means(curves[curve], show.spans))
-        said["valence"].setdefault("alone", []).append(moods[show.order])
+        said[Curve.VALENCE].setdefault("alone", []).append(moods[show.order])
     frame = 1 / float(slideshows[0].features.frame_rate)
     cuts = [
         (
@@ -420,7 +407,10 @@ def evaluate_slideshows(photographs: Photographs, encoder: ConditioningEncoder) 
             "precision": _share(right),
         },
     }
-    for curve, ratings in (("valence", photographs.valence), ("energy", photographs.arousal)):
+    for curve, ratings in (
+        (Curve.VALENCE, photographs.valence),
+        (Curve.ENERGY, photographs.arousal),
+    ):
         truth = [ratings[show.order] for show in slideshows]
         answers = said[curve]
         answers["shuffled slideshows"] = [*answers["encoder"][1:], answers["encoder"][0]]
@@ -661,8 +651,8 @@ def _wanted_and_measured(
     score = pipe.compose(sheet, seed=seed, accents=False)
     music = measure_curves(score, pipe.curve_tables)
     bars = bar_seconds(fit_tempo_map(sheet))
-    edges = np.concatenate([[0.0], np.cumsum(bars)])[: len(music["density"]) + 1]
-    grid = (np.arange(len(sheet.curves["density"])) + 0.5) / CURVE_RATE_HZ
+    edges = np.concatenate([[0.0], np.cumsum(bars)])[: len(music[Curve.DENSITY]) + 1]
+    grid = (np.arange(len(sheet.curves[Curve.DENSITY])) + 0.5) / CURVE_RATE_HZ
     middles = (edges[:-1] + edges[1:]) / 2
     wanted = [np.interp(middles, grid, sheet.curves[name]).tolist() for name in CURVES]
     return wanted, [list(music[name][: len(edges) - 1]) for name in CURVES]
@@ -730,7 +720,7 @@ def evaluate_range(films: Sequence[Film], encoder: ConditioningEncoder) -> Repor
             say = encoder.curves if who == "encoder" else rule_curves
             curves = [say(features) for features in group]
             weights = np.concatenate(
-                [np.full(len(c["density"]), 1 / len(c["density"])) for c in curves]
+                [np.full(len(c[Curve.DENSITY]), 1 / len(c[Curve.DENSITY])) for c in curves]
             )
             report[name][who] = {}
             for curve in CURVES:

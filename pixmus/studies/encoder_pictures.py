@@ -13,14 +13,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from pixmus.compose.conditions import beat_statistics, key_correlations
-from pixmus.cues.sheet import CURVES, KEYS
-from pixmus.picture.features import CURVE_RATE_HZ
+from pixmus.cues.sheet import KEYS
+from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
+from pixmus.ensembles import Part
 from pixmus.score.notes import Score, encode_score
 from pixmus.take.pipeline import PixMusPipeline
-from pixmus.take.plots import PART_COLOURS, PARTS_FROM_THE_BACK
+from pixmus.take.plots import PARTS_FROM_THE_BACK
 from pixmus.training.films import Film
 
-COLOURS = {"density": "#5e81ac", "energy": "#bf616a", "valence": "#d9a441", "register": "#6b9a5b"}
+COLOURS: dict[str, str] = {
+    Curve.DENSITY: "#5e81ac",
+    Curve.ENERGY: "#bf616a",
+    Curve.VALENCE: "#d9a441",
+    Curve.REGISTER: "#6b9a5b",
+}
 # Clips of the tiers A and A- of very different character, calm to violent.
 FIVE = (
     "editly-assets__kohlipe3.mp4",
@@ -94,7 +100,7 @@ def draw_five(films: Sequence[Film], pipe: PixMusPipeline, path: Path) -> dict[s
         middle.set_title(
             f"{sheet.tempo_bpm:.0f} bpm, {sheet.key}, {sheet.ensemble}", fontsize=9, loc="left"
         )
-        seconds = (np.arange(len(sheet.curves["density"])) + 0.5) / CURVE_RATE_HZ
+        seconds = (np.arange(len(sheet.curves[Curve.DENSITY])) + 0.5) / CURVE_RATE_HZ
         for curve in CURVES:
             middle.plot(seconds, sheet.curves[curve], color=COLOURS[curve], label=curve)
         for hit in sheet.hit_points:
@@ -107,16 +113,16 @@ def draw_five(films: Sequence[Film], pipe: PixMusPipeline, path: Path) -> dict[s
             loc="left",
         )
         for part in PARTS_FROM_THE_BACK:
-            for note in score.parts.get(part, ()) if part != "drums" else ():
+            for note in score.parts.get(part, ()) if part != Part.DRUMS else ():
                 start, end = score.tempo_map.to_seconds([note.onset, note.onset + note.duration])
-                right.hlines(note.pitch, start, end, color=PART_COLOURS[part], linewidth=1.1)
-        drums = [note.onset for note in score.parts.get("drums", ())]
+                right.hlines(note.pitch, start, end, color=Part(part).colour, linewidth=1.1)
+        drums = [note.onset for note in score.parts.get(Part.DRUMS, ())]
         if drums:
             right.plot(
                 score.tempo_map.to_seconds(drums),
                 np.full(len(drums), LOWEST_PITCH + 2),
                 "|",
-                color=PART_COLOURS["drums"],
+                color=Part.DRUMS.colour,
                 markersize=3,
             )
         right.set_ylim(LOWEST_PITCH, 98)
@@ -150,7 +156,7 @@ def draw_five(films: Sequence[Film], pipe: PixMusPipeline, path: Path) -> dict[s
 def heard(score: Score, duration: float) -> dict[str, Any]:
     """What was composed: median tempo, the key by its notes, notes a second, velocity, parts."""
     pitch_classes = beat_statistics(encode_score(score)).sum((0, 1))[5:]
-    notes = [note for part, some in score.parts.items() if part != "drums" for note in some]
+    notes = [note for part, some in score.parts.items() if part != Part.DRUMS for note in some]
     return {
         "tempo_bpm": round(float(np.median(score.tempo_map.local_tempo_bpm)), 1),
         "key": KEYS[int(key_correlations(pitch_classes).argmax())],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pixmus.curves import Curve
 from pixmus.studies.score_tables import figure, markdown_rows
 
 Report = dict[str, Any]
@@ -57,7 +58,7 @@ def summary_rows(report: Report) -> list[list[str]]:
                 )
     photographs = report.get("photographs")
     if photographs:
-        for name in ("valence", "arousal"):
+        for name in (Curve.VALENCE, "arousal"):
             got = photographs[name]
             rows.append(
                 [
@@ -82,7 +83,7 @@ def summary_rows(report: Report) -> list[list[str]]:
         )
     shows = report.get("slideshows")
     if shows:
-        got = shows["valence"]
+        got = shows[Curve.VALENCE]
         who = ("encoder", "rules", "constant", "shuffled slideshows")
         rows += [
             [
@@ -235,10 +236,10 @@ def to_markdown(report: Report) -> str:
                 *[_said(shows[curve][who]) for who in order],
                 *[_said(shows[curve][who]["pairs"], "share") for who in order],
             ]
-            for curve, ratings in (("valence", "valence"), ("energy", "arousal"))
+            for curve, ratings in ((Curve.VALENCE, Curve.VALENCE), (Curve.ENERGY, "arousal"))
             for order in [("encoder", "rules", "shuffled slideshows")]
         ]
-        alone, cuts = shows["valence"]["alone"], shows["cuts"]
+        alone, cuts = shows[Curve.VALENCE]["alone"], shows["cuts"]
         lines += [
             "### Slideshows of rated photographs",
             "",
@@ -369,7 +370,7 @@ def to_markdown(report: Report) -> str:
             "![Five clips, what they ask and what is composed](encoder-five.png)",
             "",
             markdown_rows(
-                ("clip", "tempo", "key", "ensemble", "density", "energy", "composed"), rows
+                ("clip", "tempo", "key", "ensemble", Curve.DENSITY, Curve.ENERGY, "composed"), rows
             ),
             "",
             report["five"]["credit"],

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pixmus.compose.conditions import key_correlations
-from pixmus.cues.sheet import PARTS, TONICS, key_is_major
+from pixmus.cues.sheet import TONICS, key_is_major
+from pixmus.ensembles import PITCHED, Part
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Score, encode_score
 
 BEATS_PER_BAR = 4
 STEPS_PER_BAR = BEATS_PER_BAR * STEPS_PER_BEAT
-PITCHED = tuple(part for part in PARTS if part != "drums")
 
 
 def score_cells(score: Score) -> tuple[np.ndarray, bool]:
@@ -161,8 +161,10 @@ def bass_pitch_classes(cells: np.ndarray) -> np.ndarray:
 
     The one sounding on beat 1 (the lowest), else the one that sounds longest in the first half.
     """
-    layout = PART_LAYOUTS["bass"]
-    roll = sounding_roll(whole_bars(cells), "bass").reshape(-1, STEPS_PER_BAR, layout.num_pitches)
+    layout = PART_LAYOUTS[Part.BASS]
+    roll = sounding_roll(whole_bars(cells), Part.BASS).reshape(
+        -1, STEPS_PER_BAR, layout.num_pitches
+    )
     roll = roll[:, :CHORD_STEPS]
     first = roll[:, 0]
     length = roll.sum(1)
@@ -179,7 +181,7 @@ def bass_on_chord(cells: np.ndarray) -> float:
     chord there do not count; NaN when none is left. Chance: the bass's bars mixed (`shuffle_bass`).
     """
     cells = whole_bars(cells)
-    others = pitch_classes(cells, [part for part in PITCHED if part != "bass"])
+    others = pitch_classes(cells, [part for part in PITCHED if part != Part.BASS])
     roots, qualities = find_chords(others.reshape(-1, STEPS_PER_BAR, 12)[:, :CHORD_STEPS].sum(1))
     bass = bass_pitch_classes(cells)
     measurable = (bass >= 0) & (roots >= 0)
@@ -193,7 +195,7 @@ def bass_on_chord(cells: np.ndarray) -> float:
 def shuffle_bass(cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The piece with its bars of bass in another order."""
     mixed = whole_bars(cells).copy()
-    run = PART_LAYOUTS["bass"].cells
+    run = PART_LAYOUTS[Part.BASS].cells
     bars = mixed[:, run].reshape(len(mixed) // BEATS_PER_BAR, BEATS_PER_BAR, -1)
     mixed[:, run] = bars[rng.permutation(len(bars))].reshape(len(mixed), -1)
     return mixed
@@ -271,7 +273,9 @@ def _best_matches(first: np.ndarray, second: np.ndarray, allowed: np.ndarray) ->
     )
 
 
-def phrase_match(cells: np.ndarray, part: str = "melody", max_bars: int = MAX_BARS) -> PhraseMatch:
+def phrase_match(
+    cells: np.ndarray, part: str = Part.MELODY, max_bars: int = MAX_BARS
+) -> PhraseMatch:
     """Best match between non-adjacent 4-bar phrases of a piece.
 
     A phrase is any run of four bars; two are non-adjacent when at least four bars lie between
@@ -288,7 +292,7 @@ def phrase_match(cells: np.ndarray, part: str = "melody", max_bars: int = MAX_BA
 
 
 def phrase_match_between(
-    reference: np.ndarray, estimate: np.ndarray, part: str = "melody", max_bars: int = MAX_BARS
+    reference: np.ndarray, estimate: np.ndarray, part: str = Part.MELODY, max_bars: int = MAX_BARS
 ) -> PhraseMatch:
     """`phrase_match` of the phrases of one piece against those of another: what chance gives."""
     first, second = (_phrases(cells, part, max_bars) for cells in (reference, estimate))
@@ -378,11 +382,11 @@ def drum_agreement(cells: np.ndarray) -> DrumAgreement:
     Chance: `swap_drums`.
     """
     cells = whole_bars(cells)
-    drums = onset_roll(cells, "drums")
+    drums = onset_roll(cells, Part.DRUMS)
     groups = np.stack(
         [
             np.any([onset_roll(cells, part).any(1) for part in parts], axis=0)
-            for parts in (("bass",), ("harmony", "pad"), ("melody", "counter"))
+            for parts in ((Part.BASS,), (Part.HARMONY, Part.PAD), (Part.MELODY, Part.COUNTER))
         ],
         axis=1,
     )  # (steps, 3)
@@ -411,7 +415,7 @@ def _likeness(bars: np.ndarray) -> np.ndarray:
 def swap_drums(cells: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The piece with the drums of another, which begin again where they are too short."""
     swapped = whole_bars(cells).copy()
-    run = PART_LAYOUTS["drums"].cells
+    run = PART_LAYOUTS[Part.DRUMS].cells
     theirs = whole_bars(other)[:, run]
     swapped[:, run] = theirs[np.arange(len(swapped)) % len(theirs)] if len(theirs) else 0
     return swapped

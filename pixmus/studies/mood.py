@@ -37,11 +37,13 @@ from pixmus.compose.conditions import (
     key_correlations,
     measure_bars,
 )
+from pixmus.curves import Curve
+from pixmus.ensembles import Part
 from pixmus.errors import PixMusError
 from pixmus.score.notes import Note, Score, encode_score
 from pixmus.score.tempo import TempoMap
 
-RATINGS = ("valence", "arousal")
+RATINGS = (Curve.VALENCE, "arousal")
 KEY_WINDOW_S, KEY_HOP_S = 8.0, 4.0
 SNAPSHOT_S = 0.2  # what sounds together is looked at this often
 TOGETHER_S = 0.03  # onsets this close are one chord
@@ -114,7 +116,7 @@ def mood_features(score: Score, start: float = 0.0, end: float = float("inf")) -
     Of the pitched parts' notes that begin between `start` and `end`; `log_tempo` is that stretch's.
     """
     tempo_map = score.tempo_map
-    notes = [note for part, notes in score.parts.items() if part != "drums" for note in notes]
+    notes = [note for part, notes in score.parts.items() if part != Part.DRUMS for note in notes]
     onsets = np.asarray(tempo_map.to_seconds(np.array([note.onset for note in notes])))
     ends = tempo_map.to_seconds(np.array([note.onset + note.duration for note in notes]))
     pitches = np.array([note.pitch for note in notes], int)
@@ -301,7 +303,7 @@ def read_any_midi(path: Path) -> Score:
             if stop > start:
                 notes.append(Note(float(start), note.pitch, float(stop - start), note.velocity))
     tempo_map = TempoMap(beats, tuple(range(0, len(beats) - 1, 4)))
-    return Score({"harmony": tuple(sorted(notes))}, tempo_map)
+    return Score({Part.HARMONY: tuple(sorted(notes))}, tempo_map)
 
 
 # ------------------------------------------------------------------------------------ Regressor
@@ -485,7 +487,7 @@ def _excerpts(
 
 # --------------------------------------------------------------------- The shipped valence curve
 
-VALENCE_TERMS = ("majorness", "density", "register")
+VALENCE_TERMS = ("majorness", Curve.DENSITY, Curve.REGISTER)
 
 
 @dataclass(frozen=True)
@@ -520,8 +522,8 @@ def rate_valence_curve(pieces: Sequence[RatedPiece], tables: CurveTables) -> Val
         }
         rows.append([quantiles[name].mean() for name in VALENCE_TERMS])
         curves = tables.curves(raw, has_velocity=False)  # half of VGMIDI's velocities are constant
-        valences.append(curves["valence"].mean())
-        energies.append(curves["energy"].mean())
+        valences.append(curves[Curve.VALENCE].mean())
+        energies.append(curves[Curve.ENERGY].mean())
     terms = np.array(rows)
     ratings = np.array([piece.ratings.mean((0, 1)) for piece in pieces])
     games = [piece.game for piece in pieces]
@@ -541,7 +543,7 @@ def rate_valence_curve(pieces: Sequence[RatedPiece], tables: CurveTables) -> Val
         {name: float(weight) for name, weight in zip(VALENCE_TERMS, weights, strict=True)},
         {n: agreement(ratings[:, 0], terms[:, i])[0] for i, n in enumerate(VALENCE_TERMS)},
         agreement(ratings[:, 1], np.array(energies))[0],
-        agreement(ratings[:, 1], terms[:, VALENCE_TERMS.index("density")])[0],
+        agreement(ratings[:, 1], terms[:, VALENCE_TERMS.index(Curve.DENSITY)])[0],
     )
 
 

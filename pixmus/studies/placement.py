@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from pixmus.cues.sheet import CURVES, Cue, CueSheet, HitPoint
-from pixmus.picture.features import num_curve_values
+from pixmus.cues.sheet import Cue, CueSheet, HitPoint
+from pixmus.curves import CURVES, num_curve_values
+from pixmus.ensembles import BAND, PIANO, Part, Style
 from pixmus.score.tempo import PLACED_TOLERANCE_S, cue_span, fit_tempo_map, place_hits
 
 FRAME_RATE = Fraction(25)
@@ -56,9 +57,9 @@ def draw_cue_sheet(
         key="C major",
         tempo_bpm=tempo_bpm,
         tempo_fixed=False,
-        style="pop",
-        ensemble="piano",
-        parts=("melody", "harmony", "bass"),
+        style=Style.POP,
+        ensemble=PIANO.name,
+        parts=(Part.MELODY, Part.HARMONY, Part.BASS),
         inputs=("cuts",),
     )
 
@@ -114,9 +115,9 @@ def measure(num_seeds: int) -> list[dict[str, Any]]:
                 rng = np.random.default_rng(seed)
                 sheet = draw_cue_sheet(rng, mean_shot, CLIP_S, float(rng.uniform(*WISH_BPM)))
                 if has_drums:
-                    sheet = replace(sheet, ensemble="band", parts=(*sheet.parts, "drums"))
+                    sheet = replace(sheet, ensemble=BAND.name, parts=(*sheet.parts, Part.DRUMS))
                 fits.append(measure_fit(sheet))
-            row: dict[str, Any] = {"mean_shot_s": mean_shot, "drums": has_drums}
+            row: dict[str, Any] = {"mean_shot_s": mean_shot, Part.DRUMS: has_drums}
             row |= {name: float(np.nanmean([fit[name] for fit in fits])) for name in fits[0]}
             for name in ("largest_change_percent", "seconds_per_fit"):
                 row[name.replace("largest_", "") + "_max"] = max(fit[name] for fit in fits)
@@ -157,7 +158,7 @@ def write_tables(rows: list[dict[str, Any]], num_seeds: int, folder: Path) -> No
         "|" + 14 * "---|",
     ]
     for row in rows:
-        reference = "" if row["drums"] else f"{REFERENCE[row['mean_shot_s']]:.2f}"
+        reference = "" if row[Part.DRUMS] else f"{REFERENCE[row['mean_shot_s']]:.2f}"
         lines.append(
             f"| {row['mean_shot_s']} s | {'yes' if row['drums'] else 'no'} "
             f"| {row['placed_hits']:.3f} ± {row['placed_hits_sd']:.3f} "

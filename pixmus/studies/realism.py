@@ -16,7 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
-from pixmus.cues.sheet import PARTS
+from pixmus.ensembles import PARTS, Part
 from pixmus.score.notes import (
     NUM_CELLS,
     PART_LAYOUTS,
@@ -151,7 +151,7 @@ def random_in_key(cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             continue
         pitches = [note.pitch for note in notes]
         steps = rng.integers(num_steps, size=len(notes)) / STEPS_PER_BEAT
-        if part != "drums":
+        if part != Part.DRUMS:
             allowed = [p for p in range(min(pitches), max(pitches) + 1) if p % 12 in SCALE]
             pitches = rng.choice(allowed or pitches, len(notes)).tolist()
         parts[part] = [
@@ -166,7 +166,7 @@ def pitches_moved(cells: np.ndarray, rng: np.random.Generator, share: float = 0.
     parts: dict[str, list[Note]] = {}
     for part in PARTS:
         notes = _notes(cells, part)
-        if part != "drums":
+        if part != Part.DRUMS:
             moved = (rng.random(len(notes)) < share) * rng.choice([-1, 1], len(notes))
             notes = [
                 Note(note.onset, note.pitch + int(by), note.duration, note.velocity)

@@ -46,19 +46,10 @@ from pixmus.compose.writing import (
     Guidance,
     compose,
 )
-from pixmus.cues.sheet import (
-    CURVES,
-    ENSEMBLES,
-    KEYS,
-    PARTS,
-    STYLE_OF_ENSEMBLE,
-    STYLES,
-    Cue,
-    CueSheet,
-    HitPoint,
-)
+from pixmus.cues.sheet import KEYS, Cue, CueSheet, HitPoint
+from pixmus.curves import CURVES, Curve, num_curve_values
+from pixmus.ensembles import BAND, ENSEMBLES, PARTS, PIANO, STYLES, Part, Style
 from pixmus.errors import PixMusError
-from pixmus.picture.features import num_curve_values
 from pixmus.score.notes import PART_LAYOUTS, Score
 from pixmus.score.tempo import fit_tempo_map
 from pixmus.sound.loudness import SAMPLE_RATE
@@ -259,7 +250,7 @@ def in_other_mode(window: Window) -> Window:
     """The same wishes in the other mode, with the valence curve mirrored, as spotting would ask."""
     conditions = window.conditions.copy()
     conditions[:, MODE_COLUMN] *= -1
-    conditions[:, CURVES.index("valence")] *= -1
+    conditions[:, CURVES.index(Curve.VALENCE)] *= -1
     return replace(window, conditions=conditions)
 
 
@@ -383,7 +374,7 @@ def classifiers(study: Study, scale: float) -> Section:
     return section
 
 
-COMMON_PARTS = tuple(PARTS.index(part) for part in ("melody", "harmony", "bass"))
+COMMON_PARTS = tuple(PARTS.index(part) for part in (Part.MELODY, Part.HARMONY, Part.BASS))
 STYLE_WINDOWS = 500  # real training windows of each style that the classifier learns from
 
 
@@ -438,7 +429,7 @@ def drums(study: Study, scale: float, count: int) -> Section:
     Real Freedoom is taken from all splits: it is only the ruler. Composed: takes of the band, pop
     and game in turn. All are 32 bars long, or what there is of them.
     """
-    band = {PARTS.index(part) for part in ENSEMBLES["band"]}
+    band = {PARTS.index(part) for part in ENSEMBLES[BAND.name].parts}
     real = [
         piece.cells()[: DRUM_BARS * BEATS_PER_BAR]
         for piece in study.all_pieces
@@ -451,8 +442,10 @@ def drums(study: Study, scale: float, count: int) -> Section:
         rng = np.random.default_rng([7, seed])
         tempo = round(float(rng.uniform(90, 140)))
         duration = DRUM_BARS * BEATS_PER_BAR * 60 / tempo
-        sheet = draw_cue_sheet(rng, round(duration, 2), ("pop", "game")[seed % 2])
-        sheet = replace(sheet, ensemble="band", parts=ENSEMBLES["band"], tempo_bpm=tempo)
+        sheet = draw_cue_sheet(rng, round(duration, 2), (Style.POP, Style.GAME)[seed % 2])
+        sheet = replace(
+            sheet, ensemble=BAND.name, parts=ENSEMBLES[BAND.name].parts, tempo_bpm=tempo
+        )
         made.append(score_cells(compose_take(study.pipe, sheet, seed, scale))[0])
     agreement = {
         name: np.array([drum_agreement(cells).overall for cells in group])
@@ -504,8 +497,8 @@ SILENT_DB = -60.0
 
 def draw_cue_sheet(rng: np.random.Generator, duration: float, style: str) -> CueSheet:
     """A cue sheet as spotting might make it: slow curves, cuts as hit points, any key."""
-    ensembles = [name for name in ENSEMBLES if STYLE_OF_ENSEMBLE.get(name, style) == style]
-    ensemble = str(rng.choice(ensembles or ["piano"]))
+    ensembles = [name for name in ENSEMBLES if ENSEMBLES[name].style == style]
+    ensemble = str(rng.choice(ensembles or [PIANO.name]))
     num_values = num_curve_values(duration)
     bends = max(3, round(duration / 10))
     curves = {
@@ -516,7 +509,7 @@ def draw_cue_sheet(rng: np.random.Generator, duration: float, style: str) -> Cue
     }
     shots = np.maximum(rng.gamma(4.0, MEAN_SHOT_S / 4.0, int(duration)), 0.5)
     cuts = [round(float(t), 2) for t in np.cumsum(shots) if t < duration - 0.5]
-    minor = float(curves["valence"].mean()) < 0.5
+    minor = float(curves[Curve.VALENCE].mean()) < 0.5
     return CueSheet(
         duration=duration,
         frame_rate=Fraction(25),
@@ -529,7 +522,7 @@ def draw_cue_sheet(rng: np.random.Generator, duration: float, style: str) -> Cue
         tempo_fixed=False,
         style=style,
         ensemble=ensemble,
-        parts=ENSEMBLES[ensemble],
+        parts=ENSEMBLES[ensemble].parts,
         inputs=("cuts",),
     )
 
@@ -664,7 +657,12 @@ def mood(study: Study, scale: float, folder: Path, count: int = 48) -> Section:
     for seed, (valence, energy) in enumerate(wanted):
         sheet = draw_cue_sheet(np.random.default_rng([6, seed]), 20.0, STYLES[seed % len(STYLES)])
         flat = np.ones(num_curve_values(sheet.duration), np.float32)
-        moods = {"valence": valence, "energy": energy, "density": energy, "register": 0.5}
+        moods: dict[str, float] = {
+            Curve.VALENCE: valence,
+            Curve.ENERGY: energy,
+            Curve.DENSITY: energy,
+            Curve.REGISTER: 0.5,
+        }
         sheet = replace(
             sheet,
             curves={name: flat * np.float32(moods[name]) for name in CURVES},
@@ -674,7 +672,7 @@ def mood(study: Study, scale: float, folder: Path, count: int = 48) -> Section:
         found = regressor.predict(compose_take(study.pipe, sheet, seed, scale))
         heard[seed] = found.valence, found.arousal
     section: Section = {"pieces": len(pieces), "takes": count}
-    for column, name in enumerate(("valence", "arousal")):
+    for column, name in enumerate((Curve.VALENCE, "arousal")):
         section[name] = {
             "spearman": skills[name].spearman,
             "spearman interval": skills[name].spearman_interval,
@@ -731,7 +729,7 @@ def count_onsets(cells: np.ndarray) -> int:
 SHOWN = (  # descriptors whose distributions are drawn
     "pitch_class_entropy",
     "groove_similarity",
-    "density",
+    Curve.DENSITY,
     "melody_interonset_entropy",
     "melody_length_sixteenth",
     "melody_steps",
@@ -771,7 +769,7 @@ def measure(study: Study, arguments: argparse.Namespace, keep: Callable[[Section
         "distributions": lambda: distributions(study, scale),
         "classifiers": lambda: classifiers(study, scale),
         "styles": lambda: styles(study, scale, few),
-        "drums": lambda: drums(study, scale, few),
+        Part.DRUMS: lambda: drums(study, scale, few),
         "checks": lambda: checks(study, all_takes()),
         "endings": lambda: endings(study, all_takes()[: arguments.takes // 2]),
         "copying": lambda: copying(study, [score for _, score in all_takes()]),

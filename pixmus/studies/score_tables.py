@@ -12,7 +12,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from pixmus.cues.sheet import CURVES, STYLES
+from pixmus.curves import CURVES, Curve
+from pixmus.ensembles import STYLES, Part
 
 ALL = "all"
 COLOURS = {"real": "#3b4252", "made": "#d08770", "other": "#a3b1c2"}
@@ -39,8 +40,11 @@ def design_rows(report: Report) -> list[list[str]]:
     rows: list[list[str]] = []
     if "control" in report:
         plain, guided = report["control"].values()
-        goals = {"density": ("0.90 (0.75)", "0.95"), "energy": ("0.85 (0.65)", "0.90")}
-        goals |= {"register": ("0.90 (0.65)", "0.95"), "valence": ("", "")}
+        goals: dict[str, tuple[str, str]] = {
+            Curve.DENSITY: ("0.90 (0.75)", "0.95"),
+            Curve.ENERGY: ("0.85 (0.65)", "0.90"),
+        }
+        goals |= {Curve.REGISTER: ("0.90 (0.65)", "0.95"), Curve.VALENCE: ("", "")}
         for curve in CURVES:
             got = guided[curve]
             rows.append(
@@ -145,8 +149,8 @@ def design_rows(report: Report) -> list[list[str]]:
                 "",
             ]
         )
-    if "drums" in report:
-        got = report["drums"]
+    if Part.DRUMS in report:
+        got = report[Part.DRUMS]
         rows.append(
             [
                 "drums agreeing with bass and harmony",

@@ -27,7 +27,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from pixmus.cues.sheet import ENSEMBLES, STYLE_OF_ENSEMBLE
+from pixmus.ensembles import ENSEMBLES
 from pixmus.errors import PixMusError
 from pixmus.sound.loudness import SAMPLE_RATE, Waveform, loudness, to_db
 from pixmus.sound.mix import mix, render, sum_stems
@@ -101,9 +101,9 @@ def measure(
         rows[ensemble] = {name: {measure: [] for measure in MEASURES} for name in COLOURS}
         for seed in range(takes):
             drawn = draw_cue_sheet(
-                np.random.default_rng([6, seed]), duration, STYLE_OF_ENSEMBLE[ensemble]
+                np.random.default_rng([6, seed]), duration, ENSEMBLES[ensemble].style
             )
-            sheet = replace(drawn, ensemble=ensemble, parts=ENSEMBLES[ensemble])
+            sheet = replace(drawn, ensemble=ensemble, parts=ENSEMBLES[ensemble].parts)
             score = pipe.compose(sheet, seed=seed, num_inference_steps=steps)
             for name, renderer in renderers().items():
                 stems = render(score, ensemble, renderer=renderer, cue_sheet=sheet, seed=seed)

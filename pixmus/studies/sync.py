@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pixmus.compose.accents import choose_accents
+from pixmus.ensembles import MUSIC_BOX, PIANO, STRINGS, Part
 from pixmus.errors import PixMusError
 from pixmus.picture.video import SAMPLE_RATE, probe, read_audio
 from pixmus.score.notes import Note, Score
@@ -161,7 +162,7 @@ def check_detector() -> list[dict[str, Any]]:
     for rise in (0.001, 0.010, 0.030):
         waveform, times, is_accent = synthetic_attacks(rise)
         rows.append(_detector_row(f"synthetic, {1000 * rise:g} ms", waveform, times, is_accent))
-    for ensemble in ("piano", "strings", "music box"):
+    for ensemble in (PIANO.name, STRINGS.name, MUSIC_BOX.name):
         waveform, times, is_accent = _played_attacks(ensemble)
         rows.append(_detector_row(f"{ensemble}, played", waveform, times, is_accent))
     return rows
@@ -186,13 +187,14 @@ def _detector_row(
 
 def _played_attacks(ensemble: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A chord a beat through the synthesiser, each fifth struck harder; every one a hit point."""
-    from pixmus.cues.sheet import ENSEMBLES, HitPoint
+    from pixmus.cues.sheet import HitPoint
+    from pixmus.ensembles import ENSEMBLES
     from pixmus.sound.stems import render
 
     count = 40
     tempo_map = TempoMap.constant(96.0, 30.0, offset=0.5)
     is_accent = np.arange(count) % 5 == 2
-    chord = {"melody": (72,), "counter": (64,), "harmony": (60, 64, 67), "bass": (48,)}
+    chord = {Part.MELODY: (72,), Part.COUNTER: (64,), Part.HARMONY: (60, 64, 67), Part.BASS: (48,)}
     parts = {
         part: tuple(
             Note(float(beat), pitch + (0, 5, -3, 2)[beat % 4], 0.9, 110 if is_accent[beat] else 70)
@@ -200,7 +202,7 @@ def _played_attacks(ensemble: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             for pitch in pitches
         )
         for part, pitches in chord.items()
-        if part in ENSEMBLES[ensemble]
+        if part in ENSEMBLES[ensemble].parts
     }
     times = np.asarray(tempo_map.to_seconds(np.arange(count, dtype=float)))
     hits = [HitPoint(float(time), 1.0) for time in times]

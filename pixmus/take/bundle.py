@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from pixmus.cues.sheet import ENSEMBLES, PARTS, CueSheet
+from pixmus.cues.sheet import CueSheet
+from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.errors import PixMusError
 
 if TYPE_CHECKING:  # the command line answers sooner without them
@@ -131,10 +132,9 @@ def describe_take(take: Take) -> dict[str, Any]:
 def programs_of(ensemble: str, parts: Iterable[str]) -> dict[str, int]:
     """The General MIDI programme that plays each part of an ensemble here."""
     from pixmus.sound.renderer import find_renderer
-    from pixmus.sound.stems import VOICES
 
     renderer = find_renderer()
-    return {part: VOICES[ensemble][part].sound(renderer).program for part in parts}
+    return {part: renderer.sound_of(ENSEMBLES[ensemble].voice(part)).program for part in parts}
 
 
 def ensemble_of(midi_path: str | Path, parts: Iterable[str]) -> str:
@@ -151,8 +151,8 @@ def ensemble_of(midi_path: str | Path, parts: Iterable[str]) -> str:
     def fit(ensemble: str) -> tuple[int, int, int]:
         programs = programs_of(ensemble, parts)
         agreed = sum(named.get(part) == program for part, program in programs.items())
-        missing = len(set(parts) - set(ENSEMBLES[ensemble]))
-        return agreed, -missing, -len(ENSEMBLES[ensemble])
+        missing = len(set(parts) - set(ENSEMBLES[ensemble].parts))
+        return agreed, -missing, -len(ENSEMBLES[ensemble].parts)
 
     return max(ENSEMBLES, key=fit)
 

@@ -21,9 +21,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
-from pixmus.cues.sheet import PARTS, CueSheet, HitPoint
-from pixmus.picture.features import CURVE_RATE_HZ, Features
-from pixmus.score.notes import DRUM_PITCHES, Score
+from pixmus.cues.sheet import CueSheet, HitPoint
+from pixmus.curves import CURVE_RATE_HZ, Curve
+from pixmus.ensembles import DRUM_NAMES, DRUM_PITCHES, PARTS, Part
+from pixmus.picture.features import Features
+from pixmus.score.notes import Score
 from pixmus.score.tempo import TempoMap
 
 if TYPE_CHECKING:  # PyAV is not needed here
@@ -41,35 +43,9 @@ RULE = "#dfe3e8"
 PAGE = "#ffffff"
 PANEL = "#f6f7f9"
 HIT_COLOUR = "#c2185b"
-CURVE_COLOURS = {
-    "energy": "#d55e00",
-    "density": "#0072b2",
-    "valence": "#b8860b",
-    "register": "#6a4c93",
-}
+CURVES_FROM_THE_TOP = (Curve.ENERGY, Curve.DENSITY, Curve.VALENCE, Curve.REGISTER)
 CUT_DASHES = (0, (3, 2))
-
-# Okabe and Ito's colour-blind-safe set (2008), drums in grey.
-PART_COLOURS = {
-    "melody": "#d55e00",
-    "counter": "#cc79a7",
-    "harmony": "#0072b2",
-    "bass": "#009e73",
-    "pad": "#8fc7ea",
-    "drums": "#59616d",
-}
-DRUM_NAMES = {
-    36: "kick",
-    38: "snare",
-    42: "closed hat",
-    46: "open hat",
-    45: "low tom",
-    48: "mid tom",
-    50: "high tom",
-    49: "crash",
-    51: "ride",
-}
-PARTS_FROM_THE_BACK = ("pad", "harmony", "bass", "counter", "melody")
+PARTS_FROM_THE_BACK = (Part.PAD, Part.HARMONY, Part.BASS, Part.COUNTER, Part.MELODY)
 
 MEL_BANDS = 160
 MEL_LOW_HZ, MEL_HIGH_HZ = 40.0, 12000.0
@@ -84,7 +60,7 @@ def plot_cue_timeline(
     cue_sheet: CueSheet, tempo_map: TempoMap | None = None, thumbnails: Sequence[Frame] = ()
 ) -> Figure:
     """The cue sheet along time: frames, cues, hit points over cuts, the four curves, the tempo."""
-    curves = [name for name in CURVE_COLOURS if name in cue_sheet.curves]
+    curves = [name for name in CURVES_FROM_THE_TOP if name in cue_sheet.curves]
     heights = (
         ([0.62] if thumbnails else [])
         + [0.24, 0.52]
@@ -120,7 +96,7 @@ def plot_cue_timeline(
     for name in curves:
         axes = next(rows)
         _draw_curve(axes, np.asarray(cue_sheet.curves[name]), name, cue_sheet.duration)
-        _label_row(axes, name, CURVE_COLOURS[name])
+        _label_row(axes, name, Curve(name).colour)
     if tempo_map is not None:
         axes = next(rows)
         _draw_tempo(axes, tempo_map, cue_sheet.duration)
@@ -154,7 +130,7 @@ def plot_piano_roll(
     pitched = {
         part: score.parts[part] for part in PARTS_FROM_THE_BACK if len(score.parts.get(part, ()))
     }
-    drums = score.parts.get("drums", ())
+    drums = score.parts.get(Part.DRUMS, ())
     if duration is None:
         last_beats = [n.onset + n.duration for notes in score.parts.values() for n in notes]
         duration = float(tempo_map.to_seconds(max([*last_beats, float(tempo_map.num_beats)])))
@@ -200,7 +176,7 @@ def plot_piano_roll(
         starts, _ = _spans(drums, tempo_map)
         stroke = duration * 0.0022
         rows = [drum_rows.index(note.pitch) for note in drums]
-        _draw_notes(lane, starts, starts + stroke, rows, 0.36, drums, "drums")
+        _draw_notes(lane, starts, starts + stroke, rows, 0.36, drums, Part.DRUMS)
         lane.set_ylim(-0.7, len(drum_rows) - 0.3)
         lane.yaxis.set_major_locator(FixedLocator(range(len(drum_rows))))
         lane.set_yticklabels([DRUM_NAMES[pitch] for pitch in drum_rows])
@@ -285,7 +261,7 @@ def plot_agreement(
 
     `wanted` and `measured` hold one value (0..1) a bar; `correlations` stand beside the names.
     """
-    names = [name for name in CURVE_COLOURS if name in wanted]
+    names = [name for name in CURVES_FROM_THE_TOP if name in wanted]
     bars = len(tempo_map.bar_starts)
     figure, panels = _figure(
         [0.86] * len(names), duration, "Wanted and measured", [_count(bars, "bar"), "by bar"]
@@ -293,7 +269,7 @@ def plot_agreement(
     starts = np.asarray(tempo_map.to_seconds(np.asarray(tempo_map.bar_starts, dtype=float)))
     edges = np.append(starts, duration)
     for axes, name in zip(panels, names, strict=True):
-        colour = CURVE_COLOURS[name]
+        colour = Curve(name).colour
         axes.stairs(measured[name], edges, fill=True, color=colour, alpha=0.28, lw=0, zorder=2)
         axes.stairs(wanted[name], edges, baseline=None, color=INK, lw=1.6, zorder=3)
         axes.set_ylim(-0.04, 1.04)
@@ -343,8 +319,8 @@ def plot_way(
         (
             sheet,
             [
-                (name, np.asarray(cue_sheet.curves[name]), colour)
-                for name, colour in CURVE_COLOURS.items()
+                (name, np.asarray(cue_sheet.curves[name]), name.colour)
+                for name in CURVES_FROM_THE_TOP
                 if name in cue_sheet.curves
             ],
         ),
@@ -686,8 +662,8 @@ def _draw_curve(axes: Axes, curve: np.ndarray, name: str, duration: float) -> No
     times = (np.arange(len(curve)) + 0.5) / CURVE_RATE_HZ
     times = np.concatenate([[0.0], np.minimum(times, duration), [duration]])
     values = np.concatenate([curve[:1], curve, curve[-1:]])
-    colour = CURVE_COLOURS[name]
-    base = 0.5 if name == "valence" else 0.0
+    colour = Curve(name).colour
+    base = 0.5 if name == Curve.VALENCE else 0.0
     axes.fill_between(times, base, values, color=colour, alpha=0.22, lw=0)
     axes.plot(times, values, color=colour, lw=1.5, zorder=3)
     axes.axhline(0.5, color=QUIET, lw=0.6, ls=(0, (2, 3)), zorder=2)
@@ -740,7 +716,7 @@ def _draw_notes(
         ],
         axis=1,
     )
-    red, green, blue, _ = to_rgba(PART_COLOURS[part])
+    red, green, blue, _ = to_rgba(Part(part).colour)
     colours = [(red, green, blue, 0.45 + 0.5 * note.velocity / 127) for note in notes]
     order = 3 + 0.1 * (PARTS_FROM_THE_BACK.index(part) if part in PARTS_FROM_THE_BACK else 0)
     axes.add_collection(PolyCollection(list(boxes), facecolors=colours, lw=0, zorder=order))
@@ -812,7 +788,7 @@ def _draw_legend(figure: Figure, parts: Sequence[str], *, has_hits: bool, has_cu
                 (x / width, (y + 0.02) / height),
                 0.16 / width,
                 0.09 / height,
-                fc=PART_COLOURS[part],
+                fc=Part(part).colour,
                 transform=figure.transFigure,
             )
         )

@@ -21,7 +21,8 @@ from pixmus.compose.writing import (
     fresh_scheduler,
     sample,
 )
-from pixmus.cues.sheet import CURVES, PARTS, STYLES
+from pixmus.curves import CURVES, Curve
+from pixmus.ensembles import PARTS, STYLES, Part
 from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.windows import (
@@ -33,7 +34,7 @@ from pixmus.training.windows import (
 
 NUM_BARS = 8
 WINDOW_BEATS = NUM_BARS * BEATS_PER_BAR
-DRUMS = PARTS.index("drums")
+DRUMS = PARTS.index(Part.DRUMS)
 THINNED_HITS = 0.6  # share of a window's hit points that the model is told of
 
 
@@ -130,7 +131,7 @@ def generate(
     conditions = window.conditions
     if pipe.textures is not None:
         parts = np.flatnonzero((window.states == TO_MAKE).any(0)).tolist()
-        density = (conditions[:, CURVE_COLUMNS.start + CURVES.index("density")].mean() + 1) / 2
+        density = (conditions[:, CURVE_COLUMNS.start + CURVES.index(Curve.DENSITY)].mean() + 1) / 2
         rng = np.random.default_rng(seed)
         textures = pipe.textures.draw(
             rng, window.style, parts, window.tempo_bpm, np.array([density])

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from pixmus.cues.sheet import PARTS
+from pixmus.ensembles import PARTS
 from pixmus.model.network import ScoreNetwork
 from pixmus.score.notes import PART_LAYOUTS
 from pixmus.training.windows import EncodedPiece

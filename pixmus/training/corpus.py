@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from pixmus.compose.conditions import key_correlations
-from pixmus.cues.sheet import PARTS
+from pixmus.ensembles import PARTS, Part, Style
 from pixmus.errors import PixMusError
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Note, encode_notes
 
@@ -43,7 +43,7 @@ class CorpusFacts:
 CORPORA = {
     "pop909": CorpusFacts(
         "POP909 (Wang et al., ISMIR 2020)",
-        "pop",
+        Style.POP,
         0.60,
         "MIT for the arrangements; the songs belong to others",
         "github.com/music-x-lab/POP909-Dataset, LICENSE",
@@ -51,7 +51,7 @@ CORPORA = {
     ),
     "lieder": CorpusFacts(
         "OpenScore Lieder",
-        "song",
+        Style.SONG,
         0.16,
         "CC0 1.0",
         "github.com/OpenScore/Lieder, LICENSE.txt",
@@ -59,7 +59,7 @@ CORPORA = {
     ),
     "quartets": CorpusFacts(
         "OpenScore String Quartets",
-        "quartet",
+        Style.QUARTET,
         0.12,
         "CC0 1.0",
         "github.com/OpenScore/StringQuartets, LICENSE.txt",
@@ -67,7 +67,7 @@ CORPORA = {
     ),
     "freedoom": CorpusFacts(
         "Freedoom",
-        "game",
+        Style.GAME,
         0.12,
         "BSD 3-Clause",
         "github.com/freedoom/freedoom, COPYING.adoc",
@@ -79,10 +79,10 @@ CORPORA = {
         0.0,  # joined to windows without drums
         "CC BY 4.0",
         "magenta.tensorflow.org/datasets/groove, LICENSE",
-        "drums",
+        Part.DRUMS,
     ),
     "own": CorpusFacts(
-        "your own MIDI files", "pop", 1.0, "yours to know", "the folder given", "parts as found"
+        "your own MIDI files", Style.POP, 1.0, "yours to know", "the folder given", "parts as found"
     ),
 }
 LARGEST_FREEDOOM_SHARE = 0.15  # of training windows, all of which have pitched parts
@@ -205,7 +205,7 @@ def find_key(rows: np.ndarray, label: str | None = None) -> int:
 
     The label decides only when its profile correlation is within 0.1 of the best one.
     """
-    pitched = rows[rows[:, 0] != PARTS.index("drums")]
+    pitched = rows[rows[:, 0] != PARTS.index(Part.DRUMS)]
     weights = np.bincount(pitched[:, 3] % 12, weights=pitched[:, 2], minlength=12)
     correlations = key_correlations(weights)
     best = int(correlations.argmax())
@@ -233,7 +233,7 @@ def make_piece(
         [(PARTS.index(part), *note) for part, notes in parts.items() for note in notes], np.int16
     ).reshape(-1, 5)
     rows = rows[rows[:, 1] >= 0]
-    pitched = rows[rows[:, 0] != PARTS.index("drums")]
+    pitched = rows[rows[:, 0] != PARTS.index(Part.DRUMS)]
     if not len(rows) or (corpus != "groove" and len(pitched) < MIN_PITCHED_NOTES):
         return None
     bar = 4 * STEPS_PER_BEAT
@@ -247,7 +247,7 @@ def make_piece(
         key = find_key(rows, label)
         minor, tonic = key >= 12, key % 12
         shift = ((9 if minor else 0) - key % 12 + 6) % 12 - 6
-        rows[rows[:, 0] != PARTS.index("drums"), 3] += shift
+        rows[rows[:, 0] != PARTS.index(Part.DRUMS), 3] += shift
     rows[:, 2] = np.minimum(rows[:, 2], num_beats * STEPS_PER_BEAT - rows[:, 1])
     order = np.lexsort((rows[:, 3], rows[:, 1], rows[:, 0]))
     return Piece(

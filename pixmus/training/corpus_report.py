@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pixmus.cues.sheet import PARTS
+from pixmus.ensembles import PARTS, Part
 from pixmus.training.corpus import (
     CORPORA,
     Ledger,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SPLITS = ("training", "validation", "test")
-DRUMS = PARTS.index("drums")
+DRUMS = PARTS.index(Part.DRUMS)
 TONICS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 TEMPO_EDGES = np.arange(40, 241, 10)  # bpm; what lies outside falls into the ends
 # Longest length in steps of every class of note lengths, and its name.

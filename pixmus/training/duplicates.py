@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from pixmus.cues.sheet import PARTS
+from pixmus.ensembles import PARTS, Part
 from pixmus.training.corpus import Ledger, Piece
 
 N = 7
@@ -32,9 +32,9 @@ def tune_ngrams(piece: Piece) -> set[int]:
 
     An n-gram whose notes are all one pitch is left out: repeated notes are nobody's tune.
     """
-    rows = piece.notes[piece.notes[:, 0] == PARTS.index("melody")]
+    rows = piece.notes[piece.notes[:, 0] == PARTS.index(Part.MELODY)]
     if len(rows) < 2 * N:
-        pitched = piece.notes[piece.notes[:, 0] != PARTS.index("drums")]
+        pitched = piece.notes[piece.notes[:, 0] != PARTS.index(Part.DRUMS)]
         parts = np.unique(pitched[:, 0])
         if not len(parts):
             return set()

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import pixmus.picture.features
+from pixmus.curves import Curve
 from pixmus.picture.features import FEATURE_CURVES, Features, extract_features
 from pixmus.picture.video import Frame, probe, read_frames
 from pixmus.studies.montage import (
@@ -111,7 +112,7 @@ def load_photographs(folder: Path, cache: Path) -> Photographs:
         names=tuple(row["file"] for row in rows),
         themes=tuple(re.sub(r" \d+$", "", row["theme"]) for row in rows),
         features=in_a_row(stills),
-        valence=np.array([float(row["valence"]) for row in rows]),
+        valence=np.array([float(row[Curve.VALENCE]) for row in rows]),
         arousal=np.array([float(row["arousal"]) for row in rows]),
         images=tuple(images),
         sensitive=np.array([row["sensitive"] == "1" for row in rows]),

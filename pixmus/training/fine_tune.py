@@ -39,10 +39,9 @@ from pixmus.cues.encoder import (
     pace_bank,
     picture_terms,
 )
-from pixmus.cues.sheet import CURVES
+from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.dataset.table import KINDS
 from pixmus.errors import PixMusError
-from pixmus.picture.features import CURVE_RATE_HZ
 from pixmus.studies.realism import interval
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def fine_tune(
         )
     tuned = copy.deepcopy(encoder)
     facts: dict[str, Any] = {"rows": len(pairs), "groups": len({pair.group for pair in pairs})}
-    facts["valence"] = _tune_mood(tuned, pairs)
+    facts[Curve.VALENCE] = _tune_mood(tuned, pairs)
     videos = [pair for pair in pairs if pair.kind == "video"]
     if len(videos) >= MIN_ROWS:
         paired = tuned.paired or _unpaired()
@@ -168,7 +167,7 @@ def normal_scores(quantiles: np.ndarray) -> np.ndarray:
 
 def _tune_mood(encoder: ConditioningEncoder, pairs: Sequence[Pair]) -> dict[str, Any]:
     """Move the weights of valence; what cross-validation found."""
-    index = MOODS.index("valence")
+    index = MOODS.index(Curve.VALENCE)
     mean = encoder.ratio_mean.double().numpy()
     scale = encoder.ratio_scale.double().numpy()
     before = np.concatenate(
@@ -179,7 +178,7 @@ def _tune_mood(encoder: ConditioningEncoder, pairs: Sequence[Pair]) -> dict[str,
         ]
     )
     terms = [mood_terms(pair.features, mean, scale) for pair in pairs]
-    problem = _problem(terms, pairs, "valence", inside=False)
+    problem = _problem(terms, pairs, Curve.VALENCE, inside=False)
     hold, slope, errors = _choose(problem, pairs, before)
     after = _solve(problem, before, hold, slope) / slope
     split = 2 + len(LIGHT_RATIOS)
@@ -221,7 +220,7 @@ def _tuned_pace(paired: Paired, videos: Sequence[Pair]) -> tuple[np.ndarray, dic
         log_motion = paired.their_motion(pair.features.motion)
         banks.append(pace_bank(log_motion, cuts_in(pair.features), CURVE_RATE_HZ))
     pace = np.zeros_like(paired.pace)
-    facts = {}
+    facts: dict[str, Any] = {}
     for k, name in enumerate(INSIDE):
         problem = _problem(banks, videos, name, inside=True)
         before = np.asarray(paired.pace[k], dtype=float)
@@ -242,7 +241,7 @@ def _tuned_picture(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Weights of `picture_terms` beside the raw curve that is there; more is never calmer."""
     weights = np.zeros((len(TUNED), len(PICTURE)))
-    facts = {}
+    facts: dict[str, Any] = {}
     raw = [encoder.raw_curves(pair.features) for pair in pairs]
     terms = [picture_terms(pair.features) for pair in pairs]
     before = np.array([1.0] + [0.0] * len(PICTURE))  # the curve alone

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pixmus.compose.conditions import ECHO_COLUMN, GIVEN, TO_MAKE, echo_x0, scale_velocity, to_x0
-from pixmus.cues.sheet import PARTS
+from pixmus.ensembles import PARTS, Part
 from pixmus.model.network import ScoreNetwork
 from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.windows import Batch, EncodedPiece
@@ -117,7 +117,7 @@ def denoising_loss(
     error = weight = torch.zeros(len(x), device=x.device)
     for index, (part, layout) in enumerate(PART_LAYOUTS.items()):
         rolls, values = predictions[2 * index : 2 * index + 2]
-        cell_weight = made[..., index] * (DRUM_WEIGHT if part == "drums" else 1.0)
+        cell_weight = made[..., index] * (DRUM_WEIGHT if part == Part.DRUMS else 1.0)
         roll_cells = slice(layout.cells.start, layout.velocities.start)
         log_loss = sum_log_loss(rolls, batch.cells[..., roll_cells])  # (B, T)
         velocity = batch.cells[..., layout.velocities]

@@ -15,7 +15,7 @@ import numpy as np
 
 from pixmus.check.descriptors import BEATS_PER_BAR, WINDOW_BEATS
 from pixmus.check.findings import DESCRIPTOR_RANGES, Ranges, Window, fit_ranges
-from pixmus.cues.sheet import STYLES
+from pixmus.ensembles import STYLES
 from pixmus.score.notes import STEPS_PER_BEAT
 from pixmus.training.corpus import Piece, load_pieces
 

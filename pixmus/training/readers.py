@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pretty_midi
 
-from pixmus.cues.sheet import PARTS
+from pixmus.ensembles import PARTS, Part
 from pixmus.errors import PixMusError
 from pixmus.score.notes import STEPS_PER_BEAT
 from pixmus.training.corpus import (
@@ -182,11 +182,11 @@ def read_pop909(folder: Path, ledger: Ledger) -> Iterator[Piece]:
             "pop909",
             song.name,
             {
-                "melody": one_voice(_to_grid(tracks.get("MELODY", []), beats)),
-                "counter": one_voice(_to_grid(tracks.get("BRIDGE", []), beats)),
-                "harmony": harmony,
-                "bass": bass,
-                "pad": pad_from_chords([c for c in chords if len(c) == 3], beats),
+                Part.MELODY: one_voice(_to_grid(tracks.get("MELODY", []), beats)),
+                Part.COUNTER: one_voice(_to_grid(tracks.get("BRIDGE", []), beats)),
+                Part.HARMONY: harmony,
+                Part.BASS: bass,
+                Part.PAD: pad_from_chords([c for c in chords if len(c) == 3], beats),
             },
             tempo,
             label,
@@ -222,9 +222,9 @@ def read_openscore(folder: Path, corpus: str, ledger: Ledger) -> Iterator[Piece]
                 if len(grids) != 4:
                     ledger.leave_out(corpus, OTHER_SCORING)
                     continue
-                roles = ("melody", "counter", "harmony", "bass")
+                roles = (Part.MELODY, Part.COUNTER, Part.HARMONY, Part.BASS)
                 parts = {
-                    role: grid if role == "harmony" else one_voice(grid)
+                    role: grid if role == Part.HARMONY else one_voice(grid)
                     for role, grid in zip(roles, grids, strict=True)
                 }
             else:
@@ -240,10 +240,10 @@ def read_openscore(folder: Path, corpus: str, ledger: Ledger) -> Iterator[Piece]
                 if not voices or not piano:
                     ledger.leave_out(corpus, OTHER_SCORING)
                     continue
-                parts["melody"] = one_voice(voices[0])
+                parts[Part.MELODY] = one_voice(voices[0])
                 if len(voices) > 1:
-                    parts["counter"] = one_voice(voices[1])
-                parts["bass"], parts["harmony"] = split_bass(piano)
+                    parts[Part.COUNTER] = one_voice(voices[1])
+                parts[Part.BASS], parts[Part.HARMONY] = split_bass(piano)
             tempo = 60 / float(np.median(np.diff(beats)))
             name = path.stem if number == 0 else f"{path.stem}#{number}"
             piece = make_piece(corpus, name, parts, tempo)
@@ -286,7 +286,7 @@ def parts_of_tracks(
     parts: dict[str, list[GridNote]] = {}
     for track in tracks:
         if track.is_drum:
-            parts.setdefault("drums", []).extend(drums_to_grid(track.notes, beats))
+            parts.setdefault(Part.DRUMS, []).extend(drums_to_grid(track.notes, beats))
             continue
         grid = _to_grid(track.notes, beats)
         if len(grid) < 16 or track.program >= 112:
@@ -294,19 +294,19 @@ def parts_of_tracks(
         pitch = np.mean([n[2] for n in grid])
         voices = len(grid) / len({n[0] for n in grid})
         length = np.mean([n[1] for n in grid])
-        if track.name in PARTS and track.name != "drums":
+        if track.name in PARTS and track.name != Part.DRUMS:
             role = track.name
         elif 32 <= track.program <= 39 or pitch < 45:
-            role = "bass"
+            role = Part.BASS
         elif voices > 1.3 and length >= 6:
-            role = "pad"
+            role = Part.PAD
         elif voices > 1.3 or pitch < 57:
-            role = "harmony"
+            role = Part.HARMONY
         else:
-            role = "melody" if "melody" not in parts else "counter"
-        if role in ("melody", "counter", "bass"):
+            role = Part.MELODY if Part.MELODY not in parts else Part.COUNTER
+        if role in (Part.MELODY, Part.COUNTER, Part.BASS):
             grid = one_voice(grid)
-            if role in parts and role != "melody":
+            if role in parts and role != Part.MELODY:
                 continue
         parts[role] = sorted(set(parts.get(role, []) + grid))
     return parts
@@ -355,7 +355,7 @@ def read_groove(folder: Path, ledger: Ledger) -> Iterator[Piece]:
         beats = np.arange(0, end + 120 / float(tempo), 60 / float(tempo))
         notes = [note for track in midi.instruments for note in track.notes]
         name = f"{path.parent.parent.name}/{path.parent.name}/{path.stem}"
-        piece = make_piece("groove", name, {"drums": drums_to_grid(notes, beats)}, float(tempo))
+        piece = make_piece("groove", name, {Part.DRUMS: drums_to_grid(notes, beats)}, float(tempo))
         if piece:
             yield piece
         else:
@@ -418,14 +418,14 @@ def read_folder(folder: Path, style: str, ledger: Ledger) -> Iterator[Piece]:
 
 def complete_parts(parts: dict[str, list[GridNote]]) -> dict[str, list[GridNote]]:
     """Melody and bass taken from the outer voices of the harmony or pad where there are none."""
-    chords = next((part for part in ("harmony", "pad") if parts.get(part)), None)
+    chords = next((part for part in (Part.HARMONY, Part.PAD) if parts.get(part)), None)
     if chords is None:
         return parts
     parts = dict(parts)
-    if "bass" not in parts:
-        parts["bass"], parts[chords] = split_bass(parts[chords])
-    if "melody" not in parts:
-        parts["melody"], parts[chords] = split_melody(parts[chords])
+    if Part.BASS not in parts:
+        parts[Part.BASS], parts[chords] = split_bass(parts[chords])
+    if Part.MELODY not in parts:
+        parts[Part.MELODY], parts[chords] = split_melody(parts[chords])
     return parts
 
 

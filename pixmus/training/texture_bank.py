@@ -14,7 +14,8 @@ from pixmus.compose.texture import (
     TextureBank,
     measure_texture,
 )
-from pixmus.cues.sheet import PARTS, STYLES
+from pixmus.curves import Curve
+from pixmus.ensembles import PARTS, STYLES
 from pixmus.score.notes import PART_LAYOUTS
 from pixmus.training.windows import EncodedPiece
 
@@ -60,4 +61,4 @@ def collect_textures(
             rows["tempo_bpm"].append(encoded.piece.tempo_bpm)
     kinds = {"textures": "u1", "has_part": "u1", "piece": "i4", "style": "u1"}
     arrays = {name: np.array(values, kinds.get(name, "f4")) for name, values in rows.items()}
-    return TextureBank(**arrays, density_table=tables.tables["density"].astype(np.float32))
+    return TextureBank(**arrays, density_table=tables.tables[Curve.DENSITY].astype(np.float32))

@@ -27,10 +27,10 @@ import torch
 from torch import Tensor, nn
 
 from pixmus.compose.conditions import NUM_CONDITIONS, CurveTables
-from pixmus.cues.sheet import PARTS, STYLES
+from pixmus.ensembles import ONE_VOICE_PARTS, PARTS, STYLES, Style
 from pixmus.errors import PixMusError
 from pixmus.model.network import ScoreNetwork
-from pixmus.score.notes import ONE_VOICE_PARTS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.batches import TOKENS_PER_BATCH, draw_batches, to_device
 from pixmus.training.chain_tables import fill_chain_tables
 from pixmus.training.corpus import Piece, corpus_shares, load_pieces, save_pieces, split_pieces
@@ -422,7 +422,9 @@ def main(argv: list[str] | None = None) -> None:
         "--minutes", type=float, help=f"how long (default {DEFAULT_MINUTES:g}, or by --iterations)"
     )
     parser.add_argument("--iterations", type=int, help="stop after so many, however fast")
-    parser.add_argument("--style", default="pop", help=f"of your own music: {', '.join(STYLES)}")
+    parser.add_argument(
+        "--style", default=Style.POP, help=f"of your own music: {', '.join(STYLES)}"
+    )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument(
         "--workers", type=int, default=0, help="processes that draw batches ahead (for a GPU)"

@@ -49,7 +49,8 @@ from pixmus.cues.encoder import (
     pace_bank,
     picture_ratios,
 )
-from pixmus.cues.sheet import CURVES, smooth
+from pixmus.cues.sheet import smooth
+from pixmus.curves import CURVES, Curve
 from pixmus.errors import PixMusError
 from pixmus.picture.features import Features
 from pixmus.studies.montage import is_tuned_on
@@ -78,7 +79,12 @@ PACE_RIDGE = 3000.0  # in seconds of video
 LOOK_RIDGE = 300.0  # in songs
 # For each of WHOLE: which columns of `whole_inputs` pace has a say with, and its ridge in songs.
 WHOLE_PACE = (((0, 4, 5), 2000.0), (tuple(range(9)), 30.0), (tuple(range(9)), 30.0))
-SPREAD = {"density": 0.95, "energy": 0.95, "valence": 0.8, "register": 0.9}  # of the full range
+SPREAD: dict[str, float] = {
+    Curve.DENSITY: 0.95,
+    Curve.ENERGY: 0.95,
+    Curve.VALENCE: 0.8,
+    Curve.REGISTER: 0.9,
+}  # of the full range
 NUM_MONTAGES = 12
 NUM_SLIDESHOWS = 12
 MEAN_SHOTS = (1.5, 2.5, 4.0, 6.0)
@@ -206,7 +212,7 @@ def fit_mood(photographs: Photographs, rows: np.ndarray | None = None) -> Mood:
     ridge = MOOD_RIDGE * np.diag([0.1, 0.1, *[1.0] * len(RATIOS)])
     for mood in range(len(MOODS)):
         design, target = [centred], [ratings[:, mood]]
-        if mood == MOODS.index("valence"):
+        if mood == MOODS.index(Curve.VALENCE):
             for gain, chroma, fall in GRADED:
                 darker = mood_terms(graded(features, gain, chroma), mean, scale)
                 design.append(np.sqrt(GRADED_WEIGHT) * (terms - darker))

@@ -35,7 +35,8 @@ from pixmus.compose.texture import (
     TEXTURE_BARS,
     measure_texture,
 )
-from pixmus.cues.sheet import CURVES, ENSEMBLES, PARTS, STYLES
+from pixmus.curves import CURVES, Curve
+from pixmus.ensembles import ENSEMBLES, PARTS, STYLES, Part
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.corpus import Piece
 
@@ -151,7 +152,7 @@ def fit_tables(pieces: Sequence[EncodedPiece], entries: int = 201) -> CurveTable
     grid = np.linspace(0, 1, entries)
     tables = {
         name: np.quantile(
-            values[~np.isnan(values) & (values > 0 if name == "density" else True)], grid
+            values[~np.isnan(values) & (values > 0 if name == Curve.DENSITY else True)], grid
         )
         for name, values in raw.items()
     }
@@ -161,9 +162,9 @@ def fit_tables(pieces: Sequence[EncodedPiece], entries: int = 201) -> CurveTable
     mixed = first.curves(raw)
     alone = first.curves(raw, has_velocity=False)
     tables |= {
-        "energy": np.quantile(mixed["energy"][with_velocity], grid),
-        "voices_alone": np.quantile(alone["energy"][sounding], grid),
-        "valence": np.quantile(mixed["valence"][sounding], grid),
+        Curve.ENERGY: np.quantile(mixed[Curve.ENERGY][with_velocity], grid),
+        "voices_alone": np.quantile(alone[Curve.ENERGY][sounding], grid),
+        Curve.VALENCE: np.quantile(mixed[Curve.VALENCE][sounding], grid),
     }
     return CurveTables(tables)
 
@@ -275,7 +276,7 @@ class WindowSampler:
         present = set(encoded.present)
         if DRUMS not in present and self.grooves and rng.random() < 0.35:
             cells = cells.copy()
-            cells[:, PART_LAYOUTS["drums"].cells] = self._groove(rng, piece, cells, start)
+            cells[:, PART_LAYOUTS[Part.DRUMS].cells] = self._groove(rng, piece, cells, start)
             present.add(DRUMS)
         parts = _choose_parts(rng, present)
 
@@ -335,7 +336,7 @@ class WindowSampler:
                     continue
                 rows = slice(first * BEATS_PER_BAR, (first + PHRASE_BARS) * BEATS_PER_BAR)
                 heard = _slice(encoded.cells, source, PHRASE_BARS)[: len(cells[rows])].copy()
-                drums = PART_LAYOUTS["drums"].cells
+                drums = PART_LAYOUTS[Part.DRUMS].cells
                 if DRUMS in parts and DRUMS not in encoded.present:
                     heard[:, drums] = cells[rows, drums]
                 echo[rows] = heard
@@ -361,10 +362,10 @@ class WindowSampler:
             for i in picks
         ]
         near = [self.grooves[picks[i]] for i in np.argsort(distance)[:GROOVES_HEARD]]
-        low = [PARTS.index(part) for part in ("bass", "harmony", "pad")]
+        low = [PARTS.index(part) for part in (Part.BASS, Part.HARMONY, Part.PAD)]
         pattern = measure_texture(cells, low)[low, :STEPS_PER_BAR].mean(0)
         groove = max(near, key=lambda g: _agreement(g.drum_pattern, pattern))
-        layout = PART_LAYOUTS["drums"].cells
+        layout = PART_LAYOUTS[Part.DRUMS].cells
         first = int(rng.integers(max(1, groove.num_bars - num_bars)))
         bars = first + np.arange(num_bars)
         bars = np.where(bars < groove.num_bars, bars, bars % groove.num_bars)
@@ -441,7 +442,10 @@ def _choose_parts(rng: np.random.Generator, present: set[int]) -> list[int]:
     if draw < 0.5:
         fitting = [
             parts
-            for parts in ({PARTS.index(p) for p in names} for names in ENSEMBLES.values())
+            for parts in (
+                {PARTS.index(p) for p in names}
+                for names in (ensemble.parts for ensemble in ENSEMBLES.values())
+            )
             if parts <= present
         ]
         if fitting:

@@ -22,7 +22,8 @@ from pixmus.check.findings import (
     cut_windows,
     fit_ranges,
 )
-from pixmus.cues.sheet import ENSEMBLES, KEYS, PARTS, STYLES
+from pixmus.cues.sheet import KEYS
+from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
 from pixmus.errors import PixMusError
 from pixmus.score.notes import PART_LAYOUTS, Note, Score, decode_notes, encode_score
 from pixmus.score.tempo import TempoMap
@@ -74,7 +75,7 @@ def test_what_is_checked_is_defined():
 
 
 def test_part_sets_hold_every_ensemble_with_and_without_melody():
-    for parts in ENSEMBLES.values():
+    for parts in (ensemble.parts for ensemble in ENSEMBLES.values()):
         pitched = tuple(part for part in parts if part != "drums")
         assert pitched in PART_SETS and pitched[1:] in PART_SETS
 

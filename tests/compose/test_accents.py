@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pixmus.compose.accents import MAX_MOVE_BEATS, MIN_DISTANCE_S, accent, choose_accents
-from pixmus.cues.sheet import PARTS
-from pixmus.score.notes import DRUM_PITCHES, PART_RANGES, Note, Score
+from pixmus.ensembles import DRUM_PITCHES, PARTS, Part
+from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import PlacedHit, TempoMap
 
 TEMPO = TempoMap.constant(120.0, 16.0)
@@ -145,9 +145,11 @@ def random_score(rng: np.random.Generator) -> Score:
             if part == "drums":
                 pitches = rng.choice(DRUM_PITCHES, 2, replace=False)
             elif part in ("melody", "counter", "bass"):
-                pitches = np.array([rng.integers(PART_RANGES[part][0], PART_RANGES[part][0] + 30)])
+                pitches = np.array(
+                    [rng.integers(Part(part).lowest_pitch, Part(part).lowest_pitch + 30)]
+                )
             else:
-                pitches = PART_RANGES[part][0] + rng.choice(40, 3, replace=False)
+                pitches = Part(part).lowest_pitch + rng.choice(40, 3, replace=False)
             velocity = int(rng.integers(1, 128))
             if rng.random() < 0.85:
                 for pitch in pitches:

@@ -26,7 +26,9 @@ from pixmus.compose.conditions import (
     without_mood,
     without_mood_and_timing,
 )
-from pixmus.cues.sheet import CURVES, ENSEMBLES, PARTS, Cue, CueSheet, HitPoint
+from pixmus.cues.sheet import Cue, CueSheet, HitPoint
+from pixmus.curves import CURVES
+from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, Score, encode_score
 from pixmus.score.tempo import TempoMap, cue_span, place_hits
 
@@ -45,7 +47,7 @@ def sheet(duration: float = 16.0, hits: tuple[HitPoint, ...] = ()) -> CueSheet:
         tempo_fixed=False,
         style="pop",
         ensemble="piano",
-        parts=ENSEMBLES["piano"],
+        parts=ENSEMBLES["piano"].parts,
         inputs=("motion",),
     )
 

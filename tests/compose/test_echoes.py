@@ -9,8 +9,9 @@ import pytest
 from pixmus.compose.conditions import TO_MAKE
 from pixmus.compose.form import FREE_BARS, LIKENESS, PHRASE_BARS, Echoes, blocks_of, plan_echoes
 from pixmus.compose.writing import FIRST_WINDOW_BARS, Canvas, looks_of, prepare, window_bounds
-from pixmus.cues.sheet import CURVES, ENSEMBLES, Cue, CueSheet, Section
-from pixmus.picture.features import num_curve_values
+from pixmus.cues.sheet import Cue, CueSheet, Section
+from pixmus.curves import CURVES, num_curve_values
+from pixmus.ensembles import ENSEMBLES
 from pixmus.score.tempo import TempoMap, cue_span
 
 
@@ -80,7 +81,7 @@ def canvas_sheet(duration: float) -> CueSheet:
         tempo_fixed=False,
         style="pop",
         ensemble="piano",
-        parts=ENSEMBLES["piano"],
+        parts=ENSEMBLES["piano"].parts,
         inputs=("motion",),
     )
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixmus.cues.sheet import PARTS
+from pixmus.ensembles import PARTS
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, Score, encode_notes
 from pixmus.score.tempo import TempoMap
 from pixmus.studies import form

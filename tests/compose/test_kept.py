@@ -31,10 +31,11 @@ from pixmus.compose.writing import (
     default_scheduler,
     prepare,
 )
-from pixmus.cues.sheet import CURVES, ENSEMBLES, PARTS, Cue, CueSheet, HitPoint
+from pixmus.cues.sheet import Cue, CueSheet, HitPoint
+from pixmus.curves import CURVES, num_curve_values
+from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.errors import PixMusError
 from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.picture.features import num_curve_values
 from pixmus.score.notes import NUM_CELLS, STEPS_PER_BEAT, Note, Score, read_midi, write_midi
 from pixmus.score.tempo import TempoMap, cue_span, hits_in_cues, place_hits
 
@@ -55,7 +56,7 @@ def sheet(duration: float = DURATION, key: str = "G minor", ensemble: str = "ban
         tempo_fixed=False,
         style="pop",
         ensemble=ensemble,
-        parts=ENSEMBLES[ensemble],
+        parts=ENSEMBLES[ensemble].parts,
         inputs=("motion",),
     )
 

@@ -15,7 +15,7 @@ from pixmus.compose.texture import (
     measure_texture,
     texture_columns,
 )
-from pixmus.cues.sheet import PARTS, STYLES
+from pixmus.ensembles import PARTS, STYLES
 from pixmus.score.notes import NUM_CELLS, Note, Score, encode_score
 from pixmus.score.tempo import TempoMap
 

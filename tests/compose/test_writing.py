@@ -33,9 +33,10 @@ from pixmus.compose.writing import (
     window_bounds,
     window_seed,
 )
-from pixmus.cues.sheet import CURVES, ENSEMBLES, PARTS, Cue, CueSheet, HitPoint
+from pixmus.cues.sheet import Cue, CueSheet, HitPoint
+from pixmus.curves import CURVES, num_curve_values
+from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.picture.features import num_curve_values
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, Score, encode_score
 from pixmus.score.tempo import TempoMap, cue_span
 
@@ -53,7 +54,7 @@ def sheet(duration: float = 30.0, key: str = "C major", ensemble: str = "band") 
         tempo_fixed=False,
         style="pop",
         ensemble=ensemble,
-        parts=ENSEMBLES[ensemble],
+        parts=ENSEMBLES[ensemble].parts,
         inputs=("motion",),
     )
 
@@ -101,7 +102,7 @@ def test_ends_on_a_tonic_downbeat_that_rings_to_the_end(denoiser: ScoreDenoiser,
 
 def test_every_part_of_the_ensemble_and_no_other(denoiser: ScoreDenoiser) -> None:
     score = make(denoiser, sheet(ensemble="piano"))
-    assert set(score.parts) == set(ENSEMBLES["piano"])
+    assert set(score.parts) == set(ENSEMBLES["piano"].parts)
 
 
 @pytest.mark.parametrize("num_bars", [1, 3, 12, 15, 16, 17, 40, 301])
@@ -263,11 +264,11 @@ def test_the_last_chord_is_known_to_the_model() -> None:
     span = cue_span(tempo_map, sheet().cues[0])
     canvas = prepare(sheet(), tempo_map, span)
     final = span.final_beat - span.first_beat
-    playing = [PARTS.index(part) for part in ENSEMBLES["band"]]
+    playing = [PARTS.index(part) for part in ENSEMBLES["band"].parts]
     assert (canvas.states[final:, playing] == GIVEN).all()
     assert (canvas.states[:final, playing] == TO_MAKE).all()
     assert (np.delete(canvas.states, playing, 1) == OFF).all()
-    chord = last_chord(ENSEMBLES["band"], False, 0.0, 4.0, 0.5, 0.5)
+    chord = last_chord(ENSEMBLES["band"].parts, False, 0.0, 4.0, 0.5, 0.5)
     assert {note.pitch % 12 for note in chord["harmony"]} == {0, 4, 7}
 
 

@@ -20,10 +20,11 @@ from pixmus.cues.encoder import (
     Paired,
     least_weights,
 )
-from pixmus.cues.sheet import CURVES, Direction, spot
+from pixmus.cues.sheet import Direction, spot
 from pixmus.cues.wishes import read_wishes
+from pixmus.curves import CURVES, num_curve_values
 from pixmus.errors import PixMusError
-from pixmus.picture.features import PALETTE, Features, Moment, Transition, num_curve_values
+from pixmus.picture.features import PALETTE, Features, Moment, Transition
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints" / "pixmus" / "encoder"
 WIDTH, COMPONENTS = 12, 4

@@ -2,17 +2,17 @@
 
 import pytest
 
-from pixmus.cues.sheet import ENSEMBLES, STYLES
-from pixmus.cues.wishes import DEGREES, FILLERS, NEGATIONS, VOCABULARY, read_wishes
+from pixmus.cues.wishes import DEGREES, FILLERS, NEGATIONS, read_wishes, vocabulary
+from pixmus.ensembles import ENSEMBLES, STYLES
 
 
 def test_every_word_does_something_that_exists() -> None:
-    for word, effect in VOCABULARY.items():
+    for word, effect in vocabulary().items():
         assert effect.ensemble is None or effect.ensemble in ENSEMBLES, word
         assert effect.style is None or effect.style in STYLES, word
         assert effect != type(effect)(), f"{word} does nothing"
         assert word == word.lower()
-    assert not set(VOCABULARY) & (set(DEGREES) | set(NEGATIONS) | FILLERS)
+    assert not set(vocabulary()) & (set(DEGREES) | set(NEGATIONS) | FILLERS)
 
 
 def test_degree_scales_and_negation_turns() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from thesis_table import Cells, thesis_row, write_thesis_table
 from typer.testing import CliRunner
 
-from pixmus.cues.sheet import CURVES
+from pixmus.curves import CURVES
 from pixmus.dataset.music import MUSIC_RATE
 from pixmus.dataset.shards import read_shards
 from pixmus.dataset.split import read_split

@@ -17,9 +17,10 @@ import soundfile
 from typer.testing import CliRunner
 
 from pixmus.check.findings import Check, Finding
-from pixmus.cues.sheet import CURVES, ENSEMBLES, Cue, CueSheet, HitPoint
+from pixmus.cues.sheet import Cue, CueSheet, HitPoint
+from pixmus.curves import CURVES, num_curve_values
 from pixmus.doors import cli
-from pixmus.picture.features import num_curve_values
+from pixmus.ensembles import ENSEMBLES
 from pixmus.score.notes import Note, Score, read_midi, write_midi
 from pixmus.score.tempo import TempoMap
 
@@ -364,7 +365,7 @@ def redone(tmp_path, denoiser):
     CueSheet(
         duration=12.0, frame_rate=Fraction(24), cuts=(), hit_points=(HitPoint(5.1, 0.9),),
         curves=curves, cues=(Cue(0.0, 12.0, "all"),), key="A minor", tempo_bpm=120.0,
-        tempo_fixed=False, style="pop", ensemble="piano", parts=ENSEMBLES["piano"],
+        tempo_fixed=False, style="pop", ensemble="piano", parts=ENSEMBLES["piano"].parts,
         inputs=("motion",),
     ).save(tmp_path / "cues.json")  # fmt: skip
     notes = tuple(Note(beat + 0.01, 60 + beat % 7, 0.9, 60 + beat) for beat in range(24))

@@ -10,8 +10,9 @@ import pytest
 
 from pixmus.compose.conditions import beat_statistics, key_correlations, measure_curves
 from pixmus.compose.writing import CONTEXT_BARS, FIRST_WINDOW_BARS, WINDOW_BARS
-from pixmus.cues.sheet import CURVES, ENSEMBLES, Cue, CueSheet
-from pixmus.picture.features import num_curve_values
+from pixmus.cues.sheet import Cue, CueSheet
+from pixmus.curves import CURVES, num_curve_values
+from pixmus.ensembles import ENSEMBLES
 from pixmus.score.notes import Score, encode_score
 from pixmus.score.tempo import fit_tempo_map
 from pixmus.take.pipeline import MODEL_FOLDER, PixMusPipeline
@@ -38,7 +39,7 @@ def sheet(ensemble: str = "piano and strings", **changes: object) -> CueSheet:
         tempo_fixed=True,
         style="pop",
         ensemble=ensemble,
-        parts=ENSEMBLES[ensemble],
+        parts=ENSEMBLES[ensemble].parts,
         inputs=("motion",),
     )
     return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
@@ -82,7 +83,7 @@ def test_the_key_is_the_one_asked_for(pipe: PixMusPipeline, key: str) -> None:
 def test_every_part_of_every_ensemble_plays(pipe: PixMusPipeline, ensemble: str) -> None:
     score = pipe.compose(sheet(ensemble), seed=6, num_inference_steps=12)
     bars = len(score.tempo_map.bar_starts)
-    for part in ENSEMBLES[ensemble]:
+    for part in ENSEMBLES[ensemble].parts:
         assert len(score.parts[part]) > bars / 2, f"{part}: {len(score.parts[part])} notes"
 
 

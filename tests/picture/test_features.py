@@ -9,15 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixmus.picture.features import (
-    CURVE_RATE_HZ,
-    HUES,
-    PALETTE,
-    Features,
-    Transition,
-    extract_features,
-    num_curve_values,
-)
+from pixmus.curves import CURVE_RATE_HZ, num_curve_values
+from pixmus.picture.features import HUES, PALETTE, Features, Transition, extract_features
 from pixmus.picture.video import Frame, probe, read_frames
 from pixmus.studies.montage import MONTAGE_SIZE, Clip, plan_montage, write_montage
 from pixmus.studies.spotting import Tally, match

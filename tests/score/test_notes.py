@@ -6,10 +6,10 @@ import mido
 import numpy as np
 import pytest
 
-from pixmus.cues.sheet import KEYS, PARTS
+from pixmus.cues.sheet import KEYS
+from pixmus.ensembles import DRUM_PITCHES, PARTS
 from pixmus.errors import PixMusError
 from pixmus.score.notes import (
-    DRUM_PITCHES,
     NUM_CELLS,
     PART_LAYOUTS,
     Note,

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from pixmus.ensembles import DRUM_BANK
 from pixmus.errors import PixMusError
 from pixmus.sound.loudness import SAMPLE_RATE
 from pixmus.sound.renderer import (
-    DRUM_BANK,
     DRUM_CHANNEL,
     FONT_VARIABLE,
     MEASUREMENTS,

@@ -7,7 +7,8 @@ import pytest
 from songs import sheet, song
 
 import pixmus.sound.stems as stems_module
-from pixmus.cues.sheet import ENSEMBLES, PARTS, Cue, HitPoint
+from pixmus.cues.sheet import Cue, HitPoint
+from pixmus.ensembles import ENSEMBLES, LARGEST_ADVANCE_S, PARTS, STRINGS
 from pixmus.errors import PixMusError
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
@@ -20,7 +21,7 @@ from pixmus.sound.renderer import (
     installed_synths,
     tim_font,
 )
-from pixmus.sound.stems import LOW_LIMIT, MICRO_TIMING_MS, VOICES, open_low_chords, render
+from pixmus.sound.stems import LOW_LIMIT, MICRO_TIMING_MS, open_low_chords, render
 
 LOWEST_HEARD = 1e-5
 
@@ -63,9 +64,9 @@ def test_a_note_starts_at_its_second(renderer, ensemble):
 
 
 def test_notes_start_earlier_by_their_attack_but_never_before_the_picture(renderer):
-    section = VOICES["strings"]["melody"].sound(renderer)
+    section = renderer.sound_of(STRINGS.voice("melody"))
     attack = renderer.measure(section).attack(72)
-    advance = min(attack, stems_module.LARGEST_ADVANCE_S)
+    advance = min(attack, LARGEST_ADVANCE_S)
     stems = render(one_note(4.0), "strings", renderer=renderer)
     measured = attack_time(stems["melody"], round(1.8 * SAMPLE_RATE)) - 0.2
     assert measured == pytest.approx(attack - advance, abs=0.025)  # micro-timing and room included
@@ -75,23 +76,23 @@ def test_notes_start_earlier_by_their_attack_but_never_before_the_picture(render
 
 @pytest.mark.parametrize("ensemble", list(ENSEMBLES))
 def test_every_hit_has_a_fast_attack(ensemble, renderer):
-    score = song(parts=ENSEMBLES[ensemble])
-    voices = VOICES[ensemble]
+    score = song(parts=ENSEMBLES[ensemble].parts)
+    players = ENSEMBLES[ensemble]
     hit_times = np.array([2.0, 4.0])
     played = {
         part: stems_module._played(notes, score, part, [(6.0, 8.0)], hit_times, 0)
         for part, notes in score.parts.items()
     }
-    doubled = stems_module._parts_to_double(played, voices, renderer)
+    doubled = stems_module._parts_to_double(played, players, renderer)
     for hit in range(2):
         attacks = [
-            renderer.measure(voices[part].sound(renderer)).attack(note.pitch)
+            renderer.measure(renderer.sound_of(players.voice(part))).attack(note.pitch)
             for part, notes in played.items()
             for note in notes
             if note.hit == hit and part != "drums"
         ]
         attacks += [
-            renderer.measure(Sound(0, voices[part].accent)).attack(note.pitch)
+            renderer.measure(Sound(0, players.voice(part).accent)).attack(note.pitch)
             for part, notes in doubled.items()
             for note in notes
             if note.hit == hit
@@ -102,13 +103,13 @@ def test_every_hit_has_a_fast_attack(ensemble, renderer):
 def test_every_ensemble_plays_every_part_with_both_synths_alike(renderer):
     for ensemble in ENSEMBLES:
         for part in PARTS:
-            assert VOICES[ensemble][part].sound(renderer)
+            assert renderer.sound_of(ENSEMBLES[ensemble].voice(part))
 
 
 @pytest.mark.skipif(len(installed_synths()) < 2, reason="only one synth is installed here")
 @pytest.mark.parametrize("ensemble", list(ENSEMBLES))
 def test_both_synths_are_within_3_db_a_stem_and_the_melody_leads(ensemble):
-    score = song(bars=2, parts=ENSEMBLES[ensemble])
+    score = song(bars=2, parts=ENSEMBLES[ensemble].parts)
     levels = {}
     for name, each in both_renderers().items():
         stems = render(score, ensemble, renderer=each)
@@ -199,9 +200,10 @@ def test_the_energy_curve_is_heard(renderer):
 
 
 def test_high_pass_is_on_all_but_bass_and_drums():
-    for ensemble, voices in VOICES.items():
-        for part, voice in voices.items():
-            assert (voice.high_pass_hz == 0.0) == (part in ("bass", "drums")), (ensemble, part)
+    for ensemble in ENSEMBLES.values():
+        for part in PARTS:
+            voice = ensemble.voice(part)
+            assert (voice.high_pass_hz == 0.0) == (part in ("bass", "drums")), (ensemble.name, part)
 
 
 def test_long_pieces_lie_on_disk_with_the_same_sound(renderer, monkeypatch):
@@ -300,9 +302,8 @@ def test_hits_may_be_hit_points(renderer):
 
 
 def test_voices_name_programmes_of_general_midi():
-    for voices in VOICES.values():
-        assert set(voices) == set(PARTS)
-        for voice in voices.values():
+    for ensemble in ENSEMBLES.values():
+        for voice in map(ensemble.voice, PARTS):
             assert all(0 <= program < 128 for program in voice.programs)
             assert abs(voice.pan) <= 0.5
 

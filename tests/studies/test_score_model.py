@@ -8,7 +8,7 @@ import pytest
 
 from pixmus.check.findings import fit_ranges
 from pixmus.compose.writing import default_scheduler
-from pixmus.cues.sheet import PARTS, STYLES
+from pixmus.ensembles import PARTS, STYLES
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.notes import CELL_PARTS
 from pixmus.studies.score_model import (

@@ -11,9 +11,10 @@ import pytest
 import soundfile
 
 from pixmus.check.findings import Check, Finding
-from pixmus.cues.sheet import CURVES, ENSEMBLES, Cue, CueSheet, HitPoint
+from pixmus.cues.sheet import Cue, CueSheet, HitPoint
+from pixmus.curves import CURVES, num_curve_values
+from pixmus.ensembles import ENSEMBLES
 from pixmus.errors import PixMusError
-from pixmus.picture.features import num_curve_values
 from pixmus.score.notes import Note, Score, read_midi, write_midi
 from pixmus.score.tempo import TempoMap
 from pixmus.take.bundle import (
@@ -59,7 +60,7 @@ class SmallTake:
             tempo_fixed=False,
             style="pop",
             ensemble="piano",
-            parts=ENSEMBLES["piano"],
+            parts=ENSEMBLES["piano"].parts,
             inputs=("colour",),
         )
         generator = np.random.default_rng(0)
@@ -200,7 +201,7 @@ def test_timecode_is_the_nearest_frame(time, rate, expected):
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES)
 def test_a_midi_file_names_its_ensemble(ensemble, tmp_path):
-    parts = dict.fromkeys(ENSEMBLES[ensemble], (Note(0.0, 48, 1.0, 80),))
+    parts = dict.fromkeys(ENSEMBLES[ensemble].parts, (Note(0.0, 48, 1.0, 80),))
     score = Score(parts, TempoMap.constant(120.0, DURATION))
     write_midi(score, tmp_path / "score.mid", programs_of(ensemble, parts))
     assert ensemble_of(tmp_path / "score.mid", parts) == ensemble

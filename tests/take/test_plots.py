@@ -7,8 +7,10 @@ import pytest
 from matplotlib.collections import PolyCollection
 from PIL import Image
 
-from pixmus.cues.sheet import CURVES, ENSEMBLES, Cue, CueSheet, HitPoint
-from pixmus.picture.features import extract_features, num_curve_values
+from pixmus.cues.sheet import Cue, CueSheet, HitPoint
+from pixmus.curves import CURVES, num_curve_values
+from pixmus.ensembles import ENSEMBLES, Part
+from pixmus.picture.features import extract_features
 from pixmus.picture.video import Frame
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
@@ -17,7 +19,6 @@ from pixmus.take.plots import (
     MEL_BANDS,
     MEL_HIGH_HZ,
     MEL_LOW_HZ,
-    PART_COLOURS,
     WIDTH_PX,
     mel_spectrogram_db,
     plot_cue_timeline,
@@ -45,7 +46,7 @@ def cue_sheet(duration: float = 12.0, num_cuts: int = 3) -> CueSheet:
         tempo_fixed=False,
         style="pop",
         ensemble="band",
-        parts=ENSEMBLES["band"],
+        parts=ENSEMBLES["band"].parts,
         inputs=("colour",),
     )
 
@@ -151,4 +152,4 @@ def test_short_long_and_empty_pieces_are_drawn(duration, tmp_path):
 
 
 def test_colours_of_parts_differ():
-    assert len(set(PART_COLOURS.values())) == len(PART_COLOURS)
+    assert len({part.colour for part in Part}) == len(Part)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pixmus.cues.sheet import PARTS
+from pixmus.ensembles import PARTS
 from pixmus.model.network import ScoreNetwork
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.chain_tables import (

@@ -15,7 +15,7 @@ from pixmus.cues.encoder import (
     ConditioningEncoder,
     least_weights,
 )
-from pixmus.cues.sheet import CURVES
+from pixmus.curves import CURVES
 from pixmus.errors import PixMusError
 from pixmus.picture.features import PALETTE, Features, Transition
 from pixmus.take.pipeline import MODEL_FOLDER, load_encoder

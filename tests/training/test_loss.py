@@ -15,7 +15,7 @@ from pixmus.compose.conditions import (
     echo_x0,
     to_x0,
 )
-from pixmus.cues.sheet import PARTS
+from pixmus.ensembles import PARTS
 from pixmus.model.network import ScoreNetwork
 from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.loss import (

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from pixmus.check.findings import DESCRIPTOR_RANGES, EVERY_STYLE, FEWEST_WINDOWS, Ranges
-from pixmus.cues.sheet import PARTS
+from pixmus.ensembles import PARTS
 from pixmus.take.pipeline import MANIFEST
 from pixmus.training import ranges as module
 from pixmus.training.corpus import Piece, save_pieces

@@ -5,7 +5,7 @@ from pathlib import Path
 import pretty_midi
 import pytest
 
-from pixmus.cues.sheet import PARTS
+from pixmus.ensembles import PARTS
 from pixmus.errors import PixMusError
 from pixmus.training.corpus import Ledger, Piece
 from pixmus.training.readers import read_folder, read_own_music

@@ -16,7 +16,7 @@ from pixmus.compose.conditions import (
     TO_MAKE,
 )
 from pixmus.compose.texture import COLUMNS_PER_PART
-from pixmus.cues.sheet import ENSEMBLES, PARTS
+from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.corpus import (
@@ -188,7 +188,7 @@ def test_every_ensemble_without_pad_or_counter_is_trained(pieces: list[EncodedPi
         {PARTS[p] for p in np.flatnonzero(row)} for row in (batch.states[:, 0] != OFF).numpy()
     ]
     for name in ("piano", "band", "music box"):
-        assert np.mean([parts == set(ENSEMBLES[name]) for parts in played]) >= 0.05, name
+        assert np.mean([parts == set(ENSEMBLES[name].parts) for parts in played]) >= 0.05, name
 
 
 def test_a_run_learns_is_resumed_and_exported(tmp_path: Path) -> None:

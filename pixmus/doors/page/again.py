@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pixmus.compose.writing import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
+from pixmus.curves import Curve
 
 OPTIONS = {  # field of `Direction` -> option of the command line
     "tempo_bpm": "--tempo",
@@ -57,7 +58,7 @@ def shell_line(
                 words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
         if direction["parts"] is not None:
             words += ["--parts", ",".join(direction["parts"])]
-        mood = (direction["valence"], direction["energy"])
+        mood = (direction[Curve.VALENCE], direction[Curve.ENERGY])
         if None not in mood:
             words += ["--mood", f"{mood[0]:g},{mood[1]:g}"]
         if settings["text"]:

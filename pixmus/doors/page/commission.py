@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from pixmus.compose.writing import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
-from pixmus.cues.sheet import ENSEMBLES, PARTS, Direction
+from pixmus.cues.sheet import Direction
+from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.errors import PixMusError
 from pixmus.sound.mix import Mode
 
@@ -99,10 +100,11 @@ class Commission:
         ensemble = self.ensemble or ensemble
         parts = None
         if ensemble is not None and not self.has_all_parts:
-            parts = tuple(part for part in ENSEMBLES[ensemble] if part in self.parts)
+            parts = tuple(part for part in ENSEMBLES[ensemble].parts if part in self.parts)
             if not parts:
                 raise PixMusError(
-                    f'The ensemble "{ensemble}" has the parts {", ".join(ENSEMBLES[ensemble])}, '
+                    f'The ensemble "{ensemble}" has the parts '
+                    f"{', '.join(ENSEMBLES[ensemble].parts)}, "
                     "and none of them may play; tick one of them."
                 )
         return Direction(

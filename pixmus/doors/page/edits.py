@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint, curve_rows, with_mood
+from pixmus.curves import Curve
 from pixmus.errors import PixMusError
 
 HIT_HEADERS = ("time (s)", "strength")
-CUE_HEADERS = ("start (s)", "end (s)", "intent", "valence", "energy")
+CUE_HEADERS = ("start (s)", "end (s)", "intent", Curve.VALENCE, Curve.ENERGY)
 UNCHANGED = 0.006  # what a mean shown with two digits may be off
 
 HitRow = tuple[float, float]
@@ -31,8 +32,8 @@ def cue_rows(sheet: CueSheet) -> list[CueRow]:
     """The cues of a cue sheet with their moods."""
     rows = []
     for cue in sheet.cues:
-        span = curve_rows(cue.start, cue.end, len(sheet.curves["energy"]))
-        means = (float(sheet.curves[name][span].mean()) for name in ("valence", "energy"))
+        span = curve_rows(cue.start, cue.end, len(sheet.curves[Curve.ENERGY]))
+        means = (float(sheet.curves[name][span].mean()) for name in (Curve.VALENCE, Curve.ENERGY))
         valence, energy = (round(mean, 2) for mean in means)
         rows.append((round(cue.start, 3), round(cue.end, 3), cue.name, valence, energy))
     return rows
@@ -69,7 +70,7 @@ def edit(sheet: CueSheet, hits: Sequence[Sequence[Any]], cues: Sequence[Sequence
         if cue is not None:  # its times before they were rounded
             start, end = cue.start, cue.end
         spans.append(Cue(start, min(end, sheet.duration), str(row[2] or f"cue {number}")))
-        part = curve_rows(start, end, len(curves["energy"]))
+        part = curve_rows(start, end, len(curves[Curve.ENERGY]))
         moved = with_mood(
             {name: values[part] for name, values in curves.items()},
             None if before and abs(before[3] - valence) < UNCHANGED else valence,

@@ -11,12 +11,13 @@ from typing import Any
 
 import gradio as gr
 
-from pixmus.cues.sheet import PARTS, CueSheet
+from pixmus.cues.sheet import CueSheet
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.showing import in_visitors_words
 from pixmus.doors.page.studio import Progress, Studio, reported
 from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Visits
+from pixmus.ensembles import PARTS
 from pixmus.errors import PixMusError
 from pixmus.score.notes import write_midi
 from pixmus.take.bundle import programs_of, write_wav

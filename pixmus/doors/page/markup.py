@@ -16,13 +16,13 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
-from pixmus.cues.sheet import CURVES, CueSheet
+from pixmus.cues.sheet import CueSheet
+from pixmus.curves import CURVES, Curve
 from pixmus.doors.page.showcase import RESULTS, Example
 from pixmus.doors.page.studio import Progress
 from pixmus.doors.page.takes import Take, describe
 from pixmus.picture.footage import Footage
 from pixmus.score.tempo import TempoMap
-from pixmus.take.plots import CURVE_COLOURS
 
 ASSETS = Path(__file__).with_name("assets")
 STAGES = {
@@ -270,9 +270,9 @@ def scene(sheet: CueSheet, footage: Footage, tempo_map: TempoMap | None = None) 
             "curves": {
                 name: [round(float(v), 3) for v in sheet.curves[name]]
                 for name in CURVES
-                if name != "register"
+                if name != Curve.REGISTER
             },
-            "colours": CURVE_COLOURS,
+            "colours": {str(curve): curve.colour for curve in Curve},
             "frames": frames,
             "tempo": tempo,
         }

@@ -19,11 +19,13 @@ import numpy as np
 
 from pixmus.compose.accents import choose_accents
 from pixmus.compose.kept import keep_score
-from pixmus.cues.sheet import CURVES, Cue, CueSheet, HitPoint, num_curve_values
+from pixmus.cues.sheet import Cue, CueSheet, HitPoint
+from pixmus.curves import CURVES, num_curve_values
 from pixmus.doors.page.commission import MOST_TAKES, Commission
 from pixmus.doors.page.decoding import mux_apart, trim_apart, watch_apart
 from pixmus.doors.page.takes import Take, ranked
 from pixmus.doors.page.visits import Visit
+from pixmus.ensembles import ORCHESTRA, Part, Style
 from pixmus.errors import PixMusError
 from pixmus.picture.footage import Footage
 from pixmus.score.notes import Score, write_midi
@@ -75,9 +77,9 @@ class Studio:
             key="C major",
             tempo_bpm=110.0,
             tempo_fixed=False,
-            style="pop",
-            ensemble="orchestra",
-            parts=("melody", "counter", "harmony", "bass", "pad"),
+            style=Style.POP,
+            ensemble=ORCHESTRA.name,
+            parts=(Part.MELODY, Part.COUNTER, Part.HARMONY, Part.BASS, Part.PAD),
             inputs=("cuts",),
         )
         score = self.pipe.compose(sheet, seed=0, num_inference_steps=2)

@@ -13,7 +13,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from pixmus.compose.conditions import CurveTables, measure_curves
-from pixmus.cues.sheet import CURVES, curve_rows
+from pixmus.cues.sheet import curve_rows
+from pixmus.curves import CURVES, Curve
 from pixmus.doors.page.again import python_lines, shell_line
 from pixmus.score.notes import write_midi
 from pixmus.studies.sync import flux_peaks, nearest_offsets, strong
@@ -100,7 +101,7 @@ class Take:
         measured = measure_curves(score, tables)
         starts = np.asarray(tempo_map.to_seconds(np.asarray(tempo_map.bar_starts, dtype=float)))
         ends = np.append(starts[1:], sheet.duration)
-        count = len(sheet.curves["energy"])
+        count = len(sheet.curves[Curve.ENERGY])
         bars = [
             curve_rows(max(start, 0.0), end, count)
             for start, end in zip(starts.tolist(), ends.tolist(), strict=True)

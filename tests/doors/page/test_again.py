@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixmus.cues.sheet import PARTS, CueSheet
+from pixmus.cues.sheet import CueSheet
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.studio import Studio, reported
 from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Visit
+from pixmus.ensembles import PARTS
 from pixmus.score.notes import read_midi
 from pixmus.take.pipeline import PixMusPipeline
 

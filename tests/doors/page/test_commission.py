@@ -2,8 +2,9 @@
 
 import pytest
 
-from pixmus.cues.sheet import PARTS, Direction
+from pixmus.cues.sheet import Direction
 from pixmus.doors.page.commission import Commission, read_number
+from pixmus.ensembles import PARTS
 from pixmus.errors import PixMusError
 
 

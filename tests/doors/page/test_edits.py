@@ -6,7 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pixmus.cues.sheet import CURVES, Cue, CueSheet, HitPoint, num_curve_values
+from pixmus.cues.sheet import Cue, CueSheet, HitPoint
+from pixmus.curves import CURVES, num_curve_values
 from pixmus.doors.page.edits import cue_rows, edit, hit_rows
 from pixmus.doors.page.timeline import hits_json, read_hits
 from pixmus.errors import PixMusError

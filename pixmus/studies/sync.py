@@ -194,7 +194,12 @@ def _played_attacks(ensemble: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     count = 40
     tempo_map = TempoMap.constant(96.0, 30.0, offset=0.5)
     is_accent = np.arange(count) % 5 == 2
-    chord: dict[str, tuple[int, ...]] = {Part.MELODY: (72,), Part.COUNTER: (64,), Part.HARMONY: (60, 64, 67), Part.BASS: (48,)}
+    chord: dict[str, tuple[int, ...]] = {
+        Part.MELODY: (72,),
+        Part.COUNTER: (64,),
+        Part.HARMONY: (60, 64, 67),
+        Part.BASS: (48,),
+    }
     parts = {
         part: tuple(
             Note(float(beat), pitch + (0, 5, -3, 2)[beat % 4], 0.9, 110 if is_accent[beat] else 70)

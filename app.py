@@ -21,7 +21,6 @@ from typing import Any
 
 import gradio as gr
 
-from pixmus.cues.sheet import KEYS
 from pixmus.curves import Curve
 from pixmus.doors.page import markup
 from pixmus.doors.page.commission import (
@@ -48,6 +47,7 @@ from pixmus.doors.page.timeline import hits_json, read_hits
 from pixmus.doors.page.visits import Stopped, Visit, Visits, own_root
 from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
 from pixmus.errors import PixMusError
+from pixmus.keys import KEYS
 from pixmus.sound.renderer import find_renderer
 from pixmus.take.pipeline import MODEL_FOLDER, PixMusPipeline, model_folder
 

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 
 from pixmus.check.descriptors import BEATS_PER_BAR, DESCRIPTORS, WINDOW_BEATS, describe_window
-from pixmus.cues.sheet import key_is_major, key_tonic
 from pixmus.ensembles import ENSEMBLES, PITCHED, STYLES, Part, pitched
 from pixmus.errors import PixMusError
+from pixmus.keys import key_is_major, key_tonic
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Score, encode_score
 
 DESCRIPTOR_RANGES = "descriptor_ranges.json"  # in a model folder

@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 
 from pixmus.compose.kept import Region
-from pixmus.cues.sheet import key_is_major, key_tonic
 from pixmus.ensembles import ONE_VOICE_PARTS, Part
+from pixmus.keys import key_is_major, key_tonic
 from pixmus.score.notes import TICKS_PER_BEAT, Note, Score
 from pixmus.score.tempo import PlacedHit
 

@@ -20,9 +20,10 @@ import torch
 from torch import Tensor
 
 from pixmus.compose.texture import NUM_COLUMNS, texture_columns
-from pixmus.cues.sheet import CueSheet, key_is_major
+from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.ensembles import PARTS, STYLES, Part
+from pixmus.keys import key_is_major
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Score, encode_score
 from pixmus.score.tempo import CueSpan, PlacedHit, TempoMap
 

@@ -50,9 +50,10 @@ from pixmus.compose.writing import (
     window_seed,
     write_canvases,
 )
-from pixmus.cues.sheet import KEYS, CueSheet, key_is_major, key_tonic
+from pixmus.cues.sheet import CueSheet
 from pixmus.ensembles import ONE_VOICE_PARTS, PARTS, Part, Style
 from pixmus.errors import PixMusError
+from pixmus.keys import KEYS, key_is_major, key_tonic
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT, Note, Score, encode_notes, read_midi
 from pixmus.score.tempo import (

@@ -35,9 +35,10 @@ from pixmus.compose.conditions import (
 )
 from pixmus.compose.form import Echoes, blocks_of, plan_echoes
 from pixmus.compose.texture import TEXTURE_BARS, TextureBank
-from pixmus.cues.sheet import CueSheet, key_is_major, key_tonic
+from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import ONE_VOICE_PARTS, PARTS, Part, Style
+from pixmus.keys import key_is_major, key_tonic
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.notes import (
     CELL_PARTS,

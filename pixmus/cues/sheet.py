@@ -33,21 +33,15 @@ from pixmus.ensembles import (
     Style,
 )
 from pixmus.errors import PixMusError
+from pixmus.keys import KEYS, spell_key
 from pixmus.picture.features import Features, Transition
 
 SCHEMA_VERSION = 2  # 2 added sections and reasons; files of version 1 have neither
-TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in TONICS)
 INPUTS = ("colour", "motion", "cuts", "embedding", "direction", "text")
 TEMPO_RANGE_BPM = (40.0, 240.0)
 
 LARGEST_INT = 2**53  # beyond it an integer is no float any more, and may have no end
 FRAME_RATE = re.compile(r"-?[0-9]{1,7}(/[0-9]{1,7}|\.[0-9]{1,9})?")
-
-_ENHARMONIC = {
-    "C#": "Db", "D#": "Eb", "Gb": "F#", "G#": "Ab", "A#": "Bb",
-    "Cb": "B", "B#": "C", "E#": "F", "Fb": "E",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -220,27 +214,6 @@ class Direction:
         except ValueError as error:
             message = str(error)
             raise PixMusError(f"{message[0].upper()}{message[1:]}.") from error
-
-
-def spell_key(text: str) -> str:
-    """`text` as one of `KEYS` ("c# Minor" is "Db minor"); ValueError where it is no key."""
-    words = text.split() if isinstance(text, str) else []
-    if len(words) == 2:
-        tonic = words[0][:1].upper() + words[0][1:]
-        key = f"{_ENHARMONIC.get(tonic, tonic)} {words[1].lower()}"
-        if key in KEYS:
-            return key
-    raise ValueError(f'the key {text!r} is none; write it like "C major", "F# minor" or "Bb major"')
-
-
-def key_tonic(key: str) -> int:
-    """The pitch class of a key's tonic, C = 0."""
-    return TONICS.index(spell_key(key).split()[0])
-
-
-def key_is_major(key: str) -> bool:
-    """Whether the key is a major one."""
-    return spell_key(key).endswith("major")
 
 
 # --- rules of spotting -----------------------------------------------------------------------

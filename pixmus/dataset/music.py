@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixmus.compose.conditions import VALENCE_WEIGHTS, CurveTables, key_correlations
-from pixmus.cues.sheet import KEYS
 from pixmus.curves import Curve
+from pixmus.keys import KEYS
 from pixmus.sound.loudness import ABSOLUTE_GATE_LUFS, SAMPLE_RATE, k_weighting
 
 MUSIC_RATE = 22050  # Hz; what lies above 11 kHz moves none of the curves

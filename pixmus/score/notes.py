@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixmus.cues.sheet import KEYS, spell_key
 from pixmus.ensembles import DRUM_PITCHES, PARTS, Part
 from pixmus.errors import PixMusError
+from pixmus.keys import KEYS, spell_key
 from pixmus.score.tempo import BEATS_PER_BAR, TempoMap
 
 if TYPE_CHECKING:  # imported where it is used: training needs the piano-roll, never the files

@@ -13,9 +13,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from pixmus.compose.conditions import beat_statistics, key_correlations
-from pixmus.cues.sheet import KEYS
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.ensembles import Part
+from pixmus.keys import KEYS
 from pixmus.score.notes import Score, encode_score
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.take.plots import PARTS_FROM_THE_BACK

@@ -46,10 +46,11 @@ from pixmus.compose.writing import (
     Guidance,
     compose,
 )
-from pixmus.cues.sheet import KEYS, Cue, CueSheet, HitPoint
+from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, Curve, num_curve_values
 from pixmus.ensembles import BAND, ENSEMBLES, PARTS, PIANO, STYLES, Part, Style
 from pixmus.errors import PixMusError
+from pixmus.keys import KEYS
 from pixmus.score.notes import PART_LAYOUTS, Score
 from pixmus.score.tempo import fit_tempo_map
 from pixmus.sound.loudness import SAMPLE_RATE

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pixmus.compose.conditions import beat_statistics, key_correlations
-from pixmus.cues.sheet import KEYS
+from pixmus.keys import KEYS
 from pixmus.score.notes import encode_score
 from pixmus.score.tempo import cue_span
 from pixmus.sound.loudness import SAMPLE_RATE, Waveform, loudness, to_db, true_peak_db

@@ -22,9 +22,9 @@ from pixmus.check.findings import (
     cut_windows,
     fit_ranges,
 )
-from pixmus.cues.sheet import KEYS
 from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
 from pixmus.errors import PixMusError
+from pixmus.keys import KEYS
 from pixmus.score.notes import PART_LAYOUTS, Note, Score, decode_notes, encode_score
 from pixmus.score.tempo import TempoMap
 from pixmus.take.pipeline import MODEL_FOLDER

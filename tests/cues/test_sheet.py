@@ -10,20 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pixmus.cues.sheet import (
-    KEYS,
-    CueSheet,
-    Direction,
-    find_sections,
-    key_is_major,
-    key_tonic,
-    shot_novelties,
-    spell_key,
-    spot,
-)
+from pixmus.cues.sheet import CueSheet, Direction, find_sections, shot_novelties, spot
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
 from pixmus.errors import PixMusError
+from pixmus.keys import KEYS, key_is_major, key_tonic, spell_key
 from pixmus.picture.features import Features, Transition
 
 Raw = dict[str, Any]

@@ -6,9 +6,9 @@ import mido
 import numpy as np
 import pytest
 
-from pixmus.cues.sheet import KEYS
 from pixmus.ensembles import DRUM_PITCHES, PARTS
 from pixmus.errors import PixMusError
+from pixmus.keys import KEYS
 from pixmus.score.notes import (
     NUM_CELLS,
     PART_LAYOUTS,

@@ -27,9 +27,9 @@ from pixmus.dataset.pool import Lost, Pool
 from pixmus.dataset.sound_checks import Sound, read_stored
 from pixmus.dataset.store import StoreFull, disk_explained
 from pixmus.dataset.table import Row
-from pixmus.doors.page.decoding import FIRST_LIMIT_S, LIMIT_PER_SECOND
 from pixmus.errors import PixMusError
 from pixmus.picture.video import MIN_DURATION, probe
+from pixmus.sandbox import FIRST_LIMIT_S, LIMIT_PER_SECOND
 
 VERSION = 1  # of the checks; findings of another are made anew
 CHECKS = (

@@ -23,8 +23,8 @@ from pixmus.dataset.verify import (
     time_limit,
     verify,
 )
-from pixmus.doors.page.decoding import FIRST_LIMIT_S
 from pixmus.errors import PixMusError
+from pixmus.sandbox import FIRST_LIMIT_S
 
 RATE = 44100  # Hz
 

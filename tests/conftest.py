@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import pixmus  # noqa: F401  # says how OpenMP waits, before torch loads it
+
+# isort: split
 import av
 import numpy as np
 import pytest

@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -44,6 +45,7 @@ VOLUME_RELEASE = 38  # SoundFont generator
 RELEASE_CENTS = {46: -2400.0}
 DRUM_CHANNEL = 9
 NUM_PROGRAMS = 128
+_LOOKING = threading.Lock()
 
 MEASURED_PITCHES = (36, 48, 60, 72, 84)
 MEASURED_VELOCITIES = (64, 100)
@@ -287,9 +289,15 @@ def find_renderer() -> Renderer:
     return Renderer(synths[-1], tim)
 
 
-@lru_cache(maxsize=1)
 def installed_synths() -> tuple[str, ...]:
     """Names of the synths that this machine has, the better one first."""
+    # An import that fails hands another thread that waits for it the half-made module.
+    with _LOOKING:
+        return _find_synths()
+
+
+@lru_cache(maxsize=1)
+def _find_synths() -> tuple[str, ...]:
     found = []
     with suppress(ImportError):  # pyfluidsynth raises it too when libfluidsynth is missing
         import fluidsynth

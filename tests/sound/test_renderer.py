@@ -1,6 +1,8 @@
 """Both synths start notes on time and say what is wrong; measurements are about what sounds."""
 
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -113,6 +115,35 @@ def test_the_font_of_the_environment_comes_first(monkeypatch, tmp_path, renderer
     monkeypatch.setenv(FONT_VARIABLE, str(tmp_path / "none.sf2"))
     with pytest.raises(PixMusError, match="none.sf2 is not a file"):
         find_renderer()
+
+
+def test_threads_look_for_synths_together_where_the_library_is_absent():
+    """An import that fails must not hand a thread that waits for it the half-made module."""
+    program = """
+import ctypes.util, sys, time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+begun = Event()  # the module is half made
+
+def find_nothing(name):
+    begun.set()
+    time.sleep(0.05)  # the second thread comes to the same import
+    return None
+
+ctypes.util.find_library = find_nothing
+from pixmus.sound.renderer import installed_synths
+
+def look_second():
+    begun.wait()
+    return installed_synths()
+
+with ThreadPoolExecutor(2) as pool:
+    for found in [pool.submit(installed_synths), pool.submit(look_second)]:
+        assert "fluidsynth" not in found.result()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_file_that_is_no_font_is_named(renderer, tmp_path):

@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from pixmus.dataset.media import Media, check_length, probe_picture, read_sound, row_music
-from pixmus.dataset.music import MUSIC_RATE, MusicCurves, measure_music
 from pixmus.dataset.pool import Lost, Pool
-from pixmus.dataset.shards import Measured, code_version
+from pixmus.dataset.shards import Measured
 from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
 from pixmus.picture.features import FeatureExtractor
 from pixmus.picture.video import Frame, Video, read_frames
+from pixmus.training.music import MUSIC_RATE, MusicCurves, measure_music
+from pixmus.training.pairs import code_version
 
 LONGEST_KEPT_SOUND_S = 1800.0  # 160 MB; longer sounds are decoded for each row anew
 STALL_S = 120.0  # s without a frame or a row after which a process counts as hung

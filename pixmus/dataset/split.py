@@ -22,9 +22,8 @@ from typing import Any, NamedTuple
 
 from pixmus.dataset.table import ROUNDING_S, Row, Table, read_rows, write_rows
 from pixmus.errors import PixMusError
+from pixmus.training.splits import HELD_OUT, SPLITS
 
-SPLITS = ("training", "validation", "test")
-HELD_OUT = SPLITS[1:]
 WAYS = ("source", "thesis")
 THESIS_SEED = 42
 HELD_OUT_SHARE = 0.025  # of all rows, for validation and again for test, as in the thesis

@@ -29,8 +29,8 @@ from typing import Any
 from pixmus.errors import PixMusError
 from pixmus.hub import Kind, local_folder, looks_like_id
 from pixmus.take.bundle import new_file
+from pixmus.training.splits import KINDS
 
-KINDS = ("video", "still")
 SEGMENTS = (1, 2, 3)
 THESIS_COLUMNS = (
     "Audio File Name", "Video File Name", "isVideo", "Video Start Time", "Video End Time",

@@ -613,7 +613,7 @@ def train(context: typer.Context) -> None:
 @app.command(context_settings=PASS_ON)
 def corpus(context: typer.Context) -> None:
     """Make a corpus file of the training music, or report on one."""
-    _run_module("corpus", "pixmus.training.corpus", context.args)
+    _run_module("corpus", "pixmus.training.make_corpus", context.args)
 
 
 app.add_typer(dataset)

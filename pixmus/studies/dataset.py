@@ -25,12 +25,12 @@ import numpy as np
 
 from pixmus.curves import CURVES
 from pixmus.dataset.renditions import load_music
-from pixmus.dataset.shards import Pair, read_shards
-from pixmus.dataset.table import KINDS
 from pixmus.errors import PixMusError
 from pixmus.picture.features import FEATURE_CURVES
 from pixmus.take.pipeline import MODEL_FOLDER
 from pixmus.training.corpus import save_pieces
+from pixmus.training.pairs import Pair, read_shards
+from pixmus.training.splits import KINDS
 
 FULL_ROWS = 53_378
 HELD_OUT_SHARE = 0.25  # of the few rows that are made, each for validation and test

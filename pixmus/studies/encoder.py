@@ -32,7 +32,6 @@ from pixmus.picture.video import Frame
 from pixmus.score.tempo import fit_tempo_map
 from pixmus.studies.encoder_pictures import draw_five, draw_ranges
 from pixmus.studies.encoder_tables import to_markdown
-from pixmus.studies.montage import is_tuned_on
 from pixmus.take.pipeline import MODEL_FOLDER, PixMusPipeline, load_encoder
 from pixmus.training.films import (
     Film,
@@ -44,6 +43,7 @@ from pixmus.training.films import (
     slide_spans,
     slideshow_features,
 )
+from pixmus.training.montages import is_tuned_on
 from pixmus.training.train_encoder import (
     MusicVideos,
     fit_mood,

@@ -81,7 +81,6 @@ from pixmus.studies.realism import (
     StyleClassifier,
     bars_shuffled,
     feature_aucs,
-    interval,
     overlap,
     pitches_moved,
     random_in_key,
@@ -95,6 +94,7 @@ from pixmus.studies.score_tables import (
     write_tables,
 )
 from pixmus.take.pipeline import MODEL_FOLDER, PixMusPipeline
+from pixmus.training.bootstrap import interval
 from pixmus.training.calibrate import WINDOW_BEATS, Window, draw_windows, generate, only_made
 from pixmus.training.corpus import Piece, load_pieces
 from pixmus.training.model_card import write_card

@@ -19,7 +19,7 @@ from typing import Any
 
 from pixmus.picture.features import Transition, extract_features
 from pixmus.picture.video import probe, read_frames
-from pixmus.studies.montage import (
+from pixmus.training.montages import (
     CLIPS_WITH_CUTS,
     Clip,
     is_tuned_on,

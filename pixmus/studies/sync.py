@@ -35,7 +35,7 @@ from pixmus.errors import PixMusError
 from pixmus.picture.video import SAMPLE_RATE, probe, read_audio
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap, place_hits
-from pixmus.studies.montage import Clip, is_tuned_on, load_clips, write_montage
+from pixmus.training.montages import Clip, is_tuned_on, load_clips, write_montage
 
 if TYPE_CHECKING:  # torch and matplotlib are wanted only where something is made
     from matplotlib.figure import Figure

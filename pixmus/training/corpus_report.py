@@ -24,12 +24,12 @@ from pixmus.training.corpus import (
     load_pieces,
 )
 from pixmus.training.duplicates import files_on_two_sides
+from pixmus.training.splits import SPLITS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SPLITS = ("training", "validation", "test")
 DRUMS = PARTS.index(Part.DRUMS)
 TONICS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 TEMPO_EDGES = np.arange(40, 241, 10)  # bpm; what lies outside falls into the ends

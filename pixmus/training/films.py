@@ -22,7 +22,7 @@ import pixmus.picture.features
 from pixmus.curves import Curve
 from pixmus.picture.features import FEATURE_CURVES, Features, extract_features
 from pixmus.picture.video import Frame, probe, read_frames
-from pixmus.studies.montage import (
+from pixmus.training.montages import (
     CLIPS_WITH_CUTS,
     MIN_SOURCE_RATE_HZ,
     Clip,

@@ -40,12 +40,12 @@ from pixmus.cues.encoder import (
     picture_terms,
 )
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
-from pixmus.dataset.table import KINDS
 from pixmus.errors import PixMusError
-from pixmus.studies.realism import interval
+from pixmus.training.bootstrap import interval
+from pixmus.training.splits import KINDS
 
 if TYPE_CHECKING:
-    from pixmus.dataset.shards import Pair
+    from pixmus.training.pairs import Pair
 
 NUM_FOLDS = 5
 # How strongly the weights are held, in rows that would outweigh them; infinite leaves them alone.

@@ -17,12 +17,11 @@ import pretty_midi
 from pixmus.ensembles import PARTS, Part
 from pixmus.errors import PixMusError
 from pixmus.score.notes import STEPS_PER_BEAT
-from pixmus.training.corpus import (
+from pixmus.training.corpus import Ledger, Piece
+from pixmus.training.voices import (
     MIN_BARS,
     MIN_PITCHED_NOTES,
     GridNote,
-    Ledger,
-    Piece,
     make_piece,
     one_voice,
     split_bass,

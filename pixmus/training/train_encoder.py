@@ -53,7 +53,6 @@ from pixmus.cues.sheet import smooth
 from pixmus.curves import CURVES, Curve
 from pixmus.errors import PixMusError
 from pixmus.picture.features import Features
-from pixmus.studies.montage import is_tuned_on
 from pixmus.take.pipeline import ENCODER, MODEL_FOLDER, MODEL_INDEX, write_manifest
 from pixmus.training.films import (
     Film,
@@ -66,9 +65,10 @@ from pixmus.training.films import (
 )
 from pixmus.training.fine_tune import agreement, fine_tune
 from pixmus.training.model_card import add_encoder_section
+from pixmus.training.montages import is_tuned_on
 
 if TYPE_CHECKING:
-    from pixmus.dataset.shards import Pair
+    from pixmus.training.pairs import Pair
 
 NUM_COMPONENTS = 48  # of the image embedding; more predict whole songs worse (experiment 31)
 COMPONENTS_OF_WHOLE = (48, 48, 32)  # of them, for each of WHOLE
@@ -588,8 +588,8 @@ def _moved(facts: dict[str, Any]) -> Iterator[tuple[str, str, float, float]]:
 
 def split_shards(folder: Path) -> tuple[Sequence[Pair], Sequence[Pair]]:
     """Rows that may be trained on, and rows of the other splits."""
-    from pixmus.dataset.shards import read_shards
-    from pixmus.dataset.split import HELD_OUT
+    from pixmus.training.pairs import read_shards
+    from pixmus.training.splits import HELD_OUT
 
     pairs = list(read_shards(folder))
     training = [pair for pair in pairs if pair.split not in HELD_OUT]

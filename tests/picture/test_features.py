@@ -12,8 +12,8 @@ import pytest
 from pixmus.curves import CURVE_RATE_HZ, num_curve_values
 from pixmus.picture.features import HUES, PALETTE, Features, Transition, extract_features
 from pixmus.picture.video import Frame, probe, read_frames
-from pixmus.studies.montage import MONTAGE_SIZE, Clip, plan_montage, write_montage
 from pixmus.studies.spotting import Tally, match
+from pixmus.training.montages import MONTAGE_SIZE, Clip, plan_montage, write_montage
 
 RATE = Fraction(25)
 

@@ -13,7 +13,7 @@ from pixmus.training.chain_tables import (
     count_voice,
     fill_chain_tables,
 )
-from pixmus.training.corpus import make_piece
+from pixmus.training.voices import make_piece
 from pixmus.training.windows import EncodedPiece, encode_piece
 
 MELODY, HARMONY, PAD = (PARTS.index(part) for part in ("melody", "harmony", "pad"))

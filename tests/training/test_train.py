@@ -15,11 +15,12 @@ import torch
 from pixmus.errors import PixMusError
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.batches import draw_batches
-from pixmus.training.corpus import Piece, load_pieces, make_piece, save_pieces, split_of
+from pixmus.training.corpus import Piece, load_pieces, save_pieces, split_of
 from pixmus.training.export import load_run
 from pixmus.training.progress import COLUMNS, append_row, draw_log, read_log
 from pixmus.training.train import Run
 from pixmus.training.train import main as train
+from pixmus.training.voices import make_piece
 from pixmus.training.windows import WindowSampler, encode_piece, fit_tables
 
 TINY = ["--width", "16", "--layers", "1", "--lane-width", "8"]

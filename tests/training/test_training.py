@@ -19,19 +19,11 @@ from pixmus.compose.texture import COLUMNS_PER_PART
 from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.take.pipeline import PixMusPipeline
-from pixmus.training.corpus import (
-    Piece,
-    find_key,
-    load_pieces,
-    make_piece,
-    one_voice,
-    save_pieces,
-    split_bass,
-    split_of,
-)
+from pixmus.training.corpus import Piece, load_pieces, save_pieces, split_of
 from pixmus.training.export import main as export
 from pixmus.training.progress import read_log
 from pixmus.training.train import main as train
+from pixmus.training.voices import find_key, make_piece, one_voice, split_bass
 from pixmus.training.windows import (
     BEATS_PER_BAR,
     EncodedPiece,

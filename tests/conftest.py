@@ -20,8 +20,7 @@ from loopback_hub import LoopbackHub
 from pixmus.compose.conditions import NUM_CONDITIONS, RAW_CURVES, CurveTables
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
-
-SAMPLE_RATE = 44100  # Hz
+from pixmus.waveform import SAMPLE_RATE
 
 Colour = int | tuple[int, int, int]
 PaintVideo = Callable[..., Path]

@@ -24,9 +24,9 @@ from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import BAND, DRUM_BANK, ORCHESTRA, PARTS, PIANO, STRINGS, Part
 from pixmus.errors import PixMusError
 from pixmus.score.notes import STEPS_PER_BEAT
-from pixmus.sound.loudness import SAMPLE_RATE
 from pixmus.sound.renderer import DRUM_CHANNEL, SYNTHS, Event, Renderer, Sound
 from pixmus.training.corpus import Ledger, Piece, load_pieces
+from pixmus.waveform import SAMPLE_RATE
 
 OPEN_CORPORA = ("lieder", "quartets", "freedoom")
 SOUND_RATE = 22_050  # Hz, half of the synth's

@@ -33,7 +33,6 @@ from pixmus.dataset.commands import app as dataset
 from pixmus.errors import PixMusError
 from pixmus.take.bundle import (
     DISK_TROUBLE,
-    SAMPLE_RATE,
     check_new_file,
     check_new_folder,
     ensemble_of,
@@ -41,6 +40,7 @@ from pixmus.take.bundle import (
     programs_of,
     write_wav,
 )
+from pixmus.waveform import SAMPLE_RATE
 
 if TYPE_CHECKING:
     import numpy as np

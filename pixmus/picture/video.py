@@ -32,8 +32,8 @@ from av.video.stream import VideoStream
 from PIL import Image, ImageOps
 
 from pixmus.errors import PixMusError
+from pixmus.waveform import SAMPLE_RATE
 
-SAMPLE_RATE = 44100  # Hz, of everything that sounds
 MIN_DURATION = 0.5  # seconds
 MAX_DURATION = 600.0  # seconds
 DURATION_SLACK = 1.0  # seconds over MAX_DURATION that are still taken

@@ -14,18 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixmus.cues.sheet import CueSheet
-from pixmus.sound.loudness import (
-    SAMPLE_RATE,
-    Waveform,
-    apply_gain,
-    block_powers,
-    from_db,
-    master,
-    to_db,
-    true_peak_db,
-)
+from pixmus.sound.loudness import apply_gain, block_powers, from_db, master, to_db, true_peak_db
 from pixmus.sound.renderer import Renderer, find_renderer, measure_font
 from pixmus.sound.stems import Stems, render
+from pixmus.waveform import SAMPLE_RATE, Waveform
 
 __all__ = [
     "Mode",

@@ -24,14 +24,8 @@ import numpy as np
 
 from pixmus.ensembles import DRUM_BANK, DRUM_PITCHES, Voice
 from pixmus.errors import PixMusError
-from pixmus.sound.loudness import (
-    SAMPLE_RATE,
-    Waveform,
-    block_powers,
-    filter_spectrum,
-    gated_loudness,
-    k_weighting,
-)
+from pixmus.sound.loudness import block_powers, filter_spectrum, gated_loudness, k_weighting
+from pixmus.waveform import SAMPLE_RATE, Waveform
 
 FONT_VARIABLE = "PIXMUS_SOUNDFONT"
 FLUID_FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")

@@ -34,16 +34,9 @@ from pixmus.ensembles import (
 )
 from pixmus.errors import PixMusError
 from pixmus.score.notes import Note, Score
-from pixmus.sound.loudness import (
-    SAMPLE_RATE,
-    Waveform,
-    apply_gain,
-    filter_spectrum,
-    from_db,
-    gated_loudness,
-    k_weighting,
-)
+from pixmus.sound.loudness import apply_gain, filter_spectrum, from_db, gated_loudness, k_weighting
 from pixmus.sound.renderer import DRUM_CHANNEL, Event, Renderer, Sound, find_renderer
+from pixmus.waveform import SAMPLE_RATE, Waveform
 
 DISK_ABOVE_S = 150.0  # longer pieces keep their stems on disk
 NUM_WORKERS = 2

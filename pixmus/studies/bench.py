@@ -32,8 +32,9 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from pixmus.errors import PixMusError
-from pixmus.picture.video import SAMPLE_RATE, probe, read_audio
+from pixmus.picture.video import probe, read_audio
 from pixmus.studies.sync import code_sha256
+from pixmus.waveform import SAMPLE_RATE
 
 WIDTH, HEIGHT, FRAME_RATE = 1920, 1080, 30
 BIT_RATE = 8_000_000  # bits a second

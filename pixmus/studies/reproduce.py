@@ -35,8 +35,9 @@ from pixmus.errors import PixMusError
 from pixmus.picture.video import probe, read_audio
 from pixmus.score.notes import Score, read_midi
 from pixmus.score.tempo import TempoMap
-from pixmus.take.bundle import SAMPLE_RATE, new_folder
+from pixmus.take.bundle import new_folder
 from pixmus.take.pipeline import PixMusPipeline, Soundtrack
+from pixmus.waveform import SAMPLE_RATE
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OUTPUTS = "outputs"

@@ -53,7 +53,6 @@ from pixmus.errors import PixMusError
 from pixmus.keys import KEYS
 from pixmus.score.notes import PART_LAYOUTS, Score
 from pixmus.score.tempo import fit_tempo_map
-from pixmus.sound.loudness import SAMPLE_RATE
 from pixmus.sound.mix import mix, render
 from pixmus.studies.copying import (
     NUM_NOTES,
@@ -99,6 +98,7 @@ from pixmus.training.calibrate import WINDOW_BEATS, Window, draw_windows, genera
 from pixmus.training.corpus import Piece, load_pieces
 from pixmus.training.model_card import write_card
 from pixmus.training.windows import BEATS_PER_BAR, encode_piece
+from pixmus.waveform import SAMPLE_RATE
 
 FEWEST_TEST_PIECES = 5
 DRUM_BARS = 32  # shorter stretches say little of how drums go with the others

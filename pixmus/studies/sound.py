@@ -29,13 +29,14 @@ from matplotlib.figure import Figure
 
 from pixmus.ensembles import ENSEMBLES
 from pixmus.errors import PixMusError
-from pixmus.sound.loudness import SAMPLE_RATE, Waveform, loudness, to_db
+from pixmus.sound.loudness import loudness, to_db
 from pixmus.sound.mix import mix, render, sum_stems
 from pixmus.sound.renderer import FLUID_FONT, Renderer, installed_synths, tim_font
 from pixmus.studies.compare import RESULTS
 from pixmus.studies.score_model import draw_cue_sheet
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.take.plots import DPI, INK, PAGE, PANEL, QUIET, RULE, WIDTH_PX, save_figure
+from pixmus.waveform import SAMPLE_RATE, Waveform
 
 FFT_SIZE = 4096
 MEASURES = {

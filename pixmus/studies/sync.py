@@ -32,10 +32,11 @@ from numpy.typing import ArrayLike
 from pixmus.compose.accents import choose_accents
 from pixmus.ensembles import MUSIC_BOX, PIANO, STRINGS, Part
 from pixmus.errors import PixMusError
-from pixmus.picture.video import SAMPLE_RATE, probe, read_audio
+from pixmus.picture.video import probe, read_audio
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap, place_hits
 from pixmus.training.montages import Clip, is_tuned_on, load_clips, write_montage
+from pixmus.waveform import SAMPLE_RATE
 
 if TYPE_CHECKING:  # torch and matplotlib are wanted only where something is made
     from matplotlib.figure import Figure

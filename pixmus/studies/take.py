@@ -16,9 +16,10 @@ from pixmus.compose.conditions import beat_statistics, key_correlations
 from pixmus.keys import KEYS
 from pixmus.score.notes import encode_score
 from pixmus.score.tempo import cue_span
-from pixmus.sound.loudness import SAMPLE_RATE, Waveform, loudness, to_db, true_peak_db
+from pixmus.sound.loudness import loudness, to_db, true_peak_db
 from pixmus.studies.sync import flux_peaks, strong
 from pixmus.take.pipeline import MODEL_FOLDER, PixMusPipeline, Soundtrack
+from pixmus.waveform import SAMPLE_RATE, Waveform
 
 HIT_TOLERANCE_S = 0.040
 SILENCE_DBFS = -60.0

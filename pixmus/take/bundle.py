@@ -27,6 +27,7 @@ import numpy as np
 from pixmus.cues.sheet import CueSheet
 from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.errors import PixMusError
+from pixmus.waveform import SAMPLE_RATE
 
 if TYPE_CHECKING:  # the command line answers sooner without them
     from pixmus.check.findings import Check
@@ -34,7 +35,6 @@ if TYPE_CHECKING:  # the command line answers sooner without them
     from pixmus.score.notes import Score
     from pixmus.score.tempo import TempoMap
 
-SAMPLE_RATE = 44100
 WAV_BLOCK = 1 << 20  # samples written at a time, so that a memory-mapped stem stays on disk
 VERSIONED_PACKAGES = ("pixmus", "torch", "diffusers", "numpy", "av", "soundfile", "mido")
 DISK_TROUBLE = {

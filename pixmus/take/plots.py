@@ -27,6 +27,7 @@ from pixmus.ensembles import DRUM_NAMES, DRUM_PITCHES, PARTS, Part
 from pixmus.picture.features import Features
 from pixmus.score.notes import Score
 from pixmus.score.tempo import TempoMap
+from pixmus.waveform import SAMPLE_RATE
 
 if TYPE_CHECKING:  # PyAV is not needed here
     from pixmus.picture.video import Frame
@@ -206,7 +207,7 @@ def plot_piano_roll(
 
 def plot_spectrogram(
     waveform: np.ndarray,
-    sample_rate: int = 44100,
+    sample_rate: int = SAMPLE_RATE,
     cuts: Sequence[float] = (),
     title: str = "Mel spectrogram",
 ) -> Figure:

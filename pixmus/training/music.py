@@ -22,7 +22,8 @@ import numpy as np
 from pixmus.compose.conditions import VALENCE_WEIGHTS, CurveTables, key_correlations
 from pixmus.curves import Curve
 from pixmus.keys import KEYS
-from pixmus.sound.loudness import ABSOLUTE_GATE_LUFS, SAMPLE_RATE, k_weighting
+from pixmus.sound.loudness import ABSOLUTE_GATE_LUFS, k_weighting
+from pixmus.waveform import SAMPLE_RATE
 
 MUSIC_RATE = 22050  # Hz; what lies above 11 kHz moves none of the curves
 MUSIC_CURVES = ("onset_density", "loudness", "brightness", "majorness")

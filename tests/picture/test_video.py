@@ -23,8 +23,8 @@ from PIL import Image
 
 from pixmus.errors import PixMusError
 from pixmus.picture.video import Video, mux, probe, read_audio, read_frames
+from pixmus.waveform import SAMPLE_RATE
 
-SAMPLE_RATE = 44100  # Hz
 CLIPS = Path(__file__).parents[3] / "shared" / "data" / "video"
 SHOTS = ((1.0, 40), (1.5, 200), (0.5, 90))
 B_FRAMES = {"bf": "3", "preset": "veryfast", "b-pyramid": "normal"}
@@ -526,6 +526,7 @@ import numpy as np
 import pixmus.picture.video
 from pixmus.errors import PixMusError
 from pixmus.picture.video import mux, probe
+from pixmus.waveform import SAMPLE_RATE
 video = probe(sys.argv[1])
 noise = np.random.default_rng(0).uniform(-1, 1, (2, int(video.duration * 44100)))
 if sys.argv[3] == "full":

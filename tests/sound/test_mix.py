@@ -5,7 +5,7 @@ import pytest
 from songs import sheet, song
 
 from pixmus.cues.sheet import Cue
-from pixmus.sound.loudness import SAMPLE_RATE, from_db, loudness, true_peak_db
+from pixmus.sound.loudness import from_db, loudness, true_peak_db
 from pixmus.sound.mix import (
     blend,
     default_mode,
@@ -15,6 +15,7 @@ from pixmus.sound.mix import (
     sound_present,
     sum_stems,
 )
+from pixmus.waveform import SAMPLE_RATE
 
 
 def noise(seconds, level_db, seed=0):

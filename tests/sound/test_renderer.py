@@ -10,7 +10,6 @@ import pytest
 
 from pixmus.ensembles import DRUM_BANK
 from pixmus.errors import PixMusError
-from pixmus.sound.loudness import SAMPLE_RATE
 from pixmus.sound.renderer import (
     DRUM_CHANNEL,
     FONT_VARIABLE,
@@ -24,6 +23,7 @@ from pixmus.sound.renderer import (
     installed_synths,
     tim_font,
 )
+from pixmus.waveform import SAMPLE_RATE
 
 PIANO, HARP = Sound(0, 0), Sound(0, 46)
 

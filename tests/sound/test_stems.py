@@ -12,7 +12,7 @@ from pixmus.ensembles import ENSEMBLES, LARGEST_ADVANCE_S, PARTS, STRINGS
 from pixmus.errors import PixMusError
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
-from pixmus.sound.loudness import SAMPLE_RATE, loudness
+from pixmus.sound.loudness import loudness
 from pixmus.sound.renderer import (
     Renderer,
     Sound,
@@ -22,6 +22,7 @@ from pixmus.sound.renderer import (
     tim_font,
 )
 from pixmus.sound.stems import LOW_LIMIT, MICRO_TIMING_MS, open_low_chords, render
+from pixmus.waveform import SAMPLE_RATE
 
 LOWEST_HEARD = 1e-5
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pixmus.sound.loudness import SAMPLE_RATE
 from pixmus.sound.renderer import FLUID_FONT, installed_synths
 from pixmus.studies import sound
 from pixmus.take.pipeline import PixMusPipeline
+from pixmus.waveform import SAMPLE_RATE
 
 TIME = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
 

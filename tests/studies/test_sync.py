@@ -9,9 +9,9 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from pixmus.picture.video import SAMPLE_RATE
 from pixmus.studies import sync
 from pixmus.studies.sync import Measured
+from pixmus.waveform import SAMPLE_RATE
 
 CUTS = [2.0, 5.0, 9.0, 14.0, 20.0]
 

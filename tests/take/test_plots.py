@@ -27,8 +27,7 @@ from pixmus.take.plots import (
     plot_way,
     save_figure,
 )
-
-SAMPLE_RATE = 44100
+from pixmus.waveform import SAMPLE_RATE
 
 
 def cue_sheet(duration: float = 12.0, num_cuts: int = 3) -> CueSheet:

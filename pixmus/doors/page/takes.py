@@ -18,7 +18,7 @@ from pixmus.curves import CURVES, Curve
 from pixmus.doors.page.again import python_lines, shell_line
 from pixmus.score.notes import write_midi
 from pixmus.studies.sync import flux_peaks, nearest_offsets, strong
-from pixmus.take.bundle import SAMPLE_RATE, programs_of, write_bundle, write_wav
+from pixmus.take.bundle import programs_of, write_bundle, write_wav
 from pixmus.take.pipeline import Soundtrack
 from pixmus.take.plots import (
     plot_agreement,
@@ -27,6 +27,7 @@ from pixmus.take.plots import (
     plot_spectrogram,
     save_figure,
 )
+from pixmus.waveform import SAMPLE_RATE
 
 CUT_TOLERANCE_S = 0.040
 FLAT = 0.1  # a wanted curve that moves less asks for no movement

@@ -48,8 +48,9 @@ from pixmus.doors.page.visits import Stopped, Visit, Visits, own_root
 from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS
+from pixmus.model.folder import MODEL_FOLDER, model_folder
 from pixmus.sound.renderer import find_renderer
-from pixmus.take.pipeline import MODEL_FOLDER, PixMusPipeline, model_folder
+from pixmus.take.pipeline import PixMusPipeline
 
 LONGEST_S = 180.0  # seconds of a clip, and
 LARGEST_MB = 200  # megabytes of an upload: two cores serve several visitors

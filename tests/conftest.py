@@ -159,7 +159,8 @@ def denoiser() -> ScoreDenoiser:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory, denoiser: ScoreDenoiser) -> Path:
     """The folder of a tiny model with random weights, saved as a real one is, and a whole card."""
     from pixmus.compose.writing import default_scheduler
-    from pixmus.take.pipeline import MODEL_FOLDER, PixMusPipeline
+    from pixmus.model.folder import MODEL_FOLDER
+    from pixmus.take.pipeline import PixMusPipeline
 
     pipe = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler())
     pipe.curve_tables = CurveTables({name: np.linspace(0, 1, 5) for name in RAW_CURVES})

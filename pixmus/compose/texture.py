@@ -22,7 +22,6 @@ from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
 BEATS_PER_BAR = 4
 STEPS_PER_BAR = BEATS_PER_BAR * STEPS_PER_BEAT
 TEXTURE_BARS = 8
-TEXTURES = "textures.safetensors"  # in a model folder
 
 # After the shares of bars in which each of 16 steps is struck.
 MEASURES = ("notes at once", "sounding", "repeats", "steps", "leaps", "span")

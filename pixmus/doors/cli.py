@@ -433,18 +433,18 @@ def check(
     """Compare a score with real music: keys, harshness, leaps, rests, crossings, grooves."""
     from pixmus.check.findings import (
         DEFINITIONS,
-        DESCRIPTOR_RANGES,
         EVERY_STYLE,
         SHIPPED_RANGES,
         Ranges,
         check_score,
         style_beside,
     )
+    from pixmus.model.folder import DESCRIPTOR_RANGES
     from pixmus.score.notes import read_midi
 
     ranges_file = SHIPPED_RANGES
     if model is not None:
-        from pixmus.take.pipeline import model_folder
+        from pixmus.model.folder import model_folder
 
         ranges_file = model_folder(model, revision)[0] / DESCRIPTOR_RANGES
     ranges = Ranges.load(ranges_file)

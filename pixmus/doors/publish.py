@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from pixmus.errors import PixMusError
+from pixmus.model.folder import MANIFEST, model_folder
 from pixmus.take.bundle import new_folder
-from pixmus.take.pipeline import MANIFEST, PixMusPipeline, model_folder
+from pixmus.take.pipeline import PixMusPipeline
 
 ROOT = Path(__file__).parents[2]  # the repository, which is itself a Space
 CARD = "README.md"

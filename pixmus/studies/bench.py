@@ -397,8 +397,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     if not arguments.videos.is_dir():
         raise PixMusError(f"{arguments.videos} is no folder; name the shared clips with --videos.")
+    from pixmus.model.folder import model_folder
     from pixmus.sound.renderer import find_renderer
-    from pixmus.take.pipeline import model_folder
 
     _, sha256 = model_folder(arguments.model)
     result: dict[str, Any] = {

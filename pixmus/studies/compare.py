@@ -453,10 +453,11 @@ def measure_pixmus(model: str | None = None, is_quick: bool = False) -> dict[str
     """Seconds of composing and rendering a minute of music, and peak memory, in this process."""
     import numpy as np
 
+    from pixmus.model.folder import model_folder
     from pixmus.sound.mix import mix, render
     from pixmus.sound.renderer import find_renderer
     from pixmus.studies.placement import WISH_BPM, draw_cue_sheet
-    from pixmus.take.pipeline import PixMusPipeline, model_folder
+    from pixmus.take.pipeline import PixMusPipeline
 
     folder, sha256 = model_folder(model)
     pipe = PixMusPipeline.from_pretrained(folder)

@@ -26,8 +26,8 @@ import numpy as np
 from pixmus.curves import CURVES
 from pixmus.dataset.renditions import load_music
 from pixmus.errors import PixMusError
+from pixmus.model.folder import MODEL_FOLDER
 from pixmus.picture.features import FEATURE_CURVES
-from pixmus.take.pipeline import MODEL_FOLDER
 from pixmus.training.corpus import save_pieces
 from pixmus.training.pairs import Pair, read_shards
 from pixmus.training.splits import KINDS

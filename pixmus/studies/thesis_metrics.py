@@ -30,8 +30,9 @@ import torch
 
 from pixmus.errors import PixMusError
 from pixmus.hub import Kind, local_folder
+from pixmus.model.folder import MODEL_FOLDER
 from pixmus.picture.video import probe, read_audio
-from pixmus.take.pipeline import MODEL_FOLDER, PixMusPipeline
+from pixmus.take.pipeline import PixMusPipeline
 
 SAMPLE_RATE = 16000  # Hz, the thesis'
 CLAP = Kind(

@@ -6,12 +6,10 @@ folder's manifest.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,11 +21,11 @@ from diffusers import DiffusionPipeline, SchedulerMixin
 from diffusers.utils import logging as diffusers_logging
 from torch import Tensor
 
-from pixmus.check.findings import DESCRIPTOR_RANGES, Check, Ranges, check_score
+from pixmus.check.findings import Check, Ranges, check_score
 from pixmus.compose.accents import AccentReport, accent, choose_accents
 from pixmus.compose.conditions import NUM_CONDITIONS, CurveTables
 from pixmus.compose.kept import Bars, Kept, Names, keep_score, redo
-from pixmus.compose.texture import TEXTURES, TextureBank
+from pixmus.compose.texture import TextureBank
 from pixmus.compose.writing import (
     DEFAULT_GUIDANCE_SCALE,
     NUM_INFERENCE_STEPS,
@@ -40,8 +38,17 @@ from pixmus.cues.encoder import ConditioningEncoder
 from pixmus.cues.sheet import CueSheet, Direction, spot
 from pixmus.cues.wishes import read_wishes
 from pixmus.errors import PixMusError
-from pixmus.hub import Kind, local_folder
 from pixmus.model.denoiser import ScoreDenoiser
+from pixmus.model.folder import (
+    CURVE_TABLES,
+    DECODING,
+    DESCRIPTOR_RANGES,
+    ENCODER,
+    MODEL_INDEX,
+    TEXTURES,
+    model_folder,
+    write_manifest,
+)
 from pixmus.picture.backbone import Backbone
 from pixmus.picture.features import Features
 from pixmus.picture.footage import Footage, watch
@@ -57,23 +64,6 @@ from pixmus.score.tempo import (
 )
 from pixmus.sound.mix import Mode, Stems, blend, default_mode, find_renderer, mix, render
 from pixmus.take.bundle import write_bundle
-
-MODEL_FOLDER = Path(__file__).parents[2] / "checkpoints" / "pixmus"
-MODEL_VARIABLE = "PIXMUS_MODEL"  # a folder or Hub id in place of the model that comes along
-MANIFEST = "manifest.json"
-FORMAT = 1  # of the model folder; one that an older PixMus cannot read has a higher one
-CURVE_TABLES = "curve_tables.json"
-DECODING = "decoding.json"
-MODEL_INDEX = "model_index.json"
-ENCODER = "encoder"
-
-MODEL_KIND = Kind(
-    name="PixMus model",
-    index=MANIFEST,
-    files=("*.json", "*.md"),
-    weights=("*.safetensors",),
-    example=f"a model folder (one that holds {MANIFEST})",
-)
 
 OnStage = Callable[[str, float | None], None]  # stage, share of it that is done
 
@@ -530,31 +520,6 @@ def _check_choices(num_inference_steps: int, original_audio: str | None = None) 
         )
 
 
-# -------------------------------------------------------------------------------- The model folder
-
-
-def model_folder(
-    name: str | Path | None = None,
-    revision: str | None = None,
-    token: str | bool | None = None,
-    cache_dir: str | Path | None = None,
-    local_files_only: bool = False,
-) -> tuple[Path, str]:
-    """The checked folder of a model that is named as in `from_pretrained`, and its SHA-256."""
-    chosen = name or os.environ.get(MODEL_VARIABLE) or MODEL_FOLDER
-    folder = local_folder(
-        chosen,
-        MODEL_KIND,
-        revision=revision,
-        token=token,
-        cache_dir=cache_dir,
-        local_files_only=local_files_only,
-    )
-    is_here = Path(chosen).is_dir()  # else it is a snapshot in the cache: .../snapshots/COMMIT
-    remedy = "get the model again" if is_here else f"remove {folder.parents[2]} and load it again"
-    return folder, check_manifest(folder, remedy)
-
-
 def _speaks_this_grid(denoiser: ScoreDenoiser) -> bool:
     """Whether the network reads the piano-roll and the conditions as this version writes them."""
     roll_cells = [layout.num_roll_cells for layout in PART_LAYOUTS.values()]
@@ -563,48 +528,3 @@ def _speaks_this_grid(denoiser: ScoreDenoiser) -> bool:
         and denoiser.config.velocity_cells == STEPS_PER_BEAT
         and denoiser.config.num_conditions == NUM_CONDITIONS
     )
-
-
-def file_sha256(path: Path) -> str:
-    """Hex SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_manifest(folder: Path) -> None:
-    """Write the format and the SHA-256 of every file of the model folder but its card."""
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and path.suffix in (".json", ".safetensors") and path.name != MANIFEST
-    )
-    sums = {str(path.relative_to(folder)): file_sha256(path) for path in files}
-    (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, **sums}, indent=2) + "\n")
-
-
-def check_manifest(folder: Path, remedy: str = "get the model again") -> str:
-    """The SHA-256 of the manifest, every file of which was found unchanged."""
-    manifest = folder / MANIFEST
-    try:
-        sums: Mapping[str, str] = json.loads(manifest.read_text())
-    except (OSError, ValueError) as error:
-        raise PixMusError(
-            f"{folder} is no complete model folder: {MANIFEST} is missing or unreadable; {remedy}."
-        ) from error
-    if isinstance(sums, dict) and sums.pop("format", FORMAT) != FORMAT:
-        raise PixMusError(
-            f"The model in {folder} was made by a newer PixMus than this one; update PixMus, or "
-            "choose an older revision of the model."
-        )
-    if not isinstance(sums, dict) or not sums.keys() >= {MODEL_INDEX, CURVE_TABLES, DECODING}:
-        raise PixMusError(
-            f"{folder} is no complete model folder: {MANIFEST} does not name all of it; {remedy}."
-        )
-    for name, expected in sums.items():
-        if not (folder / name).is_file():
-            raise PixMusError(f"The model in {folder} is incomplete: {name} is missing; {remedy}.")
-        if file_sha256(folder / name) != expected:
-            raise PixMusError(
-                f"The model in {folder} is damaged: {name} is not what {MANIFEST} says; {remedy}."
-            )
-    return file_sha256(manifest)

@@ -17,7 +17,8 @@ import torch
 from pixmus.compose.conditions import CurveTables
 from pixmus.compose.writing import Decoding, default_scheduler
 from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.take.pipeline import ENCODER, MODEL_FOLDER, PixMusPipeline, load_encoder, write_manifest
+from pixmus.model.folder import ENCODER, MODEL_FOLDER, write_manifest
+from pixmus.take.pipeline import PixMusPipeline, load_encoder
 from pixmus.training.calibrate import calibrate, draw_windows
 from pixmus.training.corpus import load_pieces, split_pieces
 from pixmus.training.model_card import TRAINING, write_card

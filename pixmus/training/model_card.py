@@ -140,7 +140,7 @@ seconds by `pixmus train encoder`; measured by `pixmus evaluate encoder`
 | `encoder/muvi_sync.safetensors` | MuVi-Sync (Kang, Poria & Herremans 2023): {videos} music videos, their motion, cuts and a CLIP projection beside loudness, note density and key of the soundtrack; it holds the projection's basis | **unconfirmed**: read from a copy without a licence file |
 
 Without `encoder/muvi_sync.safetensors` the encoder works: delete it and write the manifest again
-(`pixmus.take.pipeline.write_manifest`). Then `--backbone` is refused, and a clip's ups and downs follow the
+(`pixmus.model.folder.write_manifest`). Then `--backbone` is refused, and a clip's ups and downs follow the
 rules. Without the whole folder (and its line in `model_index.json`) spotting is done by the rules alone.
 
 The CLIP projection was made with `openai/clip-vit-large-patch14-336`, whose weights are not part of this

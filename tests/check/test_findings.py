@@ -25,9 +25,9 @@ from pixmus.check.findings import (
 from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS
+from pixmus.model.folder import MODEL_FOLDER
 from pixmus.score.notes import PART_LAYOUTS, Note, Score, decode_notes, encode_score
 from pixmus.score.tempo import TempoMap
-from pixmus.take.pipeline import MODEL_FOLDER
 
 SCALE = (0, 2, 4, 5, 7, 9, 11)
 

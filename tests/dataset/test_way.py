@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
-from thesis_table import Cells, thesis_row, write_thesis_table
+from thesis_table import Cells
+from thesis_table import thesis_row
+from thesis_table import write_thesis_table
 from typer.testing import CliRunner
 
 from pixmus.curves import CURVES
 from pixmus.dataset.split import read_split
 from pixmus.doors.cli import app
-from pixmus.take.pipeline import MODEL_FOLDER, load_encoder
+from pixmus.model.folder import MODEL_FOLDER
+from pixmus.take.pipeline import load_encoder
 from pixmus.training.music import MUSIC_RATE
 from pixmus.training.pairs import read_shards
 from pixmus.training.train_encoder import main as train_encoder

@@ -28,7 +28,8 @@ from pixmus.doors.publish import (
     upload,
 )
 from pixmus.errors import PixMusError
-from pixmus.take.pipeline import PixMusPipeline, write_manifest
+from pixmus.model.folder import write_manifest
+from pixmus.take.pipeline import PixMusPipeline
 
 REPOSITORY = Path(__file__).parents[2]
 NAME = "someone/mine"

@@ -13,9 +13,10 @@ from pixmus.compose.writing import CONTEXT_BARS, FIRST_WINDOW_BARS, WINDOW_BARS
 from pixmus.cues.sheet import Cue, CueSheet
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES
+from pixmus.model.folder import MODEL_FOLDER
 from pixmus.score.notes import Score, encode_score
 from pixmus.score.tempo import fit_tempo_map
-from pixmus.take.pipeline import MODEL_FOLDER, PixMusPipeline
+from pixmus.take.pipeline import PixMusPipeline
 
 SECONDS = 45.0
 

@@ -17,11 +17,12 @@ from pixmus.cues.encoder import ConditioningEncoder
 from pixmus.cues.sheet import CueSheet, Direction, spot
 from pixmus.errors import PixMusError
 from pixmus.model.denoiser import ScoreDenoiser
+from pixmus.model.folder import MANIFEST, write_manifest
 from pixmus.picture.footage import watch
 from pixmus.picture.video import probe, read_audio
 from pixmus.score.notes import PART_LAYOUTS, read_midi
 from pixmus.take.bundle import describe_take
-from pixmus.take.pipeline import MANIFEST, PixMusPipeline, Soundtrack, write_manifest
+from pixmus.take.pipeline import PixMusPipeline, Soundtrack
 
 STEPS = 2
 # As if real music were never silent, and always on the scale.

@@ -54,7 +54,7 @@ def model_folder(
         local_files_only=local_files_only,
     )
     is_here = Path(chosen).is_dir()  # else it is a snapshot in the cache: .../snapshots/COMMIT
-    remedy = "get the model again" if is_here else f"remove {folder.parents[2]} and load it again"
+    remedy = "get the model again" if is_here else f"remove {folder.parents[1]} and load it again"
     return folder, check_manifest(folder, remedy)
 
 

@@ -1,6 +1,7 @@
 """Rows of a dataset table, by number."""
 
-from pixmus.dataset.table import Row, Segment
+from pixmus.dataset.layouts import Segment
+from pixmus.dataset.table import Row
 
 
 def row(

@@ -16,16 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pixmus.dataset.looks import FILM_SIZE, FRAME_RATE, STILL_SIZE
 from pixmus.dataset.materialize import MADE_WITH, MEDIA, TABLE
-from pixmus.dataset.recipes import (
-    PAIRING,
-    VERSION,
-    Recipe,
-    columns_of,
-    read_recipe,
-)
-from pixmus.dataset.scenes import FILM_SIZE, FRAME_RATE, STILL_SIZE
-from pixmus.dataset.table import Row, Table, read_table, write_rows
+from pixmus.dataset.pairing import PAIRING
+from pixmus.dataset.recipes import VERSION, Recipe, columns_of, read_recipe
+from pixmus.dataset.sheets import write_rows
+from pixmus.dataset.table import Row, Table, read_table
 from pixmus.doors.publish import CARD
 from pixmus.errors import PixMusError
 from pixmus.training.corpus import CORPORA

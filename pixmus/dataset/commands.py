@@ -343,7 +343,7 @@ def synthesize(
     from pixmus.compose.conditions import CurveTables
     from pixmus.dataset import recipes
     from pixmus.dataset.renditions import load_music
-    from pixmus.dataset.table import write_rows
+    from pixmus.dataset.sheets import write_rows
 
     columns = recipes.synthesize(
         rows,

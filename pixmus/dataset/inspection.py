@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pixmus.dataset.layouts import ROUNDING_S
 from pixmus.dataset.split import audio_source, source_of, union
-from pixmus.dataset.table import ROUNDING_S, Row, Table
+from pixmus.dataset.table import Row, Table
 from pixmus.errors import PixMusError
 from pixmus.take.bundle import check_new_file, new_file
 from pixmus.training.splits import KINDS

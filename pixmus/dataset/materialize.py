@@ -34,26 +34,13 @@ from PIL import Image
 
 from pixmus.compose.conditions import CurveTables
 from pixmus.curves import Curve
-from pixmus.dataset.recipes import (
-    CURVE_TABLES,
-    Recipe,
-    columns_of,
-    cut_film,
-    look_of,
-    picture_scores,
-    read_recipe,
-)
+from pixmus.dataset.looks import FILM_SIZE, FRAME_RATE, STILL_SIZE, Look, still_look
+from pixmus.dataset.painting import paint_film, paint_still
+from pixmus.dataset.pairing import cut_film, look_of, picture_scores
+from pixmus.dataset.recipes import CURVE_TABLES, Recipe, columns_of, read_recipe
 from pixmus.dataset.renditions import SOUND_RATE, Window, render
-from pixmus.dataset.scenes import (
-    FILM_SIZE,
-    FRAME_RATE,
-    STILL_SIZE,
-    Look,
-    paint_film,
-    paint_still,
-    still_look,
-)
-from pixmus.dataset.table import Row, Table, read_table, row_span, write_rows
+from pixmus.dataset.sheets import write_rows
+from pixmus.dataset.table import Row, Table, read_table, row_span
 from pixmus.errors import PixMusError
 from pixmus.picture.video import Video, probe, read_frames
 from pixmus.sound.renderer import FONT_VARIABLE, Renderer, find_renderer

@@ -16,8 +16,9 @@ from pathlib import Path
 import av
 import numpy as np
 
+from pixmus.dataset.layouts import Segment
 from pixmus.dataset.store import read_log
-from pixmus.dataset.table import Row, Segment
+from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
 from pixmus.picture.video import Frame, Video, probe, read_frames
 

@@ -20,7 +20,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pixmus.dataset.table import ROUNDING_S, Row, Table, read_rows, write_rows
+from pixmus.dataset.layouts import ROUNDING_S
+from pixmus.dataset.sheets import read_rows, write_rows
+from pixmus.dataset.table import Row, Table
 from pixmus.errors import PixMusError
 from pixmus.training.splits import HELD_OUT, SPLITS
 

@@ -13,7 +13,8 @@ from pixmus.compose.conditions import CurveTables
 from pixmus.dataset.card import CARD, COLUMNS, MARK, NAME, stage_dataset
 from pixmus.dataset.materialize import MEDIA, TABLE, make_rows
 from pixmus.dataset.recipes import CURVE_TABLES, RECIPE_COLUMNS, read_recipe, synthesize
-from pixmus.dataset.table import read_table, write_rows
+from pixmus.dataset.sheets import write_rows
+from pixmus.dataset.table import read_table
 from pixmus.doors import cli
 from pixmus.doors.publish import front_matter
 from pixmus.errors import PixMusError

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from pixmus.dataset.commands import app
 from pixmus.dataset.inspection import Inspection, inspect, plot_inspection, write_inspection
-from pixmus.dataset.table import read_table, write_rows
+from pixmus.dataset.sheets import write_rows
+from pixmus.dataset.table import read_table
 from pixmus.errors import PixMusError
 from pixmus.take.plots import WIDTH_PX
 

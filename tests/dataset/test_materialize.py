@@ -16,6 +16,7 @@ from open_music import write_pieces
 from typer.testing import CliRunner
 
 from pixmus.compose.conditions import CurveTables
+from pixmus.dataset.layouts import THESIS_COLUMNS
 from pixmus.dataset.materialize import (
     LOG,
     MEDIA,
@@ -27,7 +28,8 @@ from pixmus.dataset.materialize import (
 )
 from pixmus.dataset.media import Media, open_picture, row_frames, row_music
 from pixmus.dataset.recipes import CURVE_TABLES, RECIPE_COLUMNS, read_recipe, synthesize
-from pixmus.dataset.table import THESIS_COLUMNS, Row, Table, read_table, write_rows
+from pixmus.dataset.sheets import write_rows
+from pixmus.dataset.table import Row, Table, read_table
 from pixmus.doors import cli
 from pixmus.errors import PixMusError
 from pixmus.picture.video import probe

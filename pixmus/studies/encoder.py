@@ -13,10 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
-from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,50 +23,40 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pixmus.compose.conditions import bar_seconds
-from pixmus.compose.conditions import measure_curves
-from pixmus.cues.encoder import WHOLE
-from pixmus.cues.encoder import ConditioningEncoder
-from pixmus.cues.sheet import CueSheet
-from pixmus.cues.sheet import Direction
-from pixmus.cues.sheet import HitPoint
-from pixmus.cues.sheet import rule_curves
-from pixmus.cues.sheet import shot_novelties
-from pixmus.cues.sheet import spot
-from pixmus.curves import CURVE_RATE_HZ
-from pixmus.curves import CURVES
-from pixmus.curves import Curve
+from pixmus.compose.conditions import bar_seconds, measure_curves
+from pixmus.cues.encoder import WHOLE, ConditioningEncoder
+from pixmus.cues.sheet import CueSheet, Direction, HitPoint, rule_curves, shot_novelties, spot
+from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.model.folder import MODEL_FOLDER
-from pixmus.picture.features import FEATURE_CURVES
-from pixmus.picture.features import Features
-from pixmus.picture.features import Transition
-from pixmus.picture.features import extract_features
+from pixmus.picture.features import FEATURE_CURVES, Features, Transition, extract_features
 from pixmus.picture.video import Frame
 from pixmus.score.tempo import fit_tempo_map
-from pixmus.studies.encoder_pictures import draw_five
-from pixmus.studies.encoder_pictures import draw_ranges
+from pixmus.studies.encoder_pictures import draw_five, draw_ranges
 from pixmus.studies.encoder_tables import to_markdown
-from pixmus.take.pipeline import PixMusPipeline
-from pixmus.take.pipeline import load_encoder
-from pixmus.training.films import Film
-from pixmus.training.films import Photographs
-from pixmus.training.films import load_films
-from pixmus.training.films import load_photographs
-from pixmus.training.films import montage_clips
-from pixmus.training.films import montage_features
-from pixmus.training.films import slide_spans
-from pixmus.training.films import slideshow_features
+from pixmus.take.pipeline import PixMusPipeline, load_encoder
+from pixmus.training.films import (
+    Film,
+    Photographs,
+    load_films,
+    load_photographs,
+    montage_clips,
+    montage_features,
+    slide_spans,
+    slideshow_features,
+)
 from pixmus.training.montages import is_tuned_on
-from pixmus.training.train_encoder import MusicVideos
-from pixmus.training.train_encoder import fit_mood
-from pixmus.training.train_encoder import fit_pairs
-from pixmus.training.train_encoder import inside_inputs
-from pixmus.training.train_encoder import load_music_videos
-from pixmus.training.train_encoder import make_encoder
-from pixmus.training.train_encoder import motion_pairs
-from pixmus.training.train_encoder import only
-from pixmus.training.train_encoder import quantile_map
-from pixmus.training.train_encoder import whole_inputs
+from pixmus.training.train_encoder import (
+    MusicVideos,
+    fit_mood,
+    fit_pairs,
+    inside_inputs,
+    load_music_videos,
+    make_encoder,
+    motion_pairs,
+    only,
+    quantile_map,
+    whole_inputs,
+)
 
 NUM_FOLDS = 10
 NUM_BOOTSTRAPS = 1000

@@ -18,8 +18,7 @@ import argparse
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -30,86 +29,71 @@ import torch
 from numpy.typing import ArrayLike
 from scipy.stats import spearmanr
 
-from pixmus.check.descriptors import DESCRIPTORS
-from pixmus.check.descriptors import describe_window
+from pixmus.check.descriptors import DESCRIPTORS, describe_window
 from pixmus.check.findings import check_score
-from pixmus.compose.conditions import CURVE_COLUMNS
-from pixmus.compose.conditions import MODE_COLUMN
-from pixmus.compose.conditions import CurveTables
-from pixmus.compose.conditions import beat_statistics
-from pixmus.compose.conditions import key_correlations
-from pixmus.compose.conditions import measure_bars
-from pixmus.compose.conditions import to_x0
-from pixmus.compose.writing import DEFAULT_GUIDANCE_SCALE
-from pixmus.compose.writing import NUM_INFERENCE_STEPS
-from pixmus.compose.writing import Guidance
-from pixmus.compose.writing import compose
-from pixmus.cues.sheet import Cue
-from pixmus.cues.sheet import CueSheet
-from pixmus.cues.sheet import HitPoint
-from pixmus.curves import CURVES
-from pixmus.curves import Curve
-from pixmus.curves import num_curve_values
-from pixmus.ensembles import BAND
-from pixmus.ensembles import ENSEMBLES
-from pixmus.ensembles import PARTS
-from pixmus.ensembles import PIANO
-from pixmus.ensembles import STYLES
-from pixmus.ensembles import Part
-from pixmus.ensembles import Style
+from pixmus.compose.conditions import (
+    CURVE_COLUMNS,
+    MODE_COLUMN,
+    CurveTables,
+    beat_statistics,
+    key_correlations,
+    measure_bars,
+    to_x0,
+)
+from pixmus.compose.writing import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS, Guidance, compose
+from pixmus.cues.sheet import Cue, CueSheet, HitPoint
+from pixmus.curves import CURVES, Curve, num_curve_values
+from pixmus.ensembles import BAND, ENSEMBLES, PARTS, PIANO, STYLES, Part, Style
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS
 from pixmus.model.folder import MODEL_FOLDER
-from pixmus.score.notes import PART_LAYOUTS
-from pixmus.score.notes import Score
+from pixmus.score.notes import PART_LAYOUTS, Score
 from pixmus.score.tempo import fit_tempo_map
-from pixmus.sound.mix import mix
-from pixmus.sound.mix import render
-from pixmus.studies.copying import NUM_NOTES
-from pixmus.studies.copying import LineIndex
-from pixmus.studies.copying import NearestLine
-from pixmus.studies.copying import line_of_rows
-from pixmus.studies.copying import line_of_score
-from pixmus.studies.copying import work_of
-from pixmus.studies.form import bass_on_chord
-from pixmus.studies.form import drum_agreement
-from pixmus.studies.form import ending
-from pixmus.studies.form import key_drift
-from pixmus.studies.form import last_frame_level_db
-from pixmus.studies.form import phrase_match
-from pixmus.studies.form import score_cells
-from pixmus.studies.form import score_ending
-from pixmus.studies.form import separation
-from pixmus.studies.form import shuffle_bass
-from pixmus.studies.form import swap_drums
-from pixmus.studies.mood import MoodRegressor
-from pixmus.studies.mood import cross_validate
-from pixmus.studies.mood import rated_features
-from pixmus.studies.mood import read_vgmidi
-from pixmus.studies.realism import StyleClassifier
-from pixmus.studies.realism import bars_shuffled
-from pixmus.studies.realism import feature_aucs
-from pixmus.studies.realism import overlap
-from pixmus.studies.realism import pitches_moved
-from pixmus.studies.realism import random_in_key
-from pixmus.studies.realism import signed_aucs
-from pixmus.studies.realism import together_auc
-from pixmus.studies.score_tables import design_table
-from pixmus.studies.score_tables import draw_distributions
-from pixmus.studies.score_tables import draw_sampling
-from pixmus.studies.score_tables import write_tables
+from pixmus.sound.mix import mix, render
+from pixmus.studies.copying import (
+    NUM_NOTES,
+    LineIndex,
+    NearestLine,
+    line_of_rows,
+    line_of_score,
+    work_of,
+)
+from pixmus.studies.form import (
+    bass_on_chord,
+    drum_agreement,
+    ending,
+    key_drift,
+    last_frame_level_db,
+    phrase_match,
+    score_cells,
+    score_ending,
+    separation,
+    shuffle_bass,
+    swap_drums,
+)
+from pixmus.studies.mood import MoodRegressor, cross_validate, rated_features, read_vgmidi
+from pixmus.studies.realism import (
+    StyleClassifier,
+    bars_shuffled,
+    feature_aucs,
+    overlap,
+    pitches_moved,
+    random_in_key,
+    signed_aucs,
+    together_auc,
+)
+from pixmus.studies.score_tables import (
+    design_table,
+    draw_distributions,
+    draw_sampling,
+    write_tables,
+)
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.bootstrap import interval
-from pixmus.training.calibrate import WINDOW_BEATS
-from pixmus.training.calibrate import Window
-from pixmus.training.calibrate import draw_windows
-from pixmus.training.calibrate import generate
-from pixmus.training.calibrate import only_made
-from pixmus.training.corpus import Piece
-from pixmus.training.corpus import load_pieces
+from pixmus.training.calibrate import WINDOW_BEATS, Window, draw_windows, generate, only_made
+from pixmus.training.corpus import Piece, load_pieces
 from pixmus.training.model_card import write_card
-from pixmus.training.windows import BEATS_PER_BAR
-from pixmus.training.windows import encode_piece
+from pixmus.training.windows import BEATS_PER_BAR, encode_piece
 from pixmus.waveform import SAMPLE_RATE
 
 FEWEST_TEST_PIECES = 5

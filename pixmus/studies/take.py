@@ -12,21 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from pixmus.compose.conditions import beat_statistics
-from pixmus.compose.conditions import key_correlations
+from pixmus.compose.conditions import beat_statistics, key_correlations
 from pixmus.keys import KEYS
 from pixmus.model.folder import MODEL_FOLDER
 from pixmus.score.notes import encode_score
 from pixmus.score.tempo import cue_span
-from pixmus.sound.loudness import loudness
-from pixmus.sound.loudness import to_db
-from pixmus.sound.loudness import true_peak_db
-from pixmus.studies.sync import flux_peaks
-from pixmus.studies.sync import strong
-from pixmus.take.pipeline import PixMusPipeline
-from pixmus.take.pipeline import Soundtrack
-from pixmus.waveform import SAMPLE_RATE
-from pixmus.waveform import Waveform
+from pixmus.sound.loudness import loudness, to_db, true_peak_db
+from pixmus.studies.sync import flux_peaks, strong
+from pixmus.take.pipeline import PixMusPipeline, Soundtrack
+from pixmus.waveform import SAMPLE_RATE, Waveform
 
 HIT_TOLERANCE_S = 0.040
 SILENCE_DBFS = -60.0

@@ -25,49 +25,45 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Iterator
-from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from pixmus.cues.encoder import INSIDE
-from pixmus.cues.encoder import LIGHT_RATIOS
-from pixmus.cues.encoder import LOOK_S
-from pixmus.cues.encoder import MOODS
-from pixmus.cues.encoder import PACE_CUTS_S
-from pixmus.cues.encoder import PACE_MOTION_S
-from pixmus.cues.encoder import RATIOS
-from pixmus.cues.encoder import WHOLE
-from pixmus.cues.encoder import ConditioningEncoder
-from pixmus.cues.encoder import Paired
-from pixmus.cues.encoder import least_weights
-from pixmus.cues.encoder import mood_terms
-from pixmus.cues.encoder import pace_bank
-from pixmus.cues.encoder import picture_ratios
+from pixmus.cues.encoder import (
+    INSIDE,
+    LIGHT_RATIOS,
+    LOOK_S,
+    MOODS,
+    PACE_CUTS_S,
+    PACE_MOTION_S,
+    RATIOS,
+    WHOLE,
+    ConditioningEncoder,
+    Paired,
+    least_weights,
+    mood_terms,
+    pace_bank,
+    picture_ratios,
+)
 from pixmus.cues.sheet import smooth
-from pixmus.curves import CURVES
-from pixmus.curves import Curve
+from pixmus.curves import CURVES, Curve
 from pixmus.errors import PixMusError
-from pixmus.model.folder import ENCODER
-from pixmus.model.folder import MODEL_FOLDER
-from pixmus.model.folder import MODEL_INDEX
-from pixmus.model.folder import write_manifest
+from pixmus.model.folder import ENCODER, MODEL_FOLDER, MODEL_INDEX, write_manifest
 from pixmus.picture.features import Features
-from pixmus.training.films import Film
-from pixmus.training.films import Photographs
-from pixmus.training.films import load_films
-from pixmus.training.films import load_photographs
-from pixmus.training.films import montage_clips
-from pixmus.training.films import montage_features
-from pixmus.training.films import slideshow_features
-from pixmus.training.fine_tune import agreement
-from pixmus.training.fine_tune import fine_tune
+from pixmus.training.films import (
+    Film,
+    Photographs,
+    load_films,
+    load_photographs,
+    montage_clips,
+    montage_features,
+    slideshow_features,
+)
+from pixmus.training.fine_tune import agreement, fine_tune
 from pixmus.training.model_card import add_encoder_section
 from pixmus.training.montages import is_tuned_on
 

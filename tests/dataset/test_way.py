@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
-from thesis_table import Cells
-from thesis_table import thesis_row
-from thesis_table import write_thesis_table
+from thesis_table import Cells, thesis_row, write_thesis_table
 from typer.testing import CliRunner
 
 from pixmus.curves import CURVES

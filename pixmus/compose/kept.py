@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from diffusers import SchedulerMixin
 
+from pixmus.choices import NUM_INFERENCE_STEPS
 from pixmus.compose.conditions import GIVEN, OFF, TEXTURE_COLUMNS, TO_MAKE, key_correlations
 from pixmus.compose.texture import (
     COLUMNS_PER_PART,
@@ -35,7 +36,6 @@ from pixmus.compose.writing import (
     CONTEXT_BARS,
     MAJOR_TRIAD,
     MINOR_TRIAD,
-    NUM_INFERENCE_STEPS,
     WINDOW_BARS,
     Canvas,
     Decoding,

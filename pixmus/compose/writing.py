@@ -17,6 +17,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, SchedulerMixin
 from torch import Tensor
 
+from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
 from pixmus.compose.conditions import (
     ECHO_COLUMN,
     GIVEN,
@@ -52,9 +53,6 @@ from pixmus.score.notes import (
     encode_notes,
 )
 from pixmus.score.tempo import CueSpan, TempoMap, cue_span, place_hits
-
-DEFAULT_GUIDANCE_SCALE = 2.0
-NUM_INFERENCE_STEPS = 20
 
 # One window is at most so long, and shows so much of what stands before it. The first is shorter,
 # so that what follows may echo it.

@@ -10,13 +10,14 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pixmus.choices import CHOICES
 from pixmus.cues.wishes import NO_WISHES, Wishes
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve, num_curve_values
 from pixmus.ensembles import (
@@ -33,12 +34,12 @@ from pixmus.ensembles import (
     Style,
 )
 from pixmus.errors import PixMusError
-from pixmus.keys import KEYS, spell_key
+from pixmus.keys import KEYS
 from pixmus.picture.features import Features, Transition
 
 SCHEMA_VERSION = 2  # 2 added sections and reasons; files of version 1 have neither
 INPUTS = ("colour", "motion", "cuts", "embedding", "direction", "text")
-TEMPO_RANGE_BPM = (40.0, 240.0)
+TEMPO_RANGE_BPM = (CHOICES["tempo_bpm"].low, CHOICES["tempo_bpm"].high)
 
 LARGEST_INT = 2**53  # beyond it an integer is no float any more, and may have no end
 FRAME_RATE = re.compile(r"-?[0-9]{1,7}(/[0-9]{1,7}|\.[0-9]{1,9})?")
@@ -194,26 +195,9 @@ class Direction:
     music_to: float | None = None
 
     def __post_init__(self) -> None:
-        try:
-            if self.tempo_bpm is not None:
-                _number(self.tempo_bpm, "the tempo", *TEMPO_RANGE_BPM)
-            if self.key is not None:
-                object.__setattr__(self, "key", spell_key(self.key))
-            if self.style is not None:
-                _choice(self.style, "the style", STYLES)
-            if self.ensemble is not None:
-                _choice(self.ensemble, "the ensemble", tuple(ENSEMBLES))
-            if self.parts is not None:
-                object.__setattr__(self, "parts", _check_parts(self.parts, PARTS, "of all"))
-            for value, name in ((self.valence, "the valence"), (self.energy, "the energy")):
-                if value is not None:
-                    _number(value, f"{name} of the mood", 0.0, 1.0)
-            for value, name in ((self.music_from, "start"), (self.music_to, "end")):
-                if value is not None:
-                    _number(value, f"the {name} of the music", 0.0, math.inf)
-        except ValueError as error:
-            message = str(error)
-            raise PixMusError(f"{message[0].upper()}{message[1:]}.") from error
+        for choice in fields(self):
+            value = CHOICES[choice.name].check(getattr(self, choice.name))
+            object.__setattr__(self, choice.name, value)
 
 
 # --- rules of spotting -----------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from pixmus.choices import STILL_DURATION_S
 from pixmus.picture.features import Features, extract_features
 from pixmus.picture.video import Frame, Video, probe, read_audio, read_frames
 
@@ -32,7 +33,7 @@ class Footage:
 
 def watch(
     clip: str | Path,
-    still_duration: float = 30.0,
+    still_duration: float = STILL_DURATION_S,
     backbone: Backbone | str | Path | None = None,
 ) -> Footage:
     """Decode a clip once: its features, a few small frames and its sound, and with a backbone

@@ -31,6 +31,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from av.video.stream import VideoStream
 from PIL import Image, ImageOps
 
+from pixmus.choices import STILL_DURATION_S
 from pixmus.errors import PixMusError
 from pixmus.waveform import SAMPLE_RATE
 
@@ -138,7 +139,7 @@ class _Scan:
 
 
 def probe(
-    path: str | Path, still_duration: float = 30.0, max_duration: float = MAX_DURATION
+    path: str | Path, still_duration: float = STILL_DURATION_S, max_duration: float = MAX_DURATION
 ) -> Video:
     """Return what is known of the clip or still image; anything unusable fails here."""
     path = Path(path)

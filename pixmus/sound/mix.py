@@ -8,11 +8,11 @@ which loudness means little, have a peak of -3 dBTP instead.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pixmus.choices import Mode
 from pixmus.cues.sheet import CueSheet
 from pixmus.sound.loudness import apply_gain, block_powers, from_db, master, to_db, true_peak_db
 from pixmus.sound.renderer import Renderer, find_renderer, measure_font
@@ -20,7 +20,6 @@ from pixmus.sound.stems import Stems, render
 from pixmus.waveform import SAMPLE_RATE, Waveform
 
 __all__ = [
-    "Mode",
     "Renderer",
     "Stems",
     "blend",
@@ -31,8 +30,6 @@ __all__ = [
     "render",
     "sum_stems",
 ]
-
-Mode = Literal["keep", "duck", "drop"]
 
 TARGET_LUFS = -14.0
 CEILING_DBTP = -1.0

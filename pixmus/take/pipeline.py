@@ -22,13 +22,12 @@ from diffusers.utils import logging as diffusers_logging
 from torch import Tensor
 
 from pixmus.check.findings import Check, Ranges, check_score
+from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS, STILL_DURATION_S, Mode
 from pixmus.compose.accents import AccentReport, accent, choose_accents
 from pixmus.compose.conditions import NUM_CONDITIONS, CurveTables
 from pixmus.compose.kept import Bars, Kept, Names, keep_score, redo
 from pixmus.compose.texture import TextureBank
 from pixmus.compose.writing import (
-    DEFAULT_GUIDANCE_SCALE,
-    NUM_INFERENCE_STEPS,
     Decoding,
     Guidance,
     OnStep,
@@ -62,7 +61,7 @@ from pixmus.score.tempo import (
     hits_in_cues,
     place_hits,
 )
-from pixmus.sound.mix import Mode, Stems, blend, default_mode, find_renderer, mix, render
+from pixmus.sound.mix import Stems, blend, default_mode, find_renderer, mix, render
 from pixmus.take.bundle import write_bundle
 
 OnStage = Callable[[str, float | None], None]  # stage, share of it that is done
@@ -223,7 +222,7 @@ class PixMusPipeline(DiffusionPipeline):
         accents: bool = True,
         original_audio: Mode | None = None,
         original_level_db: float = 0.0,
-        still_duration: float = 30.0,
+        still_duration: float = STILL_DURATION_S,
         callback_on_step_end: Callable[[Any, int, Any, dict[str, Tensor]], Any] | None = None,
         on_stage: OnStage | None = None,
     ) -> Soundtrack:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
 from pixmus.compose.conditions import CURVE_COLUMNS, OFF, TO_MAKE, CurveTables, add_textures
 from pixmus.compose.writing import (
-    DEFAULT_GUIDANCE_SCALE,
-    NUM_INFERENCE_STEPS,
     Decoding,
     Guidance,
     fresh_scheduler,

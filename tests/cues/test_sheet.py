@@ -275,12 +275,12 @@ def test_asked_parts_restrict_the_ensemble() -> None:
 @pytest.mark.parametrize(
     "asked, message",
     [
-        ({"tempo_bpm": 900}, "The tempo is 900; it must be within 40 and 240"),
+        ({"tempo_bpm": 900}, "The tempo is 900; give a number from 40 to 240 bpm"),
         ({"tempo_bpm": float("nan")}, "The tempo is nan"),
         ({"key": "H minor"}, "The key 'H minor'"),
         ({"style": "metal"}, "The style is 'metal'; choose one of pop"),
         ({"ensemble": "choir"}, "The ensemble is 'choir'"),
-        ({"parts": ()}, "No part is chosen"),
+        ({"parts": ()}, "None of the parts is chosen"),
         ({"parts": ("voice",)}, "One of the parts"),
         ({"valence": 1.2}, "The valence of the mood is 1.2"),
         ({"energy": -0.1}, "The energy of the mood is -0.1"),

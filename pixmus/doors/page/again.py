@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from pixmus.compose.writing import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
+from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
 from pixmus.curves import Curve
 
 OPTIONS = {  # field of `Direction` -> option of the command line

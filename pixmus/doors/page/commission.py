@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pixmus.compose.writing import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
+from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS, Mode
 from pixmus.cues.sheet import Direction
 from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.errors import PixMusError
-from pixmus.sound.mix import Mode
 
 MOST_TAKES = 4
 MOST_STEPS = 50

@@ -30,6 +30,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from pixmus.choices import Step, choices_of
 from pixmus.cues.sheet import Direction
 from pixmus.errors import PixMusError
 from pixmus.picture.video import probe, read_audio
@@ -51,14 +52,8 @@ STORED = (  # of a bundle; music and stems would be too large
     "spectrogram.png",
 )
 SETTINGS = (
-    "seed",
     "direction",
-    "text",
-    "num_inference_steps",
-    "guidance_scale",
-    "timing_guidance_scale",
-    "still_duration",
-    "original_audio",
+    *(c.name for c in choices_of(Step.WISH, Step.COMPOSE, Step.WATCH, Step.MIX)),
 )
 LOWEST_F1 = 0.99
 LARGEST_BEAT_SHIFT_S = 0.020  # half of what an onset may be away from its cut

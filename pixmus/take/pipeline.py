@@ -7,13 +7,12 @@ folder's manifest.
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,8 +20,9 @@ from diffusers import DiffusionPipeline, SchedulerMixin
 from diffusers.utils import logging as diffusers_logging
 from torch import Tensor
 
+from pixmus.asked import Asked
 from pixmus.check.findings import Check, Ranges, check_score
-from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS, STILL_DURATION_S, Mode
+from pixmus.choices import Step
 from pixmus.compose.accents import AccentReport, accent, choose_accents
 from pixmus.compose.conditions import NUM_CONDITIONS, CurveTables
 from pixmus.compose.kept import Bars, Kept, Names, keep_score, redo
@@ -208,61 +208,63 @@ class PixMusPipeline(DiffusionPipeline):
         clip: str | Path | Footage,
         *,
         direction: Direction | None = None,
-        text: str = "",
         backbone: Backbone | str | Path | None = None,
         cue_sheet: CueSheet | None = None,
         keep: Score | Path | str | None = None,
         redo_bars: Bars | None = None,
         redo_parts: Names | None = None,
-        num_inference_steps: int = NUM_INFERENCE_STEPS,
-        guidance_scale: float | None = None,
-        timing_guidance_scale: float | None = None,
-        seed: int | None = None,
         generator: torch.Generator | None = None,
-        accents: bool = True,
-        original_audio: Mode | None = None,
-        original_level_db: float = 0.0,
-        still_duration: float = STILL_DURATION_S,
         callback_on_step_end: Callable[[Any, int, Any, dict[str, Tensor]], Any] | None = None,
         on_stage: OnStage | None = None,
+        **choices: Any,
     ) -> Soundtrack:
         """Compose a soundtrack for a clip, or for footage that was watched before.
 
-        `direction` is what the person asks for, and so is `text`, in words (`wishes.read_wishes`;
-        `direction` wins); `backbone`, a CLIP folder or Hub id, lets spotting see what the picture
-        shows (footage brings its own embedding). `cue_sheet` replaces spotting altogether,
-        direction included. With `keep`, a score or MIDI file, only `redo_bars` ("9-12") or
-        `redo_parts` ("harmony,bass") of it are composed and the rest stays (see `compose`); what it
-        could not follow stands in `settings["keep"]`. `seed` wins over `generator`, from which a
-        seed is drawn. `guidance_scale` 1 is no guidance, None the default. `original_audio` None
-        ducks the music under the clip's own sound where it has any, whose gain is
-        `original_level_db`. `callback_on_step_end` is called with the pipeline, the inference step
-        (counted through all windows), the share that is done and the noisy cells; what it returns
-        is not used.
+        `direction` is what the person asks for of spotting; `choices` are all others but those of
+        trimming and of takes, by name (`text`, `seed`, `num_inference_steps`, `guidance_scale`,
+        `original_audio`, ...: see `choices.CHOICES`). `direction` wins over words, `seed` over
+        `generator`, from which a seed is drawn. `backbone`, a CLIP folder or Hub id, lets spotting
+        see what the picture shows (footage brings its own embedding). `cue_sheet` replaces spotting
+        altogether, direction included. With `keep`, a score or MIDI file, only `redo_bars` ("9-12")
+        or `redo_parts` ("harmony,bass") of it are composed and the rest stays (see `compose`); what
+        it could not follow stands in `settings["keep"]`. `callback_on_step_end` is called with the
+        pipeline, the inference step (counted through all windows), the share that is done and the
+        noisy cells; what it returns is not used.
         """
         # 0. What was asked
         stages = _Stages(on_stage)
-        seed = _seed(seed, generator)
-        guidance = _guidance(guidance_scale, timing_guidance_scale)
-        _check_choices(num_inference_steps, original_audio)
+        asked = Asked(choices, (Step.WATCH, Step.WISH, Step.COMPOSE, Step.MIX))
+        seed = _seed(asked["seed"], generator)
+        guidance = Guidance(asked["guidance_scale"], asked["timing_guidance_scale"])
         renderer = find_renderer()
         # 1. Watch the clip
         with stages("watch"):
-            footage = clip if isinstance(clip, Footage) else watch(clip, still_duration, backbone)
+            footage = (
+                clip
+                if isinstance(clip, Footage)
+                else watch(clip, asked["still_duration"], backbone)
+            )
         # 2. Spot: cues, hit points, curves, key and tempo
         with stages("spot"):
-            sheet = self._cue_sheet(footage, cue_sheet, direction, text)
+            sheet = self._cue_sheet(footage, cue_sheet, direction, asked["text"])
             kept = _kept(sheet, keep, redo_bars, redo_parts)
             sheet = kept.cue_sheet if kept else sheet
         # 3. Fit the tempo map to the hit points
         with stages("fit"):
             tempo_map = kept.score.tempo_map if kept else fit_tempo_map(sheet)
-            accented = place_hits(tempo_map, hits_in_cues(sheet)) if accents else []
+            accented = place_hits(tempo_map, hits_in_cues(sheet)) if asked["accents"] else []
         # 4. Compose, accent the hit points, and check the score against real music
         with stages("compose"):
             on_step = self._reporter(callback_on_step_end, stages)
             score, report = self._write(
-                sheet, tempo_map, accented, seed, guidance, num_inference_steps, on_step, kept
+                sheet,
+                tempo_map,
+                accented,
+                seed,
+                guidance,
+                asked["num_inference_steps"],
+                on_step,
+                kept,
             )
             ranges = self.descriptor_ranges
             check = check_score(score, ranges, sheet.style) if ranges else None
@@ -281,8 +283,8 @@ class PixMusPipeline(DiffusionPipeline):
             )
         with stages("mix"):
             music = mix(stems, sheet, sheet.duration)
-            mode = original_audio or default_mode(footage.audio)
-            sound = blend(music, footage.audio, mode, original_level_db)
+            mode = asked["original_audio"] or default_mode(footage.audio)
+            sound = blend(music, footage.audio, mode, asked["original_level_db"])
         return Soundtrack(
             video=footage.video,
             features=footage.features,
@@ -297,18 +299,14 @@ class PixMusPipeline(DiffusionPipeline):
             own_sound=footage.audio,
             thumbnails=footage.thumbnails,
             settings={
+                **asked,
                 "clip": footage.video.path.name,
                 "seed": seed,
-                "num_inference_steps": num_inference_steps,
-                "guidance_scale": guidance.scale,
-                "timing_guidance_scale": guidance.timing_scale,
-                "still_duration": still_duration if footage.video.is_still else None,
-                "accents": accents,
+                "still_duration": asked["still_duration"] if footage.video.is_still else None,
                 "keep": kept.report.to_dict() if kept else None,
                 "original_audio": mode,
-                "original_level_db": original_level_db,
                 "direction": None if cue_sheet else asdict(direction or Direction()),
-                "text": None if cue_sheet else text,
+                "text": None if cue_sheet else asked["text"],
                 "key": sheet.key,
                 "style": sheet.style,
                 "ensemble": sheet.ensemble,
@@ -329,15 +327,12 @@ class PixMusPipeline(DiffusionPipeline):
         keep: Score | Path | str | None = None,
         redo_bars: Bars | None = None,
         redo_parts: Names | None = None,
-        num_inference_steps: int = NUM_INFERENCE_STEPS,
-        guidance_scale: float | None = None,
-        timing_guidance_scale: float | None = None,
-        seed: int | None = None,
         generator: torch.Generator | None = None,
-        accents: bool = True,
+        **choices: Any,
     ) -> Score:
         """The score of a cue sheet, accents on its hit points, without any video.
 
+        `choices` are those of composing, by name (`seed`, `num_inference_steps`, ...).
         With `keep`, a score or a MIDI file, only the bars `redo_bars` ("9-12", "3", "13-" to the
         end, from 1, ends included) and the parts `redo_parts` ("harmony,bass") of it are composed
         anew; where only one of the two is named, all of the other. Every other note, the tempo map
@@ -345,15 +340,15 @@ class PixMusPipeline(DiffusionPipeline):
         (`redo_bars="9-"`); `redo.keep_score(...).report` says what of the cue sheet a kept score
         cannot follow.
         """
-        _check_choices(num_inference_steps)
-        guidance = _guidance(guidance_scale, timing_guidance_scale)
-        seed = _seed(seed, generator)
+        asked = Asked(choices, (Step.COMPOSE,))
+        guidance = Guidance(asked["guidance_scale"], asked["timing_guidance_scale"])
+        seed = _seed(asked["seed"], generator)
         kept = _kept(cue_sheet, keep, redo_bars, redo_parts)
         sheet = kept.cue_sheet if kept else cue_sheet
         tempo_map = kept.score.tempo_map if kept else fit_tempo_map(sheet)
-        accented = place_hits(tempo_map, hits_in_cues(sheet)) if accents else []
+        accented = place_hits(tempo_map, hits_in_cues(sheet)) if asked["accents"] else []
         return self._write(
-            sheet, tempo_map, accented, seed, guidance, num_inference_steps, kept=kept
+            sheet, tempo_map, accented, seed, guidance, asked["num_inference_steps"], kept=kept
         )[0]
 
     def spot(
@@ -495,28 +490,7 @@ def _kept(
 
 
 def _seed(seed: int | None, generator: torch.Generator | None) -> int:
-    if seed is None:
-        return int(torch.randint(2**31, (1,), generator=generator))
-    if seed < 0:
-        raise PixMusError(f"The seed is {seed}; give a whole number from 0 on.")
-    return seed
-
-
-def _guidance(scale: float | None, timing_scale: float | None) -> Guidance:
-    for value, name in ((scale, "guidance scale"), (timing_scale, "timing guidance scale")):
-        if value is not None and not 0 <= value < math.inf:
-            raise PixMusError(f"The {name} is {value}; give a number from 0 on (1 is no guidance).")
-    return Guidance(DEFAULT_GUIDANCE_SCALE if scale is None else scale, timing_scale)
-
-
-def _check_choices(num_inference_steps: int, original_audio: str | None = None) -> None:
-    if num_inference_steps < 1:
-        raise PixMusError(f"There must be at least 1 inference step, not {num_inference_steps}.")
-    if original_audio not in (None, *get_args(Mode)):
-        raise PixMusError(
-            f"The clip's own sound cannot be {original_audio!r}; choose one of "
-            f"{', '.join(get_args(Mode))}."
-        )
+    return int(torch.randint(2**31, (1,), generator=generator)) if seed is None else seed
 
 
 def _speaks_this_grid(denoiser: ScoreDenoiser) -> bool:

@@ -188,7 +188,7 @@ def test_a_missing_file_is_named(model_folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"num_inference_steps": 0}, "at least 1 inference step"),
+        ({"num_inference_steps": 0}, "number of inference steps is 0"),
         ({"guidance_scale": -1.0}, "guidance scale is -1"),
         ({"timing_guidance_scale": float("nan")}, "timing guidance scale is nan"),
         ({"seed": -1}, "seed is -1"),

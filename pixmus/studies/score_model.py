@@ -31,7 +31,7 @@ from scipy.stats import spearmanr
 
 from pixmus.check.descriptors import DESCRIPTORS, describe_window
 from pixmus.check.findings import check_score
-from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS, Guidance, compose
+from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
 from pixmus.compose.conditions import (
     CURVE_COLUMNS,
     MODE_COLUMN,
@@ -41,6 +41,7 @@ from pixmus.compose.conditions import (
     measure_bars,
     to_x0,
 )
+from pixmus.compose.writing import Guidance, compose
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, Curve, num_curve_values
 from pixmus.ensembles import BAND, ENSEMBLES, PARTS, PIANO, STYLES, Part, Style

@@ -28,7 +28,8 @@ from pixmus.cues.sheet import CueSheet, Direction, climax, make_cue_sheet, rule_
 from pixmus.cues.wishes import NO_WISHES, Wishes
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.errors import PixMusError
-from pixmus.picture.features import HUES, PALETTE, Features
+from pixmus.picture.features import Features
+from pixmus.picture.palette import HUES, PALETTE
 
 PAIRED_WEIGHTS = "muvi_sync.safetensors"
 TUNED_WEIGHTS = "pairs.safetensors"  # there where the encoder was fine-tuned on pairs

@@ -35,7 +35,8 @@ from pixmus.ensembles import (
 )
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS
-from pixmus.picture.features import Features, Transition
+from pixmus.picture.features import Features
+from pixmus.picture.transitions import Transition
 
 SCHEMA_VERSION = 2  # 2 added sections and reasons; files of version 1 have neither
 INPUTS = ("colour", "motion", "cuts", "embedding", "direction", "text")

@@ -42,7 +42,8 @@ from pixmus.dataset.renditions import SOUND_RATE, Window, render
 from pixmus.dataset.sheets import write_rows
 from pixmus.dataset.table import Row, Table, read_table, row_span
 from pixmus.errors import PixMusError
-from pixmus.picture.video import Video, probe, read_frames
+from pixmus.picture.frames import read_frames
+from pixmus.picture.video import Video, probe
 from pixmus.sound.renderer import FONT_VARIABLE, Renderer, find_renderer
 from pixmus.take.bundle import DISK_TROUBLE, new_file
 from pixmus.training.corpus import Piece

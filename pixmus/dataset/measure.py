@@ -20,7 +20,8 @@ from pixmus.dataset.shards import Measured
 from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
 from pixmus.picture.features import FeatureExtractor
-from pixmus.picture.video import Frame, Video, read_frames
+from pixmus.picture.frames import Frame, read_frames
+from pixmus.picture.video import Video
 from pixmus.training.music import MUSIC_RATE, MusicCurves, measure_music
 from pixmus.training.pairs import code_version
 

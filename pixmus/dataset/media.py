@@ -20,7 +20,8 @@ from pixmus.dataset.layouts import Segment
 from pixmus.dataset.store import read_log
 from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
-from pixmus.picture.video import Frame, Video, probe, read_frames
+from pixmus.picture.frames import Frame, read_frames
+from pixmus.picture.video import Video, probe
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".aac", ".mp4")
 

@@ -110,7 +110,7 @@ def measure_motion(kind: str, seeds: Sequence[int], speed: float = 0.05) -> floa
     from fractions import Fraction
 
     from pixmus.picture.features import extract_features
-    from pixmus.picture.video import Frame
+    from pixmus.picture.frames import Frame
 
     found = []
     num_frames = 3 * FRAME_RATE

@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from pixmus.dataset.table import Row
-from pixmus.picture.video import Frame, Video, read_frames
+from pixmus.picture.frames import Frame, read_frames
+from pixmus.picture.video import Video
 
 STEP_S = 0.5  # between the frames that are compared
 BLOCK = 10  # pixels of the small frames, a sixteenth of the longer side

@@ -293,7 +293,8 @@ def spot(
 ) -> None:
     """Write the cue sheet of a clip: cuts, hit points, curves, key and tempo, ready to edit."""
     from pixmus.picture.features import extract_features
-    from pixmus.picture.video import probe, read_frames
+    from pixmus.picture.frames import read_frames
+    from pixmus.picture.video import probe
     from pixmus.take.pipeline import load_encoder, spot_with
 
     direction = _direction(tempo, key, style, ensemble, parts, mood, music_from, music_to)
@@ -322,7 +323,7 @@ def trim(
 ) -> None:
     """Write a part of a clip as a clip of its own."""
     from pixmus.picture.video import probe
-    from pixmus.picture.video import trim as write_part
+    from pixmus.picture.write import trim as write_part
 
     write_part(probe(clip), start, end, out, overwrite=force)
     typer.echo(out)

@@ -12,7 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from pixmus.choices import STILL_DURATION_S
 from pixmus.picture.features import Features, extract_features
-from pixmus.picture.video import Frame, Video, probe, read_audio, read_frames
+from pixmus.picture.frames import Frame, read_frames
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import Video, probe
 
 if TYPE_CHECKING:  # torch is not needed to watch a clip
     from pixmus.picture.backbone import Backbone

@@ -32,7 +32,8 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from pixmus.errors import PixMusError
-from pixmus.picture.video import probe, read_audio
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import probe
 from pixmus.studies.sync import code_sha256
 from pixmus.waveform import SAMPLE_RATE
 
@@ -268,7 +269,7 @@ def _time_inside_watch(clip: Path) -> dict[str, float]:
     from threadpoolctl import threadpool_limits
 
     from pixmus.picture.features import extract_features
-    from pixmus.picture.video import read_frames
+    from pixmus.picture.frames import read_frames
 
     times = [time.perf_counter()]
     video = probe(clip)

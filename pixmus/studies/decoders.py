@@ -29,7 +29,8 @@ import av
 import numpy as np
 from av.video.stream import VideoStream
 
-from pixmus.picture.video import Frame, probe, read_frames
+from pixmus.picture.frames import Frame, read_frames
+from pixmus.picture.video import probe
 
 LIBRARIES = ("PyAV", "decord")
 LONGEST_SIDE = 160  # pixels

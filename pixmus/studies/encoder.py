@@ -28,8 +28,12 @@ from pixmus.cues.encoder import WHOLE, ConditioningEncoder
 from pixmus.cues.sheet import CueSheet, Direction, HitPoint, rule_curves, shot_novelties, spot
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.model.folder import MODEL_FOLDER
-from pixmus.picture.features import FEATURE_CURVES, Features, Transition, extract_features
-from pixmus.picture.video import Frame
+from pixmus.picture.features import FEATURE_CURVES, Features, extract_features
+from pixmus.picture.frames import Frame
+from pixmus.picture.moments import find_moments
+from pixmus.picture.palette import measure_palette
+from pixmus.picture.thumbnails import Reducer, Thumbnails
+from pixmus.picture.transitions import Transition
 from pixmus.score.tempo import fit_tempo_map
 from pixmus.studies.encoder_pictures import draw_five, draw_ranges
 from pixmus.studies.encoder_tables import to_markdown
@@ -754,18 +758,16 @@ def evaluate_cost(films: Sequence[Film], encoder: ConditioningEncoder) -> Report
             call()
             spent.append(time.process_time() - start)
         report[name] = round(float(np.median(spent)), 4)
-    from pixmus.picture import features as module
-
-    reducer = module._Reducer()
+    reducer = Reducer()
     for image in images:
         reducer.add(image)
     luma, chroma, _ = reducer.result()
-    thumbs = module.Thumbnails(times, luma, chroma)
+    thumbs = Thumbnails(times, luma, chroma)
     spent = []
     for _ in range(3):
         start = time.process_time()
-        module._palette(thumbs, 240)
-        module.find_moments(thumbs, features.transitions)
+        measure_palette(thumbs, 240)
+        find_moments(thumbs, features.transitions)
         spent.append(time.process_time() - start)
     report["palette and moments"] = round(float(np.median(spent)), 4)
     report["added"] = round(

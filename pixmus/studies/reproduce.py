@@ -33,7 +33,8 @@ from rich.table import Table
 from pixmus.choices import Step, choices_of
 from pixmus.cues.sheet import Direction
 from pixmus.errors import PixMusError
-from pixmus.picture.video import probe, read_audio
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import probe
 from pixmus.score.notes import Score, read_midi
 from pixmus.score.tempo import TempoMap
 from pixmus.take.bundle import new_folder

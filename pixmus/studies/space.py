@@ -39,7 +39,8 @@ import psutil
 
 from pixmus.doors.publish import ROOT, SPACE_TORCH, front_matter, listing, stage_space
 from pixmus.errors import PixMusError
-from pixmus.picture.video import probe, read_audio
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import probe
 from pixmus.studies.bench import machine
 
 CORES = 2  # what the free hardware of a Space has

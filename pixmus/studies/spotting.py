@@ -17,8 +17,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pixmus.picture.features import Transition, extract_features
-from pixmus.picture.video import probe, read_frames
+from pixmus.picture.features import extract_features
+from pixmus.picture.frames import read_frames
+from pixmus.picture.transitions import Transition
+from pixmus.picture.video import probe
 from pixmus.training.montages import (
     CLIPS_WITH_CUTS,
     Clip,

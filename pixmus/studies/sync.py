@@ -32,7 +32,8 @@ from numpy.typing import ArrayLike
 from pixmus.compose.accents import choose_accents
 from pixmus.ensembles import MUSIC_BOX, PIANO, STRINGS, Part
 from pixmus.errors import PixMusError
-from pixmus.picture.video import probe, read_audio
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import probe
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap, place_hits
 from pixmus.training.montages import Clip, is_tuned_on, load_clips, write_montage

@@ -31,7 +31,8 @@ import torch
 from pixmus.errors import PixMusError
 from pixmus.hub import Kind, local_folder
 from pixmus.model.folder import MODEL_FOLDER
-from pixmus.picture.video import probe, read_audio
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import probe
 from pixmus.take.pipeline import PixMusPipeline
 
 SAMPLE_RATE = 16000  # Hz, the thesis'

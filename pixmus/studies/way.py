@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pixmus.cues.sheet import CueSheet
 from pixmus.picture.footage import watch
-from pixmus.picture.video import probe, read_audio
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import probe
 from pixmus.score.notes import read_midi
 from pixmus.take.plots import plot_way, save_figure
 

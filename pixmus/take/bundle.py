@@ -31,7 +31,7 @@ from pixmus.waveform import SAMPLE_RATE
 
 if TYPE_CHECKING:  # the command line answers sooner without them
     from pixmus.check.findings import Check
-    from pixmus.picture.video import Frame
+    from pixmus.picture.frames import Frame
     from pixmus.score.notes import Score
     from pixmus.score.tempo import TempoMap
 

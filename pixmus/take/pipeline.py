@@ -51,7 +51,9 @@ from pixmus.model.folder import (
 from pixmus.picture.backbone import Backbone
 from pixmus.picture.features import Features
 from pixmus.picture.footage import Footage, watch
-from pixmus.picture.video import Frame, MuxReport, Video, mux
+from pixmus.picture.frames import Frame
+from pixmus.picture.video import Video
+from pixmus.picture.write import MuxReport, mux
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT, Score
 from pixmus.score.tempo import (
     PlacedHit,

@@ -30,7 +30,7 @@ from pixmus.score.tempo import TempoMap
 from pixmus.waveform import SAMPLE_RATE
 
 if TYPE_CHECKING:  # PyAV is not needed here
-    from pixmus.picture.video import Frame
+    from pixmus.picture.frames import Frame
 
 WIDTH_PX = 1600
 DPI = 160

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pixmus.picture.features import Transition
-from pixmus.picture.video import Frame, Video, probe, read_frames
+from pixmus.picture.frames import Frame, read_frames
+from pixmus.picture.transitions import Transition
+from pixmus.picture.video import Video, probe
 
 MONTAGE_SIZE = (90, 160)  # rows, columns
 MIN_SOURCE_RATE_HZ = 14.9  # slower clips look cut at every frame

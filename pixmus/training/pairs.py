@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-import pixmus.picture.features
 import pixmus.training.music
 from pixmus.compose.conditions import CurveTables
 from pixmus.curves import num_curve_values
 from pixmus.errors import PixMusError
-from pixmus.picture.features import FEATURE_CURVES, Features, Moment, Transition
+from pixmus.picture.features import FEATURE_CURVES, Features, Moment, Transition, measuring_version
 from pixmus.take.bundle import new_file
 from pixmus.training.music import (
     MUSIC_CURVES,
@@ -84,8 +83,8 @@ class Pairs:
 def code_version() -> str:
     """Eight hex digits that change with the code that measures pictures and music."""
     digest = hashlib.sha256()
-    for module in (pixmus.picture.features, pixmus.training.music):
-        digest.update(Path(str(module.__file__)).read_bytes())
+    digest.update(measuring_version().encode())
+    digest.update(Path(str(pixmus.training.music.__file__)).read_bytes())
     return digest.hexdigest()[:8]
 
 

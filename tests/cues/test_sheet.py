@@ -15,7 +15,8 @@ from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS, key_is_major, key_tonic, spell_key
-from pixmus.picture.features import Features, Transition
+from pixmus.picture.features import Features
+from pixmus.picture.transitions import Transition
 
 Raw = dict[str, Any]
 

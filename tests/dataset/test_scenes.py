@@ -10,7 +10,7 @@ from pixmus.dataset.looks import FRAME_RATE, Shot, even_look
 from pixmus.dataset.painting import measure_motion, paint_film, paint_still
 from pixmus.dataset.scenes import SCENES
 from pixmus.picture.features import extract_features
-from pixmus.picture.video import Frame
+from pixmus.picture.frames import Frame
 
 
 @pytest.mark.parametrize("kind", SCENES)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pixmus.picture.features import extract_features
-from pixmus.picture.video import Frame
+from pixmus.picture.frames import Frame
 from pixmus.studies.encoder import (
     SLIDES,
     _precision,

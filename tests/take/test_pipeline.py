@@ -19,7 +19,8 @@ from pixmus.errors import PixMusError
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.model.folder import MANIFEST, write_manifest
 from pixmus.picture.footage import watch
-from pixmus.picture.video import probe, read_audio
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import probe
 from pixmus.score.notes import PART_LAYOUTS, read_midi
 from pixmus.take.bundle import describe_take
 from pixmus.take.pipeline import PixMusPipeline, Soundtrack

@@ -11,7 +11,7 @@ from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES, Part
 from pixmus.picture.features import extract_features
-from pixmus.picture.video import Frame
+from pixmus.picture.frames import Frame
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
 from pixmus.take.plots import (

@@ -78,7 +78,8 @@ def python_lines(
     lines = ["from pixmus.take.pipeline import PixMusPipeline"]
     clip = settings["clip"]
     if span is not None:
-        lines.append("from pixmus.picture.video import probe, trim")
+        lines.append("from pixmus.picture.video import probe")
+        lines.append("from pixmus.picture.write import trim")
         lines.append(f"trim(probe({upload!r}), {span[0]:g}, {span[1]:g}, {clip!r})")
     asked = {"seed": settings["seed"], "original_audio": settings["original_audio"]}
     if settings["num_inference_steps"] != NUM_INFERENCE_STEPS:

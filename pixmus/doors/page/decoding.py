@@ -15,7 +15,8 @@ import numpy as np
 
 from pixmus.errors import PixMusError
 from pixmus.picture.footage import Footage, watch
-from pixmus.picture.video import Video, mux, probe, trim
+from pixmus.picture.video import Video, probe
+from pixmus.picture.write import mux, trim
 from pixmus.sandbox import Died, Limits, OnWait, TellLength, TookTooLong, run_apart
 
 LIMITS = Limits()

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pixmus.picture.video import probe, read_audio
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import probe
 from pixmus.score.notes import read_midi
 from pixmus.take.pipeline import PixMusPipeline
 

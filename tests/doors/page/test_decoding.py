@@ -14,7 +14,8 @@ from pixmus.doors.page.decoding import mux_apart, trim_apart, watch_apart
 from pixmus.doors.page.visits import Stopped
 from pixmus.errors import PixMusError
 from pixmus.picture.footage import watch
-from pixmus.picture.video import probe, read_audio
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import probe
 from pixmus.sandbox import Limits
 
 

@@ -53,11 +53,11 @@ def inspect(
 ) -> None:
     """Count what a table holds, what repeats in it, and what of it cannot be used and why."""
     from pixmus.dataset.inspection import inspect as inspect_table
-    from pixmus.dataset.inspection import write_inspection
+    from pixmus.dataset.inspection_report import to_markdown, write_inspection
     from pixmus.dataset.table import read_table
 
     inspection = inspect_table(read_table(table, revision=revision))
-    typer.echo(inspection.to_markdown())
+    typer.echo(to_markdown(inspection))
     if out is not None:
         for path in write_inspection(inspection, out, force):
             typer.echo(path)

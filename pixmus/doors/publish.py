@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from pixmus.errors import PixMusError
+from pixmus.hub import CARD
 from pixmus.model.folder import MANIFEST, model_folder
 from pixmus.take.bundle import new_folder
 from pixmus.take.pipeline import PixMusPipeline
 
 ROOT = Path(__file__).parents[2]  # the repository, which is itself a Space
-CARD = "README.md"
 RepoType = Literal["model", "space", "dataset"]
 
 CARD_FACTS = ("license", "library_name", "pipeline_tag", "tags")

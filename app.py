@@ -49,7 +49,7 @@ from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS
 from pixmus.model.folder import MODEL_FOLDER, model_folder
-from pixmus.sound.renderer import find_renderer
+from pixmus.sound.soundfont import soundfont_renderer
 from pixmus.take.pipeline import PixMusPipeline
 
 LONGEST_S = 180.0  # seconds of a clip, and
@@ -704,7 +704,7 @@ def _build_experiments(examples: Sequence[Example], model: Path) -> None:
                                 gr.HTML(markup.figure(drawn[name], told))
     gr.Markdown("## Rights")
     gr.Markdown(
-        markup.rights(find_renderer().font.name, is_shipped=model == MODEL_FOLDER),
+        markup.rights(soundfont_renderer().font.name, is_shipped=model == MODEL_FOLDER),
         elem_classes="pm-prose",
     )
     gr.Markdown("## Experiments")

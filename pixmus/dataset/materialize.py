@@ -44,7 +44,8 @@ from pixmus.dataset.table import Row, Table, read_table, row_span
 from pixmus.errors import PixMusError
 from pixmus.picture.frames import read_frames
 from pixmus.picture.video import Video, probe
-from pixmus.sound.renderer import FONT_VARIABLE, Renderer, find_renderer
+from pixmus.sound.soundfont import SoundFontRenderer, soundfont_renderer
+from pixmus.sound.synth import FONT_VARIABLE
 from pixmus.take.bundle import DISK_TROUBLE, new_file
 from pixmus.training.corpus import Piece
 
@@ -117,7 +118,7 @@ def make_rows(
     wanted = row_span(rows, table.num_rows)
     if workers < 1:
         raise PixMusError(f"{workers} workers make nothing; ask for at least one.")
-    renderer = find_renderer()
+    renderer = soundfont_renderer()
     tables = tables or CurveTables.load(CURVE_TABLES)
     chosen = [row for row in table.rows if row.number in wanted]
     refused = [refusal for refusal in table.refused if refusal.number in wanted]
@@ -164,7 +165,7 @@ def make_rows(
     return Report(tuple(made), len(done), num_bytes, out / TABLE)
 
 
-def _check_renderer(path: Path, renderer: Renderer) -> None:
+def _check_renderer(path: Path, renderer: SoundFontRenderer) -> None:
     """Write down who plays, once; one folder holds the sound of one SoundFont and synth."""
     now = {"synth": renderer.synth, "font": renderer.font.name, "font_sha256": renderer.sha256}
     if not path.is_file():
@@ -187,7 +188,7 @@ class _Job:
     recipe: Recipe
     piece: Piece | None
     folder: str
-    renderer: Renderer
+    renderer: SoundFontRenderer
     tables: CurveTables
 
 

@@ -24,7 +24,8 @@ from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import BAND, DRUM_BANK, ORCHESTRA, PARTS, PIANO, STRINGS, Part
 from pixmus.errors import PixMusError
 from pixmus.score.notes import STEPS_PER_BEAT
-from pixmus.sound.renderer import DRUM_CHANNEL, SYNTHS, Event, Renderer, Sound
+from pixmus.sound.soundfont import SoundFontRenderer
+from pixmus.sound.synth import DRUM_CHANNEL, SYNTHS, Event, Sound
 from pixmus.training.corpus import Ledger, Piece, load_pieces
 from pixmus.waveform import SAMPLE_RATE
 
@@ -241,7 +242,7 @@ def events_of(
 
 
 def render(
-    window: Window, tables: CurveTables, sound: str, renderer: Renderer
+    window: Window, tables: CurveTables, sound: str, renderer: SoundFontRenderer
 ) -> NDArray[np.float32]:
     """The window's sound (round(seconds * SOUND_RATE),): dry, mono, its level set by its energy.
 

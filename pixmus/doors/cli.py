@@ -31,16 +31,7 @@ from rich.table import Table
 from pixmus.cues.sheet import CueSheet, Direction
 from pixmus.dataset.commands import app as dataset
 from pixmus.errors import PixMusError
-from pixmus.take.bundle import (
-    DISK_TROUBLE,
-    check_new_file,
-    check_new_folder,
-    ensemble_of,
-    new_file,
-    programs_of,
-    write_wav,
-)
-from pixmus.waveform import SAMPLE_RATE
+from pixmus.take.bundle import DISK_TROUBLE, check_new_file, check_new_folder, new_file, write_wav
 
 if TYPE_CHECKING:
     import numpy as np
@@ -361,6 +352,8 @@ def compose(
         score = pipe.compose(
             cue_sheet, num_inference_steps=steps, guidance_scale=guidance, seed=take_seed, **redone
         )
+        from pixmus.sound.programs import programs_of
+
         write_midi(score, place, programs_of(cue_sheet.ensemble, score.parts))
     typer.echo(f"{out}  (seed {take_seed}, {score.key})")
 
@@ -381,7 +374,6 @@ def render(
 ) -> None:
     """Play a score with the SoundFont: stereo, 44.1 kHz, -14 LUFS."""
     from pixmus.score.notes import read_midi
-    from pixmus.score.tempo import hits_in_cues, place_hits
 
     cue_sheet = None if cues is None else CueSheet.load(cues)
     music = read_midi(score)
@@ -389,21 +381,15 @@ def render(
         raise PixMusError(f"{score} holds no notes of PixMus' parts; there is nothing to play.")
     with new_file(out, force) as place, _stages() as on_stage:
         on_stage("render", None)
-        from pixmus.compose.accents import choose_accents
-        from pixmus.sound import mix as audio
+        from pixmus.sound import renderer as players
+        from pixmus.sound.mix import mix
+        from pixmus.sound.programs import ensemble_of
 
-        placed = place_hits(music.tempo_map, hits_in_cues(cue_sheet)) if cue_sheet else []
-        stems = audio.render(
-            music,
-            ensemble or (cue_sheet.ensemble if cue_sheet else ensemble_of(score, music.parts)),
-            hits=placed,
-            strokes=choose_accents(placed),
-            cue_sheet=cue_sheet,
-            seed=seed,
-        )
+        if ensemble is None and cue_sheet is None:
+            ensemble = ensemble_of(score, music.parts)
+        stems = players.render(music, ensemble, cue_sheet=cue_sheet, seed=seed)
         on_stage("mix", None)
-        duration = next(iter(stems.values())).shape[1] / SAMPLE_RATE
-        write_wav(place, audio.mix(stems, cue_sheet, duration))
+        write_wav(place, mix(stems, cue_sheet, stems.duration))
     typer.echo(out)
 
 
@@ -566,7 +552,8 @@ def measure_font(
     ] = None,
 ) -> None:
     """Measure each programme's attack time and loudness, for each synth and SoundFont here."""
-    from pixmus.sound.renderer import MEASUREMENTS, write_measurements
+    from pixmus.sound.measurement import MEASUREMENTS
+    from pixmus.sound.soundfont import write_measurements
 
     check_new_file(out or MEASUREMENTS, overwrite=True)
     for renderer in write_measurements(out or MEASUREMENTS):

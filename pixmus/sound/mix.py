@@ -15,21 +15,7 @@ from numpy.typing import NDArray
 from pixmus.choices import Mode
 from pixmus.cues.sheet import CueSheet
 from pixmus.sound.loudness import apply_gain, block_powers, from_db, master, to_db, true_peak_db
-from pixmus.sound.renderer import Renderer, find_renderer, measure_font
-from pixmus.sound.stems import Stems, render
 from pixmus.waveform import SAMPLE_RATE, Waveform
-
-__all__ = [
-    "Renderer",
-    "Stems",
-    "blend",
-    "default_mode",
-    "find_renderer",
-    "measure_font",
-    "mix",
-    "render",
-    "sum_stems",
-]
 
 TARGET_LUFS = -14.0
 CEILING_DBTP = -1.0

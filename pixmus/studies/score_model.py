@@ -50,7 +50,8 @@ from pixmus.keys import KEYS
 from pixmus.model.folder import MODEL_FOLDER
 from pixmus.score.notes import PART_LAYOUTS, Score
 from pixmus.score.tempo import fit_tempo_map
-from pixmus.sound.mix import mix, render
+from pixmus.sound.mix import mix
+from pixmus.sound.renderer import render
 from pixmus.studies.copying import (
     NUM_NOTES,
     LineIndex,
@@ -576,7 +577,7 @@ def endings(study: Study, takes: Sequence[tuple[CueSheet, Score]]) -> Section:
     made = [score_ending(score) for _, score in takes]
     levels = []
     for sheet, score in takes:
-        stems = render(score, sheet.ensemble, cue_sheet=sheet)
+        stems = render(score, hits=(), cue_sheet=sheet)
         music = mix(stems, sheet, sheet.duration)
         levels.append(last_frame_level_db(music, SAMPLE_RATE, sheet.frame_rate))
     silent = np.array(levels) < SILENT_DB

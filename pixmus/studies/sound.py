@@ -30,8 +30,10 @@ from matplotlib.figure import Figure
 from pixmus.ensembles import ENSEMBLES
 from pixmus.errors import PixMusError
 from pixmus.sound.loudness import loudness, to_db
-from pixmus.sound.mix import mix, render, sum_stems
-from pixmus.sound.renderer import FLUID_FONT, Renderer, installed_synths, tim_font
+from pixmus.sound.mix import mix, sum_stems
+from pixmus.sound.renderer import render
+from pixmus.sound.soundfont import FLUID_FONT, SoundFontRenderer, tim_font
+from pixmus.sound.synth import installed_synths
 from pixmus.studies.compare import RESULTS
 from pixmus.studies.score_model import draw_cue_sheet
 from pixmus.take.pipeline import PixMusPipeline
@@ -78,7 +80,7 @@ def stereo_width(waveform: Waveform) -> float:
     return to_db(max(float(side / max(middle, SMALLEST)), 1e-3))
 
 
-def renderers() -> dict[str, Renderer]:
+def renderers() -> dict[str, SoundFontRenderer]:
     """The shipped renderer and the one that pip alone brings."""
     tim = tim_font()
     missing = [name for name in ("fluidsynth", "tinysoundfont") if name not in installed_synths()]
@@ -88,8 +90,8 @@ def renderers() -> dict[str, Renderer]:
             "fluid-soundfont-gm, tinysoundfont and pretty_midi."
         )
     return {
-        "shipped": Renderer("fluidsynth", FLUID_FONT),
-        "pip only": Renderer("tinysoundfont", tim),
+        "shipped": SoundFontRenderer("fluidsynth", FLUID_FONT),
+        "pip only": SoundFontRenderer("tinysoundfont", tim),
     }
 
 
@@ -107,7 +109,7 @@ def measure(
             sheet = replace(drawn, ensemble=ensemble, parts=ENSEMBLES[ensemble].parts)
             score = pipe.compose(sheet, seed=seed, num_inference_steps=steps)
             for name, renderer in renderers().items():
-                stems = render(score, ensemble, renderer=renderer, cue_sheet=sheet, seed=seed)
+                stems = render(score, renderer=renderer, hits=(), cue_sheet=sheet, seed=seed)
                 music = mix(stems, sheet, duration)
                 row = rows[ensemble][name]
                 row["spectral centroid"].append(spectral_centroid(music))

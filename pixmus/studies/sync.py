@@ -191,7 +191,7 @@ def _played_attacks(ensemble: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A chord a beat through the synthesiser, each fifth struck harder; every one a hit point."""
     from pixmus.cues.sheet import HitPoint
     from pixmus.ensembles import ENSEMBLES
-    from pixmus.sound.stems import render
+    from pixmus.sound.renderer import render
 
     count = 40
     tempo_map = TempoMap.constant(96.0, 30.0, offset=0.5)
@@ -734,7 +734,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     if not arguments.videos.is_dir():
         raise PixMusError(f"{arguments.videos} is no folder; name the shared clips with --videos.")
-    from pixmus.sound.mix import find_renderer
+    from pixmus.sound.renderer import find_renderer
     from pixmus.take.pipeline import PixMusPipeline
     from pixmus.take.plots import save_figure
 

@@ -14,7 +14,7 @@ import os
 import platform
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from fractions import Fraction
@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pixmus.cues.sheet import CueSheet
-from pixmus.ensembles import ENSEMBLES, PARTS
+from pixmus.ensembles import PARTS
 from pixmus.errors import PixMusError
+from pixmus.sound.programs import programs_of
 from pixmus.waveform import SAMPLE_RATE
 
 if TYPE_CHECKING:  # the command line answers sooner without them
@@ -127,34 +128,6 @@ def describe_take(take: Take) -> dict[str, Any]:
         "sha256": _plain(take.hashes),
         "versions": _versions(),
     }
-
-
-def programs_of(ensemble: str, parts: Iterable[str]) -> dict[str, int]:
-    """The General MIDI programme that plays each part of an ensemble here."""
-    from pixmus.sound.renderer import find_renderer
-
-    renderer = find_renderer()
-    return {part: renderer.sound_of(ENSEMBLES[ensemble].voice(part)).program for part in parts}
-
-
-def ensemble_of(midi_path: str | Path, parts: Iterable[str]) -> str:
-    """The ensemble whose programmes a MIDI file names most; of equals, the smallest that fits."""
-    import mido
-
-    parts = list(parts)
-    named: dict[str, int] = {}
-    for track in mido.MidiFile(midi_path, charset="utf-8").tracks:
-        for message in track:
-            if message.type == "program_change":
-                named.setdefault(track.name, message.program)
-
-    def fit(ensemble: str) -> tuple[int, int, int]:
-        programs = programs_of(ensemble, parts)
-        agreed = sum(named.get(part) == program for part, program in programs.items())
-        missing = len(set(parts) - set(ENSEMBLES[ensemble].parts))
-        return agreed, -missing, -len(ENSEMBLES[ensemble].parts)
-
-    return max(ENSEMBLES, key=fit)
 
 
 def write_wav(path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:

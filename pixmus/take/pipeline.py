@@ -63,7 +63,9 @@ from pixmus.score.tempo import (
     hits_in_cues,
     place_hits,
 )
-from pixmus.sound.mix import Stems, blend, default_mode, find_renderer, mix, render
+from pixmus.sound.mix import blend, default_mode, mix
+from pixmus.sound.renderer import find_renderer, render
+from pixmus.sound.stems import Stems
 from pixmus.take.bundle import write_bundle
 
 OnStage = Callable[[str, float | None], None]  # stage, share of it that is done
@@ -315,10 +317,9 @@ class PixMusPipeline(DiffusionPipeline):
                 "parts": list(sheet.parts),
                 "scheduler": dict(self.scheduler.config),
                 "log_odds": self.decoding.log_odds,
-                "synth": renderer.synth,
-                "font": renderer.font.name,
+                **renderer.settings,
             },
-            hashes={"model": self.model_sha256, "font": renderer.sha256},
+            hashes={"model": self.model_sha256, **renderer.hashes},
             timings=dict(stages.seconds),
         )
 

@@ -11,10 +11,10 @@ from pixmus.sound.mix import (
     default_mode,
     duck_gain,
     mix,
-    render,
     sound_present,
     sum_stems,
 )
+from pixmus.sound.renderer import render
 from pixmus.waveform import SAMPLE_RATE
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pixmus.sound.renderer import FLUID_FONT, installed_synths
+from pixmus.sound.soundfont import FLUID_FONT
+from pixmus.sound.synth import installed_synths
 from pixmus.studies import sound
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.waveform import SAMPLE_RATE

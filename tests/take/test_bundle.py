@@ -17,11 +17,10 @@ from pixmus.ensembles import ENSEMBLES
 from pixmus.errors import PixMusError
 from pixmus.score.notes import Note, Score, read_midi, write_midi
 from pixmus.score.tempo import TempoMap
+from pixmus.sound.programs import ensemble_of, programs_of
 from pixmus.take.bundle import (
-    ensemble_of,
     new_file,
     new_folder,
-    programs_of,
     timecode,
     write_bundle,
     write_markers,

@@ -20,7 +20,8 @@ from pixmus.doors.page.visits import Visits
 from pixmus.ensembles import PARTS
 from pixmus.errors import PixMusError
 from pixmus.score.notes import write_midi
-from pixmus.take.bundle import programs_of, write_wav
+from pixmus.sound.programs import programs_of
+from pixmus.take.bundle import write_wav
 
 Parts = list[str] | None
 

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pixmus.compose.accents import choose_accents
 from pixmus.compose.kept import keep_score
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
@@ -29,8 +28,8 @@ from pixmus.ensembles import ORCHESTRA, Part, Style
 from pixmus.errors import PixMusError
 from pixmus.picture.footage import Footage
 from pixmus.score.notes import Score, write_midi
-from pixmus.score.tempo import hits_in_cues, place_hits
-from pixmus.sound.mix import mix, render
+from pixmus.sound.mix import mix
+from pixmus.sound.renderer import render
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.take.plots import plot_spectrogram
 
@@ -83,7 +82,7 @@ class Studio:
             inputs=("cuts",),
         )
         score = self.pipe.compose(sheet, seed=0, num_inference_steps=2)
-        plot_spectrogram(mix(render(score, sheet.ensemble, cue_sheet=sheet), sheet, duration))
+        plot_spectrogram(mix(render(score, cue_sheet=sheet), sheet, duration))
 
     # ------------------------------------------------------------------------- What visitors do
 
@@ -166,15 +165,7 @@ class Studio:
             guidance_scale=commission.guidance_scale,
         )
         check()
-        placed = place_hits(score.tempo_map, hits_in_cues(cue_sheet))
-        stems = render(
-            score,
-            cue_sheet.ensemble,
-            hits=placed,
-            strokes=choose_accents(placed),
-            cue_sheet=cue_sheet,
-            seed=seed,
-        )
+        stems = render(score, cue_sheet=cue_sheet, seed=seed)
         return score, mix(stems, cue_sheet, cue_sheet.duration), seed
 
     # ------------------------------------------------------------------------------- The stages

@@ -17,8 +17,9 @@ from pixmus.cues.sheet import curve_rows
 from pixmus.curves import CURVES, Curve
 from pixmus.doors.page.again import python_lines, shell_line
 from pixmus.score.notes import write_midi
+from pixmus.sound.programs import programs_of
 from pixmus.studies.sync import flux_peaks, nearest_offsets, strong
-from pixmus.take.bundle import programs_of, write_bundle, write_wav
+from pixmus.take.bundle import write_bundle, write_wav
 from pixmus.take.pipeline import Soundtrack
 from pixmus.take.plots import (
     plot_agreement,

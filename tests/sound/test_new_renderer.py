@@ -1,0 +1,95 @@
+"""A renderer that is added while the program runs plays wherever one is named."""
+
+import numpy as np
+import pytest
+import soundfile
+from songs import sheet, song
+from typer.testing import CliRunner
+
+from pixmus.doors.cli import app
+from pixmus.errors import PixMusError
+from pixmus.score.notes import write_midi
+from pixmus.sound.mix import mix
+from pixmus.sound.programs import programs_of
+from pixmus.sound.renderer import (
+    RENDERER_VARIABLE,
+    add_renderer,
+    find_renderer,
+    remove_renderer,
+    render,
+)
+from pixmus.sound.stems import Stems
+from pixmus.waveform import SAMPLE_RATE
+
+
+class Sines:
+    """Every note is a sine; drums are left out."""
+
+    settings = {"oscillator": "sine"}
+    hashes = {}
+
+    def __str__(self):
+        return "sines"
+
+    def render(self, score, players, *, hits=(), strokes=(), cue_sheet=None, seed=0):
+        num_samples = round(cue_sheet.duration * SAMPLE_RATE)
+
+        def make(part):
+            waveform = np.zeros((2, num_samples), np.float32)
+            for note in score.parts[part]:
+                start, end = score.tempo_map.to_seconds(
+                    np.array([note.onset, note.onset + note.duration])
+                )
+                first, last = round(start * SAMPLE_RATE), round(end * SAMPLE_RATE)
+                times = np.arange(min(last, num_samples) - first) / SAMPLE_RATE
+                pitch_hz = 440.0 * 2 ** ((note.pitch - 69) / 12)
+                waveform[:, first:last] += 0.1 * np.sin(2 * np.pi * pitch_hz * times)
+            return waveform
+
+        parts = [part for part in score.parts if score.parts[part] and part != "drums"]
+        return Stems.made(parts, num_samples, make)
+
+
+@pytest.fixture
+def sines():
+    add_renderer("sines", Sines)
+    yield "sines"
+    remove_renderer("sines")
+
+
+def loudest_hz(waveform):
+    spectrum = np.abs(np.fft.rfft(waveform.mean(0)))
+    return np.fft.rfftfreq(waveform.shape[1], 1 / SAMPLE_RATE)[spectrum.argmax()]
+
+
+def test_it_plays_a_score_in_python(sines):
+    score = song(bars=2, parts=("melody",))
+    stems = render(score, renderer=sines, cue_sheet=sheet(4.0))
+    assert list(stems) == ["melody"] and stems.duration == 4.0
+    assert loudest_hz(mix(stems, sheet(4.0), 4.0)) == pytest.approx(1046.5, rel=0.01)
+
+
+def test_it_plays_a_score_on_the_command_line(sines, tmp_path, monkeypatch):
+    score = song(bars=2)
+    write_midi(score, tmp_path / "score.mid", programs_of("piano", score.parts, sines))
+    sheet(4.0).save(tmp_path / "cues.json")
+    monkeypatch.setenv(RENDERER_VARIABLE, sines)
+    line = ["render", "score.mid", "--cues", "cues.json", "--out", "sines.wav"]
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, line)
+    assert done.exit_code == 0, done.output
+    music, _ = soundfile.read(tmp_path / "sines.wav", always_2d=True)
+    expected = mix(render(score, renderer=sines, cue_sheet=sheet(4.0)), sheet(4.0), 4.0)
+    np.testing.assert_allclose(music.T, expected, atol=1e-3)
+
+
+def test_a_renderer_that_is_not_there_is_named():
+    with pytest.raises(PixMusError, match='no renderer "kazoo"; choose one of soundfont'):
+        find_renderer("kazoo")
+    with pytest.raises(PixMusError, match="already"):
+        add_renderer("soundfont", Sines)
+
+
+def test_one_that_is_given_is_taken():
+    given = Sines()
+    assert find_renderer(given) is given

@@ -34,6 +34,7 @@ def write_card(folder: Path, table: str | None = None, command: str = "") -> Non
         iterations=training["iterations"],
         cpu_minutes=training["cpu_minutes"],
         device=training["device"],
+        dtype=training.get("dtype", "bfloat16"),  # earlier runs knew no other
         command=" ".join(words),
         calibration=training["calibration windows"],
         measured_by=command,

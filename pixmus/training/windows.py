@@ -41,7 +41,6 @@ from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.corpus import Piece
 
 PHRASE_BARS = 4
-PHRASE_BEATS = PHRASE_BARS * BEATS_PER_BAR
 # How often a window's textures are told, and of those told each part's; how often a window has
 # echoes, a phrase of it one, and the echo is of bars that are like it least.
 TEXTURE_SHARE, TEXTURE_PART_SHARE = 0.85, 0.9

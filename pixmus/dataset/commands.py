@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixmus.errors import PixMusError
-from pixmus.take.bundle import check_new_file
+from pixmus.files import check_new_file
 
 if TYPE_CHECKING:
     from pixmus.dataset.table import Table

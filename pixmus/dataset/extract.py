@@ -21,7 +21,7 @@ from pixmus.dataset.shards import FAILED, Measured, ShardWriter
 from pixmus.dataset.split import Split
 from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
-from pixmus.take.bundle import new_file
+from pixmus.files import new_file
 from pixmus.training.pairs import fit_folder
 from pixmus.training.splits import KINDS
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pixmus.dataset.inspection import DEFINITIONS, Inspection
 from pixmus.dataset.inspection_plot import plot_inspection
 from pixmus.errors import PixMusError
-from pixmus.take.bundle import check_new_file, new_file
+from pixmus.files import check_new_file, new_file
 from pixmus.training.prose import fill
 from pixmus.training.splits import KINDS
 

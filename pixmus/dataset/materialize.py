@@ -20,7 +20,6 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from multiprocessing import get_context
@@ -42,11 +41,11 @@ from pixmus.dataset.renditions import SOUND_RATE, Window, render
 from pixmus.dataset.sheets import write_rows
 from pixmus.dataset.table import Row, Table, read_table, row_span
 from pixmus.errors import PixMusError
+from pixmus.files import disk_told, new_file
 from pixmus.picture.frames import read_frames
 from pixmus.picture.video import Video, probe
 from pixmus.sound.soundfont import SoundFontRenderer, soundfont_renderer
 from pixmus.sound.synth import FONT_VARIABLE
-from pixmus.take.bundle import DISK_TROUBLE, new_file
 from pixmus.training.corpus import Piece
 
 MEDIA = "media"
@@ -125,7 +124,7 @@ def make_rows(
     if not chosen and not refused:
         raise PixMusError(f"--rows {rows} holds no row of {table.source}.")
     earlier = _earlier_rows(out / TABLE)
-    with _disk_told(out):
+    with disk_told(out):
         (out / MEDIA).mkdir(parents=True, exist_ok=True)
         _check_renderer(out / MADE_WITH, renderer)
     made: list[Made] = [
@@ -160,7 +159,7 @@ def make_rows(
         for name in (recipe.picture, recipe.audio)
     )
     done = [row for row in chosen if row.picture in ready and row.number not in unusable]
-    with _disk_told(out):
+    with disk_told(out):
         _write_table(table, done, earlier, motion, out / TABLE)
     return Report(tuple(made), len(done), num_bytes, out / TABLE)
 
@@ -244,7 +243,7 @@ def make_source(job: _Job) -> Made:
         window = recipe.window(job.piece)
     except PixMusError as error:
         return Made(recipe.picture, "failed", str(error))
-    with _disk_told(folder):
+    with disk_told(folder):
         if not (folder / recipe.audio).is_file():
             with new_file(folder / recipe.audio, overwrite=True) as place:
                 write_flac(place, render(window, job.tables, recipe.sound, job.renderer))
@@ -266,7 +265,7 @@ def _paint(recipe: Recipe, window: Window, tables: CurveTables, place: Path) -> 
     look = look_of(scores, num_frames)
     if recipe.kind == "still":
         image = paint_still(recipe.scene, recipe.seed, still_look(look), STILL_SIZE)
-        with _disk_told(place):
+        with disk_told(place):
             Image.fromarray(image).save(place, "JPEG", quality=JPEG_QUALITY, subsampling=0)
         return
     shots, flashes = cut_film(recipe, scores, look, curves[Curve.ENERGY], window.beat_times)
@@ -365,7 +364,7 @@ class _Log:
             entry["reason"] = made.reason
         if made.motion:
             entry["motion"] = list(made.motion)
-        with _disk_told(self.path), open(self.path, "a") as file:
+        with disk_told(self.path), open(self.path, "a") as file:
             file.write(json.dumps(entry) + "\n")
 
 
@@ -407,15 +406,3 @@ def _write_table(
         measured.append(replace(row, motion=moved))
     if measured:
         write_rows(columns_of(measured), path, overwrite=True)
-
-
-@contextmanager
-def _disk_told(place: Path) -> Iterator[None]:
-    """A disk that takes no more, told in one sentence."""
-    try:
-        yield
-    except OSError as error:  # PyAV's errors of the disk are OSErrors too
-        if error.errno not in DISK_TROUBLE:
-            raise
-        name = error.filename or place
-        raise PixMusError(f"{name} could not be written ({DISK_TROUBLE[error.errno]}).") from error

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from pixmus.dataset.split import Split
 from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
+from pixmus.files import new_file
 from pixmus.picture.features import FEATURE_CURVES, Features
 from pixmus.picture.palette import PALETTE
-from pixmus.take.bundle import new_file
 from pixmus.training.music import (
     MUSIC_CURVES,
     MusicCurves,

@@ -16,8 +16,8 @@ from typing import Any
 
 from pixmus.dataset.layouts import OLDER_THESIS_COLUMNS, PLAIN_COLUMNS, THESIS_COLUMNS
 from pixmus.errors import PixMusError
+from pixmus.files import new_file
 from pixmus.hub import Kind, local_folder, looks_like_id
-from pixmus.take.bundle import new_file
 
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
 TABLE_FILES = tuple(f"*{suffix}" for suffix in TABLE_SUFFIXES)

@@ -31,7 +31,14 @@ from rich.table import Table
 from pixmus.cues.sheet import CueSheet, Direction
 from pixmus.dataset.commands import app as dataset
 from pixmus.errors import PixMusError
-from pixmus.take.bundle import DISK_TROUBLE, check_new_file, check_new_folder, new_file, write_wav
+from pixmus.files import (
+    PACKAGE,
+    check_new_file,
+    check_new_folder,
+    disk_told,
+    new_file,
+)
+from pixmus.take.bundle import write_wav
 
 if TYPE_CHECKING:
     import numpy as np
@@ -567,7 +574,7 @@ PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_optio
 @app.command(context_settings=PASS_ON)
 def evaluate(context: typer.Context, name: Annotated[str, typer.Argument()] = "--help") -> None:
     """Measure one thing and write its table: `pixmus evaluate sync`; without a name, list them."""
-    folder = Path(__file__).parents[1] / "studies"
+    folder = PACKAGE / "studies"
     names = sorted(path.stem for path in folder.glob("*.py") if "\ndef main(" in path.read_text())
     if name == "--help":
         typer.echo(f"Usage: pixmus evaluate NAME [OPTIONS]\n\nNAME: {', '.join(names)}")
@@ -612,15 +619,10 @@ def main() -> NoReturn:
     # A plain `kill` unwinds as Ctrl-C does, so that unfinished files are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        app(prog_name="pixmus")
+        with disk_told("the output"):
+            app(prog_name="pixmus")
     except PixMusError as error:
         _fail(str(error))
-    except OSError as error:
-        if error.errno not in DISK_TROUBLE:
-            raise
-        _fail(
-            f"{error.filename or 'the output'} could not be written ({DISK_TROUBLE[error.errno]})."
-        )
     except ModuleNotFoundError as error:
         if sys.argv[1:2] not in (["dataset"], ["publish-dataset"]):
             raise

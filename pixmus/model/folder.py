@@ -6,16 +6,16 @@ tables that composing and checking read. `manifest.json` names every file with i
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from pixmus.errors import PixMusError
+from pixmus.files import file_sha256, shipped
 from pixmus.hub import Kind, local_folder
 
-MODEL_FOLDER = Path(__file__).parents[2] / "checkpoints" / "pixmus"
+MODEL_FOLDER = shipped("checkpoints/pixmus")
 MODEL_VARIABLE = "PIXMUS_MODEL"  # a folder or Hub id in place of the model that comes along
 FORMAT = 1  # of the model folder; one that an older PixMus cannot read has a higher one
 
@@ -56,12 +56,6 @@ def model_folder(
     is_here = Path(chosen).is_dir()  # else it is a snapshot in the cache: .../snapshots/COMMIT
     remedy = "get the model again" if is_here else f"remove {folder.parents[1]} and load it again"
     return folder, check_manifest(folder, remedy)
-
-
-def file_sha256(path: Path) -> str:
-    """Hex SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_manifest(folder: Path) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import av
 import numpy as np
 
 from pixmus.errors import PixMusError
+from pixmus.files import DISK_TROUBLE, check_new_file, new_file
 from pixmus.picture.copying import copy_picture, is_copyable
 from pixmus.picture.encoding import encode_picture
 from pixmus.picture.sound import read_audio
@@ -44,7 +43,7 @@ def mux(
     assert waveform.ndim == 2 and waveform.shape[0] == 2, f"{waveform.shape=}"
     out_path = Path(out_path)
     _check_writable(video.path, out_path, overwrite)
-    with _appearing(out_path, overwrite) as partial:
+    with _new_clip(out_path, overwrite) as partial:
         return _write(video, waveform, partial, WRITABLE[out_path.suffix.lower()])
 
 
@@ -68,7 +67,7 @@ def trim(
     sound = read_audio(video)
     if sound is not None:
         sound = sound[:, round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
-    with _appearing(out_path, overwrite) as partial:
+    with _new_clip(out_path, overwrite) as partial:
         encode_picture(video, sound, partial, WRITABLE[out_path.suffix.lower()], (start, end))
 
 
@@ -77,51 +76,21 @@ def _check_writable(source: Path, out_path: Path, overwrite: bool) -> None:
         raise PixMusError(
             f"{out_path} cannot be written: give the soundtrack's clip a name that ends in .mp4."
         )
-    if not os.path.isdir(out_path.parent):
-        raise PixMusError(f"{out_path.parent} is not a folder; create it or choose another.")
-    if os.path.isdir(out_path):
-        raise PixMusError(f"{out_path} is a folder; choose a file name.")
-    if os.path.exists(out_path):
-        if out_path.samefile(source):
-            raise PixMusError(f"{out_path} is the clip itself; choose another name.")
-        if not overwrite:
-            raise _already_there(out_path)
-
-
-def _already_there(out_path: Path) -> PixMusError:
-    return PixMusError(f"{out_path} is already there; choose another name or pass --force.")
+    if out_path.is_file() and out_path.samefile(source):
+        raise PixMusError(f"{out_path} is the clip itself; choose another name.")
+    check_new_file(out_path, overwrite)
 
 
 @contextmanager
-def _appearing(out_path: Path, overwrite: bool) -> Iterator[Path]:
-    """A name to write to that becomes `out_path` when all went well, and vanishes otherwise."""
-    partial = out_path.with_name(f".{out_path.name}.{os.getpid()}.part")
-    try:
-        with _explained(out_path):
-            partial.touch(exist_ok=False)
-            yield partial
-            if out_path.exists() and not overwrite:
-                raise _already_there(out_path)
-            os.replace(partial, out_path)
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def _explained(out_path: Path) -> Iterator[None]:
-    """Turn what the system says about a write into one sentence."""
-    try:
-        yield
-    except (OSError, av.FFmpegError) as error:
-        number = error.errno
-        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            reason = "the disk is full; free some space or choose another folder"
-        elif number in (errno.EACCES, errno.EPERM, errno.EROFS):
-            reason = "its folder may not be written to; choose another folder"
-        else:
-            reason = f"{error.strerror or error}; choose another folder or clip"
-        raise PixMusError(f"{out_path} cannot be written: {reason}.") from error
+def _new_clip(out_path: Path, overwrite: bool) -> Iterator[Path]:
+    """`new_file` for FFmpeg, whose errors are told in one sentence too."""
+    with new_file(out_path, overwrite) as place:
+        try:
+            yield place
+        except (OSError, av.FFmpegError) as error:
+            told = DISK_TROUBLE.get(error.errno or 0)
+            reason = told or f"{error.strerror or error}; choose another folder or clip"
+            raise PixMusError(f"{out_path} could not be written ({reason}).") from error
 
 
 def _write(video: Video, waveform: np.ndarray, path: Path, container_format: str) -> MuxReport:

@@ -32,6 +32,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from pixmus.errors import PixMusError
+from pixmus.files import new_file
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
 from pixmus.studies.sync import code_sha256
@@ -68,10 +69,9 @@ INSIDE_WATCH = ("probe", "frames and features", "sound")
 
 def make_minute(videos: Path, path: Path, duration: float = MINUTE_S) -> None:
     """Write the 1080p clip: shots of `FOOTAGE` enlarged and cut together, with a film's sound."""
-    unfinished = path.with_suffix(".part.mp4")
     sound = read_audio(probe(videos / SOUND))
     assert sound is not None, SOUND
-    with av.open(str(unfinished), "w", format="mp4") as out:
+    with new_file(path, overwrite=True) as place, av.open(str(place), "w", format="mp4") as out:
         picture = out.add_stream("libx264", rate=FRAME_RATE)
         picture.width, picture.height, picture.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         picture.bit_rate = BIT_RATE
@@ -91,7 +91,6 @@ def make_minute(videos: Path, path: Path, duration: float = MINUTE_S) -> None:
                 out.mux(track.encode(part))
         out.mux(picture.encode(None))
         out.mux(track.encode(None))
-    unfinished.replace(path)
 
 
 def _shots(videos: Path, num_frames: int) -> Iterator[av.VideoFrame]:
@@ -136,9 +135,8 @@ def _grained(
 
 def repeat_clip(source: Path, path: Path, times: int) -> None:
     """Write a clip `times` over, packet by packet."""
-    unfinished = path.with_suffix(".part.mp4")
     seconds = probe(source).duration
-    with av.open(str(unfinished), "w", format="mp4") as out:
+    with new_file(path, overwrite=True) as place, av.open(str(place), "w", format="mp4") as out:
         streams: dict[int, Any] = {}
         for turn in range(times):
             with av.open(str(source)) as container:
@@ -152,7 +150,6 @@ def repeat_clip(source: Path, path: Path, times: int) -> None:
                     packet.stream = streams[stream.index]
                     packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
                     out.mux(packet)
-    unfinished.replace(path)
 
 
 def clips_to_measure(videos: Path, folder: Path, everything: bool) -> dict[str, Path]:

@@ -36,13 +36,14 @@ import torch
 from torch import Tensor, nn
 
 from pixmus.errors import PixMusError
+from pixmus.files import REPOSITORY
 
 MINUTE_S = 60.0
 NUM_THREADS = 2
 REPEATS = 3
 MEAN_SHOT_S = 2.5  # of the cue sheets that PixMus composes from; every cut is a hit point
 TOLERANCE = 0.03  # of a parameter count beside the published one
-RESULTS = Path(__file__).parents[2] / "docs" / "results"
+RESULTS = REPOSITORY / "docs" / "results"
 
 INFERENCE_STEPS = 100
 PROMPT_TOKENS = 24  # T5 tokens of a prompt of some fifteen words

@@ -26,6 +26,7 @@ import numpy as np
 from pixmus.curves import CURVES
 from pixmus.dataset.renditions import load_music
 from pixmus.errors import PixMusError
+from pixmus.files import REPOSITORY
 from pixmus.model.folder import MODEL_FOLDER
 from pixmus.picture.features import FEATURE_CURVES
 from pixmus.training.corpus import save_pieces
@@ -60,7 +61,7 @@ class Way:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         )
         if done.returncode:
             raise PixMusError(f"pixmus {' '.join(arguments)} failed: {done.stderr[-2000:]}")

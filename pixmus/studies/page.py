@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from pixmus.errors import PixMusError
+from pixmus.files import REPOSITORY
 from pixmus.studies.bench import machine
 from pixmus.studies.space import make_clip
 
-REPOSITORY = Path(__file__).parents[2]
 CLIP_S = 10.0
 FLAGS = ("--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required")
 WANTED_SERVED_S, WANTED_SOUND_S = 15.0, 5.0

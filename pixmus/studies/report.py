@@ -34,8 +34,8 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from pixmus.errors import PixMusError
+from pixmus.files import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = {"report": Path("docs/report/report.md"), "slides": Path("docs/slides/slides.md")}
 FLAGS = (
     "--headless",

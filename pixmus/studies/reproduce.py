@@ -33,15 +33,15 @@ from rich.table import Table
 from pixmus.choices import Step, choices_of
 from pixmus.cues.sheet import Direction
 from pixmus.errors import PixMusError
+from pixmus.files import new_folder, shipped
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
 from pixmus.score.notes import Score, read_midi
 from pixmus.score.tempo import TempoMap
-from pixmus.take.bundle import new_folder
 from pixmus.take.pipeline import PixMusPipeline, Soundtrack
 from pixmus.waveform import SAMPLE_RATE
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = shipped("examples")
 OUTPUTS = "outputs"
 STORED = (  # of a bundle; music and stems would be too large
     "scored.mp4",

@@ -37,8 +37,9 @@ import av
 import numpy as np
 import psutil
 
-from pixmus.doors.publish import ROOT, SPACE_TORCH, front_matter, listing, stage_space
+from pixmus.doors.publish import SPACE_TORCH, front_matter, listing, stage_space
 from pixmus.errors import PixMusError
+from pixmus.files import REPOSITORY
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
 from pixmus.studies.bench import machine
@@ -375,7 +376,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--clip", type=Path, help="the clip; else one of 30 s is made")
     parser.add_argument("--times", type=int, default=2, help="how often it is scored")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results")
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "results")
     arguments = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="pixmus-") as place:
         result = check_space(

@@ -32,6 +32,7 @@ from numpy.typing import ArrayLike
 from pixmus.compose.accents import choose_accents
 from pixmus.ensembles import MUSIC_BOX, PIANO, STRINGS, Part
 from pixmus.errors import PixMusError
+from pixmus.files import PACKAGE, REPOSITORY, new_file
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
 from pixmus.score.notes import Note, Score
@@ -61,7 +62,7 @@ NUM_SHIFTS = 200
 SMALLEST_SHIFT_S = 0.5
 NUM_RESAMPLES = 2000
 
-TRUTHS = Path(__file__).parents[2] / "tests" / "data"
+TRUTHS = REPOSITORY / "tests" / "data"
 REAL_CLIPS = {
     "shared-assets__tears-of-steel-battle-clip-medium.webm": TRUTHS / "tears_of_steel_cuts.json",
     "samples__mixed-content.webm": TRUTHS / "mixed_content_cuts.json",
@@ -677,7 +678,7 @@ def held_out_clips(folder: Path) -> list[Clip]:
 
 def code_sha256() -> str:
     """Hash of the whole package, so that no cached clip outlives a change."""
-    package = Path(__file__).parents[1]
+    package = PACKAGE
     digest = hashlib.sha256()
     for path in sorted([*package.rglob("*.py"), *package.rglob("*.json")]):
         digest.update(path.read_bytes())
@@ -706,9 +707,8 @@ def evaluate(
             clip = Measured(**json.loads(path.read_text(encoding="utf-8")))
         else:
             clip = measure(case, pipe, clips, num_steps)
-            unfinished = path.with_suffix(".part")
-            unfinished.write_text(json.dumps(asdict(clip)) + "\n", encoding="utf-8")
-            unfinished.replace(path)
+            with new_file(path) as place:
+                place.write_text(json.dumps(asdict(clip)) + "\n", encoding="utf-8")
         rate = hit_rate(clip.times, clip.onsets, TOLERANCES_S[0])
         alone = hit_rate(clip.times, clip.alone, TOLERANCES_S[0])
         print(

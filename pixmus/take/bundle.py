@@ -8,14 +8,11 @@ complete, so Ctrl-C or a full disk leaves nothing half-written.
 from __future__ import annotations
 
 import csv
-import errno
 import json
-import os
 import platform
-import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
@@ -27,6 +24,7 @@ import numpy as np
 from pixmus.cues.sheet import CueSheet
 from pixmus.ensembles import PARTS
 from pixmus.errors import PixMusError
+from pixmus.files import new_folder
 from pixmus.sound.programs import programs_of
 from pixmus.waveform import SAMPLE_RATE
 
@@ -38,15 +36,6 @@ if TYPE_CHECKING:  # the command line answers sooner without them
 
 WAV_BLOCK = 1 << 20  # samples written at a time, so that a memory-mapped stem stays on disk
 VERSIONED_PACKAGES = ("pixmus", "torch", "diffusers", "numpy", "av", "soundfile", "mido")
-DISK_TROUBLE = {
-    errno.ENOSPC: "the disk is full; free some space or choose another folder",
-    errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
-    errno.EFBIG: "the file grew too large for this disk; choose another folder",
-    errno.EACCES: "writing there is not allowed; choose another folder",
-    errno.EPERM: "writing there is not allowed; choose another folder",
-    errno.EROFS: "the disk is read-only; choose another folder",
-    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
-}
 
 
 class Take(Protocol):
@@ -91,7 +80,8 @@ def write_bundle(
     """
     from pixmus.score.notes import write_midi
 
-    with new_folder(folder, overwrite) as place:
+    stems = [f"stems/{part}.wav" for part in PARTS]  # an earlier take may have had more of them
+    with new_folder(folder, overwrite, replaced=stems) as place:
         if scored_clip is None:
             take.write_video(place / "scored.mp4")
         else:
@@ -166,109 +156,6 @@ def timecode(time: float, frame_rate: Fraction) -> str:
     seconds, frame = divmod(max(0, round(time * frame_rate)), frames_per_second)
     minutes, second = divmod(seconds, 60)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{second:02d}:{frame:02d}"
-
-
-@contextmanager
-def new_file(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
-    """A path to write to that becomes `path` when the block ends well, and vanishes otherwise."""
-    path = Path(path)
-    check_new_file(path, overwrite)
-    beside = _beside(path)
-    try:
-        with _named(beside, path):
-            yield beside
-        check_new_file(path, overwrite)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-@contextmanager
-def new_folder(folder: str | Path, overwrite: bool = False) -> Iterator[Path]:
-    """A folder to fill that becomes `folder` when the block ends well, and vanishes otherwise."""
-    folder = Path(folder)
-    check_new_folder(folder, overwrite)
-    beside = _beside(folder)
-    beside.mkdir()
-    try:
-        with _named(beside, folder):
-            yield beside
-        check_new_folder(folder, overwrite)
-        if folder.is_dir() and any(folder.iterdir()):
-            _move_into(beside, folder)
-        else:
-            os.replace(beside, folder)  # an empty folder may be replaced by a rename
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def check_new_file(path: str | Path, overwrite: bool = False) -> None:
-    """Raise unless `path` can be written: not there yet (or to be replaced), in a real folder."""
-    path = Path(path)
-    if path.is_dir():
-        raise PixMusError(f"{path} is a folder; name a file in it.")
-    if path.exists() and not overwrite:
-        raise PixMusError(
-            f"{path} is there already; choose another name, or replace it with --force."
-        )
-    _check_parent(path)
-
-
-def check_new_folder(folder: str | Path, overwrite: bool = False) -> None:
-    """Raise unless `folder` can be made or is empty (or may be filled again)."""
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise PixMusError(f"{folder} is a file; name a folder for the bundle.")
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise PixMusError(
-            f"{folder} is not empty; choose another folder, or replace the bundle with --force."
-        )
-    _check_parent(folder)
-
-
-def _check_parent(path: Path) -> None:
-    parent = path.absolute().parent
-    if not parent.is_dir():
-        raise PixMusError(f"{path} cannot be written: there is no folder {parent}; make it first.")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise PixMusError(
-            f"{path} cannot be written: {parent} may not be written to; choose another folder."
-        )
-
-
-def _beside(path: Path) -> Path:
-    """A hidden name next to `path`, with the same ending."""
-    return path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
-
-
-@contextmanager
-def _named(beside: Path, path: Path) -> Iterator[None]:
-    """Failures that name the file as the person knows it, not as it is called while unfinished."""
-    try:
-        yield
-    except PixMusError as error:
-        raise PixMusError(str(error).replace(str(beside), str(path))) from error
-    except OSError as error:
-        if error.errno not in DISK_TROUBLE:
-            raise
-        name = str(error.filename or path).replace(str(beside), str(path))
-        trouble = DISK_TROUBLE[error.errno]
-        raise PixMusError(f"{name} could not be written ({trouble}).") from error
-
-
-def _move_into(source: Path, folder: Path) -> None:
-    """Replace what an earlier bundle left in `folder`; files that no bundle writes stay."""
-    paths = sorted(source.rglob("*"))
-    written = {path.relative_to(source) for path in paths}
-    for path in paths:
-        target = folder / path.relative_to(source)
-        if path.is_dir():
-            target.mkdir(exist_ok=True)
-        else:
-            os.replace(path, target)
-    for part in PARTS:  # an earlier take may have had more of them
-        if Path("stems", f"{part}.wav") not in written:
-            (folder / "stems" / f"{part}.wav").unlink(missing_ok=True)
 
 
 def _write_pictures(take: Take, place: Path) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from pixmus.ensembles import PARTS, Part, Style
 from pixmus.errors import PixMusError
+from pixmus.files import new_file
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Note, encode_notes
 
 
@@ -203,10 +204,9 @@ def save_pieces(pieces: list[Piece], path: Path, ledger: Ledger | None = None) -
         "style": np.array([piece.style for piece in unique]),
         "ledger": np.array(ledger.to_json()),
     }
-    unfinished = path.with_name(path.name + ".part")
-    with open(unfinished, "wb") as file:  # a name would get .npz appended
+    # A name would get .npz appended.
+    with new_file(path, overwrite=True) as place, open(place, "wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
-    unfinished.replace(path)
 
 
 EXACT_DUPLICATE = "the same notes as another piece"

@@ -24,8 +24,8 @@ import pixmus.training.music
 from pixmus.compose.conditions import CurveTables
 from pixmus.curves import num_curve_values
 from pixmus.errors import PixMusError
+from pixmus.files import new_file
 from pixmus.picture.features import FEATURE_CURVES, Features, Moment, Transition, measuring_version
-from pixmus.take.bundle import new_file
 from pixmus.training.music import (
     MUSIC_CURVES,
     MusicCurves,

@@ -18,14 +18,7 @@ from pixmus.errors import PixMusError
 from pixmus.score.notes import Note, Score, read_midi, write_midi
 from pixmus.score.tempo import TempoMap
 from pixmus.sound.programs import ensemble_of, programs_of
-from pixmus.take.bundle import (
-    new_file,
-    new_folder,
-    timecode,
-    write_bundle,
-    write_markers,
-    write_wav,
-)
+from pixmus.take.bundle import timecode, write_bundle, write_markers, write_wav
 
 DURATION = 4.0
 
@@ -145,42 +138,6 @@ def test_a_failure_leaves_nothing(tmp_path, failure, monkeypatch):
     with pytest.raises(failure if isinstance(failure, type) else type(failure)):
         write_bundle(take, tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_new_file_appears_when_complete(tmp_path):
-    path = tmp_path / "cues.json"
-    with new_file(path) as place:
-        place.write_text("first")
-        assert not path.exists()
-    assert path.read_text() == "first"
-    with pytest.raises(PixMusError, match="already"), new_file(path) as place:
-        place.write_text("second")
-    with pytest.raises(ZeroDivisionError), new_file(path, overwrite=True) as place:
-        place.write_text("third")
-        raise ZeroDivisionError
-    assert path.read_text() == "first"
-    with new_file(path, overwrite=True) as place:
-        place.write_text("fourth")
-    assert path.read_text() == "fourth" and len(list(tmp_path.iterdir())) == 1
-
-
-def test_failures_name_the_file_that_was_asked_for(tmp_path):
-    with (
-        pytest.raises(PixMusError, match="cues.json is bad") as caught,
-        new_file(tmp_path / "cues.json") as place,
-    ):
-        raise PixMusError(f"{place} is bad.")
-    assert "/.cues" not in str(caught.value)
-
-
-def test_places_that_cannot_be_written_are_refused_first(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(PixMusError, match="make it first"), new_file(tmp_path / "no" / "a.json"):
-        pass
-    with pytest.raises(PixMusError, match="is a folder"), new_file(tmp_path):
-        pass
-    with pytest.raises(PixMusError, match="is a file"), new_folder(tmp_path / "file"):
-        pass
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from pixmus.compose.conditions import CurveTables, measure_curves
 from pixmus.cues.sheet import curve_rows
 from pixmus.curves import CURVES, Curve
 from pixmus.doors.page.again import python_lines, shell_line
+from pixmus.files import new_zip
 from pixmus.score.notes import write_midi
 from pixmus.sound.programs import programs_of
 from pixmus.studies.sync import flux_peaks, nearest_offsets, strong
@@ -179,11 +179,9 @@ class Take:
         if path.exists():
             return path
         bundle = self._bundle()
-        partial = path.with_suffix(".part")
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:  # WAV hardly shrinks
+        with new_zip(path) as archive:  # stored as it is: WAV hardly shrinks
             for file in sorted(path for path in bundle.glob(pattern) if path.is_file()):
                 archive.write(file, Path(f"{stem}-{name}") / file.relative_to(bundle))
-        partial.rename(path)
         return path
 
     def _bundle(self) -> Path:

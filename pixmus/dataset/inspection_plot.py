@@ -37,7 +37,7 @@ def plot_inspection(inspection: Inspection) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from pixmus.take.plots import DPI, INK, PAGE, QUIET, WIDTH_PX
+    from pixmus.take.figure import DPI, INK, PAGE, QUIET, WIDTH_PX
 
     figure = Figure(figsize=(WIDTH_PX / DPI, 6.4), dpi=DPI, facecolor=PAGE)
     FigureCanvasAgg(figure)
@@ -83,7 +83,7 @@ def _draw_counts(
     digits: int = 1,
 ) -> None:
     """Bars with their names above them, so that long names need no margin."""
-    from pixmus.take.plots import INK, QUIET
+    from pixmus.take.figure import INK, QUIET
 
     largest = max([*counts, 1])
     for place, (name, count, colour) in enumerate(zip(names, counts, colours, strict=True)):
@@ -105,7 +105,7 @@ def _draw_bars(
     axes: Axes, title: str, counts: Mapping[str, int], whole: int, colour: str, digits: int = 1
 ) -> None:
     """The largest counts as bars; what does not fit is one bar."""
-    from pixmus.take.plots import QUIET
+    from pixmus.take.figure import QUIET
 
     dress(axes, title)
     if not counts:
@@ -125,7 +125,7 @@ def _draw_bars(
 
 
 def _draw_durations(axes: Axes, inspection: Inspection) -> None:
-    from pixmus.take.plots import QUIET
+    from pixmus.take.figure import QUIET
 
     pairs = inspection.duration_counts
     dress(axes, "Durations, rows", "seconds", "y")
@@ -175,7 +175,7 @@ def _short_number(value: float) -> str:
 
 
 def _draw_rows_of_files(axes: Axes, inspection: Inspection) -> None:
-    from pixmus.take.plots import QUIET
+    from pixmus.take.figure import QUIET
 
     colours = {"videos": KIND_COLOURS["video"], "stills": KIND_COLOURS["still"],
                "audio": AUDIO_COLOUR}  # fmt: skip

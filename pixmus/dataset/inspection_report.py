@@ -28,7 +28,7 @@ def to_markdown(inspection: Inspection) -> str:
 
 def write_inspection(inspection: Inspection, folder: Path, overwrite: bool = False) -> list[Path]:
     """Write `inspection.json`, `.md` and `.png` to a folder, which is made; return their paths."""
-    from pixmus.take.plots import save_figure
+    from pixmus.take.figure import save_figure
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

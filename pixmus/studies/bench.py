@@ -247,7 +247,10 @@ def measure_here(clip: Path, model: str | None, steps: int) -> dict[str, Any]:
 
 def _time_pictures(take: Any, place: Path) -> float:
     """Seconds for the three pictures of a bundle, matplotlib being loaded."""
-    from pixmus.take.plots import plot_cue_timeline, plot_piano_roll, plot_spectrogram, save_figure
+    from pixmus.take.cue_timeline import plot_cue_timeline
+    from pixmus.take.figure import save_figure
+    from pixmus.take.piano_roll import plot_piano_roll
+    from pixmus.take.spectrogram import plot_spectrogram
 
     sheet = take.cue_sheet
     began = time.perf_counter()

@@ -17,8 +17,8 @@ from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.ensembles import Part
 from pixmus.keys import KEYS
 from pixmus.score.notes import Score, encode_score
+from pixmus.take.figure import PARTS_FROM_THE_BACK
 from pixmus.take.pipeline import PixMusPipeline
-from pixmus.take.plots import PARTS_FROM_THE_BACK
 from pixmus.training.films import Film
 
 COLOURS: dict[str, str] = {

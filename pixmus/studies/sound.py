@@ -36,8 +36,8 @@ from pixmus.sound.soundfont import FLUID_FONT, SoundFontRenderer, tim_font
 from pixmus.sound.synth import installed_synths
 from pixmus.studies.compare import RESULTS
 from pixmus.studies.score_model import draw_cue_sheet
+from pixmus.take.figure import DPI, INK, PAGE, PANEL, QUIET, RULE, WIDTH_PX, save_figure
 from pixmus.take.pipeline import PixMusPipeline
-from pixmus.take.plots import DPI, INK, PAGE, PANEL, QUIET, RULE, WIDTH_PX, save_figure
 from pixmus.waveform import SAMPLE_RATE, Waveform
 
 FFT_SIZE = 4096

@@ -606,7 +606,7 @@ def plot(result: dict[str, Any], clips: Sequence[Measured]) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from pixmus.take.plots import DPI, INK, PAGE, PANEL, QUIET, RULE, WIDTH_PX
+    from pixmus.take.figure import DPI, INK, PAGE, PANEL, QUIET, RULE, WIDTH_PX
 
     figure = Figure(figsize=(WIDTH_PX / DPI, 4.2), dpi=DPI, facecolor=PAGE)
     FigureCanvasAgg(figure)
@@ -735,8 +735,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not arguments.videos.is_dir():
         raise PixMusError(f"{arguments.videos} is no folder; name the shared clips with --videos.")
     from pixmus.sound.renderer import find_renderer
+    from pixmus.take.figure import save_figure
     from pixmus.take.pipeline import PixMusPipeline
-    from pixmus.take.plots import save_figure
 
     quick = arguments.quick
     steps = 8 if quick else arguments.steps

@@ -14,7 +14,8 @@ from pixmus.picture.footage import watch
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
 from pixmus.score.notes import read_midi
-from pixmus.take.plots import plot_way, save_figure
+from pixmus.take.figure import save_figure
+from pixmus.take.way import plot_way
 
 EXAMPLES = Path("examples")
 

@@ -160,7 +160,10 @@ def timecode(time: float, frame_rate: Fraction) -> str:
 
 def _write_pictures(take: Take, place: Path) -> None:
     # matplotlib takes most of a second to import: only here.
-    from pixmus.take.plots import plot_cue_timeline, plot_piano_roll, plot_spectrogram, save_figure
+    from pixmus.take.cue_timeline import plot_cue_timeline
+    from pixmus.take.figure import save_figure
+    from pixmus.take.piano_roll import plot_piano_roll
+    from pixmus.take.spectrogram import plot_spectrogram
 
     sheet = take.cue_sheet
     save_figure(plot_cue_timeline(sheet, take.tempo_map, take.thumbnails), place / "cues.png")

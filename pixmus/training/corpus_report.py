@@ -160,7 +160,7 @@ def plot(report: dict[str, Any]) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    from pixmus.take.plots import DPI, INK, PAGE, QUIET, WIDTH_PX
+    from pixmus.take.figure import DPI, INK, PAGE, QUIET, WIDTH_PX
 
     figure = Figure(figsize=(WIDTH_PX / DPI, 6.6), dpi=DPI, facecolor=PAGE)
     FigureCanvasAgg(figure)
@@ -191,7 +191,7 @@ def plot(report: dict[str, Any]) -> Figure:
 
 def _draw_hours(axes: Axes, corpora: dict[str, Any]) -> None:
     """Hours of each corpus: training in full colour, what is held out in lighter shades."""
-    from pixmus.take.plots import QUIET
+    from pixmus.take.figure import QUIET
 
     for row, (name, facts) in enumerate(corpora.items()):
         left = 0.0
@@ -211,7 +211,7 @@ def _draw_hours(axes: Axes, corpora: dict[str, Any]) -> None:
 
 def _draw_tempos(axes: Axes, corpora: dict[str, Any]) -> None:
     """How many pieces of each corpus have which tempo, every row to its own height."""
-    from pixmus.take.plots import INK, QUIET
+    from pixmus.take.figure import INK, QUIET
 
     for row, (name, facts) in enumerate(corpora.items()):
         counts = np.array(facts["tempo_histogram"])
@@ -232,7 +232,7 @@ def _draw_tempos(axes: Axes, corpora: dict[str, Any]) -> None:
 
 def _draw_keys(axes: Axes, corpora: dict[str, Any]) -> None:
     """Pieces in each key before they were transposed: majors up, minors down."""
-    from pixmus.take.plots import INK, QUIET
+    from pixmus.take.figure import INK, QUIET
 
     for mode, sign in (("major", 1), ("minor", -1)):
         base = np.zeros(len(TONICS))
@@ -252,7 +252,7 @@ def _draw_keys(axes: Axes, corpora: dict[str, Any]) -> None:
 
 
 def _draw_density(axes: Axes, corpora: dict[str, Any]) -> None:
-    from pixmus.take.plots import PAGE, QUIET
+    from pixmus.take.figure import PAGE, QUIET
 
     for row, (name, facts) in enumerate(corpora.items()):
         low, lower, middle, upper, high = facts["notes_a_beat"]
@@ -273,7 +273,7 @@ def _draw_parts(axes: Axes, corpora: dict[str, Any]) -> None:
     """A share of pieces for each corpus and part, as numbers on squares of its colour."""
     from matplotlib.colors import to_rgba
 
-    from pixmus.take.plots import INK, PAGE
+    from pixmus.take.figure import INK, PAGE
 
     for row, (name, facts) in enumerate(corpora.items()):
         for column, part in enumerate(PARTS):
@@ -307,7 +307,7 @@ def _draw_lengths(axes: Axes, corpora: dict[str, Any]) -> None:
 
 def write_report(corpus: Path, out: Path) -> None:
     """Write `corpus.json`, `corpus.md` and `corpus.png` to a folder."""
-    from pixmus.take.plots import save_figure
+    from pixmus.take.figure import save_figure
 
     report = describe(load_pieces(corpus), load_ledger(corpus))
     command = f"pixmus corpus report {corpus} --out {out}"

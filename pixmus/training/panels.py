@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def dress(axes: Axes, title: str, unit: str = "", grid: str = "") -> None:
     """Title, unit of the horizontal axis and grid lines ("x", "y" or none) of a panel."""
-    from pixmus.take.plots import INK, PANEL, QUIET, RULE
+    from pixmus.take.figure import INK, PANEL, QUIET, RULE
 
     axes.set_title(title, fontsize=10, color=INK, loc="left")
     axes.set_xlabel(unit, fontsize=8.5, color=QUIET)

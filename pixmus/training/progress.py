@@ -57,7 +57,7 @@ def plot_log(log: dict[str, np.ndarray], title: str) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    from pixmus.take.plots import DPI, INK, PAGE, PANEL, QUIET, RULE, WIDTH_PX
+    from pixmus.take.figure import DPI, INK, PAGE, PANEL, QUIET, RULE, WIDTH_PX
 
     figure = Figure(figsize=(WIDTH_PX / DPI, 4.6), dpi=DPI, facecolor=PAGE)
     FigureCanvasAgg(figure)
@@ -128,7 +128,7 @@ def draw_log(path: Path) -> None:
     if not len(log["iteration"]):
         return
     try:
-        from pixmus.take.plots import save_figure
+        from pixmus.take.figure import save_figure
     except ImportError:
         return
     save_figure(plot_log(log, f"Training of {path.parent.name}"), path.with_suffix(".png"))

@@ -15,7 +15,7 @@ from pixmus.dataset.inspection_report import to_markdown, write_inspection
 from pixmus.dataset.sheets import write_rows
 from pixmus.dataset.table import read_table
 from pixmus.errors import PixMusError
-from pixmus.take.plots import WIDTH_PX
+from pixmus.take.figure import WIDTH_PX
 
 
 @pytest.fixture

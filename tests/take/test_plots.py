@@ -14,19 +14,18 @@ from pixmus.picture.features import extract_features
 from pixmus.picture.frames import Frame
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
-from pixmus.take.plots import (
+from pixmus.take.cue_timeline import plot_cue_timeline
+from pixmus.take.figure import WIDTH_PX, save_figure
+from pixmus.take.piano_roll import plot_piano_roll
+from pixmus.take.spectrogram import (
     DYNAMIC_RANGE_DB,
     MEL_BANDS,
     MEL_HIGH_HZ,
     MEL_LOW_HZ,
-    WIDTH_PX,
     mel_spectrogram_db,
-    plot_cue_timeline,
-    plot_piano_roll,
     plot_spectrogram,
-    plot_way,
-    save_figure,
 )
+from pixmus.take.way import plot_way
 from pixmus.waveform import SAMPLE_RATE
 
 

@@ -31,7 +31,7 @@ from pixmus.score.notes import Score, write_midi
 from pixmus.sound.mix import mix
 from pixmus.sound.renderer import render
 from pixmus.take.pipeline import PixMusPipeline
-from pixmus.take.plots import plot_spectrogram
+from pixmus.take.spectrogram import plot_spectrogram
 
 NEW_SEEDS = 2**31  # below which a new seed is drawn
 

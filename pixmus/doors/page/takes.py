@@ -19,15 +19,13 @@ from pixmus.files import new_zip
 from pixmus.score.notes import write_midi
 from pixmus.sound.programs import programs_of
 from pixmus.studies.sync import flux_peaks, nearest_offsets, strong
+from pixmus.take.agreement import plot_agreement
 from pixmus.take.bundle import write_bundle, write_wav
+from pixmus.take.cue_timeline import plot_cue_timeline
+from pixmus.take.figure import save_figure
+from pixmus.take.piano_roll import plot_piano_roll
 from pixmus.take.pipeline import Soundtrack
-from pixmus.take.plots import (
-    plot_agreement,
-    plot_cue_timeline,
-    plot_piano_roll,
-    plot_spectrogram,
-    save_figure,
-)
+from pixmus.take.spectrogram import plot_spectrogram
 from pixmus.waveform import SAMPLE_RATE
 
 CUT_TOLERANCE_S = 0.040

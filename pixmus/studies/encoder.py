@@ -49,18 +49,17 @@ from pixmus.training.films import (
     slideshow_features,
 )
 from pixmus.training.montages import is_tuned_on
-from pixmus.training.train_encoder import (
+from pixmus.training.music_videos import (
     MusicVideos,
-    fit_mood,
     fit_pairs,
     inside_inputs,
     load_music_videos,
-    make_encoder,
     motion_pairs,
-    only,
     quantile_map,
     whole_inputs,
 )
+from pixmus.training.train_encoder import make_encoder
+from pixmus.training.visual_mood import fit_mood, only
 
 NUM_FOLDS = 10
 NUM_BOOTSTRAPS = 1000

@@ -94,8 +94,9 @@ from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.bootstrap import interval
 from pixmus.training.calibrate import WINDOW_BEATS, Window, draw_windows, generate, only_made
 from pixmus.training.corpus import Piece, load_pieces
+from pixmus.training.encoded import encode_piece
 from pixmus.training.model_card import write_card
-from pixmus.training.windows import BEATS_PER_BAR, encode_piece
+from pixmus.training.windows import BEATS_PER_BAR
 from pixmus.waveform import SAMPLE_RATE
 
 FEWEST_TEST_PIECES = 5

@@ -13,7 +13,7 @@ import torch
 from pixmus.ensembles import PARTS
 from pixmus.model.network import ScoreNetwork
 from pixmus.score.notes import PART_LAYOUTS
-from pixmus.training.windows import EncodedPiece
+from pixmus.training.encoded import EncodedPiece
 
 INTERVAL_PRIOR = 0.05  # of a count, added to every pair of pitches
 

@@ -19,7 +19,8 @@ from pixmus.compose.conditions import ECHO_COLUMN, GIVEN, TO_MAKE, echo_x0, scal
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.network import ScoreNetwork
 from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS, STEPS_PER_BEAT
-from pixmus.training.windows import Batch, EncodedPiece
+from pixmus.training.encoded import EncodedPiece
+from pixmus.training.windows import Batch
 
 # Mean and width of the logit of sigma; a mean above 0 trains more at high noise, where a sparse
 # piano-roll is decided.

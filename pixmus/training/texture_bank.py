@@ -17,7 +17,7 @@ from pixmus.compose.texture import (
 from pixmus.curves import Curve
 from pixmus.ensembles import PARTS, STYLES
 from pixmus.score.notes import PART_LAYOUTS
-from pixmus.training.windows import EncodedPiece
+from pixmus.training.encoded import EncodedPiece
 
 PIECES_PER_STYLE = 80
 NUM_GROOVES = 60

@@ -33,11 +33,12 @@ from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.batches import TOKENS_PER_BATCH, draw_batches, to_device
 from pixmus.training.chain_tables import fill_chain_tables
 from pixmus.training.corpus import Piece, corpus_shares, load_pieces, save_pieces, split_pieces
+from pixmus.training.encoded import EncodedPiece, encode_piece, fit_tables
 from pixmus.training.loss import cell_log_odds
 from pixmus.training.precision import DTYPES, faster_dtype, name_of
 from pixmus.training.progress import COLUMNS, append_row, draw_log
 from pixmus.training.run import Run, make_optimisers, validate
-from pixmus.training.windows import Batch, EncodedPiece, WindowSampler, encode_piece, fit_tables
+from pixmus.training.windows import Batch, WindowSampler
 
 STATE = "state.pt"
 SECONDS_BETWEEN_SAVES = 300

@@ -22,8 +22,8 @@ from pixmus.studies.score_model import (
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.calibrate import WINDOW_BEATS, calibrate, draw_windows, windows_of
 from pixmus.training.corpus import Piece, save_pieces, split_of
+from pixmus.training.encoded import encode_piece, fit_tables
 from pixmus.training.voices import make_piece
-from pixmus.training.windows import encode_piece, fit_tables
 
 CORPUS_OF_STYLE = {"pop": "pop909", "song": "lieder", "quartet": "quartets", "game": "freedoom"}
 

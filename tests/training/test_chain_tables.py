@@ -13,8 +13,8 @@ from pixmus.training.chain_tables import (
     count_voice,
     fill_chain_tables,
 )
+from pixmus.training.encoded import EncodedPiece, encode_piece
 from pixmus.training.voices import make_piece
-from pixmus.training.windows import EncodedPiece, encode_piece
 
 MELODY, HARMONY, PAD = (PARTS.index(part) for part in ("melody", "harmony", "pad"))
 

@@ -19,13 +19,14 @@ from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.batches import draw_batches
 from pixmus.training.corpus import Piece, load_pieces, save_pieces, split_of
+from pixmus.training.encoded import encode_piece, fit_tables
 from pixmus.training.export import load_run
 from pixmus.training.precision import DTYPES, faster_dtype, name_of
 from pixmus.training.progress import COLUMNS, append_row, draw_log, read_log
 from pixmus.training.run import Run
 from pixmus.training.train import main as train
 from pixmus.training.voices import make_piece
-from pixmus.training.windows import Batch, WindowSampler, encode_piece, fit_tables
+from pixmus.training.windows import Batch, WindowSampler
 
 TINY = ["--width", "16", "--layers", "1", "--lane-width", "8"]
 TINY += ["--tokens-per-batch", "128", "--threads", "1", "--warmup", "2", "--device", "cpu"]

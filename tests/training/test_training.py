@@ -20,19 +20,12 @@ from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.corpus import Piece, load_pieces, save_pieces, split_of
+from pixmus.training.encoded import EncodedPiece, encode_piece, fit_tables, hit_points_of, likeness
 from pixmus.training.export import main as export
 from pixmus.training.progress import read_log
 from pixmus.training.train import main as train
 from pixmus.training.voices import find_key, make_piece, one_voice, split_bass
-from pixmus.training.windows import (
-    BEATS_PER_BAR,
-    EncodedPiece,
-    WindowSampler,
-    encode_piece,
-    fit_tables,
-    hit_points_of,
-    likeness,
-)
+from pixmus.training.windows import BEATS_PER_BAR, WindowSampler
 
 C_SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
 

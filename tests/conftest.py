@@ -17,8 +17,9 @@ import pytest
 import torch
 from loopback_hub import LoopbackHub
 
-from pixmus.compose.conditions import NUM_CONDITIONS, RAW_CURVES, CurveTables
+from pixmus.compose.conditions import NUM_CONDITIONS
 from pixmus.model.denoiser import ScoreDenoiser
+from pixmus.score.curves import RAW_CURVES, CurveTables
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.waveform import SAMPLE_RATE
 
@@ -158,7 +159,7 @@ def denoiser() -> ScoreDenoiser:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory, denoiser: ScoreDenoiser) -> Path:
     """The folder of a tiny model with random weights, saved as a real one is, and a whole card."""
-    from pixmus.compose.writing import default_scheduler
+    from pixmus.compose.sampling import default_scheduler
     from pixmus.model.folder import MODEL_FOLDER
     from pixmus.take.pipeline import PixMusPipeline
 

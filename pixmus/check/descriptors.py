@@ -20,9 +20,9 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from pixmus.compose.conditions import key_correlations
 from pixmus.curves import Curve
 from pixmus.ensembles import DRUM_PITCHES, PITCHED, Part
+from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
 
 BEATS_PER_BAR = 4

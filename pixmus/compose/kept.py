@@ -24,7 +24,11 @@ import numpy as np
 from diffusers import SchedulerMixin
 
 from pixmus.choices import NUM_INFERENCE_STEPS
-from pixmus.compose.conditions import GIVEN, OFF, TEXTURE_COLUMNS, TO_MAKE, key_correlations
+from pixmus.compose.canvas import Canvas, play_by_rule, prepare, read_canvas, transposition
+from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
+from pixmus.compose.conditions import TEXTURE_COLUMNS
+from pixmus.compose.endings import MAJOR_TRIAD, MINOR_TRIAD
+from pixmus.compose.sampling import Decoding, Guidance, OnStep
 from pixmus.compose.texture import (
     COLUMNS_PER_PART,
     TEXTURE_BARS,
@@ -34,19 +38,9 @@ from pixmus.compose.texture import (
 )
 from pixmus.compose.writing import (
     CONTEXT_BARS,
-    MAJOR_TRIAD,
-    MINOR_TRIAD,
     WINDOW_BARS,
-    Canvas,
-    Decoding,
-    Guidance,
-    OnStep,
     markers_of,
-    play_by_rule,
     playable_spans,
-    prepare,
-    read_canvas,
-    transposition,
     window_seed,
     write_canvases,
 )
@@ -55,6 +49,7 @@ from pixmus.ensembles import ONE_VOICE_PARTS, PARTS, Part, Style
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS, key_is_major, key_tonic
 from pixmus.model.denoiser import ScoreDenoiser
+from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT, Note, Score, encode_notes, read_midi
 from pixmus.score.tempo import (
     BEATS_PER_BAR,

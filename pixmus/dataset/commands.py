@@ -340,10 +340,10 @@ def synthesize(
 ) -> None:
     """Write a table of the thesis' shape whose rows are recipes of synthetic media."""
     check_new_file(out, force)
-    from pixmus.compose.conditions import CurveTables
     from pixmus.dataset import recipes
     from pixmus.dataset.renditions import load_music
     from pixmus.dataset.sheets import write_rows
+    from pixmus.score.curves import CurveTables
 
     columns = recipes.synthesize(
         rows,

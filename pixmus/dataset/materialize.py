@@ -31,7 +31,6 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixmus.compose.conditions import CurveTables
 from pixmus.curves import Curve
 from pixmus.dataset.looks import FILM_SIZE, FRAME_RATE, STILL_SIZE, Look, still_look
 from pixmus.dataset.painting import paint_film, paint_still
@@ -44,6 +43,7 @@ from pixmus.errors import PixMusError
 from pixmus.files import disk_told, new_file
 from pixmus.picture.frames import read_frames
 from pixmus.picture.video import Video, probe
+from pixmus.score.curves import CurveTables
 from pixmus.sound.soundfont import SoundFontRenderer, soundfont_renderer
 from pixmus.sound.synth import FONT_VARIABLE
 from pixmus.training.corpus import Piece

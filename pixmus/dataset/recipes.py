@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pixmus.compose.conditions import CurveTables
 from pixmus.curves import CURVES
 from pixmus.dataset.layouts import SEGMENTS, STILL_END
 from pixmus.dataset.renditions import (
@@ -34,6 +33,7 @@ from pixmus.dataset.renditions import (
 from pixmus.dataset.scenes import SCENES
 from pixmus.dataset.table import Row, thesis_columns
 from pixmus.errors import PixMusError
+from pixmus.score.curves import CurveTables
 from pixmus.training.corpus import Piece
 
 # The units of the music's curves: those of the model that PixMus came with when version 1 was made,

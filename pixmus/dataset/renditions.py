@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pixmus.compose.conditions import CurveTables, beat_statistics, measure_bars
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import BAND, DRUM_BANK, ORCHESTRA, PARTS, PIANO, STRINGS, Part
 from pixmus.errors import PixMusError
+from pixmus.score.curves import CurveTables, beat_statistics, measure_bars
 from pixmus.score.notes import STEPS_PER_BEAT
 from pixmus.sound.soundfont import SoundFontRenderer
 from pixmus.sound.synth import DRUM_CHANNEL, SYNTHS, Event, Sound

@@ -23,7 +23,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pixmus.compose.conditions import bar_seconds, measure_curves
 from pixmus.cues.encoder import WHOLE, ConditioningEncoder
 from pixmus.cues.sheet import CueSheet, Direction, HitPoint, rule_curves, shot_novelties, spot
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
@@ -34,6 +33,7 @@ from pixmus.picture.moments import find_moments
 from pixmus.picture.palette import measure_palette
 from pixmus.picture.thumbnails import Reducer, Thumbnails
 from pixmus.picture.transitions import Transition
+from pixmus.score.curves import bar_seconds, measure_curves
 from pixmus.score.tempo import fit_tempo_map
 from pixmus.studies.encoder_pictures import draw_five, draw_ranges
 from pixmus.studies.encoder_tables import to_markdown

@@ -12,10 +12,11 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from pixmus.compose.conditions import beat_statistics, key_correlations
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.ensembles import Part
 from pixmus.keys import KEYS
+from pixmus.score.curves import beat_statistics
+from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import Score, encode_score
 from pixmus.take.figure import PARTS_FROM_THE_BACK
 from pixmus.take.pipeline import PixMusPipeline

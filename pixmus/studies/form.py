@@ -17,9 +17,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pixmus.compose.conditions import key_correlations
 from pixmus.ensembles import PITCHED, Part
 from pixmus.keys import TONICS, key_is_major
+from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Score, encode_score
 
 BEATS_PER_BAR = 4

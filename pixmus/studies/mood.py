@@ -30,16 +30,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
-from pixmus.compose.conditions import (
-    CurveTables,
-    bar_seconds,
-    beat_statistics,
-    key_correlations,
-    measure_bars,
-)
 from pixmus.curves import Curve
 from pixmus.ensembles import Part
 from pixmus.errors import PixMusError
+from pixmus.score.curves import CurveTables, bar_seconds, beat_statistics, measure_bars
+from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import Note, Score, encode_score
 from pixmus.score.tempo import TempoMap
 

@@ -32,22 +32,18 @@ from scipy.stats import spearmanr
 from pixmus.check.descriptors import DESCRIPTORS, describe_window
 from pixmus.check.findings import check_score
 from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
-from pixmus.compose.conditions import (
-    CURVE_COLUMNS,
-    MODE_COLUMN,
-    CurveTables,
-    beat_statistics,
-    key_correlations,
-    measure_bars,
-    to_x0,
-)
-from pixmus.compose.writing import Guidance, compose
+from pixmus.compose.cells import to_x0
+from pixmus.compose.conditions import CURVE_COLUMNS, MODE_COLUMN
+from pixmus.compose.sampling import Guidance
+from pixmus.compose.writing import compose
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, Curve, num_curve_values
 from pixmus.ensembles import BAND, ENSEMBLES, PARTS, PIANO, STYLES, Part, Style
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS
 from pixmus.model.folder import MODEL_FOLDER
+from pixmus.score.curves import CurveTables, beat_statistics, measure_bars
+from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import PART_LAYOUTS, Score
 from pixmus.score.tempo import fit_tempo_map
 from pixmus.sound.mix import mix

@@ -6,11 +6,7 @@ writes `sync.json`, `sync.md` and `sync.png`. The music is decoded from the scor
 own sound left out. The truth is the montage's plan, or what was marked by eye in a real clip:
 transitions that spotting overlooked count like all others, dissolves and fades at their middle.
 
-A *strong onset* is a peak of the spectral flux above the 75th percentile of the piece's peaks. Flux
-is the sum over frequencies of what the magnitude gained since the frame before (Dixon 2006, "Onset
-Detection Revisited", eq. 2.1), of both channels' mean, in Hann windows of 1024 samples every 220
-(5 ms); a peak is the highest value within 30 ms on both sides and lies within 60 dB of the highest
-peak. Times are seconds; a frame's time is its window's centre.
+What a strong onset is, `pixmus.check.onsets` says. Times are seconds.
 """
 
 from __future__ import annotations
@@ -27,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from pixmus.check.onsets import flux_peaks, hit_rate, nearest_offsets, strong_onsets
 from pixmus.compose.accents import choose_accents
 from pixmus.ensembles import MUSIC_BOX, PIANO, STRINGS, Part
 from pixmus.errors import PixMusError
@@ -45,12 +41,6 @@ if TYPE_CHECKING:  # torch and matplotlib are wanted only where something is mad
 
     from pixmus.picture.footage import Footage
     from pixmus.take.pipeline import PixMusPipeline, Soundtrack
-
-WINDOW = 1024  # samples
-HOP = 220  # samples: 4.989 ms, the whole number nearest to 5 ms
-PEAK_REACH = 6  # frames, 30 ms: a peak is the highest this far to both sides
-QUIETEST_PEAK = 1e-3  # of the highest; below it only the codec's noise has peaks
-STRONG_QUANTILE = 0.75
 
 TOLERANCES_S = (0.040, 0.070, 0.100)
 NEAR_S = 0.100  # the nearest onset this close gives a cut's offset
@@ -78,61 +68,6 @@ STAGES = {
     "weak": "accented, and its onset is heard within 40 ms, but is not strong",
     "late": "accented, and no onset at all is heard within 40 ms",
 }
-
-
-# ---------------------------------------------------------------------------------------- Onsets
-
-
-def spectral_flux(waveform: np.ndarray) -> np.ndarray:
-    """Gain of magnitude from frame to frame, summed over frequencies. (frames - 1,)
-
-    Value i lies between the frames centred on samples i * HOP and (i + 1) * HOP.
-    """
-    mono = np.atleast_2d(waveform).mean(axis=0, dtype=np.float32)
-    padded = np.pad(mono, WINDOW // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
-    window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
-    flux = np.zeros(max(len(frames) - 1, 0), np.float32)
-    for first in range(0, len(flux), 512):  # blocks keep a long piece small in memory
-        block = frames[first : first + 513] * window
-        gained = np.diff(np.abs(np.fft.rfft(block)), axis=0)
-        flux[first : first + 512] = np.maximum(gained, 0.0).sum(axis=1)
-    return flux
-
-
-def flux_peaks(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Times (seconds) and heights of the peaks of the spectral flux."""
-    flux = spectral_flux(waveform)
-    if not len(flux) or flux.max() <= 0:
-        return np.zeros(0), np.zeros(0)
-    padded = np.pad(flux, PEAK_REACH, constant_values=-1.0)
-    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * PEAK_REACH + 1)
-    is_peak = (flux >= around.max(axis=1)) & (flux > QUIETEST_PEAK * flux.max())
-    is_peak[1:] &= flux[1:] > flux[:-1]  # the first of equals
-    index = np.flatnonzero(is_peak)
-    return (index + 0.5) * HOP / SAMPLE_RATE, flux[index].astype(np.float64)
-
-
-def strong(times: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    """Times of the peaks above the 75th percentile of all."""
-    return times[heights > np.quantile(heights, STRONG_QUANTILE)] if len(times) else times
-
-
-def nearest_offsets(reference: ArrayLike, estimate: ArrayLike) -> np.ndarray:
-    """Signed distance from each reference time to the nearest estimate; infinite without any."""
-    wanted, found = np.asarray(reference, float), np.sort(np.asarray(estimate, float))
-    if not len(found):
-        return np.full(len(wanted), np.inf)
-    after = np.clip(np.searchsorted(found, wanted), 1, max(len(found) - 1, 1))
-    before = found[after - 1] - wanted
-    later = found[np.minimum(after, len(found) - 1)] - wanted
-    return np.where(np.abs(before) <= np.abs(later), before, later)
-
-
-def hit_rate(reference: ArrayLike, estimate: ArrayLike, tolerance: float) -> float:
-    """Share of the reference times with an estimate within `tolerance` seconds."""
-    offsets = np.abs(nearest_offsets(reference, estimate))
-    return float((offsets <= tolerance + 1e-9).mean()) if len(offsets) else float("nan")
 
 
 # ---------------------------------------------------------------------------------- The detector
@@ -183,8 +118,8 @@ def _detector_row(
         "recall_40ms": float((np.abs(offsets) <= 0.040).mean()),
         "offset_ms": 1000 * float(near.mean()),
         "spread_ms": 1000 * float(near.std()),
-        "accents_strong_40ms": hit_rate(times[is_accent], strong(peaks, heights), 0.040),
-        "others_strong_40ms": hit_rate(times[~is_accent], strong(peaks, heights), 0.040),
+        "accents_strong_40ms": hit_rate(times[is_accent], strong_onsets(peaks, heights), 0.040),
+        "others_strong_40ms": hit_rate(times[~is_accent], strong_onsets(peaks, heights), 0.040),
     }
 
 
@@ -337,7 +272,7 @@ def _listen(
     waveform = read_audio(probe(scored))
     assert waveform is not None, scored
     peaks, heights = flux_peaks(waveform)
-    return take, peaks, strong(peaks, heights)
+    return take, peaks, strong_onsets(peaks, heights)
 
 
 def _rounded(times: Any) -> list[float]:

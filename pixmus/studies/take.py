@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pixmus.compose.conditions import beat_statistics, key_correlations
+from pixmus.check.onsets import flux_peaks, strong_onsets
 from pixmus.keys import KEYS
 from pixmus.model.folder import MODEL_FOLDER
+from pixmus.score.curves import beat_statistics
+from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import encode_score
 from pixmus.score.tempo import cue_span
 from pixmus.sound.loudness import loudness, to_db, true_peak_db
-from pixmus.studies.sync import flux_peaks, strong
 from pixmus.take.pipeline import PixMusPipeline, Soundtrack
 from pixmus.waveform import SAMPLE_RATE, Waveform
 
@@ -43,7 +44,7 @@ def longest_silence(waveform: Waveform) -> float:
 def describe(take: Soundtrack) -> dict[str, str]:
     """What a musician and an engineer would check, as text by name."""
     music, score, tempo_map = take.music, take.score, take.tempo_map
-    onsets = strong(*flux_peaks(music))
+    onsets = strong_onsets(*flux_peaks(music))
     cuts = take.cue_sheet.cuts
     misses = [float(np.abs(onsets - cut).min()) if len(onsets) else np.inf for cut in cuts]
     cells = encode_score(score)

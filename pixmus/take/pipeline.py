@@ -24,15 +24,15 @@ from pixmus.asked import Asked
 from pixmus.check.findings import Check, Ranges, check_score
 from pixmus.choices import Step
 from pixmus.compose.accents import AccentReport, accent, choose_accents
-from pixmus.compose.conditions import NUM_CONDITIONS, CurveTables
+from pixmus.compose.conditions import NUM_CONDITIONS
 from pixmus.compose.kept import Bars, Kept, Names, keep_score, redo
-from pixmus.compose.texture import TextureBank
-from pixmus.compose.writing import (
+from pixmus.compose.sampling import (
     Decoding,
     Guidance,
     OnStep,
-    compose,
 )
+from pixmus.compose.texture import TextureBank
+from pixmus.compose.writing import compose
 from pixmus.cues.encoder import ConditioningEncoder
 from pixmus.cues.sheet import CueSheet, Direction, spot
 from pixmus.cues.wishes import read_wishes
@@ -54,6 +54,7 @@ from pixmus.picture.footage import Footage, watch
 from pixmus.picture.frames import Frame
 from pixmus.picture.video import Video
 from pixmus.picture.write import MuxReport, mux
+from pixmus.score.curves import CurveTables
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT, Score
 from pixmus.score.tempo import (
     PlacedHit,

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import torch
 
-from pixmus.compose.conditions import CurveTables
-from pixmus.compose.writing import Decoding, default_scheduler
+from pixmus.compose.sampling import Decoding, default_scheduler
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.model.folder import ENCODER, MODEL_FOLDER, write_manifest
+from pixmus.score.curves import CurveTables
 from pixmus.take.pipeline import PixMusPipeline, load_encoder
 from pixmus.training.calibrate import calibrate, draw_windows
 from pixmus.training.corpus import load_pieces, split_pieces

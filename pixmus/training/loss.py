@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pixmus.compose.conditions import ECHO_COLUMN, GIVEN, TO_MAKE, echo_x0, scale_velocity, to_x0
+from pixmus.compose.cells import GIVEN, TO_MAKE, echo_x0, scale_velocity, to_x0
+from pixmus.compose.conditions import ECHO_COLUMN
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.network import ScoreNetwork
 from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS, STEPS_PER_BEAT

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pixmus.compose.conditions import VALENCE_WEIGHTS, CurveTables, key_correlations
 from pixmus.curves import Curve
 from pixmus.keys import KEYS
+from pixmus.score.curves import VALENCE_WEIGHTS, CurveTables
+from pixmus.score.key_finding import key_correlations
 from pixmus.sound.loudness import ABSOLUTE_GATE_LUFS, k_weighting
 from pixmus.waveform import SAMPLE_RATE
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -21,18 +22,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import pixmus.training.music
-from pixmus.compose.conditions import CurveTables
 from pixmus.curves import num_curve_values
 from pixmus.errors import PixMusError
 from pixmus.files import new_file
-from pixmus.picture.features import FEATURE_CURVES, Features, Moment, Transition, measuring_version
-from pixmus.training.music import (
-    MUSIC_CURVES,
-    MusicCurves,
-    fit_quantiles,
-    num_seconds,
-    quantile_curves,
-)
+from pixmus.picture.features import FEATURE_CURVES
+from pixmus.picture.features import Features
+from pixmus.picture.features import Moment
+from pixmus.picture.features import Transition
+from pixmus.picture.features import measuring_version
+from pixmus.score.curves import CurveTables
+from pixmus.training.music import MUSIC_CURVES
+from pixmus.training.music import MusicCurves
+from pixmus.training.music import fit_quantiles
+from pixmus.training.music import num_seconds
+from pixmus.training.music import quantile_curves
 from pixmus.training.splits import TRAINING
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pixmus.compose.conditions import CurveTables
 from pixmus.compose.texture import (
     BEATS_PER_BAR,
     NO_STYLE,
@@ -16,6 +15,7 @@ from pixmus.compose.texture import (
 )
 from pixmus.curves import Curve
 from pixmus.ensembles import PARTS, STYLES
+from pixmus.score.curves import CurveTables
 from pixmus.score.notes import PART_LAYOUTS
 from pixmus.training.encoded import EncodedPiece
 

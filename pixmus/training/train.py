@@ -25,10 +25,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixmus.compose.conditions import NUM_CONDITIONS, CurveTables
+from pixmus.compose.conditions import NUM_CONDITIONS
 from pixmus.ensembles import ONE_VOICE_PARTS, PARTS, STYLES, Style
 from pixmus.errors import PixMusError
 from pixmus.model.network import ScoreNetwork
+from pixmus.score.curves import CurveTables
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.batches import TOKENS_PER_BATCH, draw_batches, to_device
 from pixmus.training.chain_tables import fill_chain_tables

@@ -6,29 +6,29 @@ import numpy as np
 import pytest
 import torch
 
+from pixmus.compose.cells import OFF, TO_MAKE, echo_x0
 from pixmus.compose.conditions import (
     HIT_COLUMNS,
     MOOD_KNOWN,
     NUM_CONDITIONS,
-    OFF,
-    RAW_CURVES,
     TIMING_KNOWN,
-    TO_MAKE,
-    CurveTables,
-    beat_statistics,
     condition,
-    echo_x0,
     hit_distances,
     in_other_mode,
-    key_correlations,
-    measure_bars,
-    measure_curves,
     without_mood,
     without_mood_and_timing,
 )
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES
 from pixmus.ensembles import ENSEMBLES, PARTS
+from pixmus.score.curves import (
+    RAW_CURVES,
+    CurveTables,
+    beat_statistics,
+    measure_bars,
+    measure_curves,
+)
+from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, Score, encode_score
 from pixmus.score.tempo import TempoMap, cue_span, place_hits
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from pixmus.compose.accents import accent
-from pixmus.compose.conditions import GIVEN, NUM_CONDITIONS, OFF, TEXTURE_COLUMNS, TO_MAKE
+from pixmus.compose.canvas import Canvas, prepare
+from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
+from pixmus.compose.conditions import NUM_CONDITIONS, TEXTURE_COLUMNS
 from pixmus.compose.form import Echoes
 from pixmus.compose.kept import (
     Kept,
@@ -21,16 +23,9 @@ from pixmus.compose.kept import (
     redo,
     redo_bounds,
 )
+from pixmus.compose.sampling import Decoding, default_scheduler
 from pixmus.compose.texture import COLUMNS_PER_PART
-from pixmus.compose.writing import (
-    CONTEXT_BARS,
-    WINDOW_BARS,
-    Canvas,
-    Decoding,
-    compose,
-    default_scheduler,
-    prepare,
-)
+from pixmus.compose.writing import CONTEXT_BARS, WINDOW_BARS, compose
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES, PARTS

@@ -8,31 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from pixmus.compose.conditions import (
-    GIVEN,
-    MODE_COLUMN,
-    NUM_CONDITIONS,
-    OFF,
-    TEXTURE_COLUMNS,
-    TO_MAKE,
-    to_x0,
-)
+from pixmus.compose.canvas import play_by_rule, prepare
+from pixmus.compose.cells import GIVEN, OFF, TO_MAKE, to_x0
+from pixmus.compose.conditions import MODE_COLUMN, NUM_CONDITIONS, TEXTURE_COLUMNS
+from pixmus.compose.endings import last_chord
+from pixmus.compose.sampling import Decoding, Guidance, default_scheduler, sample, settle
 from pixmus.compose.texture import COLUMNS_PER_PART, NUM_VALUES, TextureBank
-from pixmus.compose.writing import (
-    CONTEXT_BARS,
-    WINDOW_BARS,
-    Decoding,
-    Guidance,
-    compose,
-    default_scheduler,
-    last_chord,
-    play_by_rule,
-    prepare,
-    sample,
-    settle,
-    window_bounds,
-    window_seed,
-)
+from pixmus.compose.writing import CONTEXT_BARS, WINDOW_BARS, compose, window_bounds, window_seed
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES, PARTS

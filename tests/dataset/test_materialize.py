@@ -15,7 +15,6 @@ from conftest import PaintVideo
 from open_music import write_pieces
 from typer.testing import CliRunner
 
-from pixmus.compose.conditions import CurveTables
 from pixmus.dataset.layouts import THESIS_COLUMNS
 from pixmus.dataset.materialize import (
     LOG,
@@ -33,6 +32,7 @@ from pixmus.dataset.table import Row, Table, read_table
 from pixmus.doors import cli
 from pixmus.errors import PixMusError
 from pixmus.picture.video import probe
+from pixmus.score.curves import CurveTables
 from pixmus.training.corpus import save_pieces
 
 TABLES = CurveTables.load(CURVE_TABLES)

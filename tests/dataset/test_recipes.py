@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from open_music import write_pieces
 
-from pixmus.compose.conditions import CurveTables
 from pixmus.dataset.layouts import THESIS_COLUMNS
 from pixmus.dataset.looks import FRAME_RATE
 from pixmus.dataset.pairing import (
@@ -31,6 +30,7 @@ from pixmus.dataset.recipes import (
 from pixmus.dataset.sheets import write_rows
 from pixmus.dataset.table import read_table
 from pixmus.errors import PixMusError
+from pixmus.score.curves import CurveTables
 
 TABLES = CurveTables.load(CURVE_TABLES)
 PIECES = {f"{piece.corpus}/{piece.name}": piece for piece in write_pieces()}

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from open_music import write_pieces
 
-from pixmus.compose.conditions import CurveTables, beat_statistics
 from pixmus.dataset.recipes import CURVE_TABLES
 from pixmus.dataset.renditions import (
     SOUND_RATE,
@@ -22,6 +21,7 @@ from pixmus.dataset.renditions import (
     render,
 )
 from pixmus.errors import PixMusError
+from pixmus.score.curves import CurveTables, beat_statistics
 from pixmus.sound.soundfont import SoundFontRenderer, soundfont_renderer, tim_font
 from pixmus.sound.synth import installed_synths
 from pixmus.training.corpus import Piece, save_pieces

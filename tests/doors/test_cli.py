@@ -354,8 +354,8 @@ def test_check_refuses_what_it_cannot_read(tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def redone(tmp_path, denoiser):
     """A folder with a tiny model, a cue sheet and a score of six bars to keep."""
-    from pixmus.compose.conditions import RAW_CURVES, CurveTables
-    from pixmus.compose.writing import default_scheduler
+    from pixmus.compose.sampling import default_scheduler
+    from pixmus.score.curves import RAW_CURVES, CurveTables
     from pixmus.take.pipeline import PixMusPipeline
 
     pipe = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler())

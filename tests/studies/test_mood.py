@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from pixmus.compose.conditions import CurveTables
 from pixmus.errors import PixMusError
+from pixmus.score.curves import CurveTables
 from pixmus.score.notes import Note, Score, write_midi
 from pixmus.score.tempo import TempoMap
 from pixmus.studies import mood

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pixmus.check.findings import fit_ranges
-from pixmus.compose.writing import default_scheduler
+from pixmus.compose.sampling import default_scheduler
 from pixmus.ensembles import PARTS, STYLES
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.notes import CELL_PARTS

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
+from pixmus.check.onsets import flux_peaks, hit_rate, nearest_offsets, strong_onsets
 from pixmus.studies import sync
 from pixmus.studies.sync import Measured
-from pixmus.waveform import SAMPLE_RATE
 
 CUTS = [2.0, 5.0, 9.0, 14.0, 20.0]
 
@@ -40,44 +39,12 @@ def clip(**changes: object) -> Measured:
 @pytest.mark.parametrize(("rise", "late"), [(0.001, 0.004), (0.010, 0.004), (0.030, 0.008)])
 def test_known_attacks_are_found(rise: float, late: float) -> None:
     waveform, times, is_accent = sync.synthetic_attacks(rise, seed=1, count=60)
-    peaks, heights = sync.flux_peaks(waveform)
-    offsets = sync.nearest_offsets(times, peaks)
+    peaks, heights = flux_peaks(waveform)
+    offsets = nearest_offsets(times, peaks)
     near = offsets[np.abs(offsets) <= 0.04]
     assert len(near) >= 0.97 * len(times)
     assert abs(near.mean()) < late
-    assert sync.hit_rate(times[is_accent], sync.strong(peaks, heights), 0.040) > 0.9
-
-
-def test_an_impulse_is_found_at_its_time() -> None:
-    waveform = np.zeros((2, SAMPLE_RATE), np.float32)
-    waveform[:, 22050:22500] = 0.5
-    times, heights = sync.flux_peaks(waveform)
-    assert abs(times[np.argmax(heights)] - 0.5) < 0.015
-
-
-@pytest.mark.parametrize("length", [0, 1, 100, 1024, 5000])
-def test_silence_has_no_onsets(length: int) -> None:
-    times, heights = sync.flux_peaks(np.zeros((2, length), np.float32))
-    assert len(times) == len(heights) == len(sync.strong(times, heights)) == 0
-
-
-def test_a_quarter_of_the_peaks_is_strong() -> None:
-    heights = np.arange(1.0, 101.0)
-    assert len(sync.strong(np.arange(100.0), heights)) == 25
-
-
-@pytest.mark.parametrize("shift", [-0.06, -0.02, 0.0, 0.03, 0.09])
-def test_offsets_are_signed_and_rates_follow(shift: float) -> None:
-    moved = np.array(CUTS) + shift
-    assert np.allclose(sync.nearest_offsets(CUTS, moved), shift)
-    for tolerance in sync.TOLERANCES_S:
-        assert sync.hit_rate(CUTS, moved, tolerance) == float(abs(shift) <= tolerance)
-
-
-def test_rates_of_nothing() -> None:
-    assert sync.hit_rate(CUTS, [], 0.1) == 0.0
-    assert math.isnan(sync.hit_rate([], CUTS, 0.1))
-    assert sync.nearest_offsets([1.0, 2.0], [1.5]).tolist() == [0.5, -0.5]
+    assert hit_rate(times[is_accent], strong_onsets(peaks, heights), 0.040) > 0.9
 
 
 def test_a_row_of_perfect_clips() -> None:

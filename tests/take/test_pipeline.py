@@ -11,8 +11,7 @@ import pytest
 import torch
 
 from pixmus.check.findings import Ranges, RangeTable, check_score
-from pixmus.compose.conditions import RAW_CURVES, CurveTables
-from pixmus.compose.writing import Decoding, default_scheduler
+from pixmus.compose.sampling import Decoding, default_scheduler
 from pixmus.cues.encoder import ConditioningEncoder
 from pixmus.cues.sheet import CueSheet, Direction, spot
 from pixmus.errors import PixMusError
@@ -21,6 +20,7 @@ from pixmus.model.folder import MANIFEST, write_manifest
 from pixmus.picture.footage import watch
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
+from pixmus.score.curves import RAW_CURVES, CurveTables
 from pixmus.score.notes import PART_LAYOUTS, read_midi
 from pixmus.take.bundle import describe_take
 from pixmus.take.pipeline import PixMusPipeline, Soundtrack

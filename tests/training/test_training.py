@@ -7,14 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from pixmus.compose.conditions import (
-    ECHO_COLUMN,
-    GIVEN,
-    OFF,
-    SHORT_BAR_COLUMN,
-    TEXTURE_COLUMNS,
-    TO_MAKE,
-)
+from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
+from pixmus.compose.conditions import ECHO_COLUMN, SHORT_BAR_COLUMN, TEXTURE_COLUMNS
 from pixmus.compose.texture import COLUMNS_PER_PART
 from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT

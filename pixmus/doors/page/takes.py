@@ -5,22 +5,29 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import spearmanr
 
-from pixmus.compose.conditions import CurveTables, measure_curves
+from pixmus.check.onsets import flux_peaks
+from pixmus.check.onsets import nearest_offsets
+from pixmus.check.onsets import strong_onsets
 from pixmus.cues.sheet import curve_rows
-from pixmus.curves import CURVES, Curve
-from pixmus.doors.page.again import python_lines, shell_line
+from pixmus.curves import CURVES
+from pixmus.curves import Curve
+from pixmus.doors.page.again import python_lines
+from pixmus.doors.page.again import shell_line
 from pixmus.files import new_zip
+from pixmus.score.curves import CurveTables
+from pixmus.score.curves import measure_curves
 from pixmus.score.notes import write_midi
 from pixmus.sound.programs import programs_of
-from pixmus.studies.sync import flux_peaks, nearest_offsets, strong
 from pixmus.take.agreement import plot_agreement
-from pixmus.take.bundle import write_bundle, write_wav
+from pixmus.take.bundle import write_bundle
+from pixmus.take.bundle import write_wav
 from pixmus.take.cue_timeline import plot_cue_timeline
 from pixmus.take.figure import save_figure
 from pixmus.take.piano_roll import plot_piano_roll
@@ -76,7 +83,7 @@ class Take:
     def cuts_met(self) -> CutsMet:
         """The cuts beside the strong onsets of the music alone."""
         cuts = self.soundtrack.cue_sheet.cuts
-        onsets = strong(*flux_peaks(self.soundtrack.music))
+        onsets = strong_onsets(*flux_peaks(self.soundtrack.music))
         return CutsMet(cuts, tuple(float(o) for o in nearest_offsets(cuts, onsets)))
 
     def agreement(self, tables: CurveTables) -> dict[str, float]:

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -25,17 +24,15 @@ import pixmus.training.music
 from pixmus.curves import num_curve_values
 from pixmus.errors import PixMusError
 from pixmus.files import new_file
-from pixmus.picture.features import FEATURE_CURVES
-from pixmus.picture.features import Features
-from pixmus.picture.features import Moment
-from pixmus.picture.features import Transition
-from pixmus.picture.features import measuring_version
+from pixmus.picture.features import FEATURE_CURVES, Features, Moment, Transition, measuring_version
 from pixmus.score.curves import CurveTables
-from pixmus.training.music import MUSIC_CURVES
-from pixmus.training.music import MusicCurves
-from pixmus.training.music import fit_quantiles
-from pixmus.training.music import num_seconds
-from pixmus.training.music import quantile_curves
+from pixmus.training.music import (
+    MUSIC_CURVES,
+    MusicCurves,
+    fit_quantiles,
+    num_seconds,
+    quantile_curves,
+)
 from pixmus.training.splits import TRAINING
 
 if TYPE_CHECKING:

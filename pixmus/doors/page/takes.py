@@ -5,29 +5,22 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import spearmanr
 
-from pixmus.check.onsets import flux_peaks
-from pixmus.check.onsets import nearest_offsets
-from pixmus.check.onsets import strong_onsets
+from pixmus.check.onsets import flux_peaks, nearest_offsets, strong_onsets
 from pixmus.cues.sheet import curve_rows
-from pixmus.curves import CURVES
-from pixmus.curves import Curve
-from pixmus.doors.page.again import python_lines
-from pixmus.doors.page.again import shell_line
+from pixmus.curves import CURVES, Curve
+from pixmus.doors.page.again import python_lines, shell_line
 from pixmus.files import new_zip
-from pixmus.score.curves import CurveTables
-from pixmus.score.curves import measure_curves
+from pixmus.score.curves import CurveTables, measure_curves
 from pixmus.score.notes import write_midi
 from pixmus.sound.programs import programs_of
 from pixmus.take.agreement import plot_agreement
-from pixmus.take.bundle import write_bundle
-from pixmus.take.bundle import write_wav
+from pixmus.take.bundle import write_bundle, write_wav
 from pixmus.take.cue_timeline import plot_cue_timeline
 from pixmus.take.figure import save_figure
 from pixmus.take.piano_roll import plot_piano_roll

@@ -12,29 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pixmus.choices import DEFAULT_GUIDANCE_SCALE
-from pixmus.choices import NUM_INFERENCE_STEPS
-from pixmus.compose.cells import OFF
-from pixmus.compose.cells import TO_MAKE
-from pixmus.compose.conditions import CURVE_COLUMNS
-from pixmus.compose.conditions import add_textures
-from pixmus.compose.sampling import Decoding
-from pixmus.compose.sampling import Guidance
-from pixmus.compose.sampling import fresh_scheduler
-from pixmus.compose.sampling import sample
-from pixmus.curves import CURVES
-from pixmus.curves import Curve
-from pixmus.ensembles import PARTS
-from pixmus.ensembles import STYLES
-from pixmus.ensembles import Part
+from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
+from pixmus.compose.cells import OFF, TO_MAKE
+from pixmus.compose.conditions import CURVE_COLUMNS, add_textures
+from pixmus.compose.sampling import Decoding, Guidance, fresh_scheduler, sample
+from pixmus.curves import CURVES, Curve
+from pixmus.ensembles import PARTS, STYLES, Part
 from pixmus.score.curves import CurveTables
-from pixmus.score.notes import CELL_PARTS
-from pixmus.score.notes import PART_LAYOUTS
-from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.take.pipeline import PixMusPipeline
-from pixmus.training.encoded import EncodedPiece
-from pixmus.training.encoded import hit_points_of
-from pixmus.training.encoded import measured_conditions
+from pixmus.training.encoded import EncodedPiece, hit_points_of, measured_conditions
 from pixmus.training.windows import BEATS_PER_BAR
 
 NUM_BARS = 8

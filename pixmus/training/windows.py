@@ -14,34 +14,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixmus.compose.cells import GIVEN
-from pixmus.compose.cells import OFF
-from pixmus.compose.cells import TO_MAKE
-from pixmus.compose.conditions import ECHO_COLUMN
-from pixmus.compose.conditions import add_textures
-from pixmus.compose.conditions import without_mood
-from pixmus.compose.conditions import without_mood_and_timing
-from pixmus.compose.texture import BEATS_PER_BAR
-from pixmus.compose.texture import DRUMS
-from pixmus.compose.texture import STEPS_PER_BAR
-from pixmus.compose.texture import TEXTURE_BARS
-from pixmus.compose.texture import measure_texture
-from pixmus.ensembles import ENSEMBLES
-from pixmus.ensembles import PARTS
-from pixmus.ensembles import Part
+from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
+from pixmus.compose.conditions import (
+    ECHO_COLUMN,
+    add_textures,
+    without_mood,
+    without_mood_and_timing,
+)
+from pixmus.compose.texture import (
+    BEATS_PER_BAR,
+    DRUMS,
+    STEPS_PER_BAR,
+    TEXTURE_BARS,
+    measure_texture,
+)
+from pixmus.ensembles import ENSEMBLES, PARTS, Part
 from pixmus.score.curves import CurveTables
-from pixmus.score.curves import beat_statistics
-from pixmus.score.curves import measure_bars
-from pixmus.score.notes import NUM_CELLS
-from pixmus.score.notes import PART_LAYOUTS
-from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.corpus import Piece
-from pixmus.training.encoded import PHRASE_BARS
-from pixmus.training.encoded import EncodedPiece
-from pixmus.training.encoded import hit_points_of
-from pixmus.training.encoded import likeness
-from pixmus.training.encoded import measured_conditions
-from pixmus.training.encoded import take_bars
+from pixmus.training.encoded import (
+    PHRASE_BARS,
+    EncodedPiece,
+    hit_points_of,
+    likeness,
+    measured_conditions,
+    take_bars,
+)
 
 # How often a window's textures are told, and of those told each part's; how often a window has
 # echoes, a phrase of it one, and the echo is of bars that are like it least.

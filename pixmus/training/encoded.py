@@ -13,10 +13,11 @@ from functools import cached_property
 
 import numpy as np
 
-from pixmus.compose.conditions import BeatConditions, CurveTables, beat_statistics, measure_bars
+from pixmus.compose.conditions import BeatConditions
 from pixmus.compose.texture import BEATS_PER_BAR, DRUMS, STEPS_PER_BAR, measure_texture
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, STYLES
+from pixmus.score.curves import CurveTables, beat_statistics, measure_bars
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
 from pixmus.training.corpus import Piece
 

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from pixmus.errors import PixMusError
+from pixmus.files import REPOSITORY
 from pixmus.hub import CARD
 from pixmus.model.folder import MANIFEST, model_folder
 from pixmus.take.bundle import new_folder
 from pixmus.take.pipeline import PixMusPipeline
 
-ROOT = Path(__file__).parents[2]  # the repository, which is itself a Space
 RepoType = Literal["model", "space", "dataset"]
 
 CARD_FACTS = ("license", "library_name", "pipeline_tag", "tags")
@@ -103,7 +103,7 @@ def check_card(card: Path) -> list[str]:
     ]
 
 
-def stage_space(place: Path, model: str | None = None, root: Path = ROOT) -> dict[str, str]:
+def stage_space(place: Path, model: str | None = None, root: Path = REPOSITORY) -> dict[str, str]:
     """Put the Space into the empty folder `place`; returns the variables that it is to have.
 
     `root` is the repository. With `model`, a Hub id, the Space loads that one, which its build

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from pixmus.errors import PixMusError
+from pixmus.files import new_file
 from pixmus.model.network import ScoreNetwork
 from pixmus.training.loss import denoising_loss, draw_sigma
 from pixmus.training.precision import DTYPES, name_of
@@ -90,9 +91,8 @@ class Run:
             "generator": self.generator.get_state(),
             "device": self.device.type,
         }
-        temporary = path.with_suffix(".tmp")
-        torch.save(state, temporary)
-        temporary.replace(path)
+        with new_file(path, overwrite=True) as place:
+            torch.save(state, place)
 
     def load(self, path: Path) -> None:
         """Go on from a state, in the numbers that it was made in.

@@ -40,11 +40,18 @@ def new_file(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
     """A path to write to that becomes `path` when the block ends well, and vanishes otherwise."""
     path = Path(path)
     check_new_file(path, overwrite)
-    beside = _beside(path)
-    try:
+    with replaced_file(path) as beside:
         with _named(beside, path):
             yield beside
         check_new_file(path, overwrite)
+
+
+@contextmanager
+def replaced_file(path: Path) -> Iterator[Path]:
+    """`new_file` for one that may be there, with the system's own errors: who writes explains."""
+    beside = _beside(path)
+    try:
+        yield beside
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)

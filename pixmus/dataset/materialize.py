@@ -16,13 +16,10 @@ an error here, such as a full disk, ends the run.
 from __future__ import annotations
 
 import json
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from multiprocessing import get_context
 from pathlib import Path
 
 import av
@@ -32,9 +29,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pixmus.curves import Curve
-from pixmus.dataset.looks import FILM_SIZE, FRAME_RATE, STILL_SIZE, Look, still_look
+from pixmus.dataset.looks import FILM_SIZE, FRAME_RATE, STILL_SIZE, still_look
 from pixmus.dataset.painting import paint_film, paint_still
 from pixmus.dataset.pairing import cut_film, look_of, picture_scores
+from pixmus.dataset.pool import Lost, Pool
 from pixmus.dataset.recipes import CURVE_TABLES, Recipe, columns_of, read_recipe
 from pixmus.dataset.renditions import SOUND_RATE, Window, render
 from pixmus.dataset.sheets import write_rows
@@ -58,7 +56,7 @@ H264_OPTIONS = {
     "preset": "veryfast", "crf": "26", "threads": "1", "g": "75", "x264-params": "mbtree=0",
 }  # fmt: skip
 JPEG_QUALITY = 88
-WAITING = 4  # sources handed to each worker ahead of their turn
+SILENCE_LIMIT_S = 1800.0  # after which a process that makes a source counts as hung
 
 
 @dataclass(frozen=True)
@@ -207,30 +205,25 @@ def _run(
         for job in left:
             yield make_source(job)
         return
-    with ProcessPoolExecutor(
-        min(workers, len(left)),
-        get_context("spawn"),
-        initializer=signal.signal,  # Ctrl-C is for the process that asks
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    ) as pool:
+    with Pool(_make_sources, min(workers, len(left)), preload=[__name__]) as pool:
+        for job, result in pool.run(([job], SILENCE_LIMIT_S) for job in left):
+            if isinstance(result, PixMusError):
+                raise result
+            if isinstance(result, Lost):
+                yield Made(job.recipe.picture, "failed", result.reason)
+            else:
+                yield result
+
+
+def _make_sources(
+    jobs: Sequence[_Job], beat: Callable[[], object]
+) -> Iterator[tuple[_Job, Made | PixMusError]]:
+    """What a process does with jobs; an error that ends the run comes back as itself."""
+    for job in jobs:
         try:
-            yield from _gathered(pool, left, WAITING * workers)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _gathered(pool: Executor, jobs: Iterable[_Job], most: int) -> Iterator[Made]:
-    waiting: set[Future[Made]] = set()
-    rest = iter(jobs)
-    while True:
-        while len(waiting) < most and (job := next(rest, None)) is not None:
-            waiting.add(pool.submit(make_source, job))
-        if not waiting:
-            return
-        ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-        for future in ended:
-            yield future.result()
+            yield job, make_source(job)
+        except PixMusError as error:
+            yield job, error
 
 
 def make_source(job: _Job) -> Made:
@@ -270,21 +263,6 @@ def _paint(recipe: Recipe, window: Window, tables: CurveTables, place: Path) -> 
         return
     shots, flashes = cut_film(recipe, scores, look, curves[Curve.ENERGY], window.beat_times)
     write_film(place, paint_film(shots, look, FILM_SIZE, flashes))
-
-
-def truth_of(
-    recipe: Recipe, piece: Piece, tables: CurveTables
-) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]], Look, list[float]]:
-    """What is known of a source before it is made: the music's curves and the picture's scores
-    (one value a second), the look (one a frame), and the times of a film's cuts."""
-    window = recipe.window(piece)
-    curves = window.curves(tables)
-    scores = picture_scores(recipe, curves)
-    look = look_of(scores, round(recipe.seconds * FRAME_RATE))
-    if recipe.kind == "still":
-        return curves, scores, look, []
-    shots, _ = cut_film(recipe, scores, look, curves[Curve.ENERGY], window.beat_times)
-    return curves, scores, look, [shot.start / FRAME_RATE for shot in shots[1:]]
 
 
 def write_film(path: Path, frames: Iterable[NDArray[np.uint8]]) -> None:

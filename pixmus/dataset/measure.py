@@ -116,7 +116,7 @@ class _Watching:
         self.row = row
         self._music = music
         self._start = 0.0 if video.is_still else row.start
-        self.end = self._start + row.duration  # as `media.row_frames` has both
+        self.end = self._start + row.duration  # both as a row's own frames would have them
         self._extractor = FeatureExtractor(row.duration, video.frame_rate)
 
     def see(self, frame: Frame) -> None:

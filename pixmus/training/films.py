@@ -57,7 +57,6 @@ class Photographs:
     valence: np.ndarray
     arousal: np.ndarray
     images: tuple[np.ndarray, ...]
-    sensitive: np.ndarray  # bool: not to be shown
 
 
 def load_films(folder: Path, cache: Path) -> list[Film]:
@@ -114,7 +113,6 @@ def load_photographs(folder: Path, cache: Path) -> Photographs:
         valence=np.array([float(row[Curve.VALENCE]) for row in rows]),
         arousal=np.array([float(row["arousal"]) for row in rows]),
         images=tuple(images),
-        sensitive=np.array([row["sensitive"] == "1" for row in rows]),
     )
 
 

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from rows import open_picture, row_frames
 from threadpoolctl import threadpool_limits
 
 from pixmus.dataset.extract import extract
 from pixmus.dataset.measure import group_rows, measuring_pool
-from pixmus.dataset.media import Media, open_picture, row_frames
+from pixmus.dataset.media import Media
 from pixmus.dataset.pool import Lost, Pool
 from pixmus.dataset.shards import Measured
 from pixmus.dataset.table import Row, read_table

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import PaintVideo
 from open_music import write_pieces
+from rows import open_picture, row_frames
 from typer.testing import CliRunner
 
 from pixmus.dataset.layouts import THESIS_COLUMNS
@@ -23,9 +24,9 @@ from pixmus.dataset.materialize import (
     Report,
     make_rows,
     mean_rgb_differences,
-    truth_of,
 )
-from pixmus.dataset.media import Media, open_picture, row_frames, row_music
+from pixmus.dataset.media import Media, row_music
+from pixmus.dataset.pairing import look_of, picture_scores
 from pixmus.dataset.recipes import CURVE_TABLES, RECIPE_COLUMNS, read_recipe, synthesize
 from pixmus.dataset.sheets import write_rows
 from pixmus.dataset.table import Row, Table, read_table
@@ -154,7 +155,9 @@ def test_rows_that_cannot_be_made_are_told_and_the_rest_is_made(
 def test_the_truth_is_known_beforehand(table: Table, made: tuple[Path, Report]) -> None:
     film = next(row for row in table.rows if row.kind == "video")
     recipe = read_recipe(film)
-    curves, scores, look, _ = truth_of(recipe, PIECES[recipe.music], TABLES)
+    curves = recipe.window(PIECES[recipe.music]).curves(TABLES)
+    scores = picture_scores(recipe, curves)
+    look = look_of(scores, round(15 * recipe.seconds))
     assert len(curves["density"]) == len(scores["motion"]) == round(recipe.seconds)
     assert len(look.light) == round(15 * recipe.seconds)
     video = probe(made[0] / MEDIA / film.picture)

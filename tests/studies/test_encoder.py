@@ -37,7 +37,6 @@ def photographs(count: int, seed: int) -> Photographs:
         valence=1 + 6 * levels,
         arousal=np.linspace(1, 7, count),
         images=tuple(images),
-        sensitive=np.zeros(count, dtype=bool),
     )
 
 

@@ -38,7 +38,7 @@ from pixmus.files import (
     disk_told,
     new_file,
 )
-from pixmus.take.bundle import write_wav
+from pixmus.waveform import write_wav
 
 if TYPE_CHECKING:
     import numpy as np
@@ -219,7 +219,7 @@ def soundtrack(
     with _stages() as on_stage:
         on_stage("model", None)
         from pixmus.picture.footage import watch
-        from pixmus.take.bundle import write_bundle
+        from pixmus.take.exports import write_bundle
         from pixmus.take.pipeline import PixMusPipeline
 
         pipe = PixMusPipeline.from_pretrained(model, revision=revision)
@@ -254,7 +254,7 @@ def soundtrack(
                     typer.echo(report.note, err=True)
             if folder is not None:
                 on_stage("bundle", None)
-                write_bundle(take, folder, overwrite=force, scored_clip=scored_clip)
+                write_bundle(take, folder, overwrite=force, made={"scored.mp4": scored_clip})
             for written in filter(None, (scored_clip, folder)):
                 on_stage("", None)
                 typer.echo(f"{written}  (seed {take_seed}, {take.score.key})")

@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from pixmus.errors import PixMusError
-from pixmus.files import REPOSITORY
+from pixmus.files import REPOSITORY, new_folder
 from pixmus.hub import CARD
 from pixmus.model.folder import MANIFEST, model_folder
-from pixmus.take.bundle import new_folder
 from pixmus.take.pipeline import PixMusPipeline
 
 RepoType = Literal["model", "space", "dataset"]

@@ -190,7 +190,7 @@ def measure_here(clip: Path, model: str | None, steps: int) -> dict[str, Any]:
 
     Single take: clip in, scored clip out. Pictures and the bundle come on top.
     """
-    from pixmus.take.bundle import write_bundle
+    from pixmus.take.exports import write_bundle
     from pixmus.take.pipeline import PixMusPipeline
 
     began = time.perf_counter()
@@ -214,7 +214,7 @@ def measure_here(clip: Path, model: str | None, steps: int) -> dict[str, Any]:
         cpu = time.process_time() - cpu
         call_memory = peak_memory()
         began = time.perf_counter()
-        write_bundle(take, Path(place) / "bundle", scored_clip=scored)
+        write_bundle(take, Path(place) / "bundle", made={"scored.mp4": scored})
         bundle = time.perf_counter() - began
         pictures = _time_pictures(take, Path(place))
         inside = _time_inside_watch(clip)

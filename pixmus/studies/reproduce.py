@@ -38,20 +38,12 @@ from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
 from pixmus.score.notes import Score, read_midi
 from pixmus.score.tempo import TempoMap
+from pixmus.take.exports import stored_exports
 from pixmus.take.pipeline import PixMusPipeline, Soundtrack
 from pixmus.waveform import SAMPLE_RATE
 
 EXAMPLES = shipped("examples")
 OUTPUTS = "outputs"
-STORED = (  # of a bundle; music and stems would be too large
-    "scored.mp4",
-    "cues.json",
-    "score.mid",
-    "take.json",
-    "cues.png",
-    "pianoroll.png",
-    "spectrogram.png",
-)
 SETTINGS = (
     "direction",
     *(c.name for c in choices_of(Step.WISH, Step.COMPOSE, Step.WATCH, Step.MIX)),
@@ -248,7 +240,7 @@ class Outcome:
 
 def compare(stored: Path, made: Path, name: str) -> Outcome:
     """Two folders of one example's output, the stored one first."""
-    missing = [file for file in STORED if not (stored / file).is_file()]
+    missing = [file for file in stored_exports() if not (stored / file).is_file()]
     if missing:
         raise PixMusError(
             f"{stored} holds no {missing[0]}; store the outputs with `pixmus reproduce --write`."
@@ -284,7 +276,7 @@ def store(made: Path, folder: Path) -> None:
     """Put what is kept of a bundle into `folder`, in place of what was there."""
     folder.parent.mkdir(exist_ok=True)
     with new_folder(folder, overwrite=True) as place:
-        for file in STORED:
+        for file in stored_exports():
             if file.endswith(".png"):  # a palette is a fifth of the size, and looks the same
                 with Image.open(made / file) as picture:
                     palette = picture.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE)

@@ -67,7 +67,7 @@ from pixmus.score.tempo import (
 from pixmus.sound.mix import blend, default_mode, mix
 from pixmus.sound.renderer import find_renderer, render
 from pixmus.sound.stems import Stems
-from pixmus.take.bundle import write_bundle
+from pixmus.take.exports import write_bundle
 
 OnStage = Callable[[str, float | None], None]  # stage, share of it that is done
 
@@ -102,7 +102,7 @@ class Soundtrack:
         return mux(self.video, self.sound, Path(path), overwrite=overwrite)
 
     def save(self, folder: Path | str, overwrite: bool = False) -> None:
-        """Write the scored clip and everything beside it (see `bundle.write_bundle`)."""
+        """Write the scored clip and everything beside it (see `exports.write_bundle`)."""
         write_bundle(self, Path(folder), overwrite=overwrite)
 
 

@@ -13,13 +13,13 @@ from pixmus.score.notes import Note, Score, read_midi, write_midi
 from pixmus.score.tempo import TempoMap
 from pixmus.studies.reproduce import (
     EXAMPLES,
-    STORED,
     Example,
     compare_scores,
     difference_db,
     examples_of,
     main,
 )
+from pixmus.take.exports import stored_exports
 
 SHIPPED = sorted(path.stem for path in EXAMPLES.glob("*.json"))
 
@@ -119,7 +119,7 @@ def reproduced(tmp_path_factory, paint_clip):
 
 def test_what_is_stored_is_made_again_note_for_note(reproduced, capsys):
     stored = reproduced / "outputs" / "short"
-    assert sorted(path.name for path in stored.iterdir()) == sorted(STORED)
+    assert sorted(path.name for path in stored.iterdir()) == sorted(stored_exports())
     for threads in ("1", "2"):
         arguments = ["--examples", str(reproduced), "--identical", "--threads", threads]
         assert main(arguments) == 0, capsys.readouterr().out
@@ -155,7 +155,7 @@ def test_the_examples_say_what_they_are():
         facts = json.loads((EXAMPLES / f"{name}.json").read_text())
         assert {"title", "intent", "licence", "cuts", "settings"} <= set(facts)
         assert Example.load(EXAMPLES / f"{name}.json").clip.is_file()
-        assert all((EXAMPLES / "outputs" / name / file).is_file() for file in STORED)
+        assert all((EXAMPLES / "outputs" / name / file).is_file() for file in stored_exports())
     files = [path for path in EXAMPLES.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert sum(path.stat().st_size for path in files) < 14 * 2**20
     assert max(path.stat().st_size for path in files) < 9e6

@@ -22,7 +22,7 @@ from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
 from pixmus.score.curves import RAW_CURVES, CurveTables
 from pixmus.score.notes import PART_LAYOUTS, read_midi
-from pixmus.take.bundle import describe_take
+from pixmus.take.description import describe_take
 from pixmus.take.pipeline import PixMusPipeline, Soundtrack
 
 STEPS = 2

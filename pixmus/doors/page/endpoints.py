@@ -21,7 +21,7 @@ from pixmus.ensembles import PARTS
 from pixmus.errors import PixMusError
 from pixmus.score.notes import write_midi
 from pixmus.sound.programs import programs_of
-from pixmus.take.bundle import write_wav
+from pixmus.waveform import write_wav
 
 Parts = list[str] | None
 

@@ -20,6 +20,7 @@ from pixmus.doors.page.visits import Stopped, Visit
 from pixmus.errors import PixMusError
 from pixmus.picture.video import probe
 from pixmus.score.notes import Note
+from pixmus.take.exports import Export, add_export, remove_export
 from pixmus.take.pipeline import PixMusPipeline
 
 QUICK = {"num_inference_steps": 4}
@@ -211,9 +212,14 @@ def test_pictures_and_files_of_a_take(studio: Studio, visit: Visit, paint_video:
     before = {path: path.stat().st_mtime_ns for path in drawn.values()}
     take.draw(studio.tables)
     assert before == {path: path.stat().st_mtime_ns for path in drawn.values()}
-    with zipfile.ZipFile(take.zip_all()) as archive:
-        names = {Path(name).name for name in archive.namelist()}
-        assert archive.testzip() is None
+    add_export(Export("key.txt", lambda take, path: path.write_text(take.score.key), "the key"))
+    try:
+        with zipfile.ZipFile(take.zip_all()) as archive:
+            names = {Path(name).name for name in archive.namelist()}
+            assert archive.testzip() is None
+    finally:
+        remove_export("key.txt")
+    assert "key.txt" in names, "an export that was added is missing in the zip"
     assert {"scored.mp4", "music.wav", "score.mid", "cues.json", "take.json", "again.txt"} <= names
     with zipfile.ZipFile(take.zip_stems()) as archive:
         assert {Path(name).stem for name in archive.namelist()} == set(take.soundtrack.stems)

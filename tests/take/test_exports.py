@@ -18,7 +18,17 @@ from pixmus.errors import PixMusError
 from pixmus.score.notes import Note, Score, read_midi, write_midi
 from pixmus.score.tempo import TempoMap
 from pixmus.sound.programs import ensemble_of, programs_of
-from pixmus.take.bundle import timecode, write_bundle, write_markers, write_wav
+from pixmus.take.exports import (
+    EXPORTS,
+    Export,
+    add_export,
+    remove_export,
+    stored_exports,
+    write_bundle,
+    write_export,
+)
+from pixmus.take.markers import timecode, write_markers
+from pixmus.waveform import write_wav
 
 DURATION = 4.0
 
@@ -71,9 +81,19 @@ class SmallTake:
 
 
 @pytest.fixture
-def no_pictures(monkeypatch):
+def no_pictures():
     """Pictures take a second each and have tests of their own."""
-    monkeypatch.setattr("pixmus.take.bundle._write_pictures", lambda take, place: None)
+    written = list(EXPORTS.values())
+    for export in written:
+        remove_export(export.name)
+    for export in written:
+        if not export.name.endswith(".png"):
+            add_export(export)
+    yield
+    for name in list(EXPORTS):
+        remove_export(name)
+    for export in written:
+        add_export(export)
 
 
 def names(folder: Path) -> set[str]:
@@ -109,8 +129,32 @@ def test_bundle_holds_every_file(tmp_path):
 
 def test_a_finished_clip_is_copied(tmp_path, no_pictures):
     (tmp_path / "out.mp4").write_bytes(b"finished")
-    write_bundle(SmallTake(), tmp_path / "bundle", scored_clip=tmp_path / "out.mp4")
+    write_bundle(SmallTake(), tmp_path / "bundle", made={"scored.mp4": tmp_path / "out.mp4"})
     assert (tmp_path / "bundle" / "scored.mp4").read_bytes() == b"finished"
+
+
+def test_an_export_is_added_in_one_place(tmp_path, no_pictures):
+    def write_key(take, path):
+        path.write_text(take.score.key)
+
+    add_export(Export("key.txt", write_key, "the key", is_stored=True))
+    with pytest.raises(PixMusError, match="already"):
+        add_export(Export("key.txt", write_key, "the key again"))
+    try:
+        write_export(SmallTake(), "key.txt", tmp_path / "key.txt")
+        write_bundle(SmallTake(), tmp_path / "bundle")
+        assert "key.txt" in stored_exports()
+    finally:
+        remove_export("key.txt")
+    assert (tmp_path / "key.txt").read_text() == "C major"
+    assert (tmp_path / "bundle" / "key.txt").read_text() == "C major"
+    with pytest.raises(PixMusError, match='no export "key.txt"; choose one of scored.mp4'):
+        write_export(SmallTake(), "key.txt", tmp_path / "other.txt")
+
+
+def test_every_export_says_what_it_is_for():
+    for export in EXPORTS.values():
+        assert export.purpose and not export.purpose.endswith(".")
 
 
 def test_a_full_folder_is_refused_and_replaced_only_with_overwrite(tmp_path, no_pictures):

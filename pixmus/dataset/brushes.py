@@ -31,7 +31,8 @@ def fractal_noise(
     phases = rng.uniform(0, 2 * np.pi, radius.shape)
     spectrum = radius**-slope * np.exp(1j * phases)
     noise = np.fft.irfftn(spectrum, shape, axes=tuple(range(len(shape))))
-    return ((noise - noise.mean()) / noise.std()).astype(np.float32)
+    found: Values = ((noise - noise.mean()) / noise.std()).astype(np.float32)
+    return found
 
 
 def smoothstep(values: Values, low: float, high: float) -> Values:
@@ -44,7 +45,8 @@ def hue_colour(hue: float, saturation: float, value: float) -> Picture:
     """The colour (3,) of a hue (turns from red), as HSV has it."""
     sector = (hue % 1.0) * 6 + np.array([0.0, 4.0, 2.0])
     share = np.clip(np.abs(sector % 6 - 3) - 1, 0, 1)
-    return (value * (1 - saturation + saturation * share)).astype(np.float32)
+    colour: Picture = (value * (1 - saturation + saturation * share)).astype(np.float32)
+    return colour
 
 
 def gradient(y: Values, stops: Sequence[tuple[float, Picture]]) -> Picture:
@@ -61,7 +63,8 @@ def shifted(texture: Values, x: float, width: int) -> Values:
     share = np.float32(x - first)
     columns = np.arange(first, first + width + 1) % texture.shape[1]
     wide = texture.take(columns, axis=1)
-    return wide[:, :-1] * (1 - share) + wide[:, 1:] * share
+    between: Values = wide[:, :-1] * (1 - share) + wide[:, 1:] * share
+    return between
 
 
 def magnified(texture: Values, x: float, y: float, zoom: float, width: int, height: int) -> Values:
@@ -77,7 +80,8 @@ def magnified(texture: Values, x: float, y: float, zoom: float, width: int, heig
     wide = texture.shape[1]
     part = part[:, first_column % wide] * (1 - right) + part[:, (first_column + 1) % wide] * right
     index = first_row - first_row[0]
-    return part[index] * (1 - down) + part[index + 1] * down
+    between: Values = part[index] * (1 - down) + part[index + 1] * down
+    return between
 
 
 def looked_up(texture: Values, rows: Values, columns: Values, smooth: bool) -> Values:

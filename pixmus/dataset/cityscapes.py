@@ -239,4 +239,5 @@ def _figure(rng: np.random.Generator, size: int) -> Values:
         np.minimum(0.6 - y, np.minimum(y / 2 - x, y / 2 + x) + 0.25),
         np.minimum(0.95 - radius, 0.12 - np.abs((y * 2.2) % 0.5 - 0.25)),
     ][int(rng.integers(6))]
-    return np.clip(inside * size / 2 + 0.5, 0, 1).astype(np.float32)
+    mask: Values = np.clip(inside * size / 2 + 0.5, 0, 1).astype(np.float32)
+    return mask

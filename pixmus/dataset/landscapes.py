@@ -225,7 +225,7 @@ class Forest(Scene):
 
     def paint(self, travel: float) -> Picture:
         place = self.direction * travel * self.width
-        picture = self.back.copy()
+        picture: Picture = self.back.copy()
         blend(picture, self.leaf, shifted(self.leaves, 0.1 * place, self.width))
         for index, (layer, speed) in enumerate(self.layers):
             trunks = shifted(layer, speed * place, self.width)

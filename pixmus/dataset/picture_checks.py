@@ -147,11 +147,9 @@ def _blocks(image: np.ndarray) -> np.ndarray:
     grey = np.pad(
         grey, [(0, max(0, height - grey.shape[0])), (0, max(0, width - grey.shape[1]))], "edge"
     )
-    return (
-        grey[:height, :width]
-        .reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK)
-        .mean((1, 3), dtype=np.float32)
-    )
+    blocks = grey[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK)
+    means: np.ndarray = blocks.mean((1, 3), dtype=np.float32)
+    return means
 
 
 def _small(image: np.ndarray) -> np.ndarray:

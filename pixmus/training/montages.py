@@ -118,7 +118,7 @@ class Montage:
             index = shot.trap_first
         time = shot.clip_start + float((index - shot.first_frame) / self.frame_rate)
         row = int(np.searchsorted(clip.times, time + 1e-6)) - 1
-        image = clip.images[min(max(row, 0), len(clip.images) - 1)]
+        image: np.ndarray = clip.images[min(max(row, 0), len(clip.images) - 1)]
         share = trap_at / max(shot.trap_frames, 1)
         if shot.trap == "whip pan" and trap_at >= 0:
             return _whip(image, min(1.0, share), 1.0 / max(shot.trap_frames, 1))
@@ -126,7 +126,8 @@ class Montage:
             return image
         if shot.trap == "flash":
             weight = 0.9 if trap_at < 2 else 0.5
-            return (image * (1 - weight) + 255 * weight).astype(np.uint8)
+            white: np.ndarray = (image * (1 - weight) + 255 * weight).astype(np.uint8)
+            return white
         if shot.trap == "shake":
             generator = np.random.default_rng((self.seed, number, index))
             down, right = generator.integers(-6, 7, 2)
@@ -135,7 +136,8 @@ class Montage:
             )[6:-6, 6:-6]
         if shot.trap == "exposure":
             gain = 1 + 0.5 * np.sin(np.pi * share)
-            return np.minimum(image * gain, 255).astype(np.uint8)
+            exposed: np.ndarray = np.minimum(image * gain, 255).astype(np.uint8)
+            return exposed
         return image
 
 
@@ -273,11 +275,12 @@ def _whip(image: np.ndarray, share: float, step: float) -> np.ndarray:
 
     def place(at: float) -> float:
         at = min(max(at, 0.0), 1.0)
-        return columns * (3 * at**2 - 2 * at**3)  # gently in and out
+        return float(columns * (3 * at**2 - 2 * at**3))  # gently in and out
 
     if share >= 1.0:
         return image[:, ::-1]
     start, end = place(share), place(share + step / 2)  # shutter open for half of the frame
     shifts = np.unique(np.linspace(start, end, 6).round().astype(int))
     views = [np.roll(strip, -shift, axis=1)[:, :columns].astype(np.float32) for shift in shifts]
-    return np.mean(views, axis=0).astype(np.uint8)
+    smeared: np.ndarray = np.mean(views, axis=0).astype(np.uint8)
+    return smeared

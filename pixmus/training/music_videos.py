@@ -78,7 +78,8 @@ def normal_scores(values: np.ndarray) -> np.ndarray:
     low = np.searchsorted(ordered, values, side="left")
     high = np.searchsorted(ordered, values, side="right")
     ranks = (low + high) / 2 / len(values)
-    return torch.special.ndtri(torch.from_numpy(ranks)).numpy()
+    scores: np.ndarray = torch.special.ndtri(torch.from_numpy(ranks)).numpy()
+    return scores
 
 
 def song_means(values: np.ndarray, songs: Sequence[slice]) -> np.ndarray:

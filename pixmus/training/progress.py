@@ -113,13 +113,14 @@ def _mapping(x: np.ndarray, y: np.ndarray) -> Callable[[ArrayLike], ArrayLike]:
     """Straight lines through the points, the first and last one going on."""
     slope = (y[-1] - y[0]) / max(x[-1] - x[0], 1e-9)
 
-    def mapped(values: ArrayLike) -> ArrayLike:
+    def onto(values: ArrayLike) -> ArrayLike:
         values = np.asarray(values)
         inside = np.interp(values, x, y)
         outside = np.minimum(values - x[0], 0) + np.maximum(values - x[-1], 0)
-        return inside + slope * outside
+        mapped: np.ndarray = inside + slope * outside
+        return mapped
 
-    return mapped
+    return onto
 
 
 def draw_log(path: Path) -> None:

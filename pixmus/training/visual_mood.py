@@ -31,7 +31,8 @@ class Mood:
         """(n, 2) z-scores."""
         terms = mood_terms(features, self.ratio_mean, self.ratio_scale)
         weights = np.concatenate([self.light[:, None], self.colour[:, None], self.ratios], axis=1)
-        return terms @ weights.T + self.bias
+        predicted: np.ndarray = terms @ weights.T + self.bias
+        return predicted
 
 
 def graded(features: Features, gain: float, chroma: float) -> Features:

@@ -244,9 +244,12 @@ def soundtrack(
                 still_duration=duration,
                 on_stage=on_stage,
             )
-            if cue_sheet is None and take_seed == first_seed:
+            if take_seed == first_seed:
                 on_stage("", None)
-                _tell(take.cue_sheet)
+                for line in take.settings["notices"]:
+                    typer.echo(line, err=True)
+                if cue_sheet is None:
+                    _tell(take.cue_sheet)
             if scored_clip is not None:
                 on_stage("video out", None)
                 report = take.write_video(scored_clip, overwrite=force)

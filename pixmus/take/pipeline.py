@@ -306,6 +306,7 @@ class PixMusPipeline(DiffusionPipeline):
             settings={
                 **asked,
                 "clip": footage.video.path.name,
+                "notices": list(footage.notices),
                 "seed": seed,
                 "still_duration": asked["still_duration"] if footage.video.is_still else None,
                 "keep": kept.report.to_dict() if kept else None,

@@ -7,8 +7,10 @@ import pytest
 from conftest import PaintVideo
 from painted import FINE, H264, SAMPLE_RATE, SHOTS, click_at, time_of_click
 
-from pixmus.picture.sound import read_audio
+from pixmus.picture.footage import watch
+from pixmus.picture.sound import read_audio, read_sound
 from pixmus.picture.video import probe
+from pixmus.sound.mix import blend
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,30 @@ def test_own_sound_counts_from_the_first_frame(paint_video: PaintVideo) -> None:
 
 def test_no_sound(paint_video: PaintVideo) -> None:
     assert read_audio(probe(paint_video(SHOTS))) is None
+
+
+@pytest.mark.parametrize("sound_codec", ["pcm_f32le", "pcm_f64le"])
+def test_samples_that_are_no_numbers_are_silent_and_told(
+    paint_video: PaintVideo, sound_codec: str
+) -> None:
+    sound = click_at(1.25, 3.0)
+    sound[:, 44100:44110] = np.nan
+    sound[:, 88200] = np.inf
+    sound[0, 90000] = 1e30
+    video = probe(paint_video(SHOTS, "a.mov", sound=sound, sound_codec=sound_codec))
+    found = read_sound(video)
+    assert found.waveform is not None and np.isfinite(found.waveform).all()
+    assert found.num_bad == 23 and "23 samples" in found.notices[0]
+    assert time_of_click(found.waveform) == pytest.approx(1.25, abs=0.002)
+    assert np.abs(found.waveform).max() == pytest.approx(0.9, abs=0.01)
+    footage = watch(video.path)
+    assert footage.notices == found.notices
+    music = np.random.default_rng(0).normal(0, 0.1, found.waveform.shape).astype(np.float32)
+    assert np.isfinite(blend(music, found.waveform, "duck")).all()
+
+
+def test_sound_that_is_whole_needs_no_notice(paint_video: PaintVideo) -> None:
+    sound = 1.5 * click_at(1.25, 3.0)  # beyond full scale, as float formats allow
+    found = read_sound(probe(paint_video(SHOTS, "a.mov", sound=sound, sound_codec="pcm_f32le")))
+    assert found.waveform is not None and found.notices == ()
+    assert np.abs(found.waveform).max() == pytest.approx(1.35, abs=0.01)

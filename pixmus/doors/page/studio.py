@@ -299,10 +299,10 @@ class Studio:
         kept = asked.get("keep")
         upload = visit.footage_of[0]
         assert isinstance(upload, Path)
-        notices: tuple[str, ...] = ()
+        notices = tuple(soundtrack.settings["notices"])
         if kept is not None:
             found = keep_score(asked["cue_sheet"], kept, asked["redo_bars"], asked["redo_parts"])
-            notices = tuple(found.report.notices())
+            notices += tuple(found.report.notices())
         return Take(soundtrack, clip, folder, upload.name, span, self.model, kept, notices)
 
 

@@ -3,6 +3,7 @@
 #   make test       format check, lint, types, tests: what CI runs (make check is the same)
 #   make demo       the page
 #   make fix        format and mend what can be mended automatically
+#   make wheel      dist/pixmus-*.whl with the model and the page: runs without the repository, offline
 #   make bench      seconds and memory per stage
 #   make compare    seconds, memory and sizes beside two text-to-music systems
 #   make space-check  does the repository run as a Space: resolve, install afresh, start, one soundtrack
@@ -16,7 +17,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 FIRST_EXAMPLE = $(firstword $(sort $(wildcard $(addprefix examples/*.,mp4 mov mkv webm gif jpg png))))
 
 .DEFAULT_GOAL := help
-.PHONY: help soundtrack test check demo fix bench compare reproduce report space-check smoke
+.PHONY: help soundtrack test check demo fix bench compare reproduce report space-check smoke wheel
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -79,6 +80,9 @@ compare: .venv/installed-dev
 TORCH ?= $(lastword $(subst ==, ,$(shell grep '^torch==' constraints.txt)))
 space-check: .venv/installed-dev
 	$(BIN)/pixmus evaluate space $(if $(TORCH),--torch $(TORCH)) $(ARGS)
+
+wheel: .venv/installed
+	$(BIN)/python -m pixmus.doors.wheel $(ARGS)
 
 smoke: .venv/installed-dev
 	$(BIN)/pytest tests/test_training.py $(ARGS)

@@ -32,7 +32,6 @@ from pixmus.cues.sheet import CueSheet, Direction
 from pixmus.dataset.commands import app as dataset
 from pixmus.errors import PixMusError
 from pixmus.files import (
-    PACKAGE,
     check_new_file,
     check_new_folder,
     disk_told,
@@ -577,27 +576,24 @@ PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_optio
 @app.command(context_settings=PASS_ON)
 def evaluate(context: typer.Context, name: Annotated[str, typer.Argument()] = "--help") -> None:
     """Measure one thing and write its table: `pixmus evaluate sync`; without a name, list them."""
-    folder = PACKAGE / "studies"
-    names = sorted(path.stem for path in folder.glob("*.py") if "\ndef main(" in path.read_text())
     if name == "--help":
-        typer.echo(f"Usage: pixmus evaluate NAME [OPTIONS]\n\nNAME: {', '.join(names)}")
+        from pixmus.studies import STUDIES
+
+        typer.echo(f"Usage: pixmus evaluate NAME [OPTIONS]\n\nNAME: {', '.join(STUDIES)}")
         return
-    module = name.replace("-", "_")
-    if module not in names:
-        raise PixMusError(f"there is no evaluation {name!r}; there are: {', '.join(names)}.")
-    _run_module(f"evaluate {name}", f"pixmus.studies.{module}", context.args)
+    _run_study(name, context.args)
 
 
 @app.command(context_settings=PASS_ON)
 def bench(context: typer.Context) -> None:
     """Measure seconds per stage and peak memory."""
-    _run_module("bench", "pixmus.studies.bench", context.args)
+    _run_study("bench", context.args)
 
 
 @app.command(context_settings=PASS_ON)
 def reproduce(context: typer.Context) -> None:
     """Make the examples again from clip and settings, and compare them with what is stored."""
-    _run_module("reproduce", "pixmus.studies.reproduce", context.args)
+    _run_study("reproduce", context.args)
 
 
 @app.command(context_settings=PASS_ON)
@@ -644,6 +640,12 @@ def _fail(message: str) -> NoReturn:
     line = " ".join(message.split())
     print(f"pixmus: {line}", file=sys.stderr)
     sys.exit(2)
+
+
+def _run_study(name: str, arguments: list[str]) -> None:
+    from pixmus.studies.runner import run
+
+    raise typer.Exit(run(name, arguments))
 
 
 def _run_module(command: str, module: str, arguments: list[str]) -> None:

@@ -7,16 +7,16 @@ import pytest
 
 from pixmus.picture.features import extract_features
 from pixmus.picture.frames import Frame
-from pixmus.studies.encoder import (
+from pixmus.studies.encoder_hits import with_moment
+from pixmus.studies.encoder_photographs import (
     SLIDES,
-    _precision,
     evaluate_slideshows,
-    folds_of,
     make_slideshows,
     ordered_pairs,
     span_means,
-    with_moment,
 )
+from pixmus.studies.encoder_retrieval import _precision
+from pixmus.studies.encoder_statistics import folds_of
 from pixmus.take.pipeline import load_encoder
 from pixmus.training.films import Film, Photographs, in_a_row, slide_spans, slideshow_features
 

@@ -1,28 +1,22 @@
-"""`Renderer`: what turns a score into sound, and the renderers that there are, by name.
+"""`Renderer`: what turns a score into sound (`pixmus.renderers` lists them by name).
 
-A renderer is added here and nowhere else (`add_renderer` does it while a program runs): the
-pipeline, the command line and the page take it by its name. The first one is the default, unless
-the variable `PIXMUS_RENDERER` names another.
+Conventions: stems are waveforms (2, samples) at 44.1 kHz; times are seconds.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pixmus.compose.accents import choose_accents
 from pixmus.cues.sheet import CueSheet
 from pixmus.ensembles import ENSEMBLES, Ensemble
 from pixmus.errors import PixMusError
+from pixmus.renderers import make_renderer
 from pixmus.score.notes import Score
 from pixmus.score.tempo import hits_in_cues, place_hits
 from pixmus.sound.performance import Timed
-from pixmus.sound.soundfont import soundfont_renderer
 from pixmus.sound.stems import Stems
-
-RENDERER_VARIABLE = "PIXMUS_RENDERER"
 
 
 class Renderer(Protocol):
@@ -58,25 +52,33 @@ class Renderer(Protocol):
         """
 
 
-_RENDERERS: dict[str, Callable[[], Renderer]] = {"soundfont": soundfont_renderer}
-RENDERERS: Mapping[str, Callable[[], Renderer]] = MappingProxyType(_RENDERERS)  # name -> factory
+def find_renderer(wanted: Renderer | str | None = None) -> Renderer:
+    """The renderer of a name, else the default; one that is given itself is returned as it is.
+
+    Raises `PixMusError` where there is none of that name or what it needs is not installed.
+    """
+    if wanted is not None and not isinstance(wanted, str):
+        return wanted
+    made: Renderer = make_renderer(wanted)
+    return made
 
 
-def add_renderer(name: str, factory: Callable[[], Renderer]) -> None:
-    """Offer a renderer everywhere from now on; raises `PixMusError` where the name is taken."""
-    if name in _RENDERERS:
-        raise PixMusError(f'There is a renderer "{name}" already; choose another name.')
-    _RENDERERS[name] = factory
+def render(
+    self,
+    score: Score,
+    players: Ensemble,
+    *,
+    hits: Sequence[Timed] = (),
+    strokes: Sequence[Timed] = (),
+    cue_sheet: CueSheet | None = None,
+    seed: int = 0,
+) -> Stems:
+    """The stem of every part that has notes.
 
-
-def remove_renderer(name: str) -> None:
-    """Offer a renderer no longer."""
-    del _RENDERERS[name]
-
-
-def default_renderer() -> str:
-    """The name of the renderer that plays where none is named."""
-    return os.environ.get(RENDERER_VARIABLE) or next(iter(RENDERERS))
+    With a cue sheet the stems are as long as the picture, follow its energy curve and fall
+    silent at the end of each cue. Notes on `hits` are played exactly in time; at `strokes`,
+    the accents among them, all parts are stressed. `seed` is how it is played.
+    """
 
 
 def find_renderer(wanted: Renderer | str | None = None) -> Renderer:

@@ -8,16 +8,11 @@ from typer.testing import CliRunner
 
 from pixmus.doors.cli import app
 from pixmus.errors import PixMusError
+from pixmus.renderers import RENDERER_VARIABLE, add_renderer, remove_renderer
 from pixmus.score.notes import write_midi
 from pixmus.sound.mix import mix
 from pixmus.sound.programs import programs_of
-from pixmus.sound.renderer import (
-    RENDERER_VARIABLE,
-    add_renderer,
-    find_renderer,
-    remove_renderer,
-    render,
-)
+from pixmus.sound.renderer import find_renderer, render
 from pixmus.sound.stems import Stems
 from pixmus.waveform import SAMPLE_RATE
 

@@ -64,37 +64,6 @@ def find_renderer(wanted: Renderer | str | None = None) -> Renderer:
 
 
 def render(
-    self,
-    score: Score,
-    players: Ensemble,
-    *,
-    hits: Sequence[Timed] = (),
-    strokes: Sequence[Timed] = (),
-    cue_sheet: CueSheet | None = None,
-    seed: int = 0,
-) -> Stems:
-    """The stem of every part that has notes.
-
-    With a cue sheet the stems are as long as the picture, follow its energy curve and fall
-    silent at the end of each cue. Notes on `hits` are played exactly in time; at `strokes`,
-    the accents among them, all parts are stressed. `seed` is how it is played.
-    """
-
-
-def find_renderer(wanted: Renderer | str | None = None) -> Renderer:
-    """The renderer of a name, else the default; one that is given itself is returned as it is.
-
-    Raises `PixMusError` where there is none of that name or what it needs is not installed.
-    """
-    if wanted is not None and not isinstance(wanted, str):
-        return wanted
-    name = wanted or default_renderer()
-    if name not in RENDERERS:
-        raise PixMusError(f'There is no renderer "{name}"; choose one of {", ".join(RENDERERS)}.')
-    return RENDERERS[name]()
-
-
-def render(
     score: Score,
     ensemble: str | None = None,
     *,

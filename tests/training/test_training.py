@@ -170,22 +170,25 @@ def test_every_ensemble_without_pad_or_counter_is_trained(pieces: list[EncodedPi
         assert np.mean([parts == set(ENSEMBLES[name].parts) for parts in played]) >= 0.05, name
 
 
-def test_a_run_learns_is_resumed_and_exported(tmp_path: Path) -> None:
+def test_a_run_learns_is_resumed_and_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The whole training path on a few pieces: the loss falls, and the model folder loads."""
+    monkeypatch.setattr("pixmus.training.train.VALIDATION_WINDOWS", 6)
     names = [str(i) for i in range(200) if split_of("pop909", str(i)) != "test"]
     chosen = [n for n in names if split_of("pop909", n) == "validation"][:2] + names[:8]
     pieces = [scale_piece(name=n, bars=16 + i, shift=i % 3) for i, n in enumerate(chosen)]
     save_pieces(pieces, tmp_path / "corpus.npz")
     run = tmp_path / "run"
     common = ["--corpus", str(tmp_path / "corpus.npz"), "--out", str(run), "--threads", "1"]
-    small = ["--width", "32", "--layers", "2", "--tokens-per-batch", "512", "--warmup", "5"]
-    small += ["--learning-rate", "0.01", "--lane-width", "8"]
-    train([*common, *small, "--minutes", "9", "--iterations", "5"])
-    train([*common, *small, "--minutes", "9", "--iterations", "30"])
+    small = ["--width", "32", "--layers", "1", "--tokens-per-batch", "512", "--warmup", "5"]
+    small += ["--learning-rate", "0.01", "--lane-width", "8", "--dtype", "float32"]
+    train([*common, *small, "--minutes", "9", "--iterations", "3"])
+    train([*common, *small, "--minutes", "9", "--iterations", "24"])
     losses = read_log(run / "log.csv")["validation_high_noise"]  # the same windows each time
     assert len(losses) >= 2 and losses[-1] < losses[0] - 0.2
     assert (run / "log.png").stat().st_size > 0
-    assert json.loads((run / "training.json").read_text())["iterations"] == 30
+    assert json.loads((run / "training.json").read_text())["iterations"] == 24
     export(
         [str(run), str(tmp_path / "model"), "--corpus", str(tmp_path / "corpus.npz")]
         + ["--windows", "2"]

@@ -151,7 +151,8 @@ class _Clock:
 
     def _lap(self) -> np.ndarray:
         before, self._last = self._last, self._now()
-        return self._last - before
+        lap: np.ndarray = self._last - before
+        return lap
 
     @staticmethod
     def _now() -> np.ndarray:

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from pixmus.curves import CURVES, Curve
 from pixmus.dataset.looks import FRAME_RATE, Look, Shot
 from pixmus.dataset.recipes import Recipe
-from pixmus.dataset.renditions import BEATS_PER_BAR
 from pixmus.dataset.scenes import DAY_SCENES, NIGHT_SCENES, SCENES
+from pixmus.score.tempo import BEATS_PER_BAR
 
 LARGEST_QUANTILE = 0.98
 
@@ -79,7 +79,9 @@ def picture_scores(
 
 
 def _weighted(tie: Tie, music: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    return np.sum([weight * music[name] for name, weight in tie.weights.items()], axis=0)
+    weighted = [weight * music[name] for name, weight in tie.weights.items()]
+    found: NDArray[np.float64] = np.sum(weighted, axis=0)
+    return found
 
 
 def slow_noise(rng: np.random.Generator, length: int, seconds: float) -> NDArray[np.float64]:

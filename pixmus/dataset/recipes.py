@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from pixmus.curves import CURVES
 from pixmus.dataset.layouts import SEGMENTS, STILL_END
 from pixmus.dataset.renditions import (
-    BEATS_PER_BAR,
     SOUNDS,
     SOUNDS_OF_CORPUS,
     Window,
@@ -34,6 +33,7 @@ from pixmus.dataset.scenes import SCENES
 from pixmus.dataset.table import Row, thesis_columns
 from pixmus.errors import PixMusError
 from pixmus.score.curves import CurveTables
+from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.training.corpus import Piece
 
 # The units of the music's curves: those of the model that PixMus came with when version 1 was made,
@@ -274,7 +274,7 @@ def recipe_rows(
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def _rows_of(recipe: Recipe, curves: Mapping[str, NDArray]) -> Iterator[dict[str, Any]]:
+def _rows_of(recipe: Recipe, curves: Mapping[str, NDArray[np.float64]]) -> Iterator[dict[str, Any]]:
     told = {column: getattr(recipe, name) for column, name in RECIPE_COLUMNS.items()}
     picture, audio, stem = recipe.picture, recipe.audio, recipe.stem
     third = recipe.clip_seconds / len(SEGMENTS)

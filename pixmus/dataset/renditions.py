@@ -24,6 +24,7 @@ from pixmus.ensembles import BAND, DRUM_BANK, ORCHESTRA, PARTS, PIANO, STRINGS, 
 from pixmus.errors import PixMusError
 from pixmus.score.curves import CurveTables, beat_statistics, measure_bars
 from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.sound.soundfont import SoundFontRenderer
 from pixmus.sound.synth import DRUM_CHANNEL, SYNTHS, Event, Sound
 from pixmus.training.corpus import Ledger, Piece, load_pieces
@@ -31,7 +32,6 @@ from pixmus.waveform import SAMPLE_RATE
 
 OPEN_CORPORA = ("lieder", "quartets", "freedoom")
 SOUND_RATE = 22_050  # Hz, half of the synth's
-BEATS_PER_BAR = 4
 
 # General MIDI programmes of the parts, by the name of the sound; drums are the standard kit.
 SOUNDS: dict[str, dict[str, int]] = {
@@ -278,6 +278,8 @@ def loud_level(waveform: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.sort(powers)[num // 2 :].mean()))
 
 
-def statistics_of(pieces: Mapping[str, Piece], names: Sequence[str]) -> dict[str, NDArray]:
+def statistics_of(
+    pieces: Mapping[str, Piece], names: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
     """`beat_statistics` of whole pieces, summed over their parts."""
     return {name: beat_statistics(pieces[name].cells()).sum(1) for name in names}

@@ -20,9 +20,9 @@ from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, STYLES, Part
 from pixmus.score.curves import CurveTables
 from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.encoded import EncodedPiece, hit_points_of, measured_conditions
-from pixmus.training.windows import BEATS_PER_BAR
 
 NUM_BARS = 8
 WINDOW_BEATS = NUM_BARS * BEATS_PER_BAR

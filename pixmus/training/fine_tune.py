@@ -153,13 +153,17 @@ def by_second(values: np.ndarray, seconds: int) -> np.ndarray:
     lacking = max(0, seconds * each - len(values))
     if lacking:
         values = np.concatenate([values, np.repeat(values[-1:], lacking, axis=0)])
-    return values[: seconds * each].reshape(seconds, each, *values.shape[1:]).mean(axis=1)
+    by_clock = values[: seconds * each].reshape(seconds, each, *values.shape[1:])
+    means: np.ndarray = by_clock.mean(axis=1)
+    return means
 
 
 def normal_scores(quantiles: np.ndarray) -> np.ndarray:
     """Normal scores of quantiles 0..1; NaN stays."""
     clipped = np.clip(quantiles, EDGE, 1 - EDGE)
-    return torch.special.ndtri(torch.from_numpy(np.asarray(clipped, dtype=float))).numpy()
+    numbers = torch.from_numpy(np.asarray(clipped, dtype=float))
+    scores: np.ndarray = torch.special.ndtri(numbers).numpy()
+    return scores
 
 
 # ------------------------------------------------------------------------------------- The mood

@@ -150,7 +150,8 @@ class _Windows:
         low = np.clip(-self._middles, -self._length / 2, 0)
         high = np.clip(self._duration - self._middles, 0, self._length / 2)
         inside = _hann_integral(high, self._length) - _hann_integral(low, self._length)
-        return found / np.maximum(inside, 1e-9)
+        rates: np.ndarray = found / np.maximum(inside, 1e-9)
+        return rates
 
 
 def _hann(offset: np.ndarray, length: float) -> np.ndarray:
@@ -173,7 +174,8 @@ def _k_weights() -> np.ndarray:
     window = librosa.filters.get_window("hann", FRAME)
     sides = np.full(len(bins), 2.0)  # both halves of the spectrum
     sides[[0, -1]] = 1.0
-    return (sides * gain**2 / (FRAME * (window**2).sum())).astype(np.float32)
+    weights: np.ndarray = sides * gain**2 / (FRAME * (window**2).sum())
+    return weights.astype(np.float32)
 
 
 def _onsets(power: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -208,7 +210,8 @@ def _chroma(sound: np.ndarray, is_silent: bool) -> tuple[np.ndarray, np.ndarray]
 def _majorness(chroma: np.ndarray) -> np.ndarray:
     """Best major minus best minor key correlation of chroma (..., 12)."""
     correlations = key_correlations(chroma)
-    return correlations[..., :12].max(-1) - correlations[..., 12:].max(-1)
+    found: np.ndarray = correlations[..., :12].max(-1) - correlations[..., 12:].max(-1)
+    return found
 
 
 # --------------------------------------------------------------------------- the design's units
@@ -269,4 +272,5 @@ def _ranks(music: MusicCurves, tables: CurveTables) -> dict[str, np.ndarray]:
 
 
 def _valence(ranks: dict[str, np.ndarray]) -> np.ndarray:
-    return np.sum([weight * ranks[name] for name, weight in VALENCE_WEIGHTS.items()], axis=0)
+    sums: np.ndarray = np.sum([w * ranks[name] for name, w in VALENCE_WEIGHTS.items()], axis=0)
+    return sums

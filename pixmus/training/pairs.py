@@ -24,7 +24,9 @@ import pixmus.training.music
 from pixmus.curves import num_curve_values
 from pixmus.errors import PixMusError
 from pixmus.files import new_file
-from pixmus.picture.features import FEATURE_CURVES, Features, Moment, Transition, measuring_version
+from pixmus.picture.features import FEATURE_CURVES, Features, measuring_version
+from pixmus.picture.moments import Moment
+from pixmus.picture.transitions import Transition
 from pixmus.score.curves import CurveTables
 from pixmus.training.music import (
     MUSIC_CURVES,

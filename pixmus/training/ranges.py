@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pixmus.check.descriptors import BEATS_PER_BAR, WINDOW_BEATS
+from pixmus.check.descriptors import WINDOW_BEATS
 from pixmus.check.findings import Ranges, Window, fit_ranges
 from pixmus.ensembles import STYLES
 from pixmus.model.folder import DESCRIPTOR_RANGES
 from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.training.corpus import Piece, load_pieces
 
 WINDOWS_PER_STYLE = 600

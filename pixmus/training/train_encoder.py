@@ -132,7 +132,8 @@ def make_encoder(mood: Mood, paired: Paired | None) -> ConditioningEncoder:
     ):
         getattr(encoder, name).data.copy_(torch.from_numpy(value))
     encoder.set_paired(paired)
-    return encoder.eval()
+    encoder.eval()
+    return encoder
 
 
 def train(

@@ -22,7 +22,6 @@ from pixmus.compose.conditions import (
     without_mood_and_timing,
 )
 from pixmus.compose.texture import (
-    BEATS_PER_BAR,
     DRUMS,
     STEPS_PER_BAR,
     TEXTURE_BARS,
@@ -31,6 +30,7 @@ from pixmus.compose.texture import (
 from pixmus.ensembles import ENSEMBLES, PARTS, Part
 from pixmus.score.curves import CurveTables
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.training.corpus import Piece
 from pixmus.training.encoded import (
     PHRASE_BARS,
@@ -177,7 +177,8 @@ class WindowSampler:
                 echo[rows] = heard
                 amount[rows] = max(likeness(cells[rows], heard, pitched), 0.02)
         conditions[:, ECHO_COLUMN] = amount[beats]
-        return echo[beats]
+        echoed: np.ndarray = echo[beats]
+        return echoed
 
     def _groove(
         self, rng: np.random.Generator, piece: Piece, cells: np.ndarray, start: int
@@ -205,7 +206,7 @@ class WindowSampler:
         bars = first + np.arange(num_bars)
         bars = np.where(bars < groove.num_bars, bars, bars % groove.num_bars)
         beats = (bars[:, None] * BEATS_PER_BAR + np.arange(BEATS_PER_BAR)).ravel()
-        drums = groove.cells[beats, layout].copy()
+        drums: np.ndarray = groove.cells[beats, layout].copy()
         if self.fills and rng.random() < 0.5:
             fill = self.fills[int(rng.integers(len(self.fills)))].cells[:BEATS_PER_BAR, layout]
             for bar in range(num_bars):

@@ -12,6 +12,7 @@ from pixmus.compose.conditions import ECHO_COLUMN, SHORT_BAR_COLUMN, TEXTURE_COL
 from pixmus.compose.texture import COLUMNS_PER_PART
 from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.corpus import Piece, load_pieces, save_pieces, split_of
 from pixmus.training.encoded import EncodedPiece, encode_piece, fit_tables, hit_points_of, likeness
@@ -19,7 +20,7 @@ from pixmus.training.export import main as export
 from pixmus.training.progress import read_log
 from pixmus.training.train import main as train
 from pixmus.training.voices import find_key, make_piece, one_voice, split_bass
-from pixmus.training.windows import BEATS_PER_BAR, WindowSampler
+from pixmus.training.windows import WindowSampler
 
 C_SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
 

@@ -280,6 +280,6 @@ def loud_level(waveform: NDArray[np.float64]) -> float:
 
 def statistics_of(
     pieces: Mapping[str, Piece], names: Sequence[str]
-) -> dict[str, NDArray[np.float64]]:
+) -> dict[str, NDArray[np.float32]]:
     """`beat_statistics` of whole pieces, summed over their parts."""
     return {name: beat_statistics(pieces[name].cells()).sum(1) for name in names}

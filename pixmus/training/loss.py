@@ -115,7 +115,7 @@ def denoising_loss(
     predicted = network.predict_log_odds(*inputs, previous, chains)
     made = (batch.states == TO_MAKE).float()  # (B, T, P)
     # Split once: the gradient of a split is one concatenation, that of every slice a whole array.
-    predictions = torch.split(predicted, _ROLLS_AND_VELOCITIES, dim=-1)
+    predictions = predicted.split(_ROLLS_AND_VELOCITIES, dim=-1)  # type: ignore[no-untyped-call]
     error = weight = torch.zeros(len(x), device=x.device)
     for index, (part, layout) in enumerate(PART_LAYOUTS.items()):
         rolls, values = predictions[2 * index : 2 * index + 2]
@@ -144,7 +144,9 @@ def stroke_loss(network: ScoreNetwork, batch: Batch, conditions: Tensor) -> Tens
         return conditions.new_zeros(())
     struck = torch.stack(
         [
-            torch.unflatten(batch.cells[..., layout.onsets], -1, (STEPS_PER_BEAT, -1)).amax(-1)
+            batch.cells[..., layout.onsets]
+            .unflatten(-1, (STEPS_PER_BEAT, -1))  # type: ignore[no-untyped-call]
+            .amax(-1)
             for layout in PART_LAYOUTS.values()
             if layout.has_sounding
         ],

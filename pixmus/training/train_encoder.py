@@ -121,7 +121,7 @@ def set_spread(encoder: ConditioningEncoder, reference: Sequence[Features]) -> N
 
 def make_encoder(mood: Mood, paired: Paired | None) -> ConditioningEncoder:
     """An encoder with these weights, its curves not yet set against reference films."""
-    encoder = ConditioningEncoder()
+    encoder: ConditioningEncoder = ConditioningEncoder()
     for name, value in (
         ("light", mood.light),
         ("colour", mood.colour),

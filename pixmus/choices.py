@@ -37,7 +37,7 @@ class Step(StrEnum):
     TRIM = "trim"  # which part of the clip
     WATCH = "watch"
     WISH = "wish"  # in words
-    SPOT = "spot"  # the fields of `cues.sheet.Direction`
+    SPOT = "spot"  # the fields of `cues.direction.Direction`
     COMPOSE = "compose"
     MIX = "mix"
     TAKES = "takes"  # how many times

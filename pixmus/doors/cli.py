@@ -28,7 +28,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from pixmus.cues.sheet import CueSheet, Direction
+from pixmus.cues.direction import Direction
+from pixmus.cues.sheet import CueSheet
 from pixmus.dataset.commands import app as dataset
 from pixmus.errors import PixMusError
 from pixmus.files import (

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from pixmus.cues.encoder import ConditioningEncoder
-from pixmus.cues.sheet import rule_curves, spot
+from pixmus.cues.rule_curves import rule_curves
+from pixmus.cues.spotting import spot
 from pixmus.curves import CURVES, Curve
 from pixmus.model.folder import MODEL_FOLDER
 from pixmus.picture.moments import find_moments

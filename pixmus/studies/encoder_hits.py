@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from pixmus.cues.encoder import ConditioningEncoder
-from pixmus.cues.sheet import HitPoint, shot_novelties
+from pixmus.cues.sections import shot_novelties
+from pixmus.cues.sheet import HitPoint
 from pixmus.picture.features import Features
 from pixmus.studies.encoder_statistics import Report, mean_interval
 from pixmus.studies.encoder_truths import TRUTH_SECONDS, features_of

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from pixmus.cues.encoder import WHOLE
-from pixmus.cues.sheet import rule_curves
+from pixmus.cues.rule_curves import rule_curves
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.picture.features import FEATURE_CURVES, Features
 from pixmus.picture.transitions import Transition

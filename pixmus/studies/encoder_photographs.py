@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixmus.cues.encoder import ConditioningEncoder
-from pixmus.cues.sheet import rule_curves, spot
+from pixmus.cues.rule_curves import rule_curves
+from pixmus.cues.spotting import spot
 from pixmus.curves import CURVE_RATE_HZ, Curve
 from pixmus.picture.features import Features
 from pixmus.studies.encoder_statistics import (

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from pixmus.cues.sheet import CueSheet, Direction, spot
+from pixmus.cues.direction import Direction
+from pixmus.cues.sheet import CueSheet
+from pixmus.cues.spotting import spot
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.picture.features import Features
 from pixmus.score.curves import bar_seconds, measure_curves

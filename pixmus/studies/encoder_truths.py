@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pixmus.cues.encoder import ConditioningEncoder
-from pixmus.cues.sheet import spot
+from pixmus.cues.spotting import spot
 from pixmus.curves import Curve
 from pixmus.picture.features import Features, extract_features
 from pixmus.picture.frames import Frame

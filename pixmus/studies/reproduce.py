@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from pixmus.choices import Step, choices_of
-from pixmus.cues.sheet import Direction
+from pixmus.cues.direction import Direction
 from pixmus.errors import PixMusError
 from pixmus.files import new_folder, shipped
 from pixmus.picture.sound import read_audio

@@ -33,8 +33,10 @@ from pixmus.compose.sampling import (
 )
 from pixmus.compose.texture import TextureBank
 from pixmus.compose.writing import compose
+from pixmus.cues.direction import Direction
 from pixmus.cues.encoder import ConditioningEncoder
-from pixmus.cues.sheet import CueSheet, Direction, spot
+from pixmus.cues.sheet import CueSheet
+from pixmus.cues.spotting import spot
 from pixmus.cues.wishes import read_wishes
 from pixmus.errors import PixMusError
 from pixmus.model.denoiser import ScoreDenoiser

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pixmus.cues.encoder import INSIDE, LOOK_S, WHOLE, Paired, pace_bank
-from pixmus.cues.sheet import smooth
+from pixmus.cues.rule_curves import smooth
 from pixmus.training.films import Film
 
 NUM_COMPONENTS = 48  # of the image embedding; more predict whole songs worse (experiment 31)

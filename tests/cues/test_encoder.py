@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pixmus.cues.direction import Direction
 from pixmus.cues.encoder import (
     INSIDE,
     LOOK_S,
@@ -20,7 +21,7 @@ from pixmus.cues.encoder import (
     Paired,
     least_weights,
 )
-from pixmus.cues.sheet import Direction, spot
+from pixmus.cues.spotting import spot
 from pixmus.cues.wishes import read_wishes
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.errors import PixMusError

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pixmus.cues.sheet import CueSheet, Direction, find_sections, shot_novelties, spot
+from pixmus.cues.direction import Direction
+from pixmus.cues.sections import find_sections, shot_novelties
+from pixmus.cues.sheet import CueSheet
+from pixmus.cues.spotting import spot
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
 from pixmus.errors import PixMusError

@@ -12,8 +12,10 @@ import torch
 
 from pixmus.check.findings import Ranges, RangeTable, check_score
 from pixmus.compose.sampling import Decoding, default_scheduler
+from pixmus.cues.direction import Direction
 from pixmus.cues.encoder import ConditioningEncoder
-from pixmus.cues.sheet import CueSheet, Direction, spot
+from pixmus.cues.sheet import CueSheet
+from pixmus.cues.spotting import spot
 from pixmus.errors import PixMusError
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.model.folder import MANIFEST, write_manifest

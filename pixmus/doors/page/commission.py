@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS, Mode
-from pixmus.cues.sheet import Direction
+from pixmus.cues.direction import Direction
 from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.errors import PixMusError
 

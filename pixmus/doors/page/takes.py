@@ -12,7 +12,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from pixmus.check.onsets import flux_peaks, nearest_offsets, strong_onsets
-from pixmus.cues.sheet import curve_rows
+from pixmus.cues.rule_curves import curve_rows
 from pixmus.curves import CURVES, Curve
 from pixmus.doors.page.again import python_lines, shell_line
 from pixmus.files import new_zip

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixmus.cues.sheet import Direction
+from pixmus.cues.direction import Direction
 from pixmus.doors.page.commission import Commission, read_number
 from pixmus.ensembles import PARTS
 from pixmus.errors import PixMusError

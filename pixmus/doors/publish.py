@@ -39,7 +39,7 @@ LONGEST_DESCRIPTION = 60  # characters that the Hub allows
 # What tells a repository that may be written again from one that holds something else.
 MARKS: Mapping[RepoType, str] = {
     "model": MANIFEST,
-    "space": "pixmus/take/pipeline.py",
+    "space": "pixmus/__init__.py",
     "dataset": "recipes.json",
 }
 # Files of an earlier version that are taken away where the new one has none of that name.

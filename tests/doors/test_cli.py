@@ -66,6 +66,7 @@ class RecordingPipeline:
             write_video=write_video,
             score=SimpleNamespace(key="A minor"),
             cue_sheet=SimpleNamespace(inputs=("colour",), reasons={}),
+            settings={"notices": ()},
             check=self.checks.get(arguments["seed"]),
         )
 

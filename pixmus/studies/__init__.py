@@ -22,9 +22,11 @@ STUDIES = {
         "space",
         "speech",
         "spotting",
+        "summary",
         "sync",
         "take",
         "thesis-metrics",
+        "tree",
         "way",
     )
 }

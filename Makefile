@@ -85,4 +85,4 @@ wheel: .venv/installed
 	$(BIN)/python -m pixmus.doors.wheel $(ARGS)
 
 smoke: .venv/installed-dev
-	$(BIN)/pytest tests/test_training.py $(ARGS)
+	$(BIN)/pytest tests/training/test_training.py $(ARGS)

@@ -1,6 +1,6 @@
 """docs/results.md and the README's table of six results, from what the other studies stored.
 
-    pixmus evaluate summary
+pixmus evaluate summary
 """
 
 from __future__ import annotations

@@ -18,7 +18,53 @@ from pixmus.curves import CURVE_RATE_HZ, CURVES
 from pixmus.ensembles import STYLES
 from pixmus.keys import key_is_major
 from pixmus.score.notes import STEPS_PER_BEAT
-from pixmus.score.tempo import CueSpan, PlacedHit, TempoMap
+from pixmus.score.tempo import BEATS_PER_BAR, CueSpan, PlacedHit, TempoMap
+
+MOOD, TIMING = "mood", "timing"  # what guidance leads to, and training now and then leaves out
+# What the denoiser is told of a beat, in order: how many columns, and with what they are left out.
+# One more is one line here, and one in `BeatConditions.array` that fills it.
+_TABLE: dict[str, tuple[int, str]] = {
+    "curves": (len(CURVES), MOOD),  # -1..1
+    "mood_known": (1, MOOD),
+    "hits": (STEPS_PER_BEAT, TIMING),  # strength 0..1 on each step
+    "next_hit": (1, TIMING),  # how near, 0..1; 1 is here
+    "last_hit": (1, TIMING),
+    "timing_known": (1, TIMING),
+    "tempo": (1, ""),  # octaves above 100 bpm
+    "beat_in_bar": (4, ""),  # which one, 1 of 4
+    "short_bar": (1, ""),
+    "bars_since_start": (1, ""),  # over `POSITION_HORIZON`, at most 1
+    "bars_to_end": (1, ""),
+    "first_bar": (1, ""),
+    "last_bar": (1, ""),
+    "mode": (1, ""),  # 1 minor, -1 major
+    "style": (len(STYLES), ""),  # which one, 1 of all
+    "textures": (NUM_COLUMNS, ""),
+    "echo": (1, ""),  # likeness 0..1 to the bars that are echoed, 0 = none
+}
+
+
+def _slices() -> dict[str, slice]:
+    ends = np.cumsum([width for width, _ in _TABLE.values()]).tolist()
+    return {
+        name: slice(end - width, end)
+        for (name, (width, _)), end in zip(_TABLE.items(), ends, strict=True)
+    }
+
+
+def _left_out_with(group: str) -> np.ndarray:
+    return np.concatenate(
+        [np.r_[COLUMNS[name]] for name, (_, left_out) in _TABLE.items() if left_out == group]
+    )
+
+
+COLUMNS = _slices()
+NUM_CONDITIONS = sum(width for width, _ in _TABLE.values())
+MOOD_COLUMNS, TIMING_COLUMNS = _left_out_with(MOOD), _left_out_with(TIMING)
+# Of one column its index, so that it is read as one value a beat.
+ECHO_COLUMN, MODE_COLUMN = COLUMNS["echo"].start, COLUMNS["mode"].start
+HIT_HORIZON = 16  # beats: a hit further away is not felt
+POSITION_HORIZON = 8  # bars
 
 
 @dataclass(frozen=True)
@@ -38,38 +84,30 @@ class BeatConditions:
     @cached_property
     def array(self) -> np.ndarray:
         """All conditions, float32 (beats, NUM_CONDITIONS), curves and hits known."""
-        num_beats = len(self.curves)
+        beats = np.arange(len(self.curves))
         since, until = hit_distances(self.hits)
-        columns = np.zeros((num_beats, NUM_CONDITIONS), np.float32)
-        columns[:, CURVE_COLUMNS] = 2 * self.curves - 1
-        columns[:, MOOD_KNOWN] = 1
-        columns[:, HIT_COLUMNS] = self.hits.reshape(num_beats, STEPS_PER_BEAT)
-        columns[:, 9] = 1 - np.minimum(until, HIT_HORIZON) / HIT_HORIZON
-        columns[:, 10] = 1 - np.minimum(since, HIT_HORIZON) / HIT_HORIZON
-        columns[:, TIMING_KNOWN] = 1
-        columns[:, TEMPO_COLUMN] = np.log2(self.tempo_bpm / 100)
-        columns[np.arange(num_beats), 13 + np.minimum(self.beat_in_bar, 3)] = 1
-        columns[:, SHORT_BAR_COLUMN] = self.bar_length != 4
-        columns[:, 18] = np.minimum(self.bars_since_start, POSITION_HORIZON) / POSITION_HORIZON
-        columns[:, 19] = np.minimum(self.bars_to_end, POSITION_HORIZON) / POSITION_HORIZON
-        columns[:, 20] = self.bars_since_start < 1
-        columns[:, 21] = self.bars_to_end < 1
-        columns[:, MODE_COLUMN] = 1 if self.minor else -1
-        columns[:, MODE_COLUMN + 1 + self.style] = 1
+        columns = np.zeros((len(beats), NUM_CONDITIONS), np.float32)
+        told = {name: columns[:, span] for name, span in COLUMNS.items()}  # views
+        told["curves"][:] = 2 * self.curves - 1
+        told["mood_known"][:] = 1
+        told["hits"][:] = self.hits.reshape(len(beats), STEPS_PER_BEAT)
+        told["next_hit"][:, 0] = 1 - np.minimum(until, HIT_HORIZON) / HIT_HORIZON
+        told["last_hit"][:, 0] = 1 - np.minimum(since, HIT_HORIZON) / HIT_HORIZON
+        told["timing_known"][:] = 1
+        told["tempo"][:, 0] = np.log2(self.tempo_bpm / 100)
+        told["beat_in_bar"][beats, np.minimum(self.beat_in_bar, 3)] = 1
+        told["short_bar"][:, 0] = self.bar_length != BEATS_PER_BAR
+        told["bars_since_start"][:, 0] = (
+            np.minimum(self.bars_since_start, POSITION_HORIZON) / POSITION_HORIZON
+        )
+        told["bars_to_end"][:, 0] = (
+            np.minimum(self.bars_to_end, POSITION_HORIZON) / POSITION_HORIZON
+        )
+        told["first_bar"][:, 0] = self.bars_since_start < 1
+        told["last_bar"][:, 0] = self.bars_to_end < 1
+        told["mode"][:] = 1 if self.minor else -1
+        told["style"][:, self.style] = 1
         return columns
-
-
-HIT_HORIZON = 16  # beats: a hit further away is not felt
-POSITION_HORIZON = 8  # bars
-CURVE_COLUMNS, MOOD_KNOWN = slice(0, 4), 4
-HIT_COLUMNS, TIMING_KNOWN = slice(5, 9), 11
-MOOD_COLUMNS, TIMING_COLUMNS = slice(0, 5), slice(5, 12)
-TEMPO_COLUMN, SHORT_BAR_COLUMN = 12, 17
-POSITION_COLUMNS, MODE_COLUMN = slice(18, 22), 22  # 1 major, -1 minor; styles follow
-_AFTER_STYLES = MODE_COLUMN + 1 + len(STYLES)
-TEXTURE_COLUMNS = slice(_AFTER_STYLES, _AFTER_STYLES + NUM_COLUMNS)
-ECHO_COLUMN = TEXTURE_COLUMNS.stop  # likeness 0..1 to the bars that are echoed, 0 = none
-NUM_CONDITIONS = ECHO_COLUMN + 1
 
 
 def hit_distances(hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -112,25 +150,31 @@ def add_textures(
 ) -> np.ndarray:
     """Conditions that also tell textures (blocks, parts, values); `blocks` (beats,) says which."""
     told = array.copy()
-    told[:, TEXTURE_COLUMNS] = texture_columns(textures, blocks, beat_in_bar)
+    told[:, COLUMNS["textures"]] = texture_columns(textures, blocks, beat_in_bar)
     return told
+
+
+def beats_of(tempo_map: TempoMap, span: CueSpan) -> np.ndarray:
+    """The beats of one cue, from its first to the end of the bar of its last chord."""
+    starts, lengths = np.asarray(tempo_map.bar_starts), np.asarray(tempo_map.bar_lengths)
+    final = min(span.final_beat, tempo_map.num_beats - 1)
+    last_bar = np.searchsorted(starts, final, "right") - 1
+    return np.arange(
+        span.first_beat, min(starts[last_bar] + lengths[last_bar], tempo_map.num_beats)
+    )
 
 
 def condition(
     cue_sheet: CueSheet, tempo_map: TempoMap, span: CueSpan, placed: Sequence[PlacedHit]
 ) -> BeatConditions:
-    """The conditions of one cue's beats, from its first beat to the bar of its last chord.
+    """The conditions of one cue's beats (see `beats_of`).
 
     Curves are averaged over each bar; hits are the placed ones.
     """
     starts = np.asarray(tempo_map.bar_starts)
     lengths = np.asarray(tempo_map.bar_lengths)
-    bar_of_beat = np.searchsorted(starts, np.arange(tempo_map.num_beats), "right") - 1
-    last_bar = bar_of_beat[min(span.final_beat, tempo_map.num_beats - 1)]
-    beats = np.arange(
-        span.first_beat, min(starts[last_bar] + lengths[last_bar], tempo_map.num_beats)
-    )
-    bars = bar_of_beat[beats]
+    beats = beats_of(tempo_map, span)
+    bars = np.searchsorted(starts, beats, "right") - 1
 
     grid = (np.arange(len(cue_sheet.curves[CURVES[0]])) + 0.5) / CURVE_RATE_HZ
     curves = np.zeros((len(beats), len(CURVES)))

@@ -26,7 +26,7 @@ from diffusers import SchedulerMixin
 from pixmus.choices import NUM_INFERENCE_STEPS
 from pixmus.compose.canvas import Canvas, play_by_rule, prepare, read_canvas, transposition
 from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
-from pixmus.compose.conditions import TEXTURE_COLUMNS
+from pixmus.compose.conditions import COLUMNS
 from pixmus.compose.endings import MAJOR_TRIAD, MINOR_TRIAD
 from pixmus.compose.sampling import Decoding, Guidance, OnStep
 from pixmus.compose.texture import (
@@ -426,7 +426,7 @@ def _tell_kept_textures(canvas: Canvas, kept: np.ndarray) -> None:
                 texture = measure_texture(canvas.cells[np.concatenate(whole)], [part])
                 told = texture_columns(texture[None], 0 * block, beat_in_bar[block])
                 columns = part * COLUMNS_PER_PART + np.arange(COLUMNS_PER_PART)
-                canvas.conditions[block[:, None], TEXTURE_COLUMNS.start + columns] = told[
+                canvas.conditions[block[:, None], COLUMNS["textures"].start + columns] = told[
                     :, columns
                 ]
 

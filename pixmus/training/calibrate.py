@@ -14,7 +14,7 @@ import torch
 
 from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
 from pixmus.compose.cells import OFF, TO_MAKE
-from pixmus.compose.conditions import CURVE_COLUMNS, add_textures
+from pixmus.compose.conditions import COLUMNS, add_textures
 from pixmus.compose.sampling import Decoding, Guidance, fresh_scheduler, sample
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, STYLES, Part
@@ -123,7 +123,7 @@ def generate(
     conditions = window.conditions
     if pipe.textures is not None:
         parts = np.flatnonzero((window.states == TO_MAKE).any(0)).tolist()
-        density = (conditions[:, CURVE_COLUMNS.start + CURVES.index(Curve.DENSITY)].mean() + 1) / 2
+        density = (conditions[:, COLUMNS["curves"]][:, CURVES.index(Curve.DENSITY)].mean() + 1) / 2
         rng = np.random.default_rng(seed)
         textures = pipe.textures.draw(
             rng, window.style, parts, window.tempo_bpm, np.array([density])

@@ -8,10 +8,9 @@ import torch
 
 from pixmus.compose.cells import OFF, TO_MAKE, echo_x0
 from pixmus.compose.conditions import (
-    HIT_COLUMNS,
-    MOOD_KNOWN,
+    COLUMNS,
+    MOOD_COLUMNS,
     NUM_CONDITIONS,
-    TIMING_KNOWN,
     condition,
     hit_distances,
     in_other_mode,
@@ -64,9 +63,9 @@ def test_a_hit_point_lights_its_own_step_and_no_other() -> None:
     placed = place_hits(tempo_map, cue_sheet.hit_points)
     array = condition(cue_sheet, tempo_map, span, placed).array
     assert array.shape[1] == NUM_CONDITIONS
-    lit = np.argwhere(array[:, HIT_COLUMNS] > 0)
+    lit = np.argwhere(array[:, COLUMNS["hits"]] > 0)
     assert lit.tolist() == [[6, 2]]
-    assert array[6, HIT_COLUMNS][2] == pytest.approx(0.7)
+    assert array[6, COLUMNS["hits"]][2] == pytest.approx(0.7)
 
 
 def test_distances_to_hits() -> None:
@@ -95,8 +94,8 @@ def test_dropping_is_nested() -> None:
     full = condition(cue_sheet, tempo_map, span, place_hits(tempo_map, cue_sheet.hit_points)).array
     timing = without_mood(full)
     nothing = without_mood_and_timing(full)
-    assert not timing[:, : MOOD_KNOWN + 1].any() and (timing[:, TIMING_KNOWN] == 1).all()
-    assert not nothing[:, : TIMING_KNOWN + 1].any()
+    assert not timing[:, MOOD_COLUMNS].any() and (timing[:, COLUMNS["timing_known"]] == 1).all()
+    assert not nothing[:, : COLUMNS["timing_known"].stop].any()
     assert (nothing[:, 12:] == full[:, 12:]).all()
 
 

@@ -11,7 +11,7 @@ import pytest
 from pixmus.compose.accents import accent
 from pixmus.compose.canvas import Canvas, prepare
 from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
-from pixmus.compose.conditions import NUM_CONDITIONS, TEXTURE_COLUMNS
+from pixmus.compose.conditions import COLUMNS, NUM_CONDITIONS
 from pixmus.compose.form import Echoes
 from pixmus.compose.kept import (
     Kept,
@@ -253,7 +253,7 @@ def test_redone_bars_are_told_how_the_kept_ones_beside_them_move(
     )
     asked = keep_score(sheet(), score, "3-4,9-", None)
     redo(denoiser, default_scheduler(), asked, seed=1)
-    told = seen[0].conditions[:, TEXTURE_COLUMNS].reshape(-1, len(PARTS), COLUMNS_PER_PART)
+    told = seen[0].conditions[:, COLUMNS["textures"]].reshape(-1, len(PARTS), COLUMNS_PER_PART)
     played = told[:32, PARTS.index("bass")]
     assert (played[:, 0] == 1).all() and (played[:, 1:STEPS_PER_BEAT] == -1).all()
     assert not told[32:, PARTS.index("bass")].any()  # nothing is kept there, no bank to draw from

@@ -10,7 +10,7 @@ import torch
 
 from pixmus.compose.canvas import play_by_rule, prepare
 from pixmus.compose.cells import GIVEN, OFF, TO_MAKE, to_x0
-from pixmus.compose.conditions import MODE_COLUMN, NUM_CONDITIONS, TEXTURE_COLUMNS
+from pixmus.compose.conditions import COLUMNS, MODE_COLUMN, NUM_CONDITIONS
 from pixmus.compose.endings import last_chord
 from pixmus.compose.sampling import Decoding, Guidance, default_scheduler, sample, settle
 from pixmus.compose.texture import COLUMNS_PER_PART, NUM_VALUES, TextureBank
@@ -211,13 +211,13 @@ def test_parts_move_as_the_bank_says(denoiser: ScoreDenoiser) -> None:
     cue_sheet = sheet()
     tempo_map = TempoMap.constant(120, cue_sheet.duration)
     span = cue_span(tempo_map, cue_sheet.cues[0])
-    told = prepare(cue_sheet, tempo_map, span, bank).conditions[:, TEXTURE_COLUMNS]
+    told = prepare(cue_sheet, tempo_map, span, bank).conditions[:, COLUMNS["textures"]]
     told = told.reshape(len(told), len(PARTS), COLUMNS_PER_PART)
     playing = [PARTS.index(part) for part in ("melody", "harmony", "drums")]
     assert (told[:, playing, -1] == 1).all()
     assert (told[::4, playing, 0] == 1).all() and (told[1::4, playing, 0] == -1).all()
     assert not told[:, PARTS.index("bass")].any()
-    assert not prepare(cue_sheet, tempo_map, span).conditions[:, TEXTURE_COLUMNS].any()
+    assert not prepare(cue_sheet, tempo_map, span).conditions[:, COLUMNS["textures"]].any()
 
 
 def test_decoding_keeps_one_voice_where_there_is_one() -> None:

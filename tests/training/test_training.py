@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
-from pixmus.compose.conditions import ECHO_COLUMN, SHORT_BAR_COLUMN, TEXTURE_COLUMNS
+from pixmus.compose.conditions import COLUMNS, ECHO_COLUMN
 from pixmus.compose.texture import COLUMNS_PER_PART
 from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
@@ -147,13 +147,13 @@ def test_the_most_alike_bars_are_found() -> None:
 def test_textures_of_a_window_are_those_of_its_own_bars(pieces: list[EncodedPiece]) -> None:
     sampler = WindowSampler(pieces, fit_tables(pieces[:-1]), {"pop909": 1.0})
     batch = sampler.batch(np.random.default_rng(3), 32, 16)
-    known = batch.conditions[..., TEXTURE_COLUMNS].unflatten(-1, (len(PARTS), -1))
+    known = batch.conditions[..., COLUMNS["textures"]].unflatten(-1, (len(PARTS), -1))
     assert known.shape[-1] == COLUMNS_PER_PART
     melody = PARTS.index("melody")
     told = known[:, :, melody]
     onsets = batch.cells[..., PART_LAYOUTS["melody"].onsets].unflatten(-1, (STEPS_PER_BEAT, -1))
     struck = onsets.amax(-1).float()  # (windows, beats, steps)
-    whole = (batch.conditions[..., SHORT_BAR_COLUMN] == 0).all(1) & (told[:, 0, -1] == 1)
+    whole = (batch.conditions[..., COLUMNS["short_bar"]] == 0).all((1, 2)) & (told[:, 0, -1] == 1)
     assert whole.any() and (told[..., -1] == 0).any()
     for block in (slice(0, 32), slice(32, 64)):
         share = struck[whole][:, block].unflatten(1, (8, BEATS_PER_BAR)).mean(1)

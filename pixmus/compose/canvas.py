@@ -5,15 +5,23 @@ Beats count from the cue's first beat; the music is in C major or A minor until 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
-from pixmus.compose.conditions import add_textures, condition
-from pixmus.compose.endings import chord_for
+from pixmus.compose.conditions import COLUMNS, add_textures, condition
+from pixmus.compose.draft import Draft
+from pixmus.compose.endings import MAJOR_TRIAD, MINOR_TRIAD, chord_for
 from pixmus.compose.form import Echoes, blocks_of, plan_echoes
-from pixmus.compose.texture import TEXTURE_BARS, TextureBank
+from pixmus.compose.texture import (
+    COLUMNS_PER_PART,
+    TEXTURE_BARS,
+    TextureBank,
+    measure_texture,
+    texture_columns,
+)
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, Part
@@ -26,7 +34,9 @@ from pixmus.score.notes import (
     decode_notes,
     encode_notes,
 )
-from pixmus.score.tempo import CueSpan, TempoMap, place_hits
+from pixmus.score.tempo import BEATS_PER_BAR, CueSpan, TempoMap, place_hits
+
+HALF_STEP = 0.5 / STEPS_PER_BEAT  # beats: legato overlaps by so much, and no note is shorter
 
 
 @dataclass
@@ -38,6 +48,7 @@ class Canvas:
     conditions: np.ndarray  # float32 (beats, NUM_CONDITIONS)
     bar_starts: np.ndarray  # beats that open a bar
     echoes: Echoes
+    holds_kept: bool = False  # whether something on it is not to be composed
 
     def edges(self) -> list[int]:
         """The beats between bars, from the first to the end."""
@@ -149,24 +160,101 @@ def read_canvas(
 ) -> dict[str, list[Note]]:
     """The canvas' notes in the cue's key, on the piece's beats.
 
-    The last chord rings to `end_beat`, the cue's end; what sounds before it stops there.
+    The last chord rings to `end_beat`, the cue's end; what sounds before it stops there. Nothing
+    starts at the cue's end or after it.
     """
     shift = transposition(cue_sheet.key)
     final = span.final_beat - span.first_beat
-    ring_end = end_beat - span.first_beat
     parts: dict[str, list[Note]] = {}
     for part in cue_sheet.parts:
         notes = []
         for note in decode_notes(part, canvas.cells[:, PART_LAYOUTS[part].cells]):
-            end = note.onset + note.duration
-            if note.onset > final:
+            onset = note.onset + span.first_beat
+            duration = note.duration
+            if note.onset > final or onset >= end_beat:
                 continue
             if note.onset < final:
-                end = min(end, final)
+                duration = min(duration, final - note.onset, end_beat - onset)
             elif part != Part.DRUMS:
-                end = max(ring_end, note.onset + 1 / STEPS_PER_BEAT)
+                duration = max(end_beat - span.first_beat - note.onset, 1 / STEPS_PER_BEAT)
             pitch = note.pitch if part == Part.DRUMS else note.pitch + shift
-            onset = note.onset + span.first_beat
-            notes.append(Note(onset, pitch, end - note.onset, note.velocity))
+            notes.append(Note(onset, pitch, duration, note.velocity))
         parts[part] = notes
     return parts
+
+
+def give_kept(canvas: Canvas, draft: Draft, span: CueSpan) -> CueSpan:
+    """Give the canvas the notes of the draft that stay, and return the span that it has now.
+
+    A part that stays without a note is off: nobody said that it is to be silent. Where the kept
+    notes do not end on the tonic the last chord is withdrawn, and the span goes on to the canvas'
+    end: the model writes to them.
+    """
+    num_beats = len(canvas.cells)
+    beats = range(span.first_beat, span.first_beat + num_beats)
+    shift = transposition(draft.cue_sheet.key)
+    kept = np.zeros(canvas.states.shape, bool)
+    for part in draft.cue_sheet.parts:
+        layout, column = PART_LAYOUTS[part].cells, PARTS.index(part)
+        stays = np.array([not draft.region.holds(part, beat) for beat in beats])
+        notes = [
+            replace(
+                note,
+                onset=note.onset - span.first_beat,
+                pitch=note.pitch - (0 if part == Part.DRUMS else shift),
+            )
+            for note in draft.stays[part]
+        ]
+        canvas.cells[stays, layout] = encode_notes(part, notes, num_beats)[stays]
+        canvas.states[stays, column] = GIVEN if notes else OFF
+        canvas.holds_kept |= bool(stays.any())
+        kept[:, column] = stays & bool(notes)
+    _tell_kept_textures(canvas, kept)
+    if _agrees(draft.cue_sheet.key, span.final_beat, draft.stays):
+        return span
+    final = span.final_beat - span.first_beat
+    for part in draft.cue_sheet.parts:
+        if draft.region.holds(part, span.final_beat):
+            canvas.cells[final:, PART_LAYOUTS[part].cells] = 0
+            canvas.states[final:, PARTS.index(part)] = TO_MAKE
+    return replace(span, final_beat=span.first_beat + num_beats)
+
+
+def _tell_kept_textures(canvas: Canvas, kept: np.ndarray) -> None:
+    """Tell the canvas how its kept parts move, in place of what was drawn; `kept` (beats, parts).
+
+    Measured over each block's whole kept bars, and told for all of the block: bars that are redone
+    between kept ones move as those do.
+    """
+    edges = canvas.edges()
+    beat_in_bar = np.concatenate([np.arange(b - a) for a, b in pairwise(edges)])
+    for first in range(0, len(canvas.bar_starts), TEXTURE_BARS):
+        bars = range(first, min(first + TEXTURE_BARS, len(canvas.bar_starts)))
+        block = np.arange(edges[bars[0]], edges[bars[-1] + 1])
+        for part in range(len(PARTS)):
+            whole = [
+                np.arange(edges[bar], edges[bar + 1])
+                for bar in bars
+                if edges[bar + 1] - edges[bar] == BEATS_PER_BAR
+                and kept[edges[bar] : edges[bar + 1], part].all()
+            ]
+            if whole:
+                texture = measure_texture(canvas.cells[np.concatenate(whole)], [part])
+                told = texture_columns(texture[None], 0 * block, beat_in_bar[block])
+                columns = part * COLUMNS_PER_PART + np.arange(COLUMNS_PER_PART)
+                canvas.conditions[block[:, None], COLUMNS["textures"].start + columns] = told[
+                    :, columns
+                ]
+
+
+def _agrees(key: str, beat: int, stay: dict[str, list[Note]]) -> bool:
+    """Whether the kept notes that sound at a beat belong to the key's tonic chord."""
+    triad = MAJOR_TRIAD if key_is_major(key) else MINOR_TRIAD
+    chord = {(key_tonic(key) + tone) % 12 for tone in triad}
+    return all(
+        note.pitch % 12 in chord
+        for part, notes in stay.items()
+        if part != Part.DRUMS
+        for note in notes
+        if note.onset - HALF_STEP <= beat < note.onset + note.duration - HALF_STEP
+    )

@@ -9,36 +9,34 @@ generator of its own.
 from __future__ import annotations
 
 import hashlib
+import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-import numpy as np
 import torch
 from diffusers import SchedulerMixin
 from torch import Tensor
 
 from pixmus.choices import NUM_INFERENCE_STEPS
-from pixmus.compose.canvas import Canvas, play_by_rule, prepare, read_canvas
+from pixmus.compose.canvas import HALF_STEP, Canvas, give_kept, play_by_rule, prepare, read_canvas
 from pixmus.compose.cells import GIVEN, TO_MAKE
 from pixmus.compose.conditions import ECHO_COLUMN
+from pixmus.compose.draft import Draft
 from pixmus.compose.sampling import Decoding, Guidance, OnStep, fresh_scheduler, sample
 from pixmus.compose.texture import TextureBank
+from pixmus.compose.windows import windows_of
 from pixmus.cues.sheet import CueSheet
-from pixmus.ensembles import Style
+from pixmus.ensembles import ONE_VOICE_PARTS, Style
 from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.score.notes import CELL_PARTS, Note, Score
-from pixmus.score.tempo import CueSpan, TempoMap, cue_span
-
-# One window is at most so long, and shows so much of what stands before it. The first is shorter,
-# so that what follows may echo it.
-WINDOW_BARS, FIRST_WINDOW_BARS = 12, 8
-CONTEXT_BARS = 4
+from pixmus.score.notes import CELL_PARTS, STEPS_PER_BEAT, Note, Score
+from pixmus.score.tempo import CueSpan
 
 
 def compose(
     denoiser: ScoreDenoiser,
     scheduler: SchedulerMixin,
-    cue_sheet: CueSheet,
-    tempo_map: TempoMap,
+    draft: Draft,
     *,
     seed: int,
     guidance: Guidance | None = None,
@@ -48,48 +46,44 @@ def compose(
     with_echoes: bool = True,
     on_step: OnStep | None = None,
 ) -> Score:
-    """The score of every cue of the sheet, in its key, on the tempo map.
+    """The draft's score with all that is to be composed of it; every other note stays as it is.
 
     Each cue's parts move as `textures` drawn from the bank say, as the model likes without one.
     """
-    guidance = guidance or Guidance()
-    decoding = decoding or Decoding()
-    spans, ends = playable_spans(cue_sheet, tempo_map)
-    canvases = [
-        prepare(cue_sheet, tempo_map, span, textures, window_seed(seed, index, -1), with_echoes)
-        for index, span in enumerate(spans)
-    ]
-    windows = [window_bounds(canvas.bar_starts, len(canvas.cells)) for canvas in canvases]
+    sheet, tempo_map = draft.cue_sheet, draft.score.tempo_map
+    canvases: list[Canvas] = []
+    spans: list[CueSpan] = []
+    for index, (span, _) in enumerate(draft.spans):
+        form_seed = window_seed(seed, index, -1)
+        canvases.append(prepare(sheet, tempo_map, span, textures, form_seed, with_echoes))
+        spans.append(give_kept(canvases[-1], draft, span))
     write_canvases(
         denoiser,
         scheduler,
         canvases,
-        windows,
         seed=seed,
-        guidance=guidance,
+        guidance=guidance or Guidance(),
         num_inference_steps=num_inference_steps,
-        decoding=decoding,
+        decoding=decoding or Decoding(),
         on_step=on_step,
     )
-    notes: dict[str, list[Note]] = {part: [] for part in cue_sheet.parts}
-    for canvas, span, end_beat in zip(canvases, spans, ends, strict=True):
-        if not Style(cue_sheet.style).has_dynamics:
+    new: dict[str, list[Note]] = {part: [] for part in sheet.parts}
+    for canvas, span, (_, end_beat) in zip(canvases, spans, draft.spans, strict=True):
+        if not Style(sheet.style).has_dynamics:
             play_by_rule(canvas)
-        for part, part_notes in read_canvas(canvas, cue_sheet, span, end_beat).items():
-            notes[part] += part_notes
-    return Score(
-        {part: tuple(sorted(part_notes)) for part, part_notes in notes.items()},
-        tempo_map,
-        cue_sheet.key,
-        markers_of(cue_sheet),
-    )
+        for part, notes in read_canvas(canvas, sheet, span, end_beat).items():
+            new[part] += [note for note in notes if draft.region.holds(part, note.onset)]
+    parts = {
+        part: tuple(sorted([*stay, *fit_beside(part, new[part], stay)]))
+        for part, stay in draft.stays.items()
+    }
+    return replace(draft.score, parts=parts, markers=markers_of(sheet))
 
 
 def write_canvases(
     denoiser: ScoreDenoiser,
     scheduler: SchedulerMixin,
     canvases: Sequence[Canvas],
-    windows: Sequence[Sequence[tuple[int, int]]],
     *,
     seed: int,
     guidance: Guidance,
@@ -97,7 +91,8 @@ def write_canvases(
     decoding: Decoding,
     on_step: OnStep | None = None,
 ) -> None:
-    """Write what is to be made on each canvas, window by window (first beat, end beat)."""
+    """Write what is to be made on each canvas, window by window."""
+    windows = [windows_of(canvas) for canvas in canvases]
     total = num_inference_steps * sum(len(bounds) for bounds in windows)
     done = 0
     for index, (canvas, bounds) in enumerate(zip(canvases, windows, strict=True)):
@@ -122,46 +117,10 @@ def write_canvases(
             done += num_inference_steps
 
 
-def playable_spans(cue_sheet: CueSheet, tempo_map: TempoMap) -> tuple[list[CueSpan], list[float]]:
-    """The spans of the cues that a beat falls in, and the beats at which their music has ended.
-
-    A cue ends before the next one enters; one that is over before its first beat has no music.
-    """
-    spans: list[CueSpan] = []
-    ends: list[float] = []
-    for cue in cue_sheet.cues:
-        span = cue_span(tempo_map, cue)
-        if tempo_map.to_seconds(span.first_beat) >= cue.end:
-            continue
-        if spans:
-            if span.first_beat <= spans[-1].final_beat:
-                continue
-            ends[-1] = min(ends[-1], span.first_beat)
-        spans.append(span)
-        ends.append(tempo_map.to_beats(cue.end))
-    return spans, ends
-
-
 def window_seed(seed: int, cue: int, window: int) -> int:
     """A generator seed for one window: other windows and cues do not change it."""
     digest = hashlib.sha256(f"{seed}/{cue}/{window}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
-
-
-def window_bounds(bar_starts: np.ndarray, num_beats: int) -> list[tuple[int, int]]:
-    """First and end beat of every window, each sharing `CONTEXT_BARS` with the one before."""
-    edges = [*bar_starts.tolist(), num_beats]
-    num_bars = len(bar_starts)
-    bounds = []
-    first = 0
-    while True:
-        end = first + (WINDOW_BARS if first else FIRST_WINDOW_BARS)
-        if num_bars - end < CONTEXT_BARS:  # a short rest is taken along
-            end = num_bars
-        bounds.append((edges[first], edges[end]))
-        if end == num_bars:
-            return bounds
-        first = end - CONTEXT_BARS
 
 
 def write_window(
@@ -209,3 +168,35 @@ def markers_of(cue_sheet: CueSheet) -> tuple[tuple[float, str], ...]:
     markers = [(cue.start, f"cue: {cue.name}" if cue.name else "cue") for cue in cue_sheet.cues]
     markers += [(hit.time, f"hit {hit.strength:.2f}") for hit in cue_sheet.hit_points]
     return tuple(sorted(markers))
+
+
+def fit_beside(part: str, new: Sequence[Note], stay: Sequence[Note]) -> list[Note]:
+    """New notes that do not collide with the kept notes of their part.
+
+    Of one pitch no two notes sound at once. In melody, counter and bass, of one voice, a new note
+    also waits until a kept one that rings into it has ended, an overlap of half a step as in
+    legato set aside, and ends where the next kept one starts. What is left of a note is kept from
+    half a step on.
+    """
+    rivals: dict[int, list[Note]] = defaultdict(list)  # by pitch, or of all pitches
+    for other in sorted(stay):
+        rivals[0 if part in ONE_VOICE_PARTS else other.pitch].append(other)
+    fitted = []
+    for note in new:
+        start, end = note.onset, note.onset + note.duration
+        for other in rivals[0 if part in ONE_VOICE_PARTS else note.pitch]:
+            is_same = other.pitch == note.pitch
+            other_end = other.onset + other.duration
+            if other_end <= start or other.onset >= end:
+                continue
+            if other.onset > start:
+                end = other.onset
+            elif other_end - start > HALF_STEP:
+                start = math.ceil(other_end * STEPS_PER_BEAT) / STEPS_PER_BEAT
+            elif is_same:
+                start = other_end
+        if (start, end) == (note.onset, note.onset + note.duration):
+            fitted.append(note)
+        elif end - start >= HALF_STEP:
+            fitted.append(replace(note, onset=start, duration=end - start))
+    return fitted

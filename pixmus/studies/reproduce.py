@@ -36,7 +36,8 @@ from pixmus.score.notes import Score, read_midi
 from pixmus.score.tempo import TempoMap
 from pixmus.studies.runner import Result, Run, Study
 from pixmus.take.exports import stored_exports
-from pixmus.take.pipeline import PixMusPipeline, Soundtrack
+from pixmus.take.pipeline import PixMusPipeline
+from pixmus.take.soundtrack import Soundtrack
 from pixmus.waveform import SAMPLE_RATE
 
 EXAMPLES = shipped("examples")

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from pixmus.choices import NUM_INFERENCE_STEPS
-from pixmus.compose.conditions import CURVE_COLUMNS, MODE_COLUMN
+from pixmus.compose.conditions import COLUMNS, MODE_COLUMN
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import STYLES
 from pixmus.score.curves import CurveTables, beat_statistics, measure_bars
@@ -24,7 +24,7 @@ from pixmus.training.calibrate import WINDOW_BEATS, Window, generate
 
 def wanted_curves(window: Window) -> np.ndarray:
     """Curves (bars, 4) that were asked for."""
-    return (window.conditions[::BEATS_PER_BAR, CURVE_COLUMNS] + 1) / 2
+    return (window.conditions[::BEATS_PER_BAR, COLUMNS["curves"]] + 1) / 2
 
 
 def measured_curves(window: Window, cells: np.ndarray, tables: CurveTables) -> np.ndarray:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pixmus.check.findings import check_score
+from pixmus.compose.draft import blank_draft
 from pixmus.compose.sampling import Guidance
 from pixmus.compose.writing import compose
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
@@ -18,7 +19,7 @@ from pixmus.curves import CURVES, Curve, num_curve_values
 from pixmus.ensembles import BAND, ENSEMBLES, PARTS, PIANO, STYLES, Style
 from pixmus.keys import KEYS
 from pixmus.score.notes import Score
-from pixmus.score.tempo import BEATS_PER_BAR, fit_tempo_map
+from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.sound.mix import mix
 from pixmus.sound.renderer import render
 from pixmus.studies.copying import (
@@ -164,8 +165,7 @@ def compose_take(
     return compose(
         pipe.denoiser,
         pipe.scheduler,
-        cue_sheet,
-        fit_tempo_map(cue_sheet),
+        blank_draft(cue_sheet),
         seed=seed,
         guidance=Guidance(scale),
         decoding=pipe.decoding,

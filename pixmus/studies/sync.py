@@ -42,7 +42,8 @@ from pixmus.training.montages import Clip, is_tuned_on, load_clips, write_montag
 
 if TYPE_CHECKING:  # torch and matplotlib are wanted only where something is made
     from pixmus.picture.footage import Footage
-    from pixmus.take.pipeline import PixMusPipeline, Soundtrack
+    from pixmus.take.pipeline import PixMusPipeline
+    from pixmus.take.soundtrack import Soundtrack
 
 MEAN_SHOTS_S = (1.5, 2.5, 4.0)
 FRAME_RATES = (Fraction(24), Fraction(25), Fraction(30))

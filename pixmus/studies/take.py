@@ -20,7 +20,8 @@ from pixmus.score.notes import encode_score
 from pixmus.score.tempo import cue_span
 from pixmus.sound.loudness import loudness, to_db, true_peak_db
 from pixmus.studies.runner import Result, Run, Study
-from pixmus.take.pipeline import PixMusPipeline, Soundtrack
+from pixmus.take.pipeline import PixMusPipeline
+from pixmus.take.soundtrack import Soundtrack
 from pixmus.waveform import SAMPLE_RATE, Waveform
 
 HIT_TOLERANCE_S = 0.040

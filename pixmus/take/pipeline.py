@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,11 @@ from torch import Tensor
 from pixmus.asked import Asked
 from pixmus.check.findings import Check, Ranges, check_score
 from pixmus.choices import Step
-from pixmus.compose.accents import AccentReport, accent, choose_accents
+from pixmus.compose.accents import AccentReport, accent, stressed_hits
+from pixmus.compose.bars import Bars
 from pixmus.compose.conditions import NUM_CONDITIONS
-from pixmus.compose.kept import Bars, Kept, Names, keep_score, redo
-from pixmus.compose.sampling import (
-    Decoding,
-    Guidance,
-    OnStep,
-)
+from pixmus.compose.draft import Draft, Names, begin_draft
+from pixmus.compose.sampling import Decoding, Guidance, OnStep
 from pixmus.compose.texture import TextureBank
 from pixmus.compose.writing import compose
 from pixmus.cues.direction import Direction
@@ -53,59 +50,14 @@ from pixmus.model.folder import (
 from pixmus.picture.backbone import Backbone
 from pixmus.picture.features import Features
 from pixmus.picture.footage import Footage, watch
-from pixmus.picture.frames import Frame
-from pixmus.picture.video import Video
-from pixmus.picture.write import MuxReport, mux
 from pixmus.score.curves import CurveTables
 from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT, Score
-from pixmus.score.tempo import (
-    PlacedHit,
-    TempoMap,
-    cue_span,
-    fit_tempo_map,
-    hits_in_cues,
-    place_hits,
-)
+from pixmus.score.tempo import PlacedHit
 from pixmus.sound.mix import blend, default_mode, mix
-from pixmus.sound.renderer import find_renderer, render
-from pixmus.sound.stems import Stems
-from pixmus.take.exports import write_bundle
+from pixmus.sound.renderer import Renderer, find_renderer, render
+from pixmus.take.soundtrack import Soundtrack
 
 OnStage = Callable[[str, float | None], None]  # stage, share of it that is done
-
-
-@dataclass(frozen=True)
-class Soundtrack:
-    """One take: the music for a clip and everything it was made of."""
-
-    video: Video
-    features: Features
-    cue_sheet: CueSheet
-    tempo_map: TempoMap
-    score: Score
-    accent_report: AccentReport
-    check: Check | None  # beside real music; None where the model has no ranges of it
-    stems: Stems
-    music: np.ndarray  # float32 (2, samples): the music alone
-    sound: np.ndarray  # float32 (2, samples): what the scored clip plays
-    own_sound: np.ndarray | None  # float32 (2, samples): the clip's own, before
-    thumbnails: tuple[Frame, ...]
-    settings: dict[str, Any]
-    hashes: dict[str, str]
-    timings: dict[str, float]  # seconds per stage
-
-    def __repr__(self) -> str:
-        return (
-            f"Soundtrack({self.video.path.name!r}, {self.score.key}, seed {self.settings['seed']})"
-        )
-
-    def write_video(self, path: Path | str, overwrite: bool = False) -> MuxReport:
-        """Write the clip with its soundtrack."""
-        return mux(self.video, self.sound, Path(path), overwrite=overwrite)
-
-    def save(self, folder: Path | str, overwrite: bool = False) -> None:
-        """Write the scored clip and everything beside it (see `exports.write_bundle`)."""
-        write_bundle(self, Path(folder), overwrite=overwrite)
 
 
 class PixMusPipeline(DiffusionPipeline):
@@ -221,6 +173,7 @@ class PixMusPipeline(DiffusionPipeline):
         redo_bars: Bars | None = None,
         redo_parts: Names | None = None,
         generator: torch.Generator | None = None,
+        renderer: Renderer | str | None = None,
         callback_on_step_end: Callable[[Any, int, Any, dict[str, Tensor]], Any] | None = None,
         on_stage: OnStage | None = None,
         **choices: Any,
@@ -234,69 +187,48 @@ class PixMusPipeline(DiffusionPipeline):
         see what the picture shows (footage brings its own embedding). `cue_sheet` replaces spotting
         altogether, direction included. With `keep`, a score or MIDI file, only `redo_bars` ("9-12")
         or `redo_parts` ("harmony,bass") of it are composed and the rest stays (see `compose`); what
-        it could not follow stands in `settings["keep"]`. `callback_on_step_end` is called with the
-        pipeline, the inference step (counted through all windows), the share that is done and the
-        noisy cells; what it returns is not used.
+        it could not follow stands in `settings["keep"]`. `renderer`, one or the name of one, plays
+        the score; else the best that is here. `callback_on_step_end` is called with the pipeline,
+        the inference step (counted through all windows), the share that is done and the noisy
+        cells; what it returns is not used.
         """
-        # 0. What was asked
         stages = _Stages(on_stage)
         asked = Asked(choices, (Step.WATCH, Step.WISH, Step.COMPOSE, Step.MIX))
         seed = _seed(asked["seed"], generator)
-        guidance = Guidance(asked["guidance_scale"], asked["timing_guidance_scale"])
-        renderer = find_renderer()
-        # 1. Watch the clip
-        with stages("watch"):
-            footage = (
-                clip
-                if isinstance(clip, Footage)
-                else watch(clip, asked["still_duration"], backbone)
-            )
-        # 2. Spot: cues, hit points, curves, key and tempo
-        with stages("spot"):
+        renderer = find_renderer(renderer)
+        with stages("watch"):  # the clip's frames, cuts, movement, light and own sound
+            footage = _footage(clip, asked["still_duration"], backbone)
+        with stages("spot"):  # cues, hit points, curves, key and tempo
             sheet = self._cue_sheet(footage, cue_sheet, direction, asked["text"])
-            kept = _kept(sheet, keep, redo_bars, redo_parts)
-            sheet = kept.cue_sheet if kept else sheet
-        # 3. Fit the tempo map to the hit points
-        with stages("fit"):
-            tempo_map = kept.score.tempo_map if kept else fit_tempo_map(sheet)
-            accented = place_hits(tempo_map, hits_in_cues(sheet)) if asked["accents"] else []
-        # 4. Compose, accent the hit points, and check the score against real music
-        with stages("compose"):
-            on_step = self._reporter(callback_on_step_end, stages)
-            score, report = self._write(
-                sheet,
-                tempo_map,
-                accented,
-                seed,
-                guidance,
-                asked["num_inference_steps"],
-                on_step,
-                kept,
-            )
-            ranges = self.descriptor_ranges
-            check = check_score(score, ranges, sheet.style) if ranges else None
-        # 5. Render the stems and mix them
+        with stages("fit"):  # the tempo map to the hit points, or the kept one to the picture
+            draft = begin_draft(sheet, keep, redo_bars, redo_parts)
+            sheet, hits = draft.cue_sheet, draft.hits if asked["accents"] else []
+        with stages("compose"):  # accent the hit points, and hold the score against real music
+            reporter = self._reporter(callback_on_step_end, stages)
+            score, report = self._write(draft, hits, seed, asked, reporter)
+            check = self._check(score, sheet.style)
         with stages("render"):
+            strokes = stressed_hits(hits, report, draft.region)
             stems = render(
                 score,
                 sheet.ensemble,
                 renderer=renderer,
-                hits=accented,
-                strokes=choose_accents(accented)  # the kept notes' accents are not in the report
-                if kept
-                else [hit for hit in accented if hit.beat in report.beats],
                 cue_sheet=sheet,
+                hits=hits,
+                strokes=strokes,
                 seed=seed,
             )
         with stages("mix"):
             music = mix(stems, sheet, sheet.duration)
             mode = asked["original_audio"] or default_mode(footage.audio)
             sound = blend(music, footage.audio, mode, asked["original_level_db"])
+        directed = None if cue_sheet else direction or Direction()
+        settings = self._settings(asked, footage, draft, directed)
         return Soundtrack(
             video=footage.video,
             features=footage.features,
             cue_sheet=sheet,
-            tempo_map=tempo_map,
+            tempo_map=draft.score.tempo_map,
             score=score,
             accent_report=report,
             check=check,
@@ -305,24 +237,7 @@ class PixMusPipeline(DiffusionPipeline):
             sound=sound,
             own_sound=footage.audio,
             thumbnails=footage.thumbnails,
-            settings={
-                **asked,
-                "clip": footage.video.path.name,
-                "notices": list(footage.notices),
-                "seed": seed,
-                "still_duration": asked["still_duration"] if footage.video.is_still else None,
-                "keep": kept.report.to_dict() if kept else None,
-                "original_audio": mode,
-                "direction": None if cue_sheet else asdict(direction or Direction()),
-                "text": None if cue_sheet else asked["text"],
-                "key": sheet.key,
-                "style": sheet.style,
-                "ensemble": sheet.ensemble,
-                "parts": list(sheet.parts),
-                "scheduler": dict(self.scheduler.config),
-                "log_odds": self.decoding.log_odds,
-                **renderer.settings,
-            },
+            settings={**settings, "seed": seed, "original_audio": mode, **renderer.settings},
             hashes={"model": self.model_sha256, **renderer.hashes},
             timings=dict(stages.seconds),
         )
@@ -344,19 +259,13 @@ class PixMusPipeline(DiffusionPipeline):
         end, from 1, ends included) and the parts `redo_parts` ("harmony,bass") of it are composed
         anew; where only one of the two is named, all of the other. Every other note, the tempo map
         and the key stay. So a melody is harmonised (`redo_parts`), an opening continued
-        (`redo_bars="9-"`); `redo.keep_score(...).report` says what of the cue sheet a kept score
-        cannot follow.
+        (`redo_bars="9-"`); `draft.keep_score(...).notices()` says what of the cue sheet a kept
+        score cannot follow.
         """
         asked = Asked(choices, (Step.COMPOSE,))
-        guidance = Guidance(asked["guidance_scale"], asked["timing_guidance_scale"])
-        seed = _seed(asked["seed"], generator)
-        kept = _kept(cue_sheet, keep, redo_bars, redo_parts)
-        sheet = kept.cue_sheet if kept else cue_sheet
-        tempo_map = kept.score.tempo_map if kept else fit_tempo_map(sheet)
-        accented = place_hits(tempo_map, hits_in_cues(sheet)) if asked["accents"] else []
-        return self._write(
-            sheet, tempo_map, accented, seed, guidance, asked["num_inference_steps"], kept=kept
-        )[0]
+        draft = begin_draft(cue_sheet, keep, redo_bars, redo_parts)
+        hits = draft.hits if asked["accents"] else []
+        return self._write(draft, hits, _seed(asked["seed"], generator), asked)[0]
 
     def spot(
         self,
@@ -388,31 +297,50 @@ class PixMusPipeline(DiffusionPipeline):
 
     def _write(
         self,
-        cue_sheet: CueSheet,
-        tempo_map: TempoMap,
-        accented: Sequence[PlacedHit],
+        draft: Draft,
+        hits: Sequence[PlacedHit],
         seed: int,
-        guidance: Guidance,
-        num_inference_steps: int,
+        asked: Asked,
         on_step: OnStep | None = None,
-        kept: Kept | None = None,
     ) -> tuple[Score, AccentReport]:
         """The score with its accents, which leave the last chords and kept notes as they are."""
-        settings: dict[str, Any] = {
-            "seed": seed,
-            "guidance": guidance,
-            "num_inference_steps": num_inference_steps,
-            "decoding": self.decoding,
-            "textures": self.textures,
-            "on_step": on_step,
+        score = compose(
+            self.denoiser,
+            self.scheduler,
+            draft,
+            seed=seed,
+            guidance=Guidance(asked["guidance_scale"], asked["timing_guidance_scale"]),
+            num_inference_steps=asked["num_inference_steps"],
+            decoding=self.decoding,
+            textures=self.textures,
+            on_step=on_step,
+        )
+        return accent(score, hits, draft.cue_sheet.key, draft.last_chords, draft.region)
+
+    def _check(self, score: Score, style: str) -> Check | None:
+        """The score beside real music, or None where the model has no ranges of it."""
+        return check_score(score, self.descriptor_ranges, style) if self.descriptor_ranges else None
+
+    def _settings(
+        self, asked: Asked, footage: Footage, draft: Draft, direction: Direction | None
+    ) -> dict[str, Any]:
+        """What the take is made with, for take.json; without a direction none was spotted with."""
+        sheet = draft.cue_sheet
+        return {
+            **asked,
+            "clip": footage.video.path.name,
+            "notices": list(footage.notices),
+            "still_duration": asked["still_duration"] if footage.video.is_still else None,
+            "keep": draft.facts,
+            "direction": asdict(direction) if direction else None,
+            "text": asked["text"] if direction else None,
+            "key": sheet.key,
+            "style": sheet.style,
+            "ensemble": sheet.ensemble,
+            "parts": list(sheet.parts),
+            "scheduler": dict(self.scheduler.config),
+            "log_odds": self.decoding.log_odds,
         }
-        if kept:
-            score = redo(self.denoiser, self.scheduler, kept, **settings)
-        else:
-            score = compose(self.denoiser, self.scheduler, cue_sheet, tempo_map, **settings)
-        last_chords = [cue_span(tempo_map, cue).final_beat for cue in cue_sheet.cues]
-        region = kept.region if kept else None
-        return accent(score, accented, cue_sheet.key, last_chords, region)
 
     def _reporter(
         self, callback: Callable[..., Any] | None, stages: _Stages
@@ -480,20 +408,11 @@ class _Stages:
             self.on_stage(self.current, share)
 
 
-def _kept(
-    cue_sheet: CueSheet,
-    keep: Score | Path | str | None,
-    redo_bars: Bars | None,
-    redo_parts: Names | None,
-) -> Kept | None:
-    if keep is not None:
-        return keep_score(cue_sheet, keep, redo_bars, redo_parts)
-    if redo_bars is not None or redo_parts is not None:
-        raise PixMusError(
-            "Bars or parts can be redone only of a score that is kept; name it with --keep "
-            "score.mid (keep=... in Python)."
-        )
-    return None
+def _footage(
+    clip: str | Path | Footage, still_duration: float, backbone: Backbone | str | Path | None
+) -> Footage:
+    """The clip, watched, where it was not before."""
+    return clip if isinstance(clip, Footage) else watch(clip, still_duration, backbone)
 
 
 def _seed(seed: int | None, generator: torch.Generator | None) -> int:

@@ -11,10 +11,12 @@ import torch
 from pixmus.compose.canvas import play_by_rule, prepare
 from pixmus.compose.cells import GIVEN, OFF, TO_MAKE, to_x0
 from pixmus.compose.conditions import COLUMNS, MODE_COLUMN, NUM_CONDITIONS
+from pixmus.compose.draft import blank_draft
 from pixmus.compose.endings import last_chord
 from pixmus.compose.sampling import Decoding, Guidance, default_scheduler, sample, settle
 from pixmus.compose.texture import COLUMNS_PER_PART, NUM_VALUES, TextureBank
-from pixmus.compose.writing import CONTEXT_BARS, WINDOW_BARS, compose, window_bounds, window_seed
+from pixmus.compose.windows import CONTEXT_BARS, WINDOW_BARS, window_bounds
+from pixmus.compose.writing import compose, window_seed
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES, PARTS
@@ -45,8 +47,7 @@ def make(denoiser: ScoreDenoiser, cue_sheet: CueSheet, seed: int = 1, guidance: 
     return compose(
         denoiser,
         default_scheduler(),
-        cue_sheet,
-        TempoMap.constant(120, cue_sheet.duration),
+        blank_draft(cue_sheet, TempoMap.constant(120, cue_sheet.duration)),
         seed=seed,
         guidance=Guidance(guidance),
         num_inference_steps=3,
@@ -63,7 +64,7 @@ def test_the_scheduler_handed_in_is_left_as_it_was(denoiser: ScoreDenoiser) -> N
     scheduler = default_scheduler()
     before = {name: str(value) for name, value in vars(scheduler).items()}
     tempo_map = TempoMap.constant(120, 10.0)
-    compose(denoiser, scheduler, sheet(10.0), tempo_map, seed=1, num_inference_steps=2)
+    compose(denoiser, scheduler, blank_draft(sheet(10.0), tempo_map), seed=1, num_inference_steps=2)
     assert {name: str(value) for name, value in vars(scheduler).items()} == before
 
 

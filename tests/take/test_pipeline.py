@@ -25,7 +25,8 @@ from pixmus.picture.video import probe
 from pixmus.score.curves import RAW_CURVES, CurveTables
 from pixmus.score.notes import PART_LAYOUTS, read_midi
 from pixmus.take.description import describe_take
-from pixmus.take.pipeline import PixMusPipeline, Soundtrack
+from pixmus.take.pipeline import PixMusPipeline
+from pixmus.take.soundtrack import Soundtrack
 
 STEPS = 2
 # As if real music were never silent, and always on the scale.

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from pixmus.check.findings import Check
     from pixmus.picture.video import Video
-    from pixmus.take.pipeline import Soundtrack
+    from pixmus.take.soundtrack import Soundtrack
 
 
 def soundtrack(

@@ -31,12 +31,12 @@ def redone(
             if value is not None:
                 raise PixMusError(f"{name} needs a score that is kept; name it with --keep MIDI.")
         return {}
-    from pixmus.compose.kept import keep_score
+    from pixmus.compose.draft import keep_score
 
     kept = keep_score(cue_sheet, keep, redo_bars, redo_parts)
-    for line in kept.report.notices():
+    for line in kept.notices():
         typer.echo(line, err=True)
     if report is not None:
         with new_file(report, force) as place:
-            place.write_text(json.dumps(kept.report.to_dict(), indent=2) + "\n")
+            place.write_text(json.dumps(kept.facts, indent=2) + "\n")
     return {"keep": keep, "redo_bars": redo_bars, "redo_parts": redo_parts}

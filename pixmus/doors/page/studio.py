@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pixmus.choices import Step
-from pixmus.compose.kept import keep_score
+from pixmus.compose.draft import keep_score
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.doors.page.commission import MOST_TAKES, Commission
@@ -276,7 +276,7 @@ class Studio:
         notices = tuple(soundtrack.settings["notices"])
         if kept is not None:
             found = keep_score(asked["cue_sheet"], kept, asked["redo_bars"], asked["redo_parts"])
-            notices += tuple(found.report.notices())
+            notices += tuple(found.notices())
         return Take(soundtrack, clip, folder, upload.name, work.span, self.model, kept, notices)
 
 

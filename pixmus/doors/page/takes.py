@@ -20,7 +20,7 @@ from pixmus.score.curves import CurveTables, measure_curves
 from pixmus.take.agreement import plot_agreement
 from pixmus.take.exports import write_bundle, write_export
 from pixmus.take.figure import save_figure
-from pixmus.take.pipeline import Soundtrack
+from pixmus.take.soundtrack import Soundtrack
 from pixmus.take.spectrogram import plot_spectrogram
 
 CUT_TOLERANCE_S = 0.040

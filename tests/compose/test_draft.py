@@ -9,23 +9,16 @@ import numpy as np
 import pytest
 
 from pixmus.compose.accents import accent
+from pixmus.compose.bars import format_bars, parse_bars
 from pixmus.compose.canvas import Canvas, prepare
 from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
 from pixmus.compose.conditions import COLUMNS, NUM_CONDITIONS
+from pixmus.compose.draft import Draft, Region, blank_draft, keep_score
 from pixmus.compose.form import Echoes
-from pixmus.compose.kept import (
-    Kept,
-    Region,
-    fit_beside,
-    format_bars,
-    keep_score,
-    parse_bars,
-    redo,
-    redo_bounds,
-)
 from pixmus.compose.sampling import Decoding, default_scheduler
 from pixmus.compose.texture import COLUMNS_PER_PART
-from pixmus.compose.writing import CONTEXT_BARS, WINDOW_BARS, compose
+from pixmus.compose.windows import CONTEXT_BARS, WINDOW_BARS, gap_bounds
+from pixmus.compose.writing import compose, fit_beside
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES, PARTS
@@ -62,8 +55,7 @@ def kept(denoiser: ScoreDenoiser) -> Score:
     score = compose(
         denoiser,
         default_scheduler(),
-        sheet(),
-        TempoMap.constant(120, DURATION),
+        blank_draft(sheet(), TempoMap.constant(120, DURATION)),
         seed=1,
         num_inference_steps=2,
         decoding=SPARSE,
@@ -87,9 +79,9 @@ def kept(denoiser: ScoreDenoiser) -> Score:
     return replace(score, parts=parts)
 
 
-def rewrite(denoiser: ScoreDenoiser, asked: Kept, seed: int = 2) -> Score:
+def rewrite(denoiser: ScoreDenoiser, asked: Draft, seed: int = 2) -> Score:
     """Redone and accented, as the pipeline does it."""
-    score = redo(
+    score = compose(
         denoiser, default_scheduler(), asked, seed=seed, num_inference_steps=2, decoding=SPARSE
     )
     placed = place_hits(score.tempo_map, hits_in_cues(asked.cue_sheet))
@@ -249,10 +241,10 @@ def test_redone_bars_are_told_how_the_kept_ones_beside_them_move(
     score = Score({"bass": bass}, TempoMap.constant(120, DURATION), "G minor")
     seen: list[Canvas] = []
     monkeypatch.setattr(
-        "pixmus.compose.kept.write_canvases", lambda *rest, **settings: seen.extend(rest[2])
+        "pixmus.compose.writing.write_canvases", lambda *rest, **settings: seen.extend(rest[2])
     )
     asked = keep_score(sheet(), score, "3-4,9-", None)
-    redo(denoiser, default_scheduler(), asked, seed=1)
+    compose(denoiser, default_scheduler(), asked, seed=1)
     told = seen[0].conditions[:, COLUMNS["textures"]].reshape(-1, len(PARTS), COLUMNS_PER_PART)
     played = told[:32, PARTS.index("bass")]
     assert (played[:, 0] == 1).all() and (played[:, 1:STEPS_PER_BEAT] == -1).all()
@@ -273,7 +265,7 @@ def test_windows_hold_context_on_both_sides(num_bars: int) -> None:
                 4 * np.arange(num_bars),
                 Echoes.none(num_bars),
             )
-            bounds = [(start // 4, end // 4) for start, end in redo_bounds(canvas)]
+            bounds = [(start // 4, end // 4) for start, end in gap_bounds(canvas)]
             made = first
             for start, end in bounds:
                 assert end - start <= WINDOW_BARS and start <= made < end
@@ -288,7 +280,7 @@ def test_windows_hold_context_on_both_sides(num_bars: int) -> None:
 def test_the_model_is_given_what_stays_and_not_what_nobody_wrote(
     denoiser: ScoreDenoiser, kept: Score, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import pixmus.compose.kept as module
+    import pixmus.compose.writing as module
 
     canvases: list[Canvas] = []
 
@@ -299,7 +291,7 @@ def test_the_model_is_given_what_stays_and_not_what_nobody_wrote(
     monkeypatch.setattr(module, "prepare", watching)
     monkeypatch.setattr(module, "write_canvases", lambda *_, **__: None)
     without_bass = replace(kept, parts={**kept.parts, "bass": ()})
-    redo(
+    compose(
         denoiser, default_scheduler(), keep_score(sheet(), without_bass, "9-12", "harmony"), seed=1
     )
     states = canvases[0].states
@@ -391,3 +383,9 @@ def test_a_file_that_names_no_key_gets_the_one_that_fits(tmp_path: Path) -> None
     e_major = [64, 66, 68, 69, 71, 73, 75, 76, 71, 68, 64]
     assert key_of(e_major) == "E major"
     assert key_of([67, 69, 70, 72, 74, 70, 67, 62, 67]) == "G minor"  # the cue sheet's fits
+
+
+def test_composing_is_redoing_everything(denoiser: ScoreDenoiser, kept: Score) -> None:
+    again = rewrite(denoiser, keep_score(sheet(), kept, "1-", None), seed=1)
+    anew = rewrite(denoiser, blank_draft(sheet(), kept.tempo_map), seed=1)
+    assert again.parts == anew.parts and again.markers == anew.markers

@@ -53,8 +53,11 @@ def piece_of(seed: int, name: str) -> Piece:
 
 
 @pytest.fixture(autouse=True)
-def few_validation_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+def few_validation_windows_and_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four windows in two batches; the picture of the log is for tests of its own."""
     monkeypatch.setattr("pixmus.training.train.VALIDATION_WINDOWS", 4)
+    monkeypatch.setattr("pixmus.training.train.NUM_VALIDATION_BATCHES", 2)
+    monkeypatch.setattr("pixmus.training.train.draw_log", lambda path: None)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ from loopback_hub import LoopbackHub
 from pixmus.compose.conditions import NUM_CONDITIONS
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.curves import RAW_CURVES, CurveTables
-from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS
 from pixmus.waveform import SAMPLE_RATE
 
 Colour = int | tuple[int, int, int]

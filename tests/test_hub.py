@@ -18,7 +18,8 @@ from short_music import cue_sheet, music_of
 from pixmus.errors import PixMusError
 from pixmus.model.folder import write_manifest
 from pixmus.picture.backbone import Backbone
-from pixmus.score.notes import PART_LAYOUTS, read_midi
+from pixmus.score.midi import read_midi
+from pixmus.score.notes import PART_LAYOUTS
 from pixmus.take.pipeline import PixMusPipeline, load_encoder
 
 NAME = "someone/tiny"

@@ -22,11 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from pixmus.check.descriptors import BEATS_PER_BAR, DESCRIPTORS, WINDOW_BEATS, describe_window
+from pixmus.check.descriptors import DESCRIPTORS, WINDOW_BEATS, describe_window
 from pixmus.ensembles import ENSEMBLES, PITCHED, STYLES, Part, pitched
 from pixmus.errors import PixMusError
 from pixmus.keys import key_is_major, key_tonic
 from pixmus.model.folder import DESCRIPTOR_RANGES, MODEL_FOLDER
+from pixmus.score.grid import BEATS_PER_BAR
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Score, encode_score
 
 SHIPPED_RANGES = MODEL_FOLDER / DESCRIPTOR_RANGES

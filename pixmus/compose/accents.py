@@ -30,7 +30,7 @@ from pixmus.compose.draft import Region
 from pixmus.ensembles import ONE_VOICE_PARTS, Part
 from pixmus.keys import key_is_major, key_tonic
 from pixmus.score.notes import TICKS_PER_BEAT, Note, Score
-from pixmus.score.tempo import PlacedHit
+from pixmus.score.spans import PlacedHit
 
 MIN_DISTANCE_S = 1.2  # accents stand at least so far apart
 MAX_MOVE_BEATS = 0.5

@@ -34,7 +34,8 @@ from pixmus.score.notes import (
     decode_notes,
     encode_notes,
 )
-from pixmus.score.tempo import BEATS_PER_BAR, CueSpan, TempoMap, place_hits
+from pixmus.score.spans import CueSpan, place_hits
+from pixmus.score.tempo import BEATS_PER_BAR, TempoMap
 
 HALF_STEP = 0.5 / STEPS_PER_BEAT  # beats: legato overlaps by so much, and no note is shorter
 

@@ -26,21 +26,20 @@ from pixmus.cues.sheet import CueSheet
 from pixmus.ensembles import Part
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS
+from pixmus.score.fit import fit_tempo_map
 from pixmus.score.key_finding import key_correlations
-from pixmus.score.notes import Note, Score, read_midi
-from pixmus.score.tempo import (
-    BEATS_PER_BAR,
+from pixmus.score.midi import read_midi
+from pixmus.score.notes import Note, Score
+from pixmus.score.spans import (
     PLACED_TOLERANCE_S,
     CueSpan,
     PlacedHit,
-    TempoMap,
     cue_span,
-    extend_tempo_map,
-    fit_tempo_map,
     hits_in_cues,
     nearest_eighth,
     place_hits,
 )
+from pixmus.score.tempo import BEATS_PER_BAR, TempoMap, extend_tempo_map
 
 Names = str | Iterable[str]  # "harmony,bass", or names
 

@@ -24,7 +24,8 @@ from pixmus.compose.conditions import (
 )
 from pixmus.ensembles import ONE_VOICE_PARTS, PARTS
 from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS
 
 _IS_VELOCITY = torch.from_numpy(IS_VELOCITY)
 _CELL_PARTS = torch.from_numpy(CELL_PARTS)

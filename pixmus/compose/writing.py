@@ -30,7 +30,7 @@ from pixmus.cues.sheet import CueSheet
 from pixmus.ensembles import ONE_VOICE_PARTS, Style
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.notes import CELL_PARTS, STEPS_PER_BEAT, Note, Score
-from pixmus.score.tempo import CueSpan
+from pixmus.score.spans import CueSpan
 
 
 def compose(

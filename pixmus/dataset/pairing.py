@@ -28,7 +28,7 @@ from pixmus.curves import CURVES, Curve
 from pixmus.dataset.looks import FRAME_RATE, Look, Shot
 from pixmus.dataset.recipes import Recipe
 from pixmus.dataset.scenes import DAY_SCENES, NIGHT_SCENES, SCENES
-from pixmus.score.tempo import BEATS_PER_BAR
+from pixmus.score.grid import BEATS_PER_BAR
 
 LARGEST_QUANTILE = 0.98
 

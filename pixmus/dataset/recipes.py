@@ -33,7 +33,7 @@ from pixmus.dataset.scenes import SCENES
 from pixmus.dataset.table import Row, thesis_columns
 from pixmus.errors import PixMusError
 from pixmus.score.curves import CurveTables
-from pixmus.score.tempo import BEATS_PER_BAR
+from pixmus.score.grid import BEATS_PER_BAR
 from pixmus.training.corpus import Piece
 
 # The units of the music's curves: those of the model that PixMus came with when version 1 was made,

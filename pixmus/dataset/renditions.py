@@ -23,8 +23,7 @@ from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import BAND, DRUM_BANK, ORCHESTRA, PARTS, PIANO, STRINGS, Part
 from pixmus.errors import PixMusError
 from pixmus.score.curves import CurveTables, beat_statistics, measure_bars
-from pixmus.score.notes import STEPS_PER_BEAT
-from pixmus.score.tempo import BEATS_PER_BAR
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.sound.soundfont import SoundFontRenderer
 from pixmus.sound.synth import DRUM_CHANNEL, SYNTHS, Event, Sound
 from pixmus.training.corpus import Ledger, Piece, load_pieces

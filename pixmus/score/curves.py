@@ -16,8 +16,9 @@ import numpy as np
 
 from pixmus.curves import Curve
 from pixmus.ensembles import PARTS, Part
+from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.key_finding import key_correlations
-from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Score, encode_score
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Score, encode_score
 from pixmus.score.tempo import TempoMap
 
 # Per beat and part: onsets, struck steps, their summed velocity, sounding cells, pitch-weighted

@@ -14,7 +14,7 @@ from pixmus.ensembles import ENSEMBLES, Ensemble
 from pixmus.errors import PixMusError
 from pixmus.renderers import make_renderer
 from pixmus.score.notes import Score
-from pixmus.score.tempo import hits_in_cues, place_hits
+from pixmus.score.spans import hits_in_cues, place_hits
 from pixmus.sound.performance import Timed
 from pixmus.sound.stems import Stems
 

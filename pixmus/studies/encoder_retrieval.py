@@ -13,7 +13,7 @@ from pixmus.cues.spotting import spot
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.picture.features import Features
 from pixmus.score.curves import bar_seconds, measure_curves
-from pixmus.score.tempo import fit_tempo_map
+from pixmus.score.fit import fit_tempo_map
 from pixmus.studies.encoder_statistics import Report, mean_interval
 from pixmus.studies.encoder_truths import features_of
 from pixmus.take.pipeline import PixMusPipeline

@@ -18,11 +18,9 @@ from numpy.typing import ArrayLike
 
 from pixmus.ensembles import PITCHED, Part
 from pixmus.keys import TONICS, key_is_major
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.key_finding import key_correlations
-from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Score, encode_score
-
-BEATS_PER_BAR = 4
-STEPS_PER_BAR = BEATS_PER_BAR * STEPS_PER_BEAT
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Score, encode_score
 
 
 def score_cells(score: Score) -> tuple[np.ndarray, bool]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixmus.ensembles import Part
+from pixmus.score.grid import BEATS_PER_BAR
 from pixmus.score.notes import PART_LAYOUTS
-from pixmus.studies.form import BEATS_PER_BAR, correlation, onset_roll, whole_bars
+from pixmus.studies.form import correlation, onset_roll, whole_bars
 
 KICK = 0  # its row in the drums' roll
 MIN_ONSETS = 8  # steps with an onset; with fewer there is nothing to agree

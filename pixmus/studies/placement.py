@@ -21,7 +21,8 @@ import numpy as np
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import BAND, PIANO, Part, Style
-from pixmus.score.tempo import PLACED_TOLERANCE_S, cue_span, fit_tempo_map, place_hits
+from pixmus.score.fit import fit_tempo_map
+from pixmus.score.spans import PLACED_TOLERANCE_S, cue_span, place_hits
 from pixmus.studies.runner import Result, Run, Study
 
 FRAME_RATE = Fraction(25)

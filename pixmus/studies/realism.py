@@ -17,16 +17,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from pixmus.ensembles import PARTS, Part
-from pixmus.score.notes import (
-    NUM_CELLS,
-    PART_LAYOUTS,
-    STEPS_PER_BEAT,
-    Note,
-    decode_notes,
-    encode_notes,
-)
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, decode_notes, encode_notes
 
-BEATS_PER_BAR = 4
 SCALE = (0, 2, 4, 5, 7, 9, 11)  # C major; also A minor without its raised seventh
 FOLDS = 5
 

@@ -112,7 +112,7 @@ class Files:
 
 
 def constant(path: str) -> Any:
-    """A value of the code by its path, such as `pixmus.score.tempo.MAX_BEND`."""
+    """A value of the code by its path, such as `pixmus.score.lattice.MAX_BEND`."""
     module, _, name = path.rpartition(".")
     try:
         return getattr(importlib.import_module(module), name)

@@ -32,7 +32,8 @@ from pixmus.errors import PixMusError
 from pixmus.files import new_folder, shipped
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
-from pixmus.score.notes import Score, read_midi
+from pixmus.score.midi import read_midi
+from pixmus.score.notes import Score
 from pixmus.score.tempo import TempoMap
 from pixmus.studies.runner import Result, Run, Study
 from pixmus.take.exports import stored_exports

@@ -13,9 +13,9 @@ from pixmus.compose.conditions import COLUMNS, MODE_COLUMN
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import STYLES
 from pixmus.score.curves import CurveTables, beat_statistics, measure_bars
+from pixmus.score.grid import BEATS_PER_BAR
 from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import PART_LAYOUTS
-from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.studies.realism import feature_aucs
 from pixmus.studies.score_model_windows import HeldOut, Section, describe, rank_correlation
 from pixmus.training.bootstrap import interval

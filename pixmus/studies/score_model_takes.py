@@ -18,8 +18,8 @@ from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, Curve, num_curve_values
 from pixmus.ensembles import BAND, ENSEMBLES, PARTS, PIANO, STYLES, Style
 from pixmus.keys import KEYS
+from pixmus.score.grid import BEATS_PER_BAR
 from pixmus.score.notes import Score
-from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.sound.mix import mix
 from pixmus.sound.renderer import render
 from pixmus.studies.copying import (

@@ -26,7 +26,7 @@ from pixmus.check.onsets import flux_peaks, hit_rate, strong_onsets
 from pixmus.compose.accents import choose_accents
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
-from pixmus.score.tempo import place_hits
+from pixmus.score.spans import place_hits
 from pixmus.studies.runner import VIDEOS, Result, Run, Study, check_folder
 from pixmus.studies.sync_detector import check_detector
 from pixmus.studies.sync_picture import plot

@@ -17,7 +17,7 @@ from pixmus.model.folder import MODEL_FOLDER
 from pixmus.score.curves import beat_statistics
 from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import encode_score
-from pixmus.score.tempo import cue_span
+from pixmus.score.spans import cue_span
 from pixmus.sound.loudness import loudness, to_db, true_peak_db
 from pixmus.studies.runner import Result, Run, Study
 from pixmus.take.pipeline import PixMusPipeline

@@ -12,7 +12,7 @@ from pixmus.cues.sheet import CueSheet
 from pixmus.picture.footage import watch
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
-from pixmus.score.notes import read_midi
+from pixmus.score.midi import read_midi
 from pixmus.studies.runner import Result, Run, Study
 from pixmus.take.figure import save_figure
 from pixmus.take.way import plot_way

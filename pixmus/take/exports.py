@@ -91,7 +91,7 @@ def _write_stems(take: Take, folder: Path) -> None:
 
 
 def _write_score(take: Take, path: Path) -> None:
-    from pixmus.score.notes import write_midi
+    from pixmus.score.midi import write_midi
     from pixmus.sound.programs import programs_of
 
     write_midi(take.score, path, programs_of(take.cue_sheet.ensemble, take.score.parts))

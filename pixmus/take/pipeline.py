@@ -51,8 +51,9 @@ from pixmus.picture.backbone import Backbone
 from pixmus.picture.features import Features
 from pixmus.picture.footage import Footage, watch
 from pixmus.score.curves import CurveTables
-from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT, Score
-from pixmus.score.tempo import PlacedHit
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import PART_LAYOUTS, Score
+from pixmus.score.spans import PlacedHit
 from pixmus.sound.mix import blend, default_mode, mix
 from pixmus.sound.renderer import Renderer, find_renderer, render
 from pixmus.take.soundtrack import Soundtrack

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from pixmus.score.tempo import BEATS_PER_BAR
+from pixmus.score.grid import BEATS_PER_BAR
 from pixmus.training.windows import Batch, WindowSampler
 
 # Window lengths in bars and how often each is drawn.

@@ -19,8 +19,8 @@ from pixmus.compose.sampling import Decoding, Guidance, fresh_scheduler, sample
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, STYLES, Part
 from pixmus.score.curves import CurveTables
-from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS, STEPS_PER_BEAT
-from pixmus.score.tempo import BEATS_PER_BAR
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.encoded import EncodedPiece, hit_points_of, measured_conditions
 

@@ -21,7 +21,8 @@ import numpy as np
 from pixmus.ensembles import PARTS, Part, Style
 from pixmus.errors import PixMusError
 from pixmus.files import new_file
-from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Note, encode_notes
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, encode_notes
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from pixmus.compose.texture import DRUMS, STEPS_PER_BAR, measure_texture
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, STYLES
 from pixmus.score.curves import CurveTables, beat_statistics, measure_bars
-from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
-from pixmus.score.tempo import BEATS_PER_BAR
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.notes import PART_LAYOUTS
 from pixmus.training.corpus import Piece
 
 PHRASE_BARS = 4

@@ -19,7 +19,8 @@ from pixmus.compose.cells import GIVEN, TO_MAKE, echo_x0, scale_velocity, to_x0
 from pixmus.compose.conditions import ECHO_COLUMN
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.network import ScoreNetwork
-from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS
 from pixmus.training.encoded import EncodedPiece
 from pixmus.training.windows import Batch
 

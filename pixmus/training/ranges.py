@@ -17,8 +17,7 @@ from pixmus.check.descriptors import WINDOW_BEATS
 from pixmus.check.findings import Ranges, Window, fit_ranges
 from pixmus.ensembles import STYLES
 from pixmus.model.folder import DESCRIPTOR_RANGES
-from pixmus.score.notes import STEPS_PER_BEAT
-from pixmus.score.tempo import BEATS_PER_BAR
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.training.corpus import Piece, load_pieces
 
 WINDOWS_PER_STYLE = 600

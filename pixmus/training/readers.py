@@ -16,7 +16,7 @@ import pretty_midi
 
 from pixmus.ensembles import PARTS, Part
 from pixmus.errors import PixMusError
-from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.training.corpus import Ledger, Piece
 from pixmus.training.voices import (
     MIN_BARS,

@@ -30,7 +30,8 @@ from pixmus.ensembles import ONE_VOICE_PARTS, PARTS, STYLES, Style
 from pixmus.errors import PixMusError
 from pixmus.model.network import ScoreNetwork
 from pixmus.score.curves import CurveTables
-from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import PART_LAYOUTS
 from pixmus.training.batches import TOKENS_PER_BATCH, draw_batches, to_device
 from pixmus.training.chain_tables import fill_chain_tables
 from pixmus.training.corpus import Piece, corpus_shares, load_pieces, save_pieces, split_pieces

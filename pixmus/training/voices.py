@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pixmus.ensembles import PARTS, Part
+from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.key_finding import key_correlations
-from pixmus.score.notes import STEPS_PER_BEAT
 from pixmus.training.corpus import CORPORA, Piece
 
 MIN_BARS = 8

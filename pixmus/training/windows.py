@@ -29,8 +29,8 @@ from pixmus.compose.texture import (
 )
 from pixmus.ensembles import ENSEMBLES, PARTS, Part
 from pixmus.score.curves import CurveTables
-from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
-from pixmus.score.tempo import BEATS_PER_BAR
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS
 from pixmus.training.corpus import Piece
 from pixmus.training.encoded import (
     PHRASE_BARS,

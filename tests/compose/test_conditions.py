@@ -29,7 +29,8 @@ from pixmus.score.curves import (
 )
 from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, Score, encode_score
-from pixmus.score.tempo import TempoMap, cue_span, place_hits
+from pixmus.score.spans import cue_span, place_hits
+from pixmus.score.tempo import TempoMap
 
 
 def sheet(duration: float = 16.0, hits: tuple[HitPoint, ...] = ()) -> CueSheet:

@@ -24,8 +24,11 @@ from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.errors import PixMusError
 from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.score.notes import NUM_CELLS, STEPS_PER_BEAT, Note, Score, read_midi, write_midi
-from pixmus.score.tempo import TempoMap, cue_span, hits_in_cues, place_hits
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.midi import read_midi, write_midi
+from pixmus.score.notes import NUM_CELLS, Note, Score
+from pixmus.score.spans import cue_span, hits_in_cues, place_hits
+from pixmus.score.tempo import TempoMap
 
 DURATION = 40.0  # 20 bars at 120 bpm
 SPARSE = Decoding(log_odds=dict.fromkeys(PARTS, -0.6))  # some 700 notes of the tiny model

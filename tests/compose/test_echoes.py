@@ -13,7 +13,8 @@ from pixmus.compose.windows import FIRST_WINDOW_BARS, window_bounds
 from pixmus.cues.sheet import Cue, CueSheet, Section
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES
-from pixmus.score.tempo import TempoMap, cue_span
+from pixmus.score.spans import cue_span
+from pixmus.score.tempo import TempoMap
 
 
 def plan(curves: np.ndarray, seed: int = 0) -> Echoes:

@@ -22,7 +22,8 @@ from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, Score, encode_score
-from pixmus.score.tempo import TempoMap, cue_span
+from pixmus.score.spans import cue_span
+from pixmus.score.tempo import TempoMap
 
 
 def sheet(duration: float = 30.0, key: str = "C major", ensemble: str = "band") -> CueSheet:

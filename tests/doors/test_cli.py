@@ -21,7 +21,8 @@ from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.doors import cli
 from pixmus.ensembles import ENSEMBLES
-from pixmus.score.notes import Note, Score, read_midi, write_midi
+from pixmus.score.midi import read_midi, write_midi
+from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
 
 REPOSITORY = Path(__file__).parents[2]

@@ -14,9 +14,9 @@ from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES
 from pixmus.model.folder import MODEL_FOLDER
 from pixmus.score.curves import beat_statistics, measure_curves
+from pixmus.score.fit import fit_tempo_map
 from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import Score, encode_score
-from pixmus.score.tempo import fit_tempo_map
 from pixmus.take.pipeline import PixMusPipeline
 
 SECONDS = 45.0

@@ -9,6 +9,7 @@ import pytest
 from pixmus.ensembles import DRUM_PITCHES, PARTS
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS
+from pixmus.score.midi import read_midi, write_midi
 from pixmus.score.notes import (
     NUM_CELLS,
     PART_LAYOUTS,
@@ -18,8 +19,6 @@ from pixmus.score.notes import (
     encode_notes,
     encode_score,
     fold_pitch,
-    read_midi,
-    write_midi,
 )
 from pixmus.score.tempo import TempoMap
 

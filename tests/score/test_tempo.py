@@ -10,20 +10,12 @@ import numpy as np
 import pytest
 
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
-from pixmus.score.tempo import (
-    MAX_BEND,
-    MAX_CHANGE,
-    MAX_CHANGE_BEFORE_HIT,
-    MAX_CHANGE_WITH_DRUMS,
-    MAX_FROM_WISH,
-    MAX_FROM_WISH_FOR_TWO,
-    PLACED_TOLERANCE_S,
-    STRONG_HIT,
-    TempoMap,
-    cue_span,
-    fit_tempo_map,
-    place_hits,
-)
+from pixmus.score.fit import MAX_FROM_WISH, MAX_FROM_WISH_FOR_TWO, fit_tempo_map
+from pixmus.score.lattice import MAX_BEND
+from pixmus.score.relaxation import MAX_CHANGE, MAX_CHANGE_BEFORE_HIT, MAX_CHANGE_WITH_DRUMS
+from pixmus.score.spans import PLACED_TOLERANCE_S, cue_span, place_hits
+from pixmus.score.tempo import TempoMap
+from pixmus.score.wants import STRONG_HIT
 from pixmus.studies.placement import draw_cue_sheet
 
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from pixmus.doors.cli import app
 from pixmus.errors import PixMusError
 from pixmus.renderers import RENDERER_VARIABLE, add_renderer, remove_renderer
-from pixmus.score.notes import write_midi
+from pixmus.score.midi import write_midi
 from pixmus.sound.mix import mix
 from pixmus.sound.programs import programs_of
 from pixmus.sound.renderer import find_renderer, render

@@ -7,7 +7,8 @@ import pytest
 
 from pixmus.errors import PixMusError
 from pixmus.score.curves import CurveTables
-from pixmus.score.notes import Note, Score, write_midi
+from pixmus.score.midi import write_midi
+from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
 from pixmus.studies import mood
 from pixmus.studies.mood import MoodRegressor

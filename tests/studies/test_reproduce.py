@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pixmus.errors import PixMusError
-from pixmus.score.notes import Note, Score, read_midi, write_midi
+from pixmus.score.midi import read_midi, write_midi
+from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
 from pixmus.studies.reproduce import (
     EXAMPLES,

@@ -15,7 +15,8 @@ from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES
 from pixmus.errors import PixMusError
-from pixmus.score.notes import Note, Score, read_midi, write_midi
+from pixmus.score.midi import read_midi, write_midi
+from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
 from pixmus.sound.programs import ensemble_of, programs_of
 from pixmus.take.exports import (

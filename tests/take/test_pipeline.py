@@ -23,7 +23,8 @@ from pixmus.picture.footage import watch
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
 from pixmus.score.curves import RAW_CURVES, CurveTables
-from pixmus.score.notes import PART_LAYOUTS, read_midi
+from pixmus.score.midi import read_midi
+from pixmus.score.notes import PART_LAYOUTS
 from pixmus.take.description import describe_take
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.take.soundtrack import Soundtrack

@@ -6,7 +6,8 @@ import torch
 
 from pixmus.ensembles import PARTS
 from pixmus.model.network import ScoreNetwork
-from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import PART_LAYOUTS
 from pixmus.training.chain_tables import (
     count_strokes,
     count_transitions,

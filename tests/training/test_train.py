@@ -15,7 +15,8 @@ import torch
 from pixmus.compose.conditions import NUM_CONDITIONS
 from pixmus.errors import PixMusError
 from pixmus.model.network import ScoreNetwork
-from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import PART_LAYOUTS
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.batches import draw_batches
 from pixmus.training.corpus import Piece, load_pieces, save_pieces, split_of

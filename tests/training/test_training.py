@@ -11,8 +11,8 @@ from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
 from pixmus.compose.conditions import COLUMNS, ECHO_COLUMN
 from pixmus.compose.texture import COLUMNS_PER_PART
 from pixmus.ensembles import ENSEMBLES, PARTS
-from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
-from pixmus.score.tempo import BEATS_PER_BAR
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.notes import PART_LAYOUTS
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.corpus import Piece, load_pieces, save_pieces, split_of
 from pixmus.training.encoded import EncodedPiece, encode_piece, fit_tables, hit_points_of, likeness

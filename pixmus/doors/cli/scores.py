@@ -53,7 +53,7 @@ def compose(
     kept = redone(cue_sheet, keep, redo_bars, redo_parts, report, force)
     with new_file(out, force) as place, stages() as on_stage:
         on_stage("model", None)
-        from pixmus.score.notes import write_midi
+        from pixmus.score.midi import write_midi
         from pixmus.take.pipeline import PixMusPipeline
 
         pipe = PixMusPipeline.from_pretrained(model, revision=revision)
@@ -77,7 +77,7 @@ def render(
     force: Force = False,
 ) -> None:
     """Play a score with the SoundFont: stereo, 44.1 kHz, -14 LUFS."""
-    from pixmus.score.notes import read_midi
+    from pixmus.score.midi import read_midi
 
     cue_sheet = None if cues is None else CueSheet.load(cues)
     music = read_midi(score)
@@ -120,7 +120,7 @@ def check(
         style_beside,
     )
     from pixmus.model.folder import DESCRIPTOR_RANGES
-    from pixmus.score.notes import read_midi
+    from pixmus.score.midi import read_midi
 
     ranges_file = SHIPPED_RANGES
     if model is not None:

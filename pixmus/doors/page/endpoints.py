@@ -21,7 +21,7 @@ from pixmus.doors.page.studio import Progress, Studio, reported
 from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Visits
 from pixmus.errors import PixMusError
-from pixmus.score.notes import write_midi
+from pixmus.score.midi import write_midi
 from pixmus.sound.programs import programs_of
 from pixmus.waveform import write_wav
 

@@ -28,7 +28,8 @@ from pixmus.doors.page.visits import Visit
 from pixmus.ensembles import ORCHESTRA, Part, Style
 from pixmus.errors import PixMusError
 from pixmus.picture.footage import Footage
-from pixmus.score.notes import Score, write_midi
+from pixmus.score.midi import write_midi
+from pixmus.score.notes import Score
 from pixmus.sound.mix import mix
 from pixmus.sound.renderer import render
 from pixmus.take.pipeline import PixMusPipeline

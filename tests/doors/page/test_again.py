@@ -15,7 +15,7 @@ from pixmus.doors.page.studio import Studio, reported
 from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Visit
 from pixmus.ensembles import PARTS
-from pixmus.score.notes import read_midi
+from pixmus.score.midi import read_midi
 from pixmus.take.pipeline import PixMusPipeline
 
 

@@ -21,7 +21,7 @@ import pytest
 
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
-from pixmus.score.notes import read_midi
+from pixmus.score.midi import read_midi
 from pixmus.take.pipeline import PixMusPipeline
 
 REPOSITORY = Path(__file__).parents[3]

@@ -54,10 +54,7 @@ test check: .venv/installed-dev
 	$(BIN)/pytest $(ARGS)
 
 demo: .venv/installed
-	@if [ ! -e app.py ]; then \
-		echo "The page (app.py) is not part of this version yet; use: make soundtrack VIDEO=clip.mp4" >&2; exit 2; \
-	fi; \
-	$(BIN)/python app.py $(ARGS)
+	$(BIN)/pixmus page $(ARGS)
 
 fix: .venv/installed-dev
 	$(BIN)/ruff format .

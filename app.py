@@ -17,7 +17,7 @@ from pixmus.doors.page.visits import KEEP_MINUTES
 try:  # on ZeroGPU machines of Hugging Face
     import spaces
 
-    @spaces.GPU(duration=1)
+    @spaces.GPU(duration=1)  # type: ignore[untyped-decorator]
     def _on_gpu() -> None:
         """ZeroGPU wants one such function; composing is quicker than the wait for a GPU."""
 except ImportError:

@@ -33,7 +33,8 @@ def watch_apart(
 
     Raises PixMusError as `watch` does, and where the limits on time or memory were reached.
     """
-    return _run(clip, on_wait, _watch, still_duration, longest)
+    footage: Footage = _run(clip, on_wait, _watch, still_duration, longest)
+    return footage
 
 
 def trim_apart(

@@ -53,7 +53,8 @@ def build_page(
     studio: Studio, visits: Visits, examples: Sequence[Example], model: Path
 ) -> gr.Blocks:
     """The page as Gradio Blocks, ready to be launched; `model` is the model's folder."""
-    with gr.Blocks(title="PixMus", analytics_enabled=False) as page:
+    page: gr.Blocks = gr.Blocks(title="PixMus", analytics_enabled=False)
+    with page:
         gr.HTML(
             '<div class="pm-title"><h1>PixMus</h1><p>Music composed for your clip by a diffusion '
             "model that follows the picture: cuts land on beats, and all of it stays "

@@ -20,6 +20,7 @@ from pixmus.curves import Curve
 from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS, spell_key
+from pixmus.renderers import RENDERERS
 
 Mode = Literal["keep", "duck", "drop"]  # of the clip's own sound beside the music
 MODES: tuple[Mode, ...] = ("keep", "duck", "drop")
@@ -383,6 +384,16 @@ for _choice in (
             "duck": "music steps back",
             "drop": "music alone",
         },
+    ),
+    Choice(
+        "renderer",
+        str,
+        Step.MIX,
+        "renderer",
+        "What plays the score",
+        otherwise="the one of this machine",
+        options=lambda: tuple(RENDERERS),
+        label="Played by",
     ),
     Choice(
         "still_duration",

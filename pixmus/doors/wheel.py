@@ -72,6 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=REPOSITORY / "dist", metavar="DIR")
     wheel = build_wheel(parser.parse_args(arguments).out)
     print(f"{wheel}  ({wheel.stat().st_size / 1e6:.0f} MB)")
+    print(
+        f"Install it with `pip install {wheel}`; on a machine without libfluidsynth3 add "
+        "`pip install --no-deps tinysoundfont`."
+    )
 
 
 if __name__ == "__main__":

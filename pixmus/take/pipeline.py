@@ -194,6 +194,7 @@ class PixMusPipeline(DiffusionPipeline):
         cells; what it returns is not used.
         """
         stages = _Stages(on_stage)
+        choices["renderer"] = renderer if isinstance(renderer, str) else None  # take.json says it
         asked = Asked(choices, (Step.WATCH, Step.WISH, Step.COMPOSE, Step.MIX))
         seed = _seed(asked["seed"], generator)
         renderer = find_renderer(renderer)

@@ -14,6 +14,7 @@ from pixmus.sound.mix import mix
 from pixmus.sound.programs import programs_of
 from pixmus.sound.renderer import find_renderer, render
 from pixmus.sound.stems import Stems
+from pixmus.take.pipeline import PixMusPipeline
 from pixmus.waveform import SAMPLE_RATE
 
 
@@ -88,3 +89,11 @@ def test_a_renderer_that_is_not_there_is_named():
 def test_one_that_is_given_is_taken():
     given = Sines()
     assert find_renderer(given) is given
+
+
+def test_it_plays_a_soundtrack(sines, tiny_model, paint_video):
+    pipe = PixMusPipeline.from_pretrained(tiny_model)
+    given = {"num_inference_steps": 2, "seed": 1, "original_audio": "drop"}
+    take = pipe(paint_video([(2.0, 40), (2.0, 200)]), renderer=sines, **given)
+    assert take.settings["oscillator"] == "sine" and "font" not in take.hashes
+    assert take.music.any() and "drums" not in take.stems

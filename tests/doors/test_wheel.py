@@ -80,7 +80,7 @@ def test_a_soundtrack_is_made_without_the_checkout(
 
 def test_the_page_finds_its_examples_without_the_checkout(programs: Path, tmp_path: Path) -> None:
     program = """
-from pixmus.doors.page import showcase, studio
+from pixmus.doors.page import serve, showcase
 print(len(showcase.find_examples(showcase.EXAMPLES)), (showcase.RESULTS / "sync.json").is_file())
 """
     assert run(programs / "python", "-c", program, folder=tmp_path).split() == ["4", "True"]

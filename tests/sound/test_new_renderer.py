@@ -6,7 +6,10 @@ import soundfile
 from songs import sheet, song
 from typer.testing import CliRunner
 
-from pixmus.doors.cli import app
+from pixmus.doors.cli.program import build
+from pixmus.doors.page.endpoints import Endpoints
+from pixmus.doors.page.studio import Studio
+from pixmus.doors.page.visits import Visits
 from pixmus.errors import PixMusError
 from pixmus.renderers import RENDERER_VARIABLE, add_renderer, remove_renderer
 from pixmus.score.midi import write_midi
@@ -65,14 +68,18 @@ def test_it_plays_a_score_in_python(sines):
     assert loudest_hz(mix(stems, sheet(4.0), 4.0)) == pytest.approx(784.0, rel=0.01)
 
 
-def test_it_plays_a_score_on_the_command_line(sines, tmp_path, monkeypatch):
+@pytest.mark.parametrize("named_by", ["option", "variable"])
+def test_it_plays_a_score_on_the_command_line(sines, named_by, tmp_path, monkeypatch):
     score = song(bars=2)
     write_midi(score, tmp_path / "score.mid", programs_of("piano", score.parts, sines))
     sheet(4.0).save(tmp_path / "cues.json")
-    monkeypatch.setenv(RENDERER_VARIABLE, sines)
     line = ["render", "score.mid", "--cues", "cues.json", "--out", "sines.wav"]
+    if named_by == "option":
+        line += ["--renderer", sines]
+    else:
+        monkeypatch.setenv(RENDERER_VARIABLE, sines)
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(app, line)
+    done = CliRunner().invoke(build(), line)
     assert done.exit_code == 0, done.output
     music, _ = soundfile.read(tmp_path / "sines.wav", always_2d=True)
     expected = mix(render(score, renderer=sines, cue_sheet=sheet(4.0)), sheet(4.0), 4.0)
@@ -89,6 +96,16 @@ def test_a_renderer_that_is_not_there_is_named():
 def test_one_that_is_given_is_taken():
     given = Sines()
     assert find_renderer(given) is given
+
+
+def test_it_plays_a_soundtrack_by_the_api(sines, tiny_model, paint_video, tmp_path):
+    studio = Studio(PixMusPipeline.from_pretrained(tiny_model), longest_s=20.0)
+    soundtrack = Endpoints(studio, Visits(tmp_path, 60.0, 4)).function("soundtrack")
+    clip = paint_video([(2.0, 40), (2.0, 200)])
+    *_, facts = soundtrack(str(clip), renderer=sines, num_inference_steps=2)
+    assert "--renderer sines" in facts["shell"]
+    with pytest.raises(Exception, match="choose one of soundfont, sines"):
+        soundtrack(str(clip), renderer="kazoo")
 
 
 def test_it_plays_a_soundtrack(sines, tiny_model, paint_video):

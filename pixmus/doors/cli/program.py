@@ -35,7 +35,7 @@ def build() -> typer.Typer:
         (clips.spot, choices_of(*spotting)),
         (clips.trim, choices_of(Step.TRIM)),
         (scores.compose, choices_of(Step.COMPOSE)),
-        (scores.render, [CHOICES["ensemble"], SEED_OF_A_TAKE]),
+        (scores.render, [CHOICES["ensemble"], CHOICES["renderer"], SEED_OF_A_TAKE]),
         (scores.check, [CHOICES["style"]]),
         (publishing.publish, []),
         (publishing.publish_space, []),

@@ -76,8 +76,9 @@ def render(
     ] = None,
     force: Force = False,
 ) -> None:
-    """Play a score with the SoundFont: stereo, 44.1 kHz, -14 LUFS."""
     from pixmus.score.midi import read_midi
+
+    """Play a score: stereo, 44.1 kHz, -14 LUFS."""
 
     cue_sheet = None if cues is None else CueSheet.load(cues)
     music = read_midi(score)
@@ -92,7 +93,13 @@ def render(
         ensemble = asked["ensemble"]
         if ensemble is None and cue_sheet is None:
             ensemble = ensemble_of(score, music.parts)
-        stems = players.render(music, ensemble, cue_sheet=cue_sheet, seed=asked["seed"])
+        stems = players.render(
+            music,
+            ensemble,
+            renderer=asked["renderer"],
+            cue_sheet=cue_sheet,
+            seed=asked["seed"],
+        )
         on_stage("mix", None)
         write_wav(place, mix(stems, cue_sheet, stems.duration))
     typer.echo(out)

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixmus.errors import PixMusError
+from pixmus.files import PACKAGE
 from pixmus.studies import STUDIES
 from pixmus.studies.tables import to_markdown
 
@@ -149,9 +150,8 @@ class Run:
 
 def code_sha256() -> str:
     """Hash of the whole package, so that nothing cached outlives a change."""
-    package = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for path in sorted([*package.rglob("*.py"), *package.rglob("*.json")]):
+    for path in sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.json")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from pixmus.check.onsets import flux_peaks, hit_rate, strong_onsets
 from pixmus.compose.accents import choose_accents
+from pixmus.files import REPOSITORY
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
 from pixmus.score.spans import place_hits
@@ -51,7 +52,7 @@ FIRST_SEED = 3000  # no montage of these seeds was looked at while anything was 
 MONTAGE_S = 30.0
 QUICK_MONTAGE_S, QUICK_STEPS = 15.0, 8
 
-TRUTHS = Path(__file__).parents[2] / "tests" / "data"
+TRUTHS = REPOSITORY / "tests" / "data"
 REAL_CLIPS = {
     "shared-assets__tears-of-steel-battle-clip-medium.webm": TRUTHS / "tears_of_steel_cuts.json",
     "samples__mixed-content.webm": TRUTHS / "mixed_content_cuts.json",

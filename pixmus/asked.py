@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pixmus.choices import CHOICES, Step, choices_of
+from pixmus.choice import Step
+from pixmus.choices import CHOICES, choices_of
 
 
 class Asked(Mapping[str, Any]):

@@ -14,7 +14,8 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from pixmus.choices import CHOICES, Choice, Step, add_choice, choices_of, remove_choice
+from pixmus.choice import Choice, Step
+from pixmus.choices import CHOICES, add_choice, choices_of, remove_choice
 from pixmus.cues.direction import Direction
 from pixmus.doors import cli
 from pixmus.doors.page.again import python_lines, shell_line

@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pixmus.choices import Step, choices_of
+from pixmus.choice import Step
+from pixmus.choices import choices_of
 from pixmus.cues.direction import Direction
 from pixmus.errors import PixMusError
 from pixmus.files import new_folder, shipped

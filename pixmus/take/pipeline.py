@@ -22,7 +22,7 @@ from torch import Tensor
 
 from pixmus.asked import Asked
 from pixmus.check.findings import Check, Ranges, check_score
-from pixmus.choices import Step
+from pixmus.choice import Step
 from pixmus.compose.accents import AccentReport, accent, stressed_hits
 from pixmus.compose.bars import Bars
 from pixmus.compose.conditions import NUM_CONDITIONS

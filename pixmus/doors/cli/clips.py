@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixmus.choices import Step
+from pixmus.choice import Step
 from pixmus.cues.direction import Direction
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import Curve

@@ -13,7 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pixmus.choices import Choice, Step, choices_of
+from pixmus.choice import Choice, Step
+from pixmus.choices import choices_of
 
 Clip = Annotated[
     Path, typer.Argument(metavar="CLIP", help="A video or a still image.", show_default=False)

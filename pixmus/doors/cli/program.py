@@ -9,7 +9,8 @@ from typing import NoReturn
 
 import typer
 
-from pixmus.choices import CHOICES, Step, choices_of
+from pixmus.choice import Step
+from pixmus.choices import CHOICES, choices_of
 from pixmus.doors.cli import clips, publishing, scores, wings
 from pixmus.doors.cli.options import with_choices
 from pixmus.errors import PixMusError

@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pixmus.choices import CHOICES, Choice, Step, choices_of
+from pixmus.choice import Choice, Step
+from pixmus.choices import CHOICES, choices_of
 
 Span = tuple[float, float]  # of a clip, seconds
 

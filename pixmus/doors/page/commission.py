@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pixmus.asked import Asked
-from pixmus.choices import CHOICES, Step
+from pixmus.choice import Step
+from pixmus.choices import CHOICES
 from pixmus.cues.direction import Direction
 from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.errors import PixMusError

@@ -13,7 +13,8 @@ from typing import Any
 
 import gradio as gr
 
-from pixmus.choices import Choice, Step, choices_of
+from pixmus.choice import Choice, Step
+from pixmus.choices import choices_of
 from pixmus.cues.sheet import CueSheet
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.showing import in_visitors_words

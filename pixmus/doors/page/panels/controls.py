@@ -8,7 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from pixmus.choices import CHOICES, Choice, Step, choices_of
+from pixmus.choice import Choice, Step
+from pixmus.choices import CHOICES, choices_of
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.panels.widgets import AUTO, control, slider
 

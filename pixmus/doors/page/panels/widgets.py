@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from pixmus.choices import Choice
+from pixmus.choice import Choice
 
 AUTO = "auto"
 

@@ -14,11 +14,11 @@ from functools import cached_property
 import numpy as np
 
 from pixmus.compose.conditions import BeatConditions
-from pixmus.compose.texture import DRUMS, STEPS_PER_BAR, measure_texture
+from pixmus.compose.texture import DRUMS, measure_texture
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, STYLES
 from pixmus.score.curves import CurveTables, beat_statistics, measure_bars
-from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.notes import PART_LAYOUTS
 from pixmus.training.corpus import Piece
 

@@ -21,15 +21,10 @@ from pixmus.compose.conditions import (
     without_mood,
     without_mood_and_timing,
 )
-from pixmus.compose.texture import (
-    DRUMS,
-    STEPS_PER_BAR,
-    TEXTURE_BARS,
-    measure_texture,
-)
+from pixmus.compose.texture import DRUMS, TEXTURE_BARS, measure_texture
 from pixmus.ensembles import ENSEMBLES, PARTS, Part
 from pixmus.score.curves import CurveTables
-from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS
 from pixmus.training.corpus import Piece
 from pixmus.training.encoded import (

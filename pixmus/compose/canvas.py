@@ -26,16 +26,10 @@ from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, Part
 from pixmus.keys import key_is_major, key_tonic
-from pixmus.score.notes import (
-    NUM_CELLS,
-    PART_LAYOUTS,
-    STEPS_PER_BEAT,
-    Note,
-    decode_notes,
-    encode_notes,
-)
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, decode_notes, encode_notes
 from pixmus.score.spans import CueSpan, place_hits
-from pixmus.score.tempo import BEATS_PER_BAR, TempoMap
+from pixmus.score.tempo import TempoMap
 
 HALF_STEP = 0.5 / STEPS_PER_BEAT  # beats: legato overlaps by so much, and no note is shorter
 

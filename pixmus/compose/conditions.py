@@ -17,9 +17,9 @@ from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVE_RATE_HZ, CURVES
 from pixmus.ensembles import STYLES
 from pixmus.keys import key_is_major
-from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.spans import CueSpan, PlacedHit
-from pixmus.score.tempo import BEATS_PER_BAR, TempoMap
+from pixmus.score.tempo import TempoMap
 
 MOOD, TIMING = "mood", "timing"  # what guidance leads to, and training now and then leaves out
 # What the denoiser is told of a beat, in order: how many columns, and with what they are left out.

@@ -27,6 +27,7 @@ from pixmus.ensembles import Part
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS
 from pixmus.score.fit import fit_tempo_map
+from pixmus.score.grid import BEATS_PER_BAR
 from pixmus.score.key_finding import key_correlations
 from pixmus.score.midi import read_midi
 from pixmus.score.notes import Note, Score
@@ -39,7 +40,7 @@ from pixmus.score.spans import (
     nearest_eighth,
     place_hits,
 )
-from pixmus.score.tempo import BEATS_PER_BAR, TempoMap, extend_tempo_map
+from pixmus.score.tempo import TempoMap, extend_tempo_map
 
 Names = str | Iterable[str]  # "harmony,bass", or names
 

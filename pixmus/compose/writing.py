@@ -29,7 +29,8 @@ from pixmus.compose.windows import windows_of
 from pixmus.cues.sheet import CueSheet
 from pixmus.ensembles import ONE_VOICE_PARTS, Style
 from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.score.notes import CELL_PARTS, STEPS_PER_BEAT, Note, Score
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import CELL_PARTS, Note, Score
 from pixmus.score.spans import CueSpan
 
 

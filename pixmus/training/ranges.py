@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pixmus.check.descriptors import WINDOW_BEATS
-from pixmus.check.findings import Ranges, Window, fit_ranges
+from pixmus.check.ranges import Ranges, RealWindow, fit_ranges
+from pixmus.check.window import WINDOW_BEATS
 from pixmus.ensembles import STYLES
 from pixmus.model.folder import DESCRIPTOR_RANGES
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
@@ -30,7 +30,7 @@ def fit_descriptor_ranges(pieces: Sequence[Piece], per_style: int = WINDOWS_PER_
     deserves.
     """
     rng = np.random.default_rng(0)
-    windows: dict[str, list[Window]] = {}
+    windows: dict[str, list[RealWindow]] = {}
     for style in STYLES:
         training = [p for p in pieces if p.style == style and p.split == "training"]
         places = [

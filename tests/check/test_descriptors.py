@@ -5,7 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from pixmus.check.descriptors import DESCRIPTORS, WINDOW_BEATS, describe_window
+from pixmus.check.descriptors import DESCRIPTORS, describe_window
+from pixmus.check.window import WINDOW_BEATS
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, encode_notes
 
 HEIGHTS = ("melody_pitch", "harmony_pitch", "bass_pitch")

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pixmus.check.findings import (
+from pixmus.check.findings import check_score, cut_windows
+from pixmus.check.ranges import (
     CHECKED,
     DEFINITIONS,
     EVERY_STYLE,
@@ -18,8 +19,6 @@ from pixmus.check.findings import (
     SHIPPED_RANGES,
     Ranges,
     RangeTable,
-    check_score,
-    cut_windows,
     fit_ranges,
 )
 from pixmus.ensembles import ENSEMBLES, PARTS, STYLES

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixmus.check.findings import fit_ranges
+from pixmus.check.ranges import fit_ranges
 from pixmus.compose.sampling import default_scheduler
 from pixmus.ensembles import PARTS, STYLES
 from pixmus.model.denoiser import ScoreDenoiser

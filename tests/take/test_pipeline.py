@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from pixmus.check.findings import Ranges, RangeTable, check_score
+from pixmus.check.findings import check_score
+from pixmus.check.ranges import Ranges, RangeTable
 from pixmus.compose.sampling import Decoding, default_scheduler
 from pixmus.cues.direction import Direction
 from pixmus.cues.encoder import ConditioningEncoder

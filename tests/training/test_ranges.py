@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pixmus.check.findings import EVERY_STYLE, FEWEST_WINDOWS, Ranges
+from pixmus.check.ranges import EVERY_STYLE, FEWEST_WINDOWS, Ranges
 from pixmus.ensembles import PARTS
 from pixmus.model.folder import DESCRIPTOR_RANGES, MANIFEST
 from pixmus.training import ranges as module

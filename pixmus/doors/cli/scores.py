@@ -120,12 +120,8 @@ def check(
     revision: Revision = None,
 ) -> None:
     """Compare a score with real music: keys, harshness, leaps, rests, crossings, grooves."""
-    from pixmus.check.findings import (
-        SHIPPED_RANGES,
-        Ranges,
-        check_score,
-        style_beside,
-    )
+    from pixmus.check.findings import check_score, style_beside
+    from pixmus.check.ranges import SHIPPED_RANGES, Ranges
     from pixmus.model.folder import DESCRIPTOR_RANGES
     from pixmus.score.midi import read_midi
 
@@ -144,7 +140,7 @@ def check(
 
 def _print_check(score: Path, found: Check) -> None:
     """The findings as a table, what is outside explained below it."""
-    from pixmus.check.findings import DEFINITIONS, EVERY_STYLE
+    from pixmus.check.ranges import DEFINITIONS, EVERY_STYLE
 
     table = Table(title=f"{score.name} beside real music", title_justify="left")
     for name in ("descriptor", "take", "1 % to 99 %", ""):

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,27 +16,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline
-from diffusers import SchedulerMixin
+from diffusers import DiffusionPipeline, SchedulerMixin
 from diffusers.utils import logging as diffusers_logging
 from torch import Tensor
 
 from pixmus.asked import Asked
-from pixmus.check.findings import Check
-from pixmus.check.findings import check_score
-from pixmus.choice import Step
+from pixmus.check.findings import Check, check_score
 from pixmus.check.ranges import Ranges
-from pixmus.compose.accents import AccentReport
-from pixmus.compose.accents import accent
-from pixmus.compose.accents import stressed_hits
+from pixmus.choice import Step
+from pixmus.compose.accents import AccentReport, accent, stressed_hits
 from pixmus.compose.bars import Bars
 from pixmus.compose.conditions import NUM_CONDITIONS
-from pixmus.compose.draft import Draft
-from pixmus.compose.draft import Names
-from pixmus.compose.draft import begin_draft
-from pixmus.compose.sampling import Decoding
-from pixmus.compose.sampling import Guidance
-from pixmus.compose.sampling import OnStep
+from pixmus.compose.draft import Draft, Names, begin_draft
+from pixmus.compose.sampling import Decoding, Guidance, OnStep
 from pixmus.compose.texture import TextureBank
 from pixmus.compose.writing import compose
 from pixmus.cues.direction import Direction
@@ -48,29 +38,25 @@ from pixmus.cues.spotting import spot
 from pixmus.cues.wishes import read_wishes
 from pixmus.errors import PixMusError
 from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.model.folder import CURVE_TABLES
-from pixmus.model.folder import DECODING
-from pixmus.model.folder import DESCRIPTOR_RANGES
-from pixmus.model.folder import ENCODER
-from pixmus.model.folder import MODEL_INDEX
-from pixmus.model.folder import TEXTURES
-from pixmus.model.folder import model_folder
-from pixmus.model.folder import write_manifest
+from pixmus.model.folder import (
+    CURVE_TABLES,
+    DECODING,
+    DESCRIPTOR_RANGES,
+    ENCODER,
+    MODEL_INDEX,
+    TEXTURES,
+    model_folder,
+    write_manifest,
+)
 from pixmus.picture.backbone import Backbone
 from pixmus.picture.features import Features
-from pixmus.picture.footage import Footage
-from pixmus.picture.footage import watch
+from pixmus.picture.footage import Footage, watch
 from pixmus.score.curves import CurveTables
 from pixmus.score.grid import STEPS_PER_BEAT
-from pixmus.score.notes import PART_LAYOUTS
-from pixmus.score.notes import Score
+from pixmus.score.notes import PART_LAYOUTS, Score
 from pixmus.score.spans import PlacedHit
-from pixmus.sound.mix import blend
-from pixmus.sound.mix import default_mode
-from pixmus.sound.mix import mix
-from pixmus.sound.renderer import Renderer
-from pixmus.sound.renderer import find_renderer
-from pixmus.sound.renderer import render
+from pixmus.sound.mix import blend, default_mode, mix
+from pixmus.sound.renderer import Renderer, find_renderer, render
 from pixmus.take.soundtrack import Soundtrack
 
 OnStage = Callable[[str, float | None], None]  # stage, share of it that is done

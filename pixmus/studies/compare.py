@@ -70,7 +70,7 @@ def measure_other(name: str, is_quick: bool = False) -> dict[str, Any]:
     from transformers.utils import logging as transformers_logging
 
     diffusers_logging.set_verbosity_error()
-    transformers_logging.set_verbosity_error()
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     torch.manual_seed(0)
     system = OTHERS[name](is_quick)
     networks = {}

@@ -20,7 +20,7 @@ from scipy import sparse
 
 from pixmus.ensembles import PARTS, Part
 from pixmus.score.grid import STEPS_PER_BEAT
-from pixmus.score.notes import PART_LAYOUTS, Note, Score, fold_pitch
+from pixmus.score.notes import Note, Score, fold_pitch
 
 NUM_NOTES = 8  # a shorter run is in many songs
 MIN_PITCHES = 3  # a run on one or two pitches is a pulse, not a pattern
@@ -45,14 +45,6 @@ def line_of_notes(part: str, notes: Sequence[Note]) -> np.ndarray:
 def line_of_score(score: Score, part: str = Part.MELODY) -> np.ndarray:
     """The line of one of the score's parts; empty where it does not play."""
     return line_of_notes(part, score.parts.get(part, ()))
-
-
-def line_of_cells(cells: np.ndarray, part: str = Part.MELODY) -> np.ndarray:
-    """The line of a part of a piano-roll, uint8 (beats, NUM_CELLS)."""
-    layout = PART_LAYOUTS[part]
-    onsets = cells[:, layout.onsets].reshape(-1, layout.num_pitches)
-    steps, rows = np.nonzero(onsets)
-    return make_line(steps, layout.lowest_pitch + rows)
 
 
 def line_of_rows(rows: np.ndarray, part: str = Part.MELODY) -> np.ndarray:

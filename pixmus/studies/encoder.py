@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -111,7 +112,10 @@ def evaluate_cost(films: Sequence[Film], encoder: ConditioningEncoder) -> Report
     rows = film.times < 60
     images, times = film.images[rows], film.times[rows]
     features = features_of(images, times, 60.0, film.frame_rate)
-    say = {"encoder.spot": lambda: encoder.spot(features), "rules": lambda: spot(features)}
+    say: dict[str, Callable[[], Any]] = {
+        "encoder.spot": lambda: encoder.spot(features),
+        "rules": lambda: spot(features),
+    }
     report: Report = {"clip": film.name, "seconds": 60, "frames": int(rows.sum())}
     for name, call in say.items():
         spent = []

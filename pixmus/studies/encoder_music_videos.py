@@ -96,7 +96,8 @@ def _inside(values: np.ndarray, target: np.ndarray, songs: Sequence[slice]) -> R
 
 
 def _stretched(values: np.ndarray, length: int) -> np.ndarray:
-    return np.interp(np.linspace(0, 1, length), np.linspace(0, 1, len(values)), values)
+    places = np.linspace(0, 1, len(values))
+    return np.asarray(np.interp(np.linspace(0, 1, length), places, values))
 
 
 def _rules_of_song(

@@ -70,8 +70,8 @@ def evaluate_retrieval(films: Sequence[Film], pipe: PixMusPipeline) -> Report:
             mixed = np.random.default_rng(2).permutation(len(pictures))
             shuffled.append(_places(wanted, measured[mixed]))
         all_places[who] = np.array(places)
-        report[who] = _precision(all_places[who])
-        report[f"{who}, music shuffled"] = _precision(np.array(shuffled))
+        report[who] = precision(all_places[who])
+        report[f"{who}, music shuffled"] = precision(np.array(shuffled))
     report["encoder above rules"] = {}
     for k in (1, 5):
         more = ((all_places["encoder"] < k) * 1.0 - (all_places["rules"] < k)).mean(axis=0)
@@ -112,10 +112,10 @@ def _places(wanted: np.ndarray, measured: np.ndarray) -> np.ndarray:
     last = max(1, wanted.shape[2] - 1)
     distances = np.abs(measured[:, None, :, :last] - wanted[None, :, :, :last]).mean((2, 3))
     right = np.diagonal(distances)
-    return (distances < right[:, None]).sum(axis=1)
+    return np.asarray((distances < right[:, None]).sum(axis=1))
 
 
-def _precision(places: np.ndarray) -> Report:
+def precision(places: np.ndarray) -> Report:
     """Of (seeds, pictures) places; intervals over pictures."""
     report: Report = {}
     for k in (1, 5):

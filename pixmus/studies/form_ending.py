@@ -10,10 +10,9 @@ import numpy as np
 
 from pixmus.ensembles import PITCHED
 from pixmus.keys import TONICS, key_is_major
-from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.notes import PART_LAYOUTS, Score, encode_score
 from pixmus.studies.form import (
-    BEATS_PER_BAR,
     find_chords,
     onset_roll,
     pitch_classes,

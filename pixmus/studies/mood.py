@@ -29,7 +29,7 @@ from sklearn.svm import SVR
 from pixmus.curves import Curve
 from pixmus.score.curves import CurveTables, bar_seconds, beat_statistics, measure_bars
 from pixmus.score.notes import Score, encode_score
-from pixmus.studies.mood_features import FEATURES, mood_features
+from pixmus.studies.mood_features import mood_features
 from pixmus.studies.mood_ratings import RATINGS, RatedPiece, read_vgmidi
 from pixmus.studies.runner import Result, Run, Study
 
@@ -62,7 +62,6 @@ class MoodRegressor:
         self._models: list[list[Pipeline]] = [
             [model.fit(features, ratings[:, column]) for model in _models()] for column in (0, 1)
         ]
-        self._low, self._high = np.percentile(features, [1, 99], axis=0)
 
     def predict_features(self, features: np.ndarray) -> np.ndarray:
         """Ratings (rows, 2) of features (rows, features); NaN rows stay NaN."""
@@ -81,12 +80,6 @@ class MoodRegressor:
         """
         valence, arousal = self.predict_features(mood_features(score, start, end)[None])[0]
         return Mood(float(valence), float(arousal))
-
-    def unfamiliar(self, score: Score) -> dict[str, float]:
-        """Features of a score outside the 1st-99th percentiles of the fitted pieces."""
-        values = mood_features(score)
-        outside = (values < self._low) | (values > self._high)
-        return {name: float(values[i]) for i, name in enumerate(FEATURES) if outside[i]}
 
 
 def _models() -> list[Pipeline]:

@@ -152,7 +152,7 @@ def clip_frames(path: Path, seconds: Sequence[float]) -> list[Image.Image]:
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             while wanted and frame.time is not None and frame.time >= wanted[0] - 1e-6:
-                found[wanted.pop(0)] = frame.to_image()
+                found[wanted.pop(0)] = frame.to_image()  # type: ignore[no-untyped-call]
             if not wanted:
                 break
     if wanted:

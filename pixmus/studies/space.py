@@ -253,7 +253,7 @@ def check_scored(scored: Path, clip: Path) -> None:
 def resident_mib(process: psutil.Process, what: str = "rss") -> float:
     """Resident memory of a process and its children, MiB."""
     family = [process, *process.children(recursive=True)]
-    return sum(getattr(member.memory_info(), what) for member in family) / MIB
+    return float(sum(getattr(member.memory_info(), what) for member in family)) / MIB
 
 
 def check_space(

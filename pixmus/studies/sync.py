@@ -199,7 +199,7 @@ def measure(run: Run) -> Result:
     real = real_cases(asked.videos)[-1 if quick else 0 :]
     pipe = PixMusPipeline.from_pretrained(asked.model)
     clips = [measured_case(case, pipe, asked.videos, steps, run) for case in montages + real]
-    return short(
+    result: Result = short(
         {
             "settings": {
                 "model": pipe.model_sha256,
@@ -216,6 +216,7 @@ def measure(run: Run) -> Result:
             "detector": check_detector(),
         }
     )
+    return result
 
 
 def short(value: Any) -> Any:

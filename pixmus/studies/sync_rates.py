@@ -130,7 +130,7 @@ def _shifted_hits(clip: Measured, tolerance: float) -> np.ndarray:
     shifts = SMALLEST_SHIFT_S + reach * generator.random(NUM_SHIFTS)
     moved = (np.array(clip.times) + shifts[:, None]) % clip.duration
     near = np.abs(nearest_offsets(moved.ravel().tolist(), clip.onsets)) <= tolerance + 1e-9
-    return near.reshape(moved.shape).sum(axis=1)
+    return np.asarray(near.reshape(moved.shape).sum(axis=1))
 
 
 def _metronome_hits(clip: Measured, tolerance: float) -> float:

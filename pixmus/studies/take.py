@@ -37,7 +37,7 @@ def longest_silence(waveform: Waveform) -> float:
     silent = levels < 10 ** (SILENCE_DBFS / 20)
     sounding = np.flatnonzero(~silent)
     if not len(sounding):
-        return count * SILENCE_BLOCK_S
+        return float(count * SILENCE_BLOCK_S)
     edges = np.concatenate([[-1], sounding])
     return float((np.diff(edges) - 1).max() * SILENCE_BLOCK_S)
 

@@ -44,7 +44,6 @@ CLAP = Kind(
     example="a folder with its config.json and weights, or a Hub id such as laion/clap-htsat-fused",
 )
 CLAP_WINDOW_S = 10.0
-FEWEST_FOR_A_CLAIM = 10
 # Clips of the shared folder whose sound holds music, judged by sustained harmonic partials in their
 # spectrograms; the first is a film's soundtrack with its effects. The others are silent, or hold
 # the noise of a room or speech.
@@ -141,7 +140,8 @@ class Clap:
     def __init__(self, folder: Path) -> None:
         from transformers import ClapFeatureExtractor, ClapModel
 
-        self.model = ClapModel.from_pretrained(folder).eval()
+        self.model: Any = ClapModel.from_pretrained(folder)
+        self.model.eval()  # type: ignore[no-untyped-call]
         self.extractor = ClapFeatureExtractor.from_pretrained(folder)
 
     def embed(self, waveform: np.ndarray) -> np.ndarray:
@@ -154,7 +154,7 @@ class Clap:
         with torch.inference_mode():
             found = self.model.get_audio_features(**inputs)
         vectors = getattr(found, "pooler_output", found).numpy()
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
     def compare(self, true: Sequence[np.ndarray], made: Sequence[np.ndarray]) -> dict[str, Any]:
         """Mean cosine of matched windows, and the Fréchet distance of all windows."""

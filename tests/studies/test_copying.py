@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 from pixmus.ensembles import PARTS
-from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, Score, encode_notes
+from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
 from pixmus.studies.copying import (
     LineIndex,
     NearestLine,
-    line_of_cells,
     line_of_rows,
     line_of_score,
     make_line,
@@ -92,15 +91,12 @@ def test_nearest_line():
     assert nearest.nearest(LINES[4], without="song/4").similarity < 0.05
 
 
-def test_the_same_line_from_score_cells_and_rows():
+def test_the_same_line_from_score_and_rows():
     notes = [Note(0, 60, 1, 80), Note(0, 64, 1, 80), Note(1.26, 62, 0.5, 80), Note(3, 101, 1, 80)]
     expected = [[0, 64], [5, 62], [12, 89]]
     score = Score({"melody": tuple(notes)}, TempoMap(np.arange(5) / 2, (0,)))
     assert line_of_score(score).tolist() == expected
     assert len(line_of_score(score, "bass")) == 0
-    cells = np.zeros((4, NUM_CELLS), np.uint8)
-    cells[:, PART_LAYOUTS["melody"].cells] = encode_notes("melody", notes, 4)
-    assert line_of_cells(cells).tolist() == expected
     row = PARTS.index("melody")
     rows = np.array([(row, 0, 4, 60, 80), (row, 0, 4, 64, 80), (row, 5, 2, 62, 80)], np.int16)
     assert line_of_rows(rows).tolist() == expected[:2]

@@ -15,7 +15,7 @@ from pixmus.studies.encoder_photographs import (
     ordered_pairs,
     span_means,
 )
-from pixmus.studies.encoder_retrieval import _precision
+from pixmus.studies.encoder_retrieval import precision
 from pixmus.studies.encoder_statistics import folds_of
 from pixmus.take.pipeline import load_encoder
 from pixmus.training.films import Film, Photographs, in_a_row, slide_spans, slideshow_features
@@ -75,7 +75,7 @@ def test_pairs_count_only_where_ratings_are_far_apart() -> None:
 
 
 def test_precision_is_a_mean_over_seeds_and_pictures() -> None:
-    report = _precision(np.array([[0, 4, 9, 0], [0, 0, 9, 7]]))
+    report = precision(np.array([[0, 4, 9, 0], [0, 0, 9, 7]]))
     assert report["P@1"] == 0.5 and report["P@5"] == 0.625
     assert report["P@1 by seed"] == [0.5, 0.5] and report["median place"] == 3.0
 

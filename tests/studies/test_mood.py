@@ -135,12 +135,6 @@ def test_ratings_that_follow_nothing_are_not_learnt():
     assert skill.spearman_interval[0] < 0.4
 
 
-def test_an_unusual_score_is_named():
-    regressor = MoodRegressor(*mood.rated_features(rated()))
-    assert "log_tempo" not in regressor.unfamiliar(piece(True, 2, 50))
-    assert "log_tempo" in regressor.unfamiliar(piece(True, 2, 50, tempo_bpm=30))
-
-
 def test_agreement_perfect_empty_and_off():
     ratings = np.array([0.0, 1.0, 2.0])
     assert mood.agreement(ratings, ratings) == pytest.approx((1, 1))

@@ -96,7 +96,11 @@ def ordered_pairs(values: np.ndarray, ratings: np.ndarray, apart: float) -> list
     ]
 
 
-def evaluate_slideshows(photographs: Photographs, encoder: ConditioningEncoder) -> Report:
+def evaluate_slideshows(
+    photographs: Photographs,
+    encoder: ConditioningEncoder,
+    slideshows: Sequence[Slideshow] | None = None,
+) -> Report:
     """Whether valence goes up and down with the ratings of the photographs that are shown.
 
     Each slideshow is spotted by an encoder whose mood never saw a photograph of its themes. Its
@@ -104,7 +108,7 @@ def evaluate_slideshows(photographs: Photographs, encoder: ConditioningEncoder) 
     of the same photographs as stills: what is lost from there on is lost to smoothing.
     """
     fold = folds_of(photographs.themes)
-    slideshows = make_slideshows(photographs)
+    slideshows = slideshows or make_slideshows(photographs)
     encoders, moods = [], np.zeros(len(fold))
     for number in range(NUM_FOLDS):
         mood = fit_mood(photographs, np.flatnonzero(fold != number))

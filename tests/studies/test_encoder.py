@@ -10,6 +10,7 @@ from pixmus.picture.frames import Frame
 from pixmus.studies.encoder_hits import with_moment
 from pixmus.studies.encoder_photographs import (
     SLIDES,
+    Slideshow,
     evaluate_slideshows,
     make_slideshows,
     ordered_pairs,
@@ -51,17 +52,30 @@ def test_a_slideshow_shows_each_photograph_in_its_span() -> None:
     assert light.argsort().argsort().tolist() == [3, 0, 2, 1]
 
 
-def test_slideshows_hold_what_their_fold_holds_out() -> None:
-    album = photographs(100, 1)
+@pytest.fixture(scope="module")
+def album() -> Photographs:
+    return photographs(100, 1)
+
+
+@pytest.fixture(scope="module")
+def shows(album: Photographs) -> list[Slideshow]:
+    return make_slideshows(album)
+
+
+def test_slideshows_hold_what_their_fold_holds_out(
+    album: Photographs, shows: list[Slideshow]
+) -> None:
     fold = folds_of(album.themes)
-    for show in make_slideshows(album)[::9]:
+    for show in shows[::9]:
         assert (fold[show.order] == show.fold).all() and len(set(show.order)) == SLIDES
 
 
-def test_where_light_is_happy_the_encoder_hears_it_and_no_shuffle_does() -> None:
+def test_where_light_is_happy_the_encoder_hears_it_and_no_shuffle_does(
+    album: Photographs, shows: list[Slideshow]
+) -> None:
     shipped = load_encoder()
     assert shipped is not None
-    report = evaluate_slideshows(photographs(100, 1), shipped)
+    report = evaluate_slideshows(album, shipped, shows)
     assert report["cuts"]["recall"]["share"] > 0.95
     assert report["valence"]["encoder"]["pairs"]["share"] > 0.9
     assert abs(report["valence"]["shuffled slideshows"]["spearman"]) < 0.25

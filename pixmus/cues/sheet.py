@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pixmus.choices import CHOICES
+from pixmus.choices import TEMPO
 from pixmus.cues.checks import (
     check_choice,
     check_list,
@@ -38,7 +38,7 @@ from pixmus.keys import KEYS
 
 SCHEMA_VERSION = 2  # 2 added sections and reasons; files of version 1 have neither
 INPUTS = ("colour", "motion", "cuts", "embedding", "direction", "text")
-TEMPO_RANGE_BPM = (CHOICES["tempo_bpm"].low, CHOICES["tempo_bpm"].high)
+TEMPO_RANGE_BPM = (TEMPO.low, TEMPO.high)
 FRAME_RATE = re.compile(r"-?[0-9]{1,7}(/[0-9]{1,7}|\.[0-9]{1,9})?")
 
 

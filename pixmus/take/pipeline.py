@@ -24,6 +24,7 @@ from pixmus.asked import Asked
 from pixmus.check.findings import Check, check_score
 from pixmus.check.ranges import Ranges
 from pixmus.choice import Step
+from pixmus.choices import RENDERER, choices_of
 from pixmus.compose.accents import AccentReport, accent, stressed_hits
 from pixmus.compose.bars import Bars
 from pixmus.compose.conditions import NUM_CONDITIONS
@@ -195,17 +196,18 @@ class PixMusPipeline(DiffusionPipeline):
         cells; what it returns is not used.
         """
         stages = _Stages(on_stage)
-        choices["renderer"] = renderer if isinstance(renderer, str) else None  # take.json says it
-        asked = Asked(choices, (Step.WATCH, Step.WISH, Step.COMPOSE, Step.MIX))
-        seed = _seed(asked["seed"], generator)
+        # take.json says it, where it is a name
+        choices[RENDERER.name] = renderer if isinstance(renderer, str) else None
+        asked = Asked(choices, choices_of(Step.WATCH, Step.WISH, Step.COMPOSE, Step.MIX))
+        seed = _seed(asked.seed, generator)
         renderer = find_renderer(renderer)
         with stages("watch"):  # the clip's frames, cuts, movement, light and own sound
-            footage = _footage(clip, asked["still_duration"], backbone)
+            footage = _footage(clip, asked.still_duration, backbone)
         with stages("spot"):  # cues, hit points, curves, key and tempo
-            sheet = self._cue_sheet(footage, cue_sheet, direction, asked["text"])
+            sheet = self._cue_sheet(footage, cue_sheet, direction, asked.text)
         with stages("fit"):  # the tempo map to the hit points, or the kept one to the picture
             draft = begin_draft(sheet, keep, redo_bars, redo_parts)
-            sheet, hits = draft.cue_sheet, draft.hits if asked["accents"] else []
+            sheet, hits = draft.cue_sheet, draft.hits if asked.accents else []
         with stages("compose"):  # accent the hit points, and hold the score against real music
             reporter = self._reporter(callback_on_step_end, stages)
             score, report = self._write(draft, hits, seed, asked, reporter)
@@ -223,8 +225,8 @@ class PixMusPipeline(DiffusionPipeline):
             )
         with stages("mix"):
             music = mix(stems, sheet, sheet.duration)
-            mode = asked["original_audio"] or default_mode(footage.audio)
-            sound = blend(music, footage.audio, mode, asked["original_level_db"])
+            mode = asked.original_audio or default_mode(footage.audio)
+            sound = blend(music, footage.audio, mode, asked.original_level_db)
         directed = None if cue_sheet else direction or Direction()
         settings = self._settings(asked, footage, draft, directed)
         return Soundtrack(
@@ -265,10 +267,10 @@ class PixMusPipeline(DiffusionPipeline):
         (`redo_bars="9-"`); `draft.keep_score(...).notices()` says what of the cue sheet a kept
         score cannot follow.
         """
-        asked = Asked(choices, (Step.COMPOSE,))
+        asked = Asked(choices, choices_of(Step.COMPOSE))
         draft = begin_draft(cue_sheet, keep, redo_bars, redo_parts)
-        hits = draft.hits if asked["accents"] else []
-        return self._write(draft, hits, _seed(asked["seed"], generator), asked)[0]
+        hits = draft.hits if asked.accents else []
+        return self._write(draft, hits, _seed(asked.seed, generator), asked)[0]
 
     def spot(
         self,
@@ -312,8 +314,8 @@ class PixMusPipeline(DiffusionPipeline):
             self.scheduler,
             draft,
             seed=seed,
-            guidance=Guidance(asked["guidance_scale"], asked["timing_guidance_scale"]),
-            num_inference_steps=asked["num_inference_steps"],
+            guidance=Guidance(asked.guidance_scale, asked.timing_guidance_scale),
+            num_inference_steps=asked.num_inference_steps,
             decoding=self.decoding,
             textures=self.textures,
             on_step=on_step,
@@ -333,10 +335,10 @@ class PixMusPipeline(DiffusionPipeline):
             **asked,
             "clip": footage.video.path.name,
             "notices": list(footage.notices),
-            "still_duration": asked["still_duration"] if footage.video.is_still else None,
+            "still_duration": asked.still_duration if footage.video.is_still else None,
             "keep": draft.facts,
             "direction": asdict(direction) if direction else None,
-            "text": asked["text"] if direction else None,
+            "text": asked.text if direction else None,
             "key": sheet.key,
             "style": sheet.style,
             "ensemble": sheet.ensemble,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pixmus.asked import Asked
 from pixmus.choice import Step
+from pixmus.choices import SEED, TEMPO
 from pixmus.cues.direction import Direction
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import Curve
@@ -24,7 +26,6 @@ from pixmus.doors.cli.options import (
     RedoBars,
     RedoParts,
     Revision,
-    of,
 )
 from pixmus.doors.cli.places import Place, places_of
 from pixmus.doors.cli.stages import OnStage, stages
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 def soundtrack(
     clip: Clip,
-    asked: Mapping[str, Any],
+    asked: Asked,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -75,15 +76,15 @@ def soundtrack(
     cue_sheet = None if cues is None else CueSheet.load(cues)
     if cue_sheet is not None and direction != Direction():
         raise PixMusError(f"{cues} already says key, tempo, mood and parts; edit them there.")
-    if cue_sheet is not None and (asked["text"] or backbone):
+    if cue_sheet is not None and (asked.text or backbone):
         raise PixMusError(f"{cues} replaces spotting, so --text and --backbone have no say.")
-    still_duration = asked["still_duration"]
+    still_duration = asked.still_duration
     probe(clip, still_duration=still_duration)  # a bad clip is refused before the model is loaded
-    places = places_of(clip, out, bundle, asked["num_takes"], force)
+    places = places_of(clip, out, bundle, asked.num_takes, force)
     if keep is not None and cue_sheet is None:
         raise PixMusError(f"--keep {keep} needs the cue sheet of that score; name it with --cues.")
     arguments = {
-        **of(asked, Step.WATCH, Step.WISH, Step.COMPOSE, Step.MIX),
+        **asked.of(Step.WATCH, Step.WISH, Step.COMPOSE, Step.MIX),
         **redone(cue_sheet, keep, redo_bars, redo_parts),
         "direction": direction,
         "backbone": backbone,
@@ -100,9 +101,9 @@ def soundtrack(
         if len(places) > 1:  # watched once for all of them
             on_stage("watch", None)
             footage = watch(clip, still_duration, backbone)
-        first = secrets.randbelow(2**31) if asked["seed"] is None else asked["seed"]
+        first = secrets.randbelow(2**31) if asked.seed is None else asked.seed
         for seed, place in enumerate(places, start=first):
-            take = pipe(footage, **{**arguments, "seed": seed}, on_stage=on_stage)
+            take = pipe(footage, **{**arguments, SEED.name: seed}, on_stage=on_stage)
             if seed == first:
                 on_stage("", None)
                 for line in take.settings["notices"]:
@@ -139,7 +140,7 @@ def _write(
 
 def spot(
     clip: Clip,
-    asked: Mapping[str, Any],
+    asked: Asked,
     out: Annotated[Path, typer.Option("--out", "-o", help="The cue sheet, JSON.")] = Path(
         "cues.json"
     ),
@@ -159,14 +160,14 @@ def spot(
     from pixmus.take.pipeline import load_encoder, spot_with
 
     direction = _direction(asked, mood)
-    video = probe(clip, still_duration=asked["still_duration"])
+    video = probe(clip, still_duration=asked.still_duration)
     with new_file(out, force) as place, stages() as on_stage:
         on_stage("video", None)
         embedding = _embedding(backbone, video)
         features = extract_features(read_frames(video), video.duration, video.frame_rate)
         on_stage("cues", None)
         encoder = None if rules else load_encoder(model, revision)
-        sheet = spot_with(encoder, features, direction, asked["text"], embedding)
+        sheet = spot_with(encoder, features, direction, asked.text, embedding)
         sheet.save(place)
     _tell(sheet)
     typer.echo(out)
@@ -177,14 +178,14 @@ def trim(
     out: Annotated[
         Path, typer.Argument(metavar="MP4", help="The part, a new clip.", show_default=False)
     ],
-    asked: Mapping[str, Any],
+    asked: Asked,
     force: Force = False,
 ) -> None:
     """Write a part of a clip as a clip of its own."""
     from pixmus.picture.video import probe
     from pixmus.picture.write import trim as write_part
 
-    start, end = asked["start"], asked["end"]
+    start, end = asked.start, asked.end
     if start is None and end is None:
         raise PixMusError("Say which part of the clip is meant, with --from, --to or both.")
     video = probe(clip)
@@ -192,9 +193,9 @@ def trim(
     typer.echo(out)
 
 
-def _direction(asked: Mapping[str, Any], mood: str | None) -> Direction:
+def _direction(asked: Asked, mood: str | None) -> Direction:
     """What spotting is told; `mood` is valence and energy in one."""
-    told = of(asked, Step.SPOT)
+    told = asked.of(Step.SPOT)
     if mood is not None:
         told[Curve.VALENCE], told[Curve.ENERGY] = _pair(mood)
     return Direction(**told)
@@ -223,7 +224,7 @@ def _tell(sheet: CueSheet) -> None:
     typer.echo(f"seen: {', '.join(sheet.inputs)}", err=True)
     for name, reason in sheet.reasons.items():
         chosen = getattr(sheet, name, None)
-        told = "" if chosen is None else f" {chosen:g}" if name == "tempo_bpm" else f" {chosen}"
+        told = "" if chosen is None else f" {chosen:g}" if name == TEMPO.name else f" {chosen}"
         typer.echo(f"{name}{told}: {reason}", err=True)
 
 

@@ -7,14 +7,14 @@ told in the same sentence as everywhere.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pixmus.choice import Choice, Step
-from pixmus.choices import choices_of
+from pixmus.asked import Asked
+from pixmus.choice import Choice
 
 Clip = Annotated[
     Path, typer.Argument(metavar="CLIP", help="A video or a still image.", show_default=False)
@@ -61,7 +61,7 @@ RedoParts = Annotated[
 
 
 def with_choices(command: Callable[..., None], choices: Sequence[Choice]) -> Callable[..., None]:
-    """`command` with an option for each choice, whose checked values it gets as `asked`.
+    """`command` with an option for each choice, whose values it gets as `asked`.
 
     The options stand where the parameter `asked` stands in its signature.
     """
@@ -73,19 +73,13 @@ def with_choices(command: Callable[..., None], choices: Sequence[Choice]) -> Cal
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
 
     def run(**arguments: Any) -> None:
-        asked = {choice.name: choice.read(arguments.pop(choice.name)) for choice in choices}
-        command(asked=asked, **arguments)
+        typed = {choice.name: choice.read(arguments.pop(choice.name)) for choice in choices}
+        command(asked=Asked(typed, choices), **arguments)
 
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     run.__annotations__ = {}
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return run
-
-
-def of(asked: Mapping[str, Any], *steps: Step) -> dict[str, Any]:
-    """Those of the values that belong to choices of these steps."""
-    names = [choice.name for choice in choices_of(*steps)]
-    return {name: asked[name] for name in names if name in asked}
 
 
 def _parameter(choice: Choice) -> inspect.Parameter:

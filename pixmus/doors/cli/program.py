@@ -10,14 +10,14 @@ from typing import NoReturn
 import typer
 
 from pixmus.choice import Step
-from pixmus.choices import CHOICES, choices_of
+from pixmus.choices import ENSEMBLE, RENDERER, SEED, STYLE, choices_of
 from pixmus.doors.cli import clips, publishing, scores, wings
 from pixmus.doors.cli.options import with_choices
 from pixmus.errors import PixMusError
 from pixmus.files import disk_told
 
 SEED_OF_A_TAKE = replace(
-    CHOICES["seed"], help="The take's seed, by which it is played", default=0, otherwise=""
+    SEED, help="The take's seed, by which it is played", default=0, otherwise=""
 )
 
 
@@ -36,8 +36,8 @@ def build() -> typer.Typer:
         (clips.spot, choices_of(*spotting)),
         (clips.trim, choices_of(Step.TRIM)),
         (scores.compose, choices_of(Step.COMPOSE)),
-        (scores.render, [CHOICES["ensemble"], CHOICES["renderer"], SEED_OF_A_TAKE]),
-        (scores.check, [CHOICES["style"]]),
+        (scores.render, [ENSEMBLE, RENDERER, SEED_OF_A_TAKE]),
+        (scores.check, [STYLE]),
         (publishing.publish, []),
         (publishing.publish_space, []),
         (publishing.publish_dataset, []),

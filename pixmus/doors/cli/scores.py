@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from pixmus.asked import Asked
+from pixmus.choices import SEED
 from pixmus.cues.sheet import CueSheet
 from pixmus.doors.cli.kept import redone
 from pixmus.doors.cli.options import (
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 def compose(
     cues: Cues,
-    asked: Mapping[str, Any],
+    asked: Asked,
     out: Annotated[Path, typer.Option("--out", "-o", help="The score, MIDI.")] = Path("score.mid"),
     keep: Keep = None,
     redo_bars: RedoBars = None,
@@ -57,9 +58,9 @@ def compose(
         from pixmus.take.pipeline import PixMusPipeline
 
         pipe = PixMusPipeline.from_pretrained(model, revision=revision)
-        seed = secrets.randbelow(2**31) if asked["seed"] is None else asked["seed"]
+        seed = secrets.randbelow(2**31) if asked.seed is None else asked.seed
         on_stage("compose", None)
-        score = pipe.compose(cue_sheet, **{**asked, "seed": seed}, **kept)
+        score = pipe.compose(cue_sheet, **{**asked, SEED.name: seed}, **kept)
         from pixmus.sound.programs import programs_of
 
         write_midi(score, place, programs_of(cue_sheet.ensemble, score.parts))
@@ -68,7 +69,7 @@ def compose(
 
 def render(
     score: MidiFile,
-    asked: Mapping[str, Any],
+    asked: Asked,
     out: Annotated[Path, typer.Option("--out", "-o", help="The music, WAV.")] = Path("music.wav"),
     cues: Annotated[
         Path | None,
@@ -90,15 +91,15 @@ def render(
         from pixmus.sound.mix import mix
         from pixmus.sound.programs import ensemble_of
 
-        ensemble = asked["ensemble"]
+        ensemble = asked.ensemble
         if ensemble is None and cue_sheet is None:
             ensemble = ensemble_of(score, music.parts)
         stems = players.render(
             music,
             ensemble,
-            renderer=asked["renderer"],
+            renderer=asked.renderer,
             cue_sheet=cue_sheet,
-            seed=asked["seed"],
+            seed=asked.seed,
         )
         on_stage("mix", None)
         write_wav(place, mix(stems, cue_sheet, stems.duration))
@@ -107,7 +108,7 @@ def render(
 
 def check(
     score: MidiFile,
-    asked: Mapping[str, Any],
+    asked: Asked,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     model: Annotated[
         str | None,
@@ -131,7 +132,7 @@ def check(
 
         ranges_file = model_folder(model, revision)[0] / DESCRIPTOR_RANGES
     ranges = Ranges.load(ranges_file)
-    found = check_score(read_midi(score), ranges, asked["style"] or style_beside(score))
+    found = check_score(read_midi(score), ranges, asked.style or style_beside(score))
     if as_json:
         typer.echo(json.dumps({"score": str(score), **found.describe()}, indent=2))
         return

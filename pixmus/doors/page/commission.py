@@ -7,12 +7,12 @@ from typing import Any
 
 from pixmus.asked import Asked
 from pixmus.choice import Step
-from pixmus.choices import CHOICES
+from pixmus.choices import CHOICES, PLAYING, TAKES
 from pixmus.cues.direction import Direction
 from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.errors import PixMusError
 
-MOST_TAKES = int(CHOICES["num_takes"].highest(shared=True))
+MOST_TAKES = int(TAKES.highest(shared=True))
 
 
 class Commission(Asked):
@@ -22,8 +22,8 @@ class Commission(Asked):
     """
 
     def __init__(self, **asked: Any) -> None:
-        super().__init__(asked, shared=True)
-        start, end = self["start"], self["end"]
+        super().__init__(asked, list(CHOICES.values()), shared=True)
+        start, end = self.start, self.end
         if end is not None and end <= (start or 0.0):
             raise PixMusError(
                 f"The part of the clip ends at {end:g} s, not after its start at "
@@ -45,7 +45,7 @@ class Commission(Asked):
     @property
     def is_trimmed(self) -> bool:
         """Whether only a part of the clip is meant."""
-        return bool(self["start"]) or self["end"] is not None
+        return bool(self.start) or self.end is not None
 
     def direction(self) -> Direction:
         """What spotting is told.
@@ -53,14 +53,14 @@ class Commission(Asked):
         Which parts play can be said of a known ensemble only, so where parts are left out and the
         ensemble was not asked for, the clip is spotted twice: see `Studio.spot`.
         """
-        return Direction(**{**self.of(Step.SPOT), "parts": self._playing()})
+        return Direction(**{**self.of(Step.SPOT), PLAYING.name: self._playing()})
 
     def _playing(self) -> tuple[str, ...] | None:
         """The parts of the ensemble that may play, None for all or where it is not known."""
-        ensemble = self["ensemble"]
+        ensemble = self.ensemble
         if ensemble is None or self.has_all_parts:
             return None
-        parts = tuple(part for part in ENSEMBLES[ensemble].parts if part in self["parts"])
+        parts = tuple(part for part in ENSEMBLES[ensemble].parts if part in self.parts)
         if not parts:
             raise PixMusError(
                 f'The ensemble "{ensemble}" has the parts '
@@ -72,4 +72,4 @@ class Commission(Asked):
     @property
     def has_all_parts(self) -> bool:
         """Whether no part was ruled out."""
-        return self["parts"] is None or set(self["parts"]) >= set(PARTS)
+        return self.parts is None or set(self.parts) >= set(PARTS)

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
+from pixmus.choices import ENSEMBLE, KEY, ORIGINAL_AUDIO, SEED, STYLE, TEMPO, TEXT
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVES, Curve
 from pixmus.doors.page.showcase import RESULTS, Example
@@ -186,10 +187,13 @@ def take_facts(take: Take, levels: Mapping[str, tuple[float, float]]) -> Facts:
         ("Players", f"{sheet.ensemble} ({', '.join(sheet.parts)}), {sheet.style}"),
         ("Cuts", str(take.cuts_met())),
         ("Wanted → measured", describe(levels)),
-        ("Own sound", _own_sound(str(made.settings["original_audio"]), made.own_sound is not None)),
+        (
+            "Own sound",
+            _own_sound(made.settings[ORIGINAL_AUDIO.name], made.own_sound is not None),
+        ),
         ("Font", f"{made.settings['font']} ({made.settings['synth']})"),
     )
-    words = sheet.reasons.get("text")
+    words = sheet.reasons.get(TEXT.name)
     notices = (*((f"Your words: {words}",) if words else ()), *take.notices)
     return Facts(rows, tuple(take.warnings()), notices)
 
@@ -210,11 +214,11 @@ def example_facts(example: Example) -> Facts:
     settings = found.get("settings") or {}
     tempo = found.get("tempo") or {}
     check = found.get("check") or {}
-    rows = [("Seed", settings.get("seed")), ("Key", settings.get("key"))]
+    rows = [("Seed", settings.get(SEED.name)), ("Key", settings.get(KEY.name))]
     if tempo:
         rows.append(("Tempo", f"{tempo['lowest_bpm']:.0f} to {tempo['highest_bpm']:.0f} bpm"))
     if settings:
-        rows.append(("Players", f"{settings.get('ensemble')}, {settings.get('style')}"))
+        rows.append(("Players", f"{settings.get(ENSEMBLE.name)}, {settings.get(STYLE.name)}"))
         rows.append(("Font", f"{settings.get('font')} ({settings.get('synth')})"))
     if example.intent:
         rows.append(("Intent", example.intent))
@@ -225,10 +229,10 @@ def example_facts(example: Example) -> Facts:
 def reasons(sheet: CueSheet) -> str:
     """Why the music is to be as the cue sheet says, and what it was made from."""
     rows = [
-        ("Key", sheet.key, sheet.reasons.get("key", "")),
-        ("Tempo", f"{sheet.tempo_bpm:.0f} bpm", sheet.reasons.get("tempo_bpm", "")),
-        ("Ensemble", sheet.ensemble, sheet.reasons.get("ensemble", "")),
-        ("Style", sheet.style, sheet.reasons.get("style", "")),
+        ("Key", sheet.key, sheet.reasons.get(KEY.name, "")),
+        ("Tempo", f"{sheet.tempo_bpm:.0f} bpm", sheet.reasons.get(TEMPO.name, "")),
+        ("Ensemble", sheet.ensemble, sheet.reasons.get(ENSEMBLE.name, "")),
+        ("Style", sheet.style, sheet.reasons.get(STYLE.name, "")),
     ]
     cells = "".join(
         f"<div><dt>{escape(name)}</dt><dd><strong>{escape(value)}</strong> {escape(why)}</dd></div>"
@@ -237,7 +241,7 @@ def reasons(sheet: CueSheet) -> str:
     others = [
         f"{name}: {why}"
         for name, why in sheet.reasons.items()
-        if name not in ("key", "tempo_bpm", "ensemble", "style")
+        if name not in {c.name for c in (KEY, TEMPO, ENSEMBLE, STYLE)}
     ]
     more = "".join(f"<li>{escape(line)}</li>" for line in others)
     seen = escape(", ".join(sheet.inputs))

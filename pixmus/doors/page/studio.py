@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pixmus.choice import Step
+from pixmus.choices import SEED
 from pixmus.compose.draft import keep_score
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
@@ -163,9 +164,9 @@ class Studio:
         """The score of a cue sheet, its music (2, samples), and the seed."""
         check = visit.start()
         seed = _seeds(commission)[0]
-        score = self.pipe.compose(cue_sheet, **{**commission.of(Step.COMPOSE), "seed": seed})
+        score = self.pipe.compose(cue_sheet, **{**commission.of(Step.COMPOSE), SEED.name: seed})
         check()
-        hits = None if commission["accents"] else ()
+        hits = None if commission.accents else ()
         stems = render(score, cue_sheet=cue_sheet, hits=hits, seed=seed)
         return score, mix(stems, cue_sheet, cue_sheet.duration), seed
 
@@ -175,8 +176,8 @@ class Studio:
         """Begin work on a clip or a part of it, which is watched unless the visit has seen it."""
         check = visit.start()
         report(Progress("watch"))
-        still_duration = commission["still_duration"]
-        key = (clip, commission["start"], commission["end"], still_duration)
+        still_duration = commission.still_duration
+        key = (clip, commission.start, commission.end, still_duration)
         if visit.footage is None or visit.footage_of[:4] != key:
             visit.footage = None
             span = None
@@ -197,8 +198,8 @@ class Studio:
 
     def _span(self, commission: Commission) -> tuple[float, float]:
         """The part of the clip that is meant, seconds; PixMusError where it is too long."""
-        start = commission["start"] or 0.0
-        end = start + self.longest_s if commission["end"] is None else commission["end"]
+        start = commission.start or 0.0
+        end = start + self.longest_s if commission.end is None else commission.end
         if end - start > self.longest_s + 0.5:
             raise PixMusError(
                 f"The part of the clip lasts {end - start:g} s; choose at most "
@@ -221,9 +222,9 @@ class Studio:
 
     def _spot(self, footage: Footage, commission: Commission) -> tuple[CueSheet, Commission]:
         """The cue sheet, and the commission with the players that leaving out parts needed."""
-        words = commission["text"]
+        words = commission.text
         sheet = self.pipe.spot(footage.features, commission.direction(), words)
-        if commission.has_all_parts or commission["ensemble"] is not None:
+        if commission.has_all_parts or commission.ensemble is not None:
             return sheet, commission
         commission = commission.but(ensemble=sheet.ensemble, style=sheet.style)
         return self.pipe.spot(footage.features, commission.direction(), words), commission
@@ -241,7 +242,7 @@ class Studio:
     def _take(self, work: Work, *, number: int, **asked: Any) -> Take:
         """One take: composed, played and written as a scored clip."""
         commission, report, check = work.commission, work.report, work.check
-        num_takes = commission["num_takes"]
+        num_takes = commission.num_takes
         which = f"take {number} of {num_takes}" if num_takes > 1 else ""
         share = 0.0
 
@@ -254,7 +255,7 @@ class Studio:
 
         def on_step(_pipe: Any, step: int, _share: float, _latents: Any) -> None:
             check()
-            total = round((step + 1) / share) if share else commission["num_inference_steps"]
+            total = round((step + 1) / share) if share else commission.num_inference_steps
             told = f"inference step {step + 1} of {total}"
             report(Progress("compose", share, ", ".join(filter(None, (which, told)))))
 
@@ -283,7 +284,7 @@ class Studio:
 
 def _seeds(commission: Commission) -> list[int]:
     """A seed for each take: the one asked for or a new one, and those that follow it."""
-    first, num_takes = commission["seed"], commission["num_takes"]
+    first, num_takes = commission.seed, commission.num_takes
     if first is None:
         first = int(np.random.default_rng().integers(NEW_SEEDS - num_takes))
     return [first + i for i in range(num_takes)]

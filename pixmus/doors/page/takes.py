@@ -12,6 +12,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from pixmus.check.onsets import flux_peaks, nearest_offsets, strong_onsets
+from pixmus.choices import SEED
 from pixmus.cues.rule_curves import curve_rows
 from pixmus.curves import CURVES, Curve
 from pixmus.doors.page.again import python_lines, shell_line
@@ -67,7 +68,7 @@ class Take:
     @property
     def seed(self) -> int:
         """The seed that makes it again."""
-        return int(self.soundtrack.settings["seed"])
+        return int(self.soundtrack.settings[SEED.name])
 
     def cuts_met(self) -> CutsMet:
         """The cuts beside the strong onsets of the music alone."""

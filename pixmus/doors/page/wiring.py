@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from pixmus.choices import SEED
 from pixmus.doors.page.looks import Looks
 from pixmus.doors.page.panels.panels import Panels
 from pixmus.doors.page.takes import Take
@@ -40,7 +41,7 @@ def tie(page: gr.Blocks, panels: Panels, works: Works, looks: Looks) -> None:
             looks.packed(which), [take_number], [target], concurrency_limit=2, **PRIVATE
         )
         packed.success(None, None, None, js=_press(str(target.elem_id)), **PRIVATE)
-    seed = panels.clip.controls.widgets["seed"]
+    seed = panels.clip.controls.widgets[SEED.name]
     result.keep_seed.click(looks.on_keep_seed, [take_number], [seed], **QUICK)
     if panels.clip.gallery is not None:
         shown = [panels.clip.clip, panels.clip.still, *panels.outputs]

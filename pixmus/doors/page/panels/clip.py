@@ -8,9 +8,9 @@ from typing import Any
 
 import gradio as gr
 
-from pixmus.choices import CHOICES
+from pixmus.choices import TEXT
 from pixmus.doors.page import markup
-from pixmus.doors.page.panels.controls import TEXT, Controls
+from pixmus.doors.page.panels.controls import Controls
 from pixmus.doors.page.showcase import Example
 from pixmus.errors import PixMusError
 
@@ -40,11 +40,11 @@ class ClipPanel:
                     elem_id="still",
                 )
         text = gr.Textbox(
-            label=CHOICES[TEXT].label,
-            placeholder=CHOICES[TEXT].example,
+            label=TEXT.label,
+            placeholder=TEXT.example,
             info="Mood, tempo, ensemble, style; a word not understood is said back.",
-            max_length=int(CHOICES[TEXT].highest(shared=True)),
-            elem_id="text",
+            max_length=int(TEXT.highest(shared=True)),
+            elem_id=TEXT.spelt,
         )
         with gr.Row():
             self.make = gr.Button("Make the soundtrack", variant="primary", scale=3, elem_id="make")

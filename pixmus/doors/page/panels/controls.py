@@ -9,11 +9,10 @@ from typing import Any
 import gradio as gr
 
 from pixmus.choice import Choice, Step
-from pixmus.choices import CHOICES, choices_of
+from pixmus.choices import CHOICES, SEED, TEXT, choices_of
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.panels.widgets import AUTO, control, slider
 
-TEXT = "text"
 SECTIONS = (  # what is chosen in each, and how many controls stand in a row
     ("Music: tempo, key, mood, players", (Step.SPOT,), 2),
     ("Sampling: guidance, steps, seed, takes", (Step.COMPOSE, Step.TAKES), 2),
@@ -35,7 +34,7 @@ class Controls:
         self.dice.click(
             lambda: str(random.randrange(2**31)),
             None,
-            [self.widgets["seed"]],
+            [self.widgets[SEED.name]],
             api_visibility="private",
             queue=False,
             show_progress="hidden",
@@ -48,7 +47,7 @@ class Controls:
 
     def add_text(self, box: Any) -> None:
         """Have the box of words, which stands elsewhere, among the controls."""
-        self.widgets[TEXT] = box
+        self.widgets[TEXT.name] = box
 
     def read(self, values: Sequence[Any]) -> Commission:
         """What the controls say; "auto" and empty leave the choice to PixMus."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import inspect
 import shlex
 import sys
@@ -28,6 +30,15 @@ from pixmus.ensembles import PIANO, Ensemble, Part, Style, add_ensemble, remove_
 from pixmus.errors import PixMusError
 
 pytestmark = pytest.mark.filterwarnings("default")  # Gradio warns of its own future
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loops_of_gradio_go() -> Iterator[None]:
+    """Gradio leaves an event loop behind, whose end would warn in somebody else's test."""
+    yield
+    asyncio.set_event_loop(None)
+    gc.collect()
+
 
 COMPOSED = (Step.WISH, Step.SPOT, Step.WATCH, Step.COMPOSE, Step.MIX)
 TRIMMED = {"start", "end"}

@@ -9,8 +9,8 @@ Each public name is loaded when it is first asked for: importing `pixmus` does n
 
 from __future__ import annotations
 
+import importlib
 import os
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def __getattr__(name: str) -> object:
     """A public name, loaded now."""
     if name not in _HOMES:
         raise AttributeError(f"module 'pixmus' has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    found = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
     return found
 
 

@@ -28,7 +28,8 @@ from pixmus.ensembles import PARTS, Part
 from pixmus.keys import key_is_major, key_tonic
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, decode_notes, encode_notes
-from pixmus.score.spans import CueSpan
+from pixmus.score.spans import CueSpan, place_hits
+from pixmus.score.tempo import TempoMap
 
 HALF_STEP = 0.5 / STEPS_PER_BEAT  # beats: legato overlaps by so much, and no note is shorter
 
@@ -42,7 +43,6 @@ class Canvas:
     conditions: np.ndarray  # float32 (beats, NUM_CONDITIONS)
     bar_starts: np.ndarray  # beats that open a bar
     echoes: Echoes
-    span: CueSpan  # on the piece's beats
     holds_kept: bool = False  # whether something on it is not to be composed
 
     def edges(self) -> list[int]:
@@ -68,18 +68,19 @@ class Canvas:
 
 
 def prepare(
-    draft: Draft,
+    cue_sheet: CueSheet,
+    tempo_map: TempoMap,
     span: CueSpan,
     textures: TextureBank | None = None,
     seed: int = 0,
     with_echoes: bool = True,
 ) -> Canvas:
-    """The canvas of one cue: its conditions, what stays, what is to be made, the last chord given.
+    """An empty canvas for one cue: its conditions, what is to be made, and its last chord given.
 
     The seed draws its form: which bars echo which, and the textures.
     """
-    cue_sheet, tempo_map = draft.cue_sheet, draft.score.tempo_map
-    conditions = condition(cue_sheet, tempo_map, span, draft.placed)
+    placed = place_hits(tempo_map, cue_sheet.hit_points)
+    conditions = condition(cue_sheet, tempo_map, span, placed)
     num_beats = len(conditions.curves)
     parts = [part for part in PARTS if part in cue_sheet.parts]
     cells = np.zeros((num_beats, NUM_CELLS), np.uint8)
@@ -115,9 +116,7 @@ def prepare(
             np.array([density[blocks == block].mean() for block in range(len(taken))]),
         )
         array = add_textures(array, drawn[taken], blocks, conditions.beat_in_bar)
-    canvas = Canvas(cells, states, array, bar_starts, echoes, span)
-    give_kept(canvas, draft)
-    return canvas
+    return Canvas(cells, states, array, bar_starts, echoes)
 
 
 def looks_of(cue_sheet: CueSheet, times: np.ndarray) -> np.ndarray:
@@ -151,14 +150,15 @@ def transposition(key: str) -> int:
     return (key_tonic(key) - home + 6) % 12 - 6
 
 
-def read_canvas(canvas: Canvas, cue_sheet: CueSheet, end_beat: float) -> dict[str, list[Note]]:
+def read_canvas(
+    canvas: Canvas, cue_sheet: CueSheet, span: CueSpan, end_beat: float
+) -> dict[str, list[Note]]:
     """The canvas' notes in the cue's key, on the piece's beats.
 
     The last chord rings to `end_beat`, the cue's end; what sounds before it stops there. Nothing
     starts at the cue's end or after it.
     """
     shift = transposition(cue_sheet.key)
-    span = canvas.span
     final = span.final_beat - span.first_beat
     parts: dict[str, list[Note]] = {}
     for part in cue_sheet.parts:
@@ -178,14 +178,14 @@ def read_canvas(canvas: Canvas, cue_sheet: CueSheet, end_beat: float) -> dict[st
     return parts
 
 
-def give_kept(canvas: Canvas, draft: Draft) -> None:
-    """Give the canvas the notes of the draft that stay.
+def give_kept(canvas: Canvas, draft: Draft, span: CueSpan) -> CueSpan:
+    """Give the canvas the notes of the draft that stay, and return the span that it has now.
 
     A part that stays without a note is off: nobody said that it is to be silent. Where the kept
     notes do not end on the tonic the last chord is withdrawn, and the span goes on to the canvas'
     end: the model writes to them.
     """
-    num_beats, span = len(canvas.cells), canvas.span
+    num_beats = len(canvas.cells)
     beats = range(span.first_beat, span.first_beat + num_beats)
     shift = transposition(draft.cue_sheet.key)
     kept = np.zeros(canvas.states.shape, bool)
@@ -206,13 +206,13 @@ def give_kept(canvas: Canvas, draft: Draft) -> None:
         kept[:, column] = stays & bool(notes)
     _tell_kept_textures(canvas, kept)
     if _agrees(draft.cue_sheet.key, span.final_beat, draft.stays):
-        return
+        return span
     final = span.final_beat - span.first_beat
     for part in draft.cue_sheet.parts:
         if draft.region.holds(part, span.final_beat):
             canvas.cells[final:, PART_LAYOUTS[part].cells] = 0
             canvas.states[final:, PARTS.index(part)] = TO_MAKE
-    canvas.span = replace(span, final_beat=span.first_beat + num_beats)
+    return replace(span, final_beat=span.first_beat + num_beats)
 
 
 def _tell_kept_textures(canvas: Canvas, kept: np.ndarray) -> None:

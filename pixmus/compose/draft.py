@@ -148,11 +148,6 @@ class Draft:
         }
 
     @cached_property
-    def placed(self) -> list[PlacedHit]:
-        """The hit points that the tempo map meets."""
-        return place_hits(self.score.tempo_map, self.cue_sheet.hit_points)
-
-    @cached_property
     def hits(self) -> list[PlacedHit]:
         """The hit points on which music plays and that the tempo map meets."""
         return place_hits(self.score.tempo_map, hits_in_cues(self.cue_sheet))

@@ -41,7 +41,13 @@ def last_chord(
 def chord_for(
     conditions: BeatConditions, parts: Sequence[str], final: int, num_beats: int
 ) -> dict[str, list[Note]]:
-    """The last chord as the curves on beat `final` ask for it, until beat `num_beats`."""
     curves = dict(zip(CURVES, conditions.curves[final], strict=True))
-    register, energy = float(curves[Curve.REGISTER]), float(curves[Curve.ENERGY])
-    return last_chord(parts, conditions.minor, final, num_beats - final, register, energy)
+    length = num_beats - final
+    return last_chord(
+        parts,
+        conditions.minor,
+        final,
+        length,
+        float(curves[Curve.REGISTER]),
+        float(curves[Curve.ENERGY]),
+    )

@@ -19,7 +19,7 @@ from diffusers import SchedulerMixin
 from torch import Tensor
 
 from pixmus.choices import NUM_INFERENCE_STEPS
-from pixmus.compose.canvas import HALF_STEP, Canvas, play_by_rule, prepare, read_canvas
+from pixmus.compose.canvas import HALF_STEP, Canvas, give_kept, play_by_rule, prepare, read_canvas
 from pixmus.compose.cells import GIVEN, TO_MAKE
 from pixmus.compose.conditions import ECHO_COLUMN
 from pixmus.compose.draft import Draft
@@ -31,6 +31,7 @@ from pixmus.ensembles import ONE_VOICE_PARTS, Style
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.notes import CELL_PARTS, Note, Score
+from pixmus.score.spans import CueSpan
 
 
 def compose(
@@ -50,10 +51,13 @@ def compose(
 
     Each cue's parts move as `textures` drawn from the bank say, as the model likes without one.
     """
-    canvases = [
-        prepare(draft, span, textures, window_seed(seed, index, -1), with_echoes)
-        for index, (span, _) in enumerate(draft.spans)
-    ]
+    sheet, tempo_map = draft.cue_sheet, draft.score.tempo_map
+    canvases: list[Canvas] = []
+    spans: list[CueSpan] = []
+    for index, (span, _) in enumerate(draft.spans):
+        form_seed = window_seed(seed, index, -1)
+        canvases.append(prepare(sheet, tempo_map, span, textures, form_seed, with_echoes))
+        spans.append(give_kept(canvases[-1], draft, span))
     write_canvases(
         denoiser,
         scheduler,
@@ -64,17 +68,17 @@ def compose(
         decoding=decoding or Decoding(),
         on_step=on_step,
     )
-    new: dict[str, list[Note]] = {part: [] for part in draft.cue_sheet.parts}
-    for canvas, (_, end_beat) in zip(canvases, draft.spans, strict=True):
-        if not Style(draft.cue_sheet.style).has_dynamics:
+    new: dict[str, list[Note]] = {part: [] for part in sheet.parts}
+    for canvas, span, (_, end_beat) in zip(canvases, spans, draft.spans, strict=True):
+        if not Style(sheet.style).has_dynamics:
             play_by_rule(canvas)
-        for part, notes in read_canvas(canvas, draft.cue_sheet, end_beat).items():
+        for part, notes in read_canvas(canvas, sheet, span, end_beat).items():
             new[part] += [note for note in notes if draft.region.holds(part, note.onset)]
     parts = {
         part: tuple(sorted([*stay, *fit_beside(part, new[part], stay)]))
         for part, stay in draft.stays.items()
     }
-    return replace(draft.score, parts=parts, markers=markers_of(draft.cue_sheet))
+    return replace(draft.score, parts=parts, markers=markers_of(sheet))
 
 
 def write_canvases(

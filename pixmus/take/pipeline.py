@@ -196,8 +196,7 @@ class PixMusPipeline(DiffusionPipeline):
         cells; what it returns is not used.
         """
         stages = _Stages(on_stage)
-        # take.json says it, where it is a name
-        choices[RENDERER.name] = renderer if isinstance(renderer, str) else None
+        choices[RENDERER.name] = renderer if isinstance(renderer, str) else None  # for take.json
         asked = Asked(choices, choices_of(Step.WATCH, Step.WISH, Step.COMPOSE, Step.MIX))
         seed = _seed(asked.seed, generator)
         renderer = find_renderer(renderer)

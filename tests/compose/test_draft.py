@@ -27,7 +27,7 @@ from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.midi import read_midi, write_midi
 from pixmus.score.notes import NUM_CELLS, Note, Score
-from pixmus.score.spans import CueSpan, cue_span, hits_in_cues, place_hits
+from pixmus.score.spans import cue_span, hits_in_cues, place_hits
 from pixmus.score.tempo import TempoMap
 
 DURATION = 40.0  # 20 bars at 120 bpm
@@ -267,7 +267,6 @@ def test_windows_hold_context_on_both_sides(num_bars: int) -> None:
                 np.zeros((4 * num_bars, NUM_CONDITIONS), np.float32),
                 4 * np.arange(num_bars),
                 Echoes.none(num_bars),
-                CueSpan(0, 4 * num_bars),
             )
             bounds = [(start // 4, end // 4) for start, end in gap_bounds(canvas)]
             made = first

@@ -8,7 +8,6 @@ import pytest
 
 from pixmus.compose.canvas import Canvas, looks_of, prepare
 from pixmus.compose.cells import TO_MAKE
-from pixmus.compose.draft import blank_draft
 from pixmus.compose.form import FREE_BARS, LIKENESS, PHRASE_BARS, Echoes, blocks_of, plan_echoes
 from pixmus.compose.windows import FIRST_WINDOW_BARS, window_bounds
 from pixmus.cues.sheet import Cue, CueSheet, Section
@@ -92,9 +91,7 @@ def canvas_sheet(duration: float) -> CueSheet:
 def canvas_of(duration: float = 60.0) -> Canvas:
     cue_sheet = canvas_sheet(duration)
     tempo_map = TempoMap.constant(120, duration)
-    return prepare(
-        blank_draft(cue_sheet, tempo_map), cue_span(tempo_map, cue_sheet.cues[0]), seed=3
-    )
+    return prepare(cue_sheet, tempo_map, cue_span(tempo_map, cue_sheet.cues[0]), seed=3)
 
 
 def test_only_bars_that_are_written_are_an_echo() -> None:

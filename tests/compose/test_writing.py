@@ -213,17 +213,13 @@ def test_parts_move_as_the_bank_says(denoiser: ScoreDenoiser) -> None:
     cue_sheet = sheet()
     tempo_map = TempoMap.constant(120, cue_sheet.duration)
     span = cue_span(tempo_map, cue_sheet.cues[0])
-    told = prepare(blank_draft(cue_sheet, tempo_map), span, bank).conditions[:, COLUMNS["textures"]]
+    told = prepare(cue_sheet, tempo_map, span, bank).conditions[:, COLUMNS["textures"]]
     told = told.reshape(len(told), len(PARTS), COLUMNS_PER_PART)
     playing = [PARTS.index(part) for part in ("melody", "harmony", "drums")]
     assert (told[:, playing, -1] == 1).all()
     assert (told[::4, playing, 0] == 1).all() and (told[1::4, playing, 0] == -1).all()
     assert not told[:, PARTS.index("bass")].any()
-    assert (
-        not prepare(blank_draft(cue_sheet, tempo_map), span)
-        .conditions[:, COLUMNS["textures"]]
-        .any()
-    )
+    assert not prepare(cue_sheet, tempo_map, span).conditions[:, COLUMNS["textures"]].any()
 
 
 def test_decoding_keeps_one_voice_where_there_is_one() -> None:
@@ -250,7 +246,7 @@ def test_calibrated_log_odds_shift_one_part_and_spare_velocities() -> None:
 def test_the_last_chord_is_known_to_the_model() -> None:
     tempo_map = TempoMap.constant(120, 30.0)
     span = cue_span(tempo_map, sheet().cues[0])
-    canvas = prepare(blank_draft(sheet(), tempo_map), span)
+    canvas = prepare(sheet(), tempo_map, span)
     final = span.final_beat - span.first_beat
     playing = [PARTS.index(part) for part in ENSEMBLES["band"].parts]
     assert (canvas.states[final:, playing] == GIVEN).all()
@@ -262,7 +258,7 @@ def test_the_last_chord_is_known_to_the_model() -> None:
 
 def test_styles_without_dynamics_are_played_by_energy_and_metre() -> None:
     tempo_map = TempoMap.constant(120, 8.0)
-    canvas = prepare(blank_draft(sheet(8.0), tempo_map), cue_span(tempo_map, sheet(8.0).cues[0]))
+    canvas = prepare(sheet(8.0), tempo_map, cue_span(tempo_map, sheet(8.0).cues[0]))
     velocities = PART_LAYOUTS["melody"].velocities
     canvas.cells[:, velocities] = [1, 0, 1, 0]
     play_by_rule(canvas)

@@ -77,6 +77,25 @@ def cadence_of(before: Chord | None, last: Chord | None, tonic: int) -> Cadence:
     return Cadence.NONE
 
 
+class Approach(StrEnum):
+    """What stands before a last tonic."""
+
+    DOMINANT = "dominant"  # see `is_dominant`
+    SUBDOMINANT = "subdominant"  # IV, iv, ii
+    SUBTONIC = "subtonic"  # the major chord a tone below, or a minor v: no leading note
+    OTHER = "other"
+
+
+def approach_of(before: Chord, tonic: int) -> Approach:
+    """What kind of chord leads to the tonic."""
+    if is_dominant(before, tonic):
+        return Approach.DOMINANT
+    degree = (before.root - tonic) % 12
+    if degree in (2, 5):
+        return Approach.SUBDOMINANT
+    return Approach.SUBTONIC if degree in (7, 10) else Approach.OTHER
+
+
 def chord_before(chords: Sequence[Chord | None], index: int, reach: int = 8) -> Chord | None:
     """The last chord of another root at most `reach` half bars before `index`; None: there is none.
 

@@ -156,7 +156,7 @@ def histogram_distance(real: Sequence[Plan], made: Sequence[Plan], moves: bool =
 def held_out_windows(
     plans: Sequence[MeasuredPlan], num: int, num_bars: int, rng: np.random.Generator
 ) -> list[tuple[MeasuredPlan, np.ndarray, np.ndarray]]:
-    """Windows of test pieces, as many of every style: plan, tokens, conditions."""
+    """Windows of pieces, as many of every style: plan, tokens, conditions."""
     windows = []
     for style in STYLES:
         there = [p for p in plans if p.style == style and p.num_bars >= num_bars]
@@ -231,7 +231,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="pixmus.studies.plan", description=main.__doc__)
     parser.add_argument("measured", type=Path, help="measured.npz of the training folder")
     parser.add_argument("denoiser", type=Path)
-    parser.add_argument("--split", default="test", help="test, or validation to choose settings on")
+    parser.add_argument(
+        "--half", type=int, default=1, help="of the held-out pieces: 0 to choose settings on, 1"
+    )
     parser.add_argument("--num", type=int, default=128, help="windows")
     parser.add_argument("--bars", type=int, default=32, help="of a window")
     parser.add_argument("--steps", type=int, default=48, help="inference steps")
@@ -239,7 +241,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
     denoiser = PlanDenoiser.from_pretrained(arguments.denoiser).eval()
-    plans = [p for p in load_measured(arguments.measured) if p.split == arguments.split]
+    held_out = [p for p in load_measured(arguments.measured) if p.split != "training"]
+    plans = held_out[arguments.half :: 2]
     answer = measure(
         denoiser,
         plans,

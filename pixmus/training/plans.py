@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
 
 from pixmus.ensembles import PARTS, Part
 from pixmus.score.chords import HALF_BAR_STEPS
 from pixmus.score.notes import STEPS_PER_BEAT
-from pixmus.score.plan import HALVES, NUM_DYNAMICS, UNKNOWN_DYNAMIC, Plan
+from pixmus.score.plan import (
+    HALVES,
+    NUM_DYNAMICS,
+    UNKNOWN_DYNAMIC,
+    Approach,
+    Plan,
+    approach_of,
+    chord_before,
+)
 from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.training.chord_labels import piece_chords
 from pixmus.training.corpus import Piece
@@ -71,3 +82,23 @@ def plan_of(piece: Piece) -> Plan:
     )
     assert len(plan.chords) == HALVES * plan.num_bars
     return plan
+
+
+def ending_shares(plans: Sequence[Plan]) -> tuple[float, dict[Approach, float]]:
+    """Share of plans whose last chord is the tonic, and of those what stands before it.
+
+    Before it: the last chord of another root at most eight bars back; plans without one count for
+    the first share alone.
+    """
+    home, counts = 0, Counter[Approach]()
+    for plan in plans:
+        last = max((i for i, chord in enumerate(plan.chords) if chord is not None), default=-1)
+        chord = plan.chords[last] if last >= 0 else None
+        if chord is None or chord.root != plan.tonic:
+            continue
+        home += 1
+        before = chord_before(plan.chords, last, reach=8 * HALVES)
+        if before is not None:
+            counts[approach_of(before, plan.tonic)] += 1
+    total = max(1, counts.total())
+    return home / max(1, len(plans)), {kind: counts[kind] / total for kind in Approach}

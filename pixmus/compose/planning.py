@@ -217,25 +217,38 @@ def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
     return -torch.log(-torch.log(uniform))
 
 
+def draw_plans(
+    denoiser: PlanDenoiser,
+    conditions: np.ndarray,
+    generator: torch.Generator,
+    given: np.ndarray | None = None,
+    **how: float,
+) -> list[Plan]:
+    """Plans for conditions (plans, half bars, NUM_PLAN_CONDITIONS), each in its own mode.
+
+    `given` are tokens (plans, half bars, NUM_FIELDS) that hold what is decided already; `how` is
+    what `unmask` takes. What one plan becomes depends on the others beside it.
+    """
+    if given is None:
+        given = np.tile(masked_tokens(conditions.shape[1] // HALVES), (len(conditions), 1, 1))
+    filled = unmask(
+        denoiser,
+        torch.as_tensor(given),
+        torch.as_tensor(conditions),
+        generator,
+        **how,  # type: ignore[arg-type]
+    )
+    minor = conditions[:, 0, MODE_COLUMN] > 0
+    return [decode_plan(t.numpy(), bool(m)) for t, m in zip(filled, minor, strict=True)]
+
+
 def draw_plan(
     denoiser: PlanDenoiser,
     conditions: np.ndarray,
     generator: torch.Generator,
     given: np.ndarray | None = None,
-    num_inference_steps: int = 48,
-    guidance_scale: float = 1.0,
+    **how: float,
 ) -> Plan:
-    """A plan for conditions (half bars, NUM_PLAN_CONDITIONS), in their mode.
-
-    `given` are tokens (half bars, NUM_FIELDS) that hold what is decided already.
-    """
-    tokens = masked_tokens(len(conditions) // HALVES) if given is None else given
-    filled = unmask(
-        denoiser,
-        torch.as_tensor(tokens)[None],
-        torch.as_tensor(conditions)[None],
-        generator,
-        num_inference_steps,
-        guidance_scale,
-    )
-    return decode_plan(filled[0].numpy(), bool(conditions[0, MODE_COLUMN] > 0))
+    """`draw_plans` for one plan: without the first axis of conditions and given tokens."""
+    many = None if given is None else given[None]
+    return draw_plans(denoiser, conditions[None], generator, many, **how)[0]

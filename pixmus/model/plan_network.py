@@ -89,6 +89,7 @@ class PlanDenoiser(ModelMixin, ConfigMixin):
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, sum(field_sizes))
         nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
 
     def forward(self, tokens: Tensor, conditions: Tensor) -> list[Tensor]:
         """Log odds of every field, F tensors (B, T, size of the field).

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from pixmus.compose.conditions import key_correlations
-from pixmus.compose.planning import MODE_COLUMN, draw_plan, give_parts
+from pixmus.compose.planning import MODE_COLUMN, draw_plans, give_parts
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, STYLES, Part
 from pixmus.model.plan_network import PlanDenoiser
@@ -35,6 +35,7 @@ from pixmus.studies.realism import feature_aucs, together_auc
 from pixmus.training.train_plan import MeasuredPlan, load_measured, window_of
 
 DIATONIC = (0, 2, 4, 5, 7, 9, 11)
+BATCH = 16  # plans written at once
 
 
 def chord_classes(plan: Plan) -> np.ndarray:
@@ -118,7 +119,7 @@ def _describe_phrases(plan: Plan) -> dict[str, float]:
     return values
 
 
-def _mean(values: Sequence[float]) -> float:
+def _mean(values: Sequence[float] | np.ndarray) -> float:
     return float(np.mean(values)) if len(values) else float("nan")
 
 
@@ -180,29 +181,31 @@ def measure(
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)
     windows = held_out_windows(plans, num, num_bars, rng)
-    real, made, other_mode, low, high = [], [], [], [], []
-    for plan, tokens, conditions in windows:
-        given = give_parts(masked_tokens(num_bars), plan.parts)
-        real.append(decode_plan(tokens.astype(int), plan.minor))
+    real = [decode_plan(tokens.astype(int), plan.minor) for plan, tokens, _ in windows]
+    given = np.stack([give_parts(masked_tokens(num_bars), plan.parts) for plan, _, _ in windows])
+    asked = np.stack([conditions for _, _, conditions in windows])
 
-        def write(conditions: np.ndarray, given: np.ndarray = given) -> Plan:
-            return draw_plan(denoiser, conditions, generator, given, **how)  # type: ignore[arg-type]
+    def write(conditions: np.ndarray) -> list[Plan]:
+        plans: list[Plan] = []
+        for first in range(0, len(conditions), BATCH):
+            rows = slice(first, first + BATCH)
+            plans += draw_plans(denoiser, conditions[rows], generator, given[rows], **how)
+        return plans
 
-        made.append(write(conditions))
-        turned = conditions.copy()
-        turned[:, MODE_COLUMN] *= -1
-        other_mode.append(write(turned))
-        valence = CURVES.index(Curve.VALENCE)
-        for level, where in ((-0.8, low), (0.8, high)):
-            asked = conditions.copy()
-            asked[:, valence] = level
-            where.append(write(asked))
+    def changed(column: int, by: float, value: float = 0.0) -> np.ndarray:
+        other = asked.copy()
+        other[..., column] = by * other[..., column] + value
+        return other
+
+    valence = CURVES.index(Curve.VALENCE)
+    made, other_mode = write(asked), write(changed(MODE_COLUMN, -1))
+    low, high = write(changed(valence, 0, -0.8)), write(changed(valence, 0, 0.8))
     names = list(describe(real[0]))
     rows = [np.array([list(describe(p).values()) for p in some]) for some in (real, made)]
     pieces = [f"{plan.corpus}/{plan.name}" for plan, _, _ in windows]
     answer: dict[str, object] = {}
     for column, name in enumerate(names):
-        means = [float(np.nanmean(side[:, column])) for side in rows]
+        means = [_mean(side[~np.isnan(side[:, column]), column]) for side in rows]
         answer[name] = [round(value, 3) for value in means]
     aucs = feature_aucs(*rows)
     answer["best single AUC"] = [names[int(aucs.argmax())], round(float(aucs.max()), 3)]

@@ -8,6 +8,7 @@ then, and the loss is the log loss of the masked ones.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import time
 from collections.abc import Sequence
@@ -209,10 +210,15 @@ class PlanSampler:
         self.weights = np.array(weights) / np.sum(weights)
 
     def batch(self, rng: np.random.Generator, num_bars: int = 0, size: int = 0) -> PlanBatch:
-        """Windows of one length, drawn when 0, as many as fit HALF_BARS_A_BATCH when 0."""
+        """Windows of one length, drawn when 0, as many as fit HALF_BARS_A_BATCH when 0.
+
+        No longer than the longest piece.
+        """
         num_bars = num_bars or int(rng.choice(list(WINDOW_BARS), p=list(WINDOW_BARS.values())))
+        num_bars = min(num_bars, max(plan.num_bars for plan in self.plans))
         size = size or HALF_BARS_A_BATCH // (HALVES * num_bars)
-        tokens, conditions = [], []
+        tokens: list[np.ndarray] = []
+        conditions: list[np.ndarray] = []
         while len(tokens) < size:
             plan = self.plans[int(rng.choice(len(self.plans), p=self.weights))]
             if plan.num_bars < num_bars:
@@ -236,17 +242,20 @@ class PlanSampler:
         )
 
 
-def draw_masks(rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
-    """Which tokens are masked, bool (batch, half bars, NUM_FIELDS).
+def draw_masks(rng: np.random.Generator, num_windows: int, num_half_bars: int) -> np.ndarray:
+    """Which tokens are masked, bool (windows, half bars, NUM_FIELDS).
 
     Each by a share of its window's that is even in 0..1; then now and then a group of fields is
     given, or masked, throughout.
     """
-    masked = rng.random(shape) < rng.random((shape[0], 1, 1))
+    shape = (num_windows, num_half_bars, NUM_FIELDS)
+    masked = rng.random(shape) < rng.random((num_windows, 1, 1))
     for fields in GROUPS.values():
-        draw = rng.random(shape[0])
-        masked[np.ix_(draw < GIVEN, range(shape[1]), fields)] = False
-        masked[np.ix_(draw > 1 - ALL_MASKED, range(shape[1]), fields)] = True
+        draw = rng.random(num_windows)
+        group = masked[:, :, fields]
+        group[draw < GIVEN] = False
+        group[draw > 1 - ALL_MASKED] = True
+        masked[:, :, fields] = group
     return masked
 
 
@@ -284,7 +293,7 @@ def held_out_loss(denoiser: PlanDenoiser, plans: Sequence[MeasuredPlan]) -> dict
     with torch.no_grad():
         for num_bars in (8, 16, 32, 32, 64, 64):
             batch = sampler.batch(rng, num_bars)
-            masked = torch.from_numpy(draw_masks(rng, tuple(batch.tokens.shape)))
+            masked = torch.from_numpy(draw_masks(rng, *batch.tokens.shape[:2]))
             for name, (loss, count) in plan_losses(denoiser, batch, masked)[1].items():
                 for key in (name, "all"):
                     entry = sums.setdefault(key, [0.0, 0.0])
@@ -314,9 +323,7 @@ def train(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     denoiser = PlanDenoiser(FIELD_SIZES, NUM_PLAN_CONDITIONS, width, num_layers)
-    average = torch.optim.swa_utils.AveragedModel(
-        denoiser, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(1 - 1 / AVERAGED_OVER)
-    )
+    average = copy.deepcopy(denoiser)
     matrices = [p for p in denoiser.parameters() if p.ndim > 1]
     others = [p for p in denoiser.parameters() if p.ndim <= 1]
     optimiser = torch.optim.AdamW(
@@ -336,30 +343,35 @@ def train(
             for group in optimiser.param_groups:
                 group["lr"] = rate
             batch = sampler.batch(rng)
-            masked = torch.from_numpy(draw_masks(rng, tuple(batch.tokens.shape)))
+            masked = torch.from_numpy(draw_masks(rng, *batch.tokens.shape[:2]))
             loss, _ = plan_losses(denoiser, batch, masked)
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)
             optimiser.step()
-            if iteration < 2 * AVERAGED_OVER and iteration % 10 == 0:
-                average.n_averaged.zero_()  # the first weights are no part of the average
-            average.update_parameters(denoiser)
+            # Faster at first, so that the first weights are soon forgotten.
+            share = max(1 / AVERAGED_OVER, 9 / (10 + iteration))
+            with torch.no_grad():
+                for mean, value in zip(average.parameters(), denoiser.parameters(), strict=True):
+                    mean.lerp_(value, share)
             heard.append(float(loss.detach()))
             iteration += 1
             spent = (time.process_time() - begun) / 60
             done = max(spent / minutes, (time.monotonic() - clock) / 60 / clock_minutes)
             if spent - reported >= max(1.0, minutes / 20):
                 reported = spent
-                row = {"iteration": iteration, "minutes": round(spent, 2)}
-                row |= {"loss": round(float(np.mean(heard)), 4)}
-                row |= {"held_out": held_out_loss(average.module, held_out)}
+                row = {
+                    "iteration": iteration,
+                    "minutes": round(spent, 2),
+                    "loss": round(float(np.mean(heard)), 4),
+                    "held_out": held_out_loss(average, held_out),
+                }
                 heard.clear()
                 print(json.dumps(row), file=log, flush=True)
                 print(json.dumps(row), flush=True)
-                average.module.save_pretrained(out / "plan_denoiser")
-    average.module.save_pretrained(out / "plan_denoiser")
-    return average.module.eval()
+                average.save_pretrained(out / "plan_denoiser")
+    average.save_pretrained(out / "plan_denoiser")
+    return average.eval()
 
 
 def main(argv: Sequence[str] | None = None) -> None:

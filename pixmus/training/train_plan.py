@@ -307,6 +307,7 @@ def train(
     out: Path,
     minutes: float,
     clock_minutes: float = float("inf"),
+    init: Path | None = None,
     seed: int = 0,
     learning_rate: float = 1.5e-3,
     width: int = 128,
@@ -314,7 +315,7 @@ def train(
 ) -> PlanDenoiser:
     """Train for so many minutes of processor time, or of the clock where those are over first.
 
-    Averaged weights and a log go to `out`.
+    Averaged weights and a log go to `out`. `init` is a folder of weights to begin with.
     """
     training = [plan for plan in plans if plan.split == "training"]
     held_out = [plan for plan in plans if plan.split == "validation"] or training
@@ -322,7 +323,11 @@ def train(
         raise PixMusError("No piece of the corpus fell to training; give a larger corpus.")
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    denoiser = PlanDenoiser(FIELD_SIZES, NUM_PLAN_CONDITIONS, width, num_layers)
+    denoiser = (
+        PlanDenoiser.from_pretrained(init)
+        if init
+        else PlanDenoiser(FIELD_SIZES, NUM_PLAN_CONDITIONS, width, num_layers)
+    )
     average = copy.deepcopy(denoiser)
     matrices = [p for p in denoiser.parameters() if p.ndim > 1]
     others = [p for p in denoiser.parameters() if p.ndim <= 1]
@@ -358,7 +363,7 @@ def train(
             iteration += 1
             spent = (time.process_time() - begun) / 60
             done = max(spent / minutes, (time.monotonic() - clock) / 60 / clock_minutes)
-            if spent - reported >= max(1.0, minutes / 20):
+            if spent - reported >= max(1.0, minutes / 20) or done >= 1:
                 reported = spent
                 row = {
                     "iteration": iteration,
@@ -370,7 +375,6 @@ def train(
                 print(json.dumps(row), file=log, flush=True)
                 print(json.dumps(row), flush=True)
                 average.save_pretrained(out / "plan_denoiser")
-    average.save_pretrained(out / "plan_denoiser")
     return average.eval()
 
 
@@ -384,6 +388,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--clock-minutes", type=float, default=float("inf"), help="at most, on the clock"
     )
+    parser.add_argument("--init", type=Path, help="folder of weights to begin with")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -398,6 +403,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         arguments.out,
         arguments.minutes,
         arguments.clock_minutes,
+        arguments.init,
         arguments.seed,
     )
 

@@ -103,6 +103,9 @@ def test_training_learns_writes_a_log_and_can_be_measured(
     loaded = PlanDenoiser.from_pretrained(tmp_path / "plan_denoiser").eval()
     for name, value in denoiser.state_dict().items():
         assert torch.equal(value, loaded.state_dict()[name])
+    more = train(plans, tmp_path, minutes=0.005, init=tmp_path / "plan_denoiser", learning_rate=0)
+    assert more.config["width"] == 16
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
     answer = measure(loaded, plans, num=8, num_bars=8, num_inference_steps=2)
     json.dumps(answer)
     assert 0 <= answer["distance of roots"] <= 1

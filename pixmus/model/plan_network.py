@@ -1,11 +1,15 @@
 """The network that writes plans: from tokens some of which are masked to what those may be.
 
-A transformer over half bars. One position is the sum of the embeddings of its fields, masked or
-not, and of its conditions; for every field it answers with log odds over that field's values. In a
-masked diffusion (Austin et al. 2021; Sahoo et al. 2024) that is all there is to learn: how many
-tokens are masked is to be seen, so no noise level is told. It knows nothing of music.
+A transformer over bars. One position is the sum of the embeddings of the fields of its half bars,
+masked or not, and of its conditions; for every field it answers with log odds over that field's
+values. In a masked diffusion (Austin et al. 2021; Sahoo et al. 2024) that is all there is to learn:
+how many tokens are masked is to be seen, so no noise level is told.
 
-B = batch, T = half bars, F = fields, D = width.
+Plans repeat themselves after one, two, four and eight bars, so every position is shown its
+neighbours at those distances before the first block: what would be found by attention is there from
+the first iteration on.
+
+B = batch, T = half bars, S = bars, F = fields, D = width.
 """
 
 from __future__ import annotations
@@ -58,6 +62,17 @@ def _rotate(x: Tensor, rotation: Tensor) -> Tensor:
     return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
 
 
+HALVES = 2  # half bars a position
+NEIGHBOURS = (-8, -4, -2, -1, 1, 2, 4, 8)  # bars
+
+
+def _shifted(x: Tensor, bars: int) -> Tensor:
+    """(B, S, D) of so many bars later, zeros where there are none."""
+    length = x.shape[1]
+    bars = max(-length, min(bars, length))
+    return F.pad(x[:, max(bars, 0) : length + min(bars, 0)], (0, 0, max(-bars, 0), max(bars, 0)))
+
+
 class PlanDenoiser(ModelMixin, ConfigMixin):
     """What masked tokens of a plan may be, given the others and the conditions."""
 
@@ -75,19 +90,21 @@ class PlanDenoiser(ModelMixin, ConfigMixin):
     ) -> None:
         super().__init__()
         self.field_sizes = tuple(field_sizes)
-        starts = [sum(size + 1 for size in self.field_sizes[:i]) for i in range(len(field_sizes))]
-        self.starts: Tensor
-        self.register_buffer("starts", torch.tensor(starts), persistent=False)
-        self.embed = nn.Embedding(sum(field_sizes) + len(field_sizes), width)
-        nn.init.normal_(self.embed.weight, std=0.3 / math.sqrt(len(field_sizes)))
+        sizes = [size + 1 for size in self.field_sizes] * HALVES
+        self.starts: Tensor  # (HALVES, F): where each field's embeddings begin
+        starts = torch.tensor([sum(sizes[:i]) for i in range(len(sizes))]).view(HALVES, -1)
+        self.register_buffer("starts", starts, persistent=False)
+        self.embed = nn.Embedding(sum(sizes), width)
+        nn.init.normal_(self.embed.weight, std=1 / math.sqrt(len(sizes)))
         self.embed_conditions = nn.Sequential(
-            nn.Linear(num_conditions, width), nn.SiLU(), nn.Linear(width, width)
+            nn.Linear(HALVES * num_conditions, width), nn.SiLU(), nn.Linear(width, width)
         )
+        self.embed_neighbours = nn.Linear(len(NEIGHBOURS) * width, width, bias=False)
         self.blocks = nn.ModuleList(
             [PlanBlock(width, num_heads, dropout) for _ in range(num_layers)]
         )
         self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, sum(field_sizes))
+        self.head = nn.Linear(width, HALVES * sum(field_sizes))
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
@@ -95,12 +112,16 @@ class PlanDenoiser(ModelMixin, ConfigMixin):
         """Log odds of every field, F tensors (B, T, size of the field).
 
         `tokens` is int (B, T, F), a field's size where it is masked; `conditions` is float
-        (B, T, num_conditions).
+        (B, T, num_conditions); T is even.
         """
         assert tokens.shape[-1] == len(self.field_sizes), f"{tokens.shape=}"
-        x = self.embed(tokens + self.starts).sum(2) + self.embed_conditions(conditions)
-        head_width = x.shape[-1] // self.config["num_heads"]
-        rotation = _rotations(x.shape[1], head_width, x.device)
+        B, T, _ = tokens.shape
+        pairs = tokens.view(B, T // HALVES, HALVES, -1) + self.starts
+        x = self.embed(pairs.flatten(2)).sum(2)  # (B, S, D)
+        neighbours = torch.cat([_shifted(x, bars) for bars in NEIGHBOURS], -1)
+        x = x + self.embed_neighbours(neighbours)
+        x = x + self.embed_conditions(conditions.reshape(B, T // HALVES, -1))
+        rotation = _rotations(x.shape[1], x.shape[-1] // self.config["num_heads"], x.device)
         for block in self.blocks:
             x = block(x, rotation)
-        return list(self.head(self.norm(x)).split(self.field_sizes, -1))
+        return list(self.head(self.norm(x)).view(B, T, -1).split(self.field_sizes, -1))

@@ -321,7 +321,6 @@ def train(
     held_out = [plan for plan in plans if plan.split == "validation"] or training
     if not training:
         raise PixMusError("No piece of the corpus fell to training; give a larger corpus.")
-    torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     denoiser = (
         PlanDenoiser.from_pretrained(init)
@@ -398,6 +397,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         pieces = [piece for piece in load_pieces(arguments.corpus) if piece.corpus != "groove"]
         save_measured([measure_plan(piece, tables) for piece in pieces], measured)
     torch.set_num_threads(1)
+    torch.manual_seed(arguments.seed)
     train(
         load_measured(measured),
         arguments.out,

@@ -3,6 +3,7 @@
 #   make test       format check, lint, types, tests: what CI runs (make check is the same)
 #   make demo       the page
 #   make fix        format and mend what can be mended automatically
+#   make wheel      dist/pixmus-*.whl with the model and the page: runs without the repository, offline
 #   make bench      seconds and memory per stage
 #   make compare    seconds, memory and sizes beside two text-to-music systems
 #   make space-check  does the repository run as a Space: resolve, install afresh, start, one soundtrack
@@ -16,7 +17,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 FIRST_EXAMPLE = $(firstword $(sort $(wildcard $(addprefix examples/*.,mp4 mov mkv webm gif jpg png))))
 
 .DEFAULT_GOAL := help
-.PHONY: help soundtrack test check demo fix bench compare reproduce report space-check smoke
+.PHONY: help soundtrack test check demo fix bench compare reproduce report space-check smoke wheel
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -53,10 +54,7 @@ test check: .venv/installed-dev
 	$(BIN)/pytest $(ARGS)
 
 demo: .venv/installed
-	@if [ ! -e app.py ]; then \
-		echo "The page (app.py) is not part of this version yet; use: make soundtrack VIDEO=clip.mp4" >&2; exit 2; \
-	fi; \
-	$(BIN)/python app.py $(ARGS)
+	$(BIN)/pixmus page $(ARGS)
 
 fix: .venv/installed-dev
 	$(BIN)/ruff format .
@@ -80,5 +78,8 @@ TORCH ?= $(lastword $(subst ==, ,$(shell grep '^torch==' constraints.txt)))
 space-check: .venv/installed-dev
 	$(BIN)/pixmus evaluate space $(if $(TORCH),--torch $(TORCH)) $(ARGS)
 
+wheel: .venv/installed
+	$(BIN)/python -m pixmus.doors.wheel $(ARGS)
+
 smoke: .venv/installed-dev
-	$(BIN)/pytest tests/test_training.py $(ARGS)
+	$(BIN)/pytest tests/training/test_training.py $(ARGS)

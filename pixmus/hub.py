@@ -19,6 +19,7 @@ from typing import NoReturn
 from pixmus.errors import PixMusError
 
 ANSWER_TIMEOUT_S = 10.0  # after which a Hub that is silent counts as out of reach
+CARD = "README.md"  # of a model, a dataset or a Space
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 

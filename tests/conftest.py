@@ -8,17 +8,21 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import pixmus  # noqa: F401  # says how OpenMP waits, before torch loads it
+
+# isort: split
 import av
 import numpy as np
 import pytest
 import torch
 from loopback_hub import LoopbackHub
 
-from pixmus.compose.conditions import NUM_CONDITIONS, RAW_CURVES, CurveTables
+from pixmus.compose.conditions import NUM_CONDITIONS
 from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
-
-SAMPLE_RATE = 44100  # Hz
+from pixmus.score.curves import RAW_CURVES, CurveTables
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS
+from pixmus.waveform import SAMPLE_RATE
 
 Colour = int | tuple[int, int, int]
 PaintVideo = Callable[..., Path]
@@ -156,8 +160,9 @@ def denoiser() -> ScoreDenoiser:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory, denoiser: ScoreDenoiser) -> Path:
     """The folder of a tiny model with random weights, saved as a real one is, and a whole card."""
-    from pixmus.compose.writing import default_scheduler
-    from pixmus.take.pipeline import MODEL_FOLDER, PixMusPipeline
+    from pixmus.compose.sampling import default_scheduler
+    from pixmus.model.folder import MODEL_FOLDER
+    from pixmus.take.pipeline import PixMusPipeline
 
     pipe = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler())
     pipe.curve_tables = CurveTables({name: np.linspace(0, 1, 5) for name in RAW_CURVES})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pixmus.training.corpus import Piece, make_piece
+from pixmus.training.corpus import Piece
+from pixmus.training.voices import make_piece
 
 NUM_BARS = 48
 

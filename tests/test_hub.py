@@ -16,9 +16,11 @@ from loopback_hub import TOKEN, LoopbackHub, Repository, dead_address
 from short_music import cue_sheet, music_of
 
 from pixmus.errors import PixMusError
+from pixmus.model.folder import write_manifest
 from pixmus.picture.backbone import Backbone
-from pixmus.score.notes import PART_LAYOUTS, read_midi
-from pixmus.take.pipeline import PixMusPipeline, load_encoder, write_manifest
+from pixmus.score.midi import read_midi
+from pixmus.score.notes import PART_LAYOUTS
+from pixmus.take.pipeline import PixMusPipeline, load_encoder
 
 NAME = "someone/tiny"
 PATIENCE_S = 12.0  # on a busy machine; far below the 23 s of the client's own retries

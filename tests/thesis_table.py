@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixmus.dataset.table import SEGMENTS, THESIS_COLUMNS
+from pixmus.dataset.layouts import SEGMENTS, THESIS_COLUMNS
 
 Cells = dict[str, Any]  # a row by its columns, as pandas would hold it; None is an empty cell
 

@@ -1,0 +1,1 @@
+"""What lies outside real music, and where onsets are heard."""

@@ -20,13 +20,12 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from pixmus.compose.conditions import key_correlations
 from pixmus.curves import Curve
 from pixmus.ensembles import DRUM_PITCHES, PITCHED, Part
-from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.key_finding import key_correlations
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS
 
-BEATS_PER_BAR = 4
-STEPS_PER_BAR = BEATS_PER_BAR * STEPS_PER_BEAT
 WINDOW_BEATS = 8 * BEATS_PER_BAR
 NUM_PITCHES = 128
 

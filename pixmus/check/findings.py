@@ -22,14 +22,15 @@ from typing import Any
 
 import numpy as np
 
-from pixmus.check.descriptors import BEATS_PER_BAR, DESCRIPTORS, WINDOW_BEATS, describe_window
-from pixmus.cues.sheet import key_is_major, key_tonic
+from pixmus.check.descriptors import DESCRIPTORS, WINDOW_BEATS, describe_window
 from pixmus.ensembles import ENSEMBLES, PITCHED, STYLES, Part, pitched
 from pixmus.errors import PixMusError
+from pixmus.keys import key_is_major, key_tonic
+from pixmus.model.folder import DESCRIPTOR_RANGES, MODEL_FOLDER
+from pixmus.score.grid import BEATS_PER_BAR
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Score, encode_score
 
-DESCRIPTOR_RANGES = "descriptor_ranges.json"  # in a model folder
-SHIPPED_RANGES = Path(__file__).parents[2] / "checkpoints" / "pixmus" / DESCRIPTOR_RANGES
+SHIPPED_RANGES = MODEL_FOLDER / DESCRIPTOR_RANGES
 
 OUT_OF_RANGE = "out_of_range"
 # What is judged, and on which sides: too little harshness, say, is no fault.

@@ -1,0 +1,1 @@
+"""From a cue sheet and a tempo map to a score."""

@@ -26,11 +26,11 @@ from typing import Any
 
 import numpy as np
 
-from pixmus.compose.kept import Region
-from pixmus.cues.sheet import key_is_major, key_tonic
+from pixmus.compose.draft import Region
 from pixmus.ensembles import ONE_VOICE_PARTS, Part
+from pixmus.keys import key_is_major, key_tonic
 from pixmus.score.notes import TICKS_PER_BEAT, Note, Score
-from pixmus.score.tempo import PlacedHit
+from pixmus.score.spans import PlacedHit
 
 MIN_DISTANCE_S = 1.2  # accents stand at least so far apart
 MAX_MOVE_BEATS = 0.5
@@ -148,6 +148,21 @@ def choose_accents(placed: Sequence[PlacedHit]) -> list[PlacedHit]:
             chosen.append(hits[index - 1])
             index = before[index - 1]
     return chosen[::-1]
+
+
+def stressed_hits(
+    placed: Sequence[PlacedHit], report: AccentReport, region: Region
+) -> list[PlacedHit]:
+    """The placed hit points that have an accent: the report's, and the kept score's around them.
+
+    What was accented when the kept score was made is not in the report.
+    """
+    chosen = choose_accents(placed)
+    return [
+        hit
+        for hit in placed
+        if hit.beat in report.beats or (hit in chosen and not region.covers(hit.beat))
+    ]
 
 
 class _Editor:

@@ -1,7 +1,4 @@
-"""What steers the denoiser: curves, hit points, positions and part states as arrays on the grid.
-
-`measure_bars` is the only definition of the curves on the music's side: training, composing and
-evaluation all measure with it.
+"""What steers the denoiser: curves, hit points, positions and textures as arrays on the grid.
 
 Conventions: arrays run over beats; a curve has one value a bar, held for all its beats, and is a
 quantile over training bars (0..1, 0.5 = a typical bar). Hit points fall on steps.
@@ -9,213 +6,66 @@ quantile over training bars (0..1, 0.5 = a typical bar). Hit points fall on step
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from pixmus.compose.texture import NUM_COLUMNS, texture_columns
-from pixmus.cues.sheet import CueSheet, key_is_major
-from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
-from pixmus.ensembles import PARTS, STYLES, Part
-from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Score, encode_score
-from pixmus.score.tempo import CueSpan, PlacedHit, TempoMap
+from pixmus.cues.sheet import CueSheet
+from pixmus.curves import CURVE_RATE_HZ, CURVES
+from pixmus.ensembles import STYLES
+from pixmus.keys import key_is_major
+from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.spans import CueSpan, PlacedHit
+from pixmus.score.tempo import BEATS_PER_BAR, TempoMap
 
-# Part states: what the denoiser is told of a part at a beat.
-TO_MAKE, GIVEN, OFF = 0, 1, 2
-
-# Velocities as the denoiser sees them.
-VELOCITY_CENTRE, VELOCITY_SCALE = 72.0, 32.0
-
-
-def to_x0(cells: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Cells uint8 (..., NUM_CELLS) as the denoiser sees them, in `dtype`.
-
-    Roll cells are -1 or 1; velocities are centred and scaled, 0 where there is no onset.
-    """
-    x0 = cells.to(dtype).mul_(2).sub_(1)
-    for layout in PART_LAYOUTS.values():
-        x0[..., layout.velocities] = scale_velocity(cells[..., layout.velocities]).to(dtype)
-    return x0
-
-
-def scale_velocity(velocity: Tensor) -> Tensor:
-    """Velocities uint8 as the denoiser sees them, float32; 0 stays 0."""
-    scaled = (velocity.float() - VELOCITY_CENTRE) / VELOCITY_SCALE
-    return torch.where(velocity > 0, scaled, 0.0)
-
-
-# Krumhansl & Kessler (1982) probe-tone profiles, major and minor, tonic first.
-MAJOR_PROFILE = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
-MINOR_PROFILE = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
-
-# Per beat and part: onsets, struck steps, their summed velocity, sounding cells, pitch-weighted
-# sounding cells, then 12 pitch classes of sounding cells.
-NUM_STATISTICS = 5 + 12
-
-RAW_CURVES = (Curve.DENSITY, "velocity", "voices", Curve.REGISTER, "majorness")
-# Mode is by far the largest cue of happy against sad in Eerola, Friberg & Bresin (2013), tempo and
-# register follow.
-VALENCE_WEIGHTS = {"majorness": 0.6, Curve.DENSITY: 0.25, Curve.REGISTER: 0.15}
+MOOD, TIMING = "mood", "timing"  # what guidance leads to, and training now and then leaves out
+# What the denoiser is told of a beat, in order: how many columns, and with what they are left out.
+# One more is one line here, and one in `BeatConditions.array` that fills it.
+_TABLE: dict[str, tuple[int, str]] = {
+    "curves": (len(CURVES), MOOD),  # -1..1
+    "mood_known": (1, MOOD),
+    "hits": (STEPS_PER_BEAT, TIMING),  # strength 0..1 on each step
+    "next_hit": (1, TIMING),  # how near, 0..1; 1 is here
+    "last_hit": (1, TIMING),
+    "timing_known": (1, TIMING),
+    "tempo": (1, ""),  # octaves above 100 bpm
+    "beat_in_bar": (4, ""),  # which one, 1 of 4
+    "short_bar": (1, ""),
+    "bars_since_start": (1, ""),  # over `POSITION_HORIZON`, at most 1
+    "bars_to_end": (1, ""),
+    "first_bar": (1, ""),
+    "last_bar": (1, ""),
+    "mode": (1, ""),  # 1 minor, -1 major
+    "style": (len(STYLES), ""),  # which one, 1 of all
+    "textures": (NUM_COLUMNS, ""),
+    "echo": (1, ""),  # likeness 0..1 to the bars that are echoed, 0 = none
+}
 
 
-def beat_statistics(cells: np.ndarray) -> np.ndarray:
-    """Sums from which the curves are made, float32 (beats, parts, NUM_STATISTICS).
-
-    `cells` is uint8 (beats, NUM_CELLS). Drums count for nothing.
-    """
-    assert cells.ndim == 2 and cells.shape[1] == NUM_CELLS, f"{cells.shape=}"
-    statistics = np.zeros((len(cells), len(PARTS), NUM_STATISTICS), np.float32)
-    for index, part in enumerate(PARTS):
-        if part == Part.DRUMS:
-            continue
-        layout = PART_LAYOUTS[part]
-        pitches = layout.lowest_pitch + np.arange(layout.num_pitches)
-        sounding = (
-            cells[:, layout.sounding]
-            .reshape(len(cells), STEPS_PER_BEAT, layout.num_pitches)
-            .sum(1, dtype=np.float32)
-        )  # (beats, pitches)
-        velocity = cells[:, layout.velocities]
-        statistics[:, index, 0] = cells[:, layout.onsets].sum(1)
-        statistics[:, index, 1] = (velocity > 0).sum(1)
-        statistics[:, index, 2] = velocity.sum(1, dtype=np.float32)
-        statistics[:, index, 3] = sounding.sum(1)
-        statistics[:, index, 4] = sounding @ pitches.astype(np.float32)
-        classes = np.zeros((layout.num_pitches, 12), np.float32)
-        classes[np.arange(layout.num_pitches), pitches % 12] = 1
-        statistics[:, index, 5:] = sounding @ classes
-    return statistics
-
-
-@cache
-def _key_profiles() -> np.ndarray:
-    """The profiles of the 24 keys, majors then minors, mean 0 and norm 1. (24, 12)"""
-    profiles = np.stack(
-        [
-            np.roll(profile, tonic)
-            for profile in (MAJOR_PROFILE, MINOR_PROFILE)
-            for tonic in range(12)
-        ]
-    )
-    profiles = profiles - profiles.mean(1, keepdims=True)
-    return profiles / np.linalg.norm(profiles, axis=1, keepdims=True)
-
-
-def key_correlations(pitch_classes: np.ndarray) -> np.ndarray:
-    """Correlation of pitch-class weights (..., 12) with the 24 keys (..., 24): majors, minors.
-
-    Krumhansl & Schmuckler's key-finding (Krumhansl 1990, chapter 4).
-    """
-    centred = pitch_classes - pitch_classes.mean(-1, keepdims=True)
-    norm = np.linalg.norm(centred, axis=-1, keepdims=True)
-    return (centred / np.maximum(norm, 1e-9)) @ _key_profiles().T
-
-
-def measure_bars(
-    statistics: np.ndarray, bar_starts: Sequence[int] | np.ndarray, bar_seconds: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Raw value of each of `RAW_CURVES` per bar; NaN where a bar has nothing to measure.
-
-    `statistics` is (beats, NUM_STATISTICS), summed over the parts that count; `bar_seconds` the
-    length of each bar. Density: onsets a second. Velocity: mean over struck steps. Voices: mean
-    number of sounding notes. Register: duration-weighted mean pitch. Majorness: best major minus
-    best minor key correlation over the bar and two bars to either side.
-    """
-    sums = np.add.reduceat(statistics, np.asarray(bar_starts), axis=0)  # (bars, statistics)
-    beats = np.diff(np.append(np.asarray(bar_starts), len(statistics)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        velocity = np.where(sums[:, 1] > 0, sums[:, 2] / sums[:, 1], np.nan)
-        register = np.where(sums[:, 3] > 0, sums[:, 4] / sums[:, 3], np.nan)
-    padded = np.pad(sums[:, 5:], ((2, 2), (0, 0)))
-    around = np.sum([padded[shift : shift + len(sums)] for shift in range(5)], axis=0)
-    correlations = key_correlations(around)
-    majorness = correlations[:, :12].max(1) - correlations[:, 12:].max(1)
-    majorness = np.where(around.sum(1) > 0, majorness, np.nan)
+def _slices() -> dict[str, slice]:
+    ends = np.cumsum([width for width, _ in _TABLE.values()]).tolist()
     return {
-        Curve.DENSITY: sums[:, 0] / bar_seconds,
-        "velocity": velocity,
-        "voices": sums[:, 3] / (beats * STEPS_PER_BEAT),
-        Curve.REGISTER: register,
-        "majorness": majorness,
+        name: slice(end - width, end)
+        for (name, (width, _)), end in zip(_TABLE.items(), ends, strict=True)
     }
 
 
-@dataclass(frozen=True)
-class CurveTables:
-    """Quantiles of every measured quantity over training bars, stored beside the weights.
-
-    `tables[name]` is an increasing array; entry i of n is the quantile i / (n - 1).
-    """
-
-    tables: dict[str, np.ndarray]
-
-    def quantile(self, name: str, values: np.ndarray) -> np.ndarray:
-        """Where values stand among training bars, 0..1; a value that repeats takes its middle."""
-        table = self.tables[name]
-        low = np.searchsorted(table, values, "left")
-        high = np.searchsorted(table, values, "right")
-        exact = (low + high - 1) / 2
-        inside = np.interp(values, table, np.arange(len(table)))
-        return np.clip(np.where(high > low + 1, exact, inside) / (len(table) - 1), 0, 1)
-
-    def curves(
-        self, raw: dict[str, np.ndarray], has_velocity: bool = True
-    ) -> dict[str, np.ndarray]:
-        """The four curves per bar from `measure_bars`; an unmeasurable bar takes 0.5.
-
-        Energy is the mean quantile of velocity and voices (voices alone without velocities).
-        Valence is the sum weighted by `VALENCE_WEIGHTS`. Both are then ranked among training bars
-        again, so that 0.5 is a typical bar.
-        """
-        ranks = {
-            name: np.where(np.isnan(raw[name]), 0.5, self.quantile(name, np.nan_to_num(raw[name])))
-            for name in RAW_CURVES
-        }
-        energy = ranks["voices"]
-        if has_velocity:
-            energy = (ranks["voices"] + ranks["velocity"]) / 2
-        valence = np.sum([weight * ranks[name] for name, weight in VALENCE_WEIGHTS.items()], axis=0)
-        if Curve.ENERGY in self.tables:
-            energy = self.quantile(Curve.ENERGY if has_velocity else "voices_alone", energy)
-            valence = self.quantile(Curve.VALENCE, valence)
-        return {
-            Curve.DENSITY: ranks[Curve.DENSITY],
-            Curve.ENERGY: energy,
-            Curve.VALENCE: valence,
-            Curve.REGISTER: ranks[Curve.REGISTER],
-        }
-
-    def to_json(self) -> str:
-        rounded = {name: [round(float(v), 4) for v in table] for name, table in self.tables.items()}
-        return json.dumps(rounded)
-
-    @classmethod
-    def from_json(cls, text: str) -> CurveTables:
-        return cls({name: np.array(table) for name, table in json.loads(text).items()})
-
-    @classmethod
-    def load(cls, path: Path) -> CurveTables:
-        return cls.from_json(path.read_text())
+def _left_out_with(group: str) -> np.ndarray:
+    return np.concatenate(
+        [np.r_[COLUMNS[name]] for name, (_, left_out) in _TABLE.items() if left_out == group]
+    )
 
 
-def bar_seconds(tempo_map: TempoMap) -> np.ndarray:
-    """Length of every bar in seconds."""
-    starts = np.asarray(tempo_map.bar_starts)
-    times = tempo_map.beat_times
-    return times[starts + np.asarray(tempo_map.bar_lengths)] - times[starts]
-
-
-def measure_curves(score: Score, tables: CurveTables) -> dict[str, np.ndarray]:
-    """The four curves that a score turned out to have, one value a bar."""
-    statistics = beat_statistics(encode_score(score)).sum(1)
-    tempo_map = score.tempo_map
-    return tables.curves(measure_bars(statistics, tempo_map.bar_starts, bar_seconds(tempo_map)))
+COLUMNS = _slices()
+NUM_CONDITIONS = sum(width for width, _ in _TABLE.values())
+MOOD_COLUMNS, TIMING_COLUMNS = _left_out_with(MOOD), _left_out_with(TIMING)
+# Of one column its index, so that it is read as one value a beat.
+ECHO_COLUMN, MODE_COLUMN = COLUMNS["echo"].start, COLUMNS["mode"].start
+HIT_HORIZON = 16  # beats: a hit further away is not felt
+POSITION_HORIZON = 8  # bars
 
 
 @dataclass(frozen=True)
@@ -235,38 +85,30 @@ class BeatConditions:
     @cached_property
     def array(self) -> np.ndarray:
         """All conditions, float32 (beats, NUM_CONDITIONS), curves and hits known."""
-        num_beats = len(self.curves)
+        beats = np.arange(len(self.curves))
         since, until = hit_distances(self.hits)
-        columns = np.zeros((num_beats, NUM_CONDITIONS), np.float32)
-        columns[:, CURVE_COLUMNS] = 2 * self.curves - 1
-        columns[:, MOOD_KNOWN] = 1
-        columns[:, HIT_COLUMNS] = self.hits.reshape(num_beats, STEPS_PER_BEAT)
-        columns[:, 9] = 1 - np.minimum(until, HIT_HORIZON) / HIT_HORIZON
-        columns[:, 10] = 1 - np.minimum(since, HIT_HORIZON) / HIT_HORIZON
-        columns[:, TIMING_KNOWN] = 1
-        columns[:, TEMPO_COLUMN] = np.log2(self.tempo_bpm / 100)
-        columns[np.arange(num_beats), 13 + np.minimum(self.beat_in_bar, 3)] = 1
-        columns[:, SHORT_BAR_COLUMN] = self.bar_length != 4
-        columns[:, 18] = np.minimum(self.bars_since_start, POSITION_HORIZON) / POSITION_HORIZON
-        columns[:, 19] = np.minimum(self.bars_to_end, POSITION_HORIZON) / POSITION_HORIZON
-        columns[:, 20] = self.bars_since_start < 1
-        columns[:, 21] = self.bars_to_end < 1
-        columns[:, MODE_COLUMN] = 1 if self.minor else -1
-        columns[:, MODE_COLUMN + 1 + self.style] = 1
+        columns = np.zeros((len(beats), NUM_CONDITIONS), np.float32)
+        told = {name: columns[:, span] for name, span in COLUMNS.items()}  # views
+        told["curves"][:] = 2 * self.curves - 1
+        told["mood_known"][:] = 1
+        told["hits"][:] = self.hits.reshape(len(beats), STEPS_PER_BEAT)
+        told["next_hit"][:, 0] = 1 - np.minimum(until, HIT_HORIZON) / HIT_HORIZON
+        told["last_hit"][:, 0] = 1 - np.minimum(since, HIT_HORIZON) / HIT_HORIZON
+        told["timing_known"][:] = 1
+        told["tempo"][:, 0] = np.log2(self.tempo_bpm / 100)
+        told["beat_in_bar"][beats, np.minimum(self.beat_in_bar, 3)] = 1
+        told["short_bar"][:, 0] = self.bar_length != BEATS_PER_BAR
+        told["bars_since_start"][:, 0] = (
+            np.minimum(self.bars_since_start, POSITION_HORIZON) / POSITION_HORIZON
+        )
+        told["bars_to_end"][:, 0] = (
+            np.minimum(self.bars_to_end, POSITION_HORIZON) / POSITION_HORIZON
+        )
+        told["first_bar"][:, 0] = self.bars_since_start < 1
+        told["last_bar"][:, 0] = self.bars_to_end < 1
+        told["mode"][:] = 1 if self.minor else -1
+        told["style"][:, self.style] = 1
         return columns
-
-
-HIT_HORIZON = 16  # beats: a hit further away is not felt
-POSITION_HORIZON = 8  # bars
-CURVE_COLUMNS, MOOD_KNOWN = slice(0, 4), 4
-HIT_COLUMNS, TIMING_KNOWN = slice(5, 9), 11
-MOOD_COLUMNS, TIMING_COLUMNS = slice(0, 5), slice(5, 12)
-TEMPO_COLUMN, SHORT_BAR_COLUMN = 12, 17
-POSITION_COLUMNS, MODE_COLUMN = slice(18, 22), 22  # 1 major, -1 minor; styles follow
-_AFTER_STYLES = MODE_COLUMN + 1 + len(STYLES)
-TEXTURE_COLUMNS = slice(_AFTER_STYLES, _AFTER_STYLES + NUM_COLUMNS)
-ECHO_COLUMN = TEXTURE_COLUMNS.stop  # likeness 0..1 to the bars that are echoed, 0 = none
-NUM_CONDITIONS = ECHO_COLUMN + 1
 
 
 def hit_distances(hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -309,37 +151,31 @@ def add_textures(
 ) -> np.ndarray:
     """Conditions that also tell textures (blocks, parts, values); `blocks` (beats,) says which."""
     told = array.copy()
-    told[:, TEXTURE_COLUMNS] = texture_columns(textures, blocks, beat_in_bar)
+    told[:, COLUMNS["textures"]] = texture_columns(textures, blocks, beat_in_bar)
     return told
 
 
-def echo_x0(cells: Tensor, likeness: Tensor, part_states: Tensor) -> Tensor:
-    """Echoed cells uint8 (..., T, NUM_CELLS) as the denoiser sees them: 0 where there are none.
-
-    `likeness` (..., T) is 0 where nothing is echoed; a part that is off echoes nothing.
-    """
-    heard = (likeness > 0)[..., None] & (part_states != OFF)  # (..., T, parts)
-    x0 = to_x0(cells)
-    for index, layout in enumerate(PART_LAYOUTS.values()):
-        x0[..., layout.cells] *= heard[..., index, None]
-    return x0
+def beats_of(tempo_map: TempoMap, span: CueSpan) -> np.ndarray:
+    """The beats of one cue, from its first to the end of the bar of its last chord."""
+    starts, lengths = np.asarray(tempo_map.bar_starts), np.asarray(tempo_map.bar_lengths)
+    final = min(span.final_beat, tempo_map.num_beats - 1)
+    last_bar = np.searchsorted(starts, final, "right") - 1
+    return np.arange(
+        span.first_beat, min(starts[last_bar] + lengths[last_bar], tempo_map.num_beats)
+    )
 
 
 def condition(
     cue_sheet: CueSheet, tempo_map: TempoMap, span: CueSpan, placed: Sequence[PlacedHit]
 ) -> BeatConditions:
-    """The conditions of one cue's beats, from its first beat to the bar of its last chord.
+    """The conditions of one cue's beats (see `beats_of`).
 
     Curves are averaged over each bar; hits are the placed ones.
     """
     starts = np.asarray(tempo_map.bar_starts)
     lengths = np.asarray(tempo_map.bar_lengths)
-    bar_of_beat = np.searchsorted(starts, np.arange(tempo_map.num_beats), "right") - 1
-    last_bar = bar_of_beat[min(span.final_beat, tempo_map.num_beats - 1)]
-    beats = np.arange(
-        span.first_beat, min(starts[last_bar] + lengths[last_bar], tempo_map.num_beats)
-    )
-    bars = bar_of_beat[beats]
+    beats = beats_of(tempo_map, span)
+    bars = np.searchsorted(starts, beats, "right") - 1
 
     grid = (np.arange(len(cue_sheet.curves[CURVES[0]])) + 0.5) / CURVE_RATE_HZ
     curves = np.zeros((len(beats), len(CURVES)))

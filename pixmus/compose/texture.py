@@ -17,12 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from pixmus.ensembles import PARTS, STYLES, Part
-from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.notes import PART_LAYOUTS
 
-BEATS_PER_BAR = 4
-STEPS_PER_BAR = BEATS_PER_BAR * STEPS_PER_BEAT
 TEXTURE_BARS = 8
-TEXTURES = "textures.safetensors"  # in a model folder
 
 # After the shares of bars in which each of 16 steps is struck.
 MEASURES = ("notes at once", "sounding", "repeats", "steps", "leaps", "span")

@@ -1,0 +1,1 @@
+"""What the picture and a person ask of the music: the cue sheet."""

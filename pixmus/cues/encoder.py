@@ -24,11 +24,15 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import nn
 
-from pixmus.cues.sheet import CueSheet, Direction, climax, make_cue_sheet, rule_curves, smooth
+from pixmus.cues.direction import Direction
+from pixmus.cues.rule_curves import climax, rule_curves, smooth
+from pixmus.cues.sheet import CueSheet
+from pixmus.cues.spotting import make_cue_sheet
 from pixmus.cues.wishes import NO_WISHES, Wishes
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.errors import PixMusError
-from pixmus.picture.features import HUES, PALETTE, Features
+from pixmus.picture.features import Features
+from pixmus.picture.palette import HUES, PALETTE
 
 PAIRED_WEIGHTS = "muvi_sync.safetensors"
 TUNED_WEIGHTS = "pairs.safetensors"  # there where the encoder was fine-tuned on pairs

@@ -78,7 +78,7 @@ def count_processors(address: str) -> int:
 
     if not ray.is_initialized():
         _start(1, address)
-    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
 
 
 def _hush() -> None:

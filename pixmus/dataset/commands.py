@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixmus.errors import PixMusError
-from pixmus.take.bundle import check_new_file
+from pixmus.files import check_new_file
 
 if TYPE_CHECKING:
     from pixmus.dataset.table import Table
@@ -53,11 +53,11 @@ def inspect(
 ) -> None:
     """Count what a table holds, what repeats in it, and what of it cannot be used and why."""
     from pixmus.dataset.inspection import inspect as inspect_table
-    from pixmus.dataset.inspection import write_inspection
+    from pixmus.dataset.inspection_report import to_markdown, write_inspection
     from pixmus.dataset.table import read_table
 
     inspection = inspect_table(read_table(table, revision=revision))
-    typer.echo(inspection.to_markdown())
+    typer.echo(to_markdown(inspection))
     if out is not None:
         for path in write_inspection(inspection, out, force):
             typer.echo(path)
@@ -340,10 +340,10 @@ def synthesize(
 ) -> None:
     """Write a table of the thesis' shape whose rows are recipes of synthetic media."""
     check_new_file(out, force)
-    from pixmus.compose.conditions import CurveTables
     from pixmus.dataset import recipes
     from pixmus.dataset.renditions import load_music
-    from pixmus.dataset.table import write_rows
+    from pixmus.dataset.sheets import write_rows
+    from pixmus.score.curves import CurveTables
 
     columns = recipes.synthesize(
         rows,

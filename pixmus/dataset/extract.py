@@ -17,11 +17,13 @@ from pathlib import Path
 from pixmus.dataset.measure import STALL_S, Outcome, group_rows, measuring_pool
 from pixmus.dataset.media import Media
 from pixmus.dataset.pool import Lost
-from pixmus.dataset.shards import FAILED, Measured, ShardWriter, fit_folder
+from pixmus.dataset.shards import FAILED, Measured, ShardWriter
 from pixmus.dataset.split import Split
-from pixmus.dataset.table import KINDS, Row
+from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
-from pixmus.take.bundle import new_file
+from pixmus.files import new_file
+from pixmus.training.pairs import fit_folder
+from pixmus.training.splits import KINDS
 
 ENGINES = ("processes", "ray")
 THESIS_ROWS = {"video": 22_482, "still": 30_896}

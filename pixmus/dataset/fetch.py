@@ -7,7 +7,6 @@ store's log; so does every row, in `rows.jsonl`. A rerun brings only what is not
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -32,6 +31,7 @@ from pixmus.dataset.sources import (
 from pixmus.dataset.store import Entry, Store, StoreFull, disk_explained
 from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
+from pixmus.files import replaced_file
 
 ROWS_LOG = "rows.jsonl"
 NUM_THREADS = 4  # enough to keep a line busy; a host's rate holds for all of them together
@@ -181,10 +181,8 @@ def _write_rows(folder: Path, outcomes: list[RowOutcome]) -> None:
                 lines[str(json.loads(line).get("id"))] = line
     for outcome in outcomes:
         lines[outcome.id] = json.dumps(asdict(outcome), ensure_ascii=False)
-    partial = folder / "partial" / f"rows-{os.getpid()}"
-    with disk_explained(folder):
-        partial.write_text("".join(line + "\n" for line in lines.values()))
-        os.replace(partial, path)
+    with disk_explained(folder), replaced_file(path) as place:
+        place.write_text("".join(line + "\n" for line in lines.values()))
 
 
 class _Run:

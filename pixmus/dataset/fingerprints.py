@@ -163,4 +163,5 @@ def _cosines(side: int) -> np.ndarray:
 def _packed(is_set: np.ndarray) -> np.ndarray:
     """Rows of up to 64 booleans as numbers."""
     values = np.uint64(1) << np.arange(is_set.shape[1], dtype=np.uint64)
-    return (is_set * values).sum(axis=1, dtype=np.uint64)
+    packed: np.ndarray = (is_set * values).sum(axis=1, dtype=np.uint64)
+    return packed

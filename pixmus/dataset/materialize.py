@@ -16,14 +16,10 @@ an error here, such as a full disk, ends the run.
 from __future__ import annotations
 
 import json
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from multiprocessing import get_context
 from pathlib import Path
 
 import av
@@ -32,32 +28,22 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixmus.compose.conditions import CurveTables
 from pixmus.curves import Curve
-from pixmus.dataset.recipes import (
-    CURVE_TABLES,
-    Recipe,
-    columns_of,
-    cut_film,
-    look_of,
-    picture_scores,
-    read_recipe,
-)
+from pixmus.dataset.looks import FILM_SIZE, FRAME_RATE, STILL_SIZE, still_look
+from pixmus.dataset.painting import paint_film, paint_still
+from pixmus.dataset.pairing import cut_film, look_of, picture_scores
+from pixmus.dataset.pool import Lost, Pool
+from pixmus.dataset.recipes import CURVE_TABLES, Recipe, columns_of, read_recipe
 from pixmus.dataset.renditions import SOUND_RATE, Window, render
-from pixmus.dataset.scenes import (
-    FILM_SIZE,
-    FRAME_RATE,
-    STILL_SIZE,
-    Look,
-    paint_film,
-    paint_still,
-    still_look,
-)
-from pixmus.dataset.table import Row, Table, read_table, row_span, write_rows
+from pixmus.dataset.sheets import write_rows
+from pixmus.dataset.table import Row, Table, read_table, row_span
 from pixmus.errors import PixMusError
-from pixmus.picture.video import Video, probe, read_frames
-from pixmus.sound.renderer import FONT_VARIABLE, Renderer, find_renderer
-from pixmus.take.bundle import DISK_TROUBLE, new_file
+from pixmus.files import disk_told, new_file
+from pixmus.picture.frames import read_frames
+from pixmus.picture.video import Video, probe
+from pixmus.score.curves import CurveTables
+from pixmus.sound.soundfont import SoundFontRenderer, soundfont_renderer
+from pixmus.sound.synth import FONT_VARIABLE
 from pixmus.training.corpus import Piece
 
 MEDIA = "media"
@@ -70,7 +56,7 @@ H264_OPTIONS = {
     "preset": "veryfast", "crf": "26", "threads": "1", "g": "75", "x264-params": "mbtree=0",
 }  # fmt: skip
 JPEG_QUALITY = 88
-WAITING = 4  # sources handed to each worker ahead of their turn
+SILENCE_LIMIT_S = 1800.0  # after which a process that makes a source counts as hung
 
 
 @dataclass(frozen=True)
@@ -129,14 +115,14 @@ def make_rows(
     wanted = row_span(rows, table.num_rows)
     if workers < 1:
         raise PixMusError(f"{workers} workers make nothing; ask for at least one.")
-    renderer = find_renderer()
+    renderer = soundfont_renderer()
     tables = tables or CurveTables.load(CURVE_TABLES)
     chosen = [row for row in table.rows if row.number in wanted]
     refused = [refusal for refusal in table.refused if refusal.number in wanted]
     if not chosen and not refused:
         raise PixMusError(f"--rows {rows} holds no row of {table.source}.")
     earlier = _earlier_rows(out / TABLE)
-    with _disk_told(out):
+    with disk_told(out):
         (out / MEDIA).mkdir(parents=True, exist_ok=True)
         _check_renderer(out / MADE_WITH, renderer)
     made: list[Made] = [
@@ -171,12 +157,12 @@ def make_rows(
         for name in (recipe.picture, recipe.audio)
     )
     done = [row for row in chosen if row.picture in ready and row.number not in unusable]
-    with _disk_told(out):
+    with disk_told(out):
         _write_table(table, done, earlier, motion, out / TABLE)
     return Report(tuple(made), len(done), num_bytes, out / TABLE)
 
 
-def _check_renderer(path: Path, renderer: Renderer) -> None:
+def _check_renderer(path: Path, renderer: SoundFontRenderer) -> None:
     """Write down who plays, once; one folder holds the sound of one SoundFont and synth."""
     now = {"synth": renderer.synth, "font": renderer.font.name, "font_sha256": renderer.sha256}
     if not path.is_file():
@@ -199,7 +185,7 @@ class _Job:
     recipe: Recipe
     piece: Piece | None
     folder: str
-    renderer: Renderer
+    renderer: SoundFontRenderer
     tables: CurveTables
 
 
@@ -219,30 +205,25 @@ def _run(
         for job in left:
             yield make_source(job)
         return
-    with ProcessPoolExecutor(
-        min(workers, len(left)),
-        get_context("spawn"),
-        initializer=signal.signal,  # Ctrl-C is for the process that asks
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    ) as pool:
+    with Pool(_make_sources, min(workers, len(left)), preload=[__name__]) as pool:
+        for job, result in pool.run(([job], SILENCE_LIMIT_S) for job in left):
+            if isinstance(result, PixMusError):
+                raise result
+            if isinstance(result, Lost):
+                yield Made(job.recipe.picture, "failed", result.reason)
+            else:
+                yield result
+
+
+def _make_sources(
+    jobs: Sequence[_Job], beat: Callable[[], object]
+) -> Iterator[tuple[_Job, Made | PixMusError]]:
+    """What a process does with jobs; an error that ends the run comes back as itself."""
+    for job in jobs:
         try:
-            yield from _gathered(pool, left, WAITING * workers)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _gathered(pool: Executor, jobs: Iterable[_Job], most: int) -> Iterator[Made]:
-    waiting: set[Future[Made]] = set()
-    rest = iter(jobs)
-    while True:
-        while len(waiting) < most and (job := next(rest, None)) is not None:
-            waiting.add(pool.submit(make_source, job))
-        if not waiting:
-            return
-        ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-        for future in ended:
-            yield future.result()
+            yield job, make_source(job)
+        except PixMusError as error:
+            yield job, error
 
 
 def make_source(job: _Job) -> Made:
@@ -255,7 +236,7 @@ def make_source(job: _Job) -> Made:
         window = recipe.window(job.piece)
     except PixMusError as error:
         return Made(recipe.picture, "failed", str(error))
-    with _disk_told(folder):
+    with disk_told(folder):
         if not (folder / recipe.audio).is_file():
             with new_file(folder / recipe.audio, overwrite=True) as place:
                 write_flac(place, render(window, job.tables, recipe.sound, job.renderer))
@@ -277,26 +258,11 @@ def _paint(recipe: Recipe, window: Window, tables: CurveTables, place: Path) -> 
     look = look_of(scores, num_frames)
     if recipe.kind == "still":
         image = paint_still(recipe.scene, recipe.seed, still_look(look), STILL_SIZE)
-        with _disk_told(place):
+        with disk_told(place):
             Image.fromarray(image).save(place, "JPEG", quality=JPEG_QUALITY, subsampling=0)
         return
     shots, flashes = cut_film(recipe, scores, look, curves[Curve.ENERGY], window.beat_times)
     write_film(place, paint_film(shots, look, FILM_SIZE, flashes))
-
-
-def truth_of(
-    recipe: Recipe, piece: Piece, tables: CurveTables
-) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]], Look, list[float]]:
-    """What is known of a source before it is made: the music's curves and the picture's scores
-    (one value a second), the look (one a frame), and the times of a film's cuts."""
-    window = recipe.window(piece)
-    curves = window.curves(tables)
-    scores = picture_scores(recipe, curves)
-    look = look_of(scores, round(recipe.seconds * FRAME_RATE))
-    if recipe.kind == "still":
-        return curves, scores, look, []
-    shots, _ = cut_film(recipe, scores, look, curves[Curve.ENERGY], window.beat_times)
-    return curves, scores, look, [shot.start / FRAME_RATE for shot in shots[1:]]
 
 
 def write_film(path: Path, frames: Iterable[NDArray[np.uint8]]) -> None:
@@ -376,7 +342,7 @@ class _Log:
             entry["reason"] = made.reason
         if made.motion:
             entry["motion"] = list(made.motion)
-        with _disk_told(self.path), open(self.path, "a") as file:
+        with disk_told(self.path), open(self.path, "a") as file:
             file.write(json.dumps(entry) + "\n")
 
 
@@ -418,15 +384,3 @@ def _write_table(
         measured.append(replace(row, motion=moved))
     if measured:
         write_rows(columns_of(measured), path, overwrite=True)
-
-
-@contextmanager
-def _disk_told(place: Path) -> Iterator[None]:
-    """A disk that takes no more, told in one sentence."""
-    try:
-        yield
-    except OSError as error:  # PyAV's errors of the disk are OSErrors too
-        if error.errno not in DISK_TROUBLE:
-            raise
-        name = error.filename or place
-        raise PixMusError(f"{name} could not be written ({DISK_TROUBLE[error.errno]}).") from error

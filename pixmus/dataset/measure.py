@@ -15,13 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from pixmus.dataset.media import Media, check_length, probe_picture, read_sound, row_music
-from pixmus.dataset.music import MUSIC_RATE, MusicCurves, measure_music
 from pixmus.dataset.pool import Lost, Pool
-from pixmus.dataset.shards import Measured, code_version
+from pixmus.dataset.shards import Measured
 from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
 from pixmus.picture.features import FeatureExtractor
-from pixmus.picture.video import Frame, Video, read_frames
+from pixmus.picture.frames import Frame, read_frames
+from pixmus.picture.video import Video
+from pixmus.training.music import MUSIC_RATE, MusicCurves, measure_music
+from pixmus.training.pairs import code_version
 
 LONGEST_KEPT_SOUND_S = 1800.0  # 160 MB; longer sounds are decoded for each row anew
 STALL_S = 120.0  # s without a frame or a row after which a process counts as hung
@@ -114,7 +116,7 @@ class _Watching:
         self.row = row
         self._music = music
         self._start = 0.0 if video.is_still else row.start
-        self.end = self._start + row.duration  # as `media.row_frames` has both
+        self.end = self._start + row.duration  # both as a row's own frames would have them
         self._extractor = FeatureExtractor(row.duration, video.frame_rate)
 
     def see(self, frame: Frame) -> None:
@@ -149,7 +151,8 @@ class _Clock:
 
     def _lap(self) -> np.ndarray:
         before, self._last = self._last, self._now()
-        return self._last - before
+        lap: np.ndarray = self._last - before
+        return lap
 
     @staticmethod
     def _now() -> np.ndarray:

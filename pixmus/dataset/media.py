@@ -8,7 +8,7 @@ own path says.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +16,11 @@ from pathlib import Path
 import av
 import numpy as np
 
+from pixmus.dataset.layouts import Segment
 from pixmus.dataset.store import read_log
-from pixmus.dataset.table import Row, Segment
+from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
-from pixmus.picture.video import Frame, Video, probe, read_frames
+from pixmus.picture.video import Video, probe
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".aac", ".mp4")
 
@@ -58,15 +59,11 @@ class Media:
         }
 
 
-def open_picture(row: Row, media: Media) -> Video:
-    """The clip or still that a row names, however long; a still lasts as long as its row."""
-    video = probe_picture(row, media)
-    check_length(row, video)
-    return video
-
-
 def probe_picture(row: Row, media: Media) -> Video:
-    """`open_picture` without asking whether the clip reaches to the row's end."""
+    """The clip or still that a row names, however long; a still lasts as long as its row.
+
+    Whether a clip reaches to the row's end is for `check_length`.
+    """
     path = media.find(row.picture)
     if path is None:
         raise PixMusError(f"the picture {row.picture or '(none named)'} is missing")
@@ -79,16 +76,6 @@ def check_length(row: Row, video: Video) -> None:
         raise PixMusError(
             f"{row.picture} lasts {video.duration:.1f} s, but its row ends at {row.end:g} s"
         )
-
-
-def row_frames(row: Row, video: Video) -> Iterator[Frame]:
-    """A row's frames, timed from its start."""
-    start = 0.0 if video.is_still else row.start
-    for frame in read_frames(video):
-        if frame.time >= start + row.duration:
-            return
-        if frame.time >= start:
-            yield Frame(frame.time - start, frame.image)
 
 
 ReadSound = Callable[[Path, int, float, float], np.ndarray]  # as `read_sound`

@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from pixmus.dataset.table import Row
-from pixmus.picture.video import Frame, Video, read_frames
+from pixmus.picture.frames import Frame, read_frames
+from pixmus.picture.video import Video
 
 STEP_S = 0.5  # between the frames that are compared
 BLOCK = 10  # pixels of the small frames, a sixteenth of the longer side
@@ -146,11 +147,9 @@ def _blocks(image: np.ndarray) -> np.ndarray:
     grey = np.pad(
         grey, [(0, max(0, height - grey.shape[0])), (0, max(0, width - grey.shape[1]))], "edge"
     )
-    return (
-        grey[:height, :width]
-        .reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK)
-        .mean((1, 3), dtype=np.float32)
-    )
+    blocks = grey[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK)
+    means: np.ndarray = blocks.mean((1, 3), dtype=np.float32)
+    return means
 
 
 def _small(image: np.ndarray) -> np.ndarray:

@@ -16,15 +16,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any
 
-from pixmus.doors.page.decoding import MEMORY_LIMIT
 from pixmus.errors import PixMusError
+from pixmus.sandbox import MEMORY_LIMIT, THREAD_LIMITS, import_path, limit_memory
 
 START_LIMIT_S = 120.0  # for a process to import what it needs
 BEAT_S = 1.0  # s between two signs of life
-THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 # What processes do: given a job's items and a function to call now and then, as a sign of life, it
 # yields each of those items with its result, in any order.
@@ -206,7 +204,7 @@ def _serve(connection: Connection, work: Work, memory: int) -> None:
     from threadpoolctl import threadpool_limits
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
-    _limit_memory(memory)
+    limit_memory(memory)
     last = time.monotonic()
 
     def beat() -> None:
@@ -231,19 +229,6 @@ def _serve(connection: Connection, work: Work, memory: int) -> None:
                 connection.send((place, lost))
 
 
-def _limit_memory(memory: int) -> None:
-    """Let this process take so many bytes of addresses more than it has."""
-    with suppress(ImportError, OSError):  # other systems than Linux have no such limit, or file
-        import resource
-
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        limit = pages * resource.getpagesize() + memory
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        if hard != resource.RLIM_INFINITY:
-            limit = min(limit, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-
 @contextmanager
 def _environment() -> Iterator[None]:
     """What processes started here find: our own import path, and libraries that use one thread:
@@ -253,7 +238,7 @@ def _environment() -> Iterator[None]:
     hidden = {name: vars(main).pop(name, None) for name in ("__spec__", "__file__")}
     main.__spec__ = None
     ours = dict.fromkeys(THREAD_LIMITS, "1")
-    ours["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    ours["PYTHONPATH"] = import_path()
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
     try:

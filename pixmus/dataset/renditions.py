@@ -19,18 +19,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pixmus.compose.conditions import CurveTables, beat_statistics, measure_bars
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import BAND, DRUM_BANK, ORCHESTRA, PARTS, PIANO, STRINGS, Part
 from pixmus.errors import PixMusError
-from pixmus.score.notes import STEPS_PER_BEAT
-from pixmus.sound.loudness import SAMPLE_RATE
-from pixmus.sound.renderer import DRUM_CHANNEL, SYNTHS, Event, Renderer, Sound
+from pixmus.score.curves import CurveTables, beat_statistics, measure_bars
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
+from pixmus.sound.soundfont import SoundFontRenderer
+from pixmus.sound.synth import DRUM_CHANNEL, SYNTHS, Event, Sound
 from pixmus.training.corpus import Ledger, Piece, load_pieces
+from pixmus.waveform import SAMPLE_RATE
 
 OPEN_CORPORA = ("lieder", "quartets", "freedoom")
 SOUND_RATE = 22_050  # Hz, half of the synth's
-BEATS_PER_BAR = 4
 
 # General MIDI programmes of the parts, by the name of the sound; drums are the standard kit.
 SOUNDS: dict[str, dict[str, int]] = {
@@ -241,7 +241,7 @@ def events_of(
 
 
 def render(
-    window: Window, tables: CurveTables, sound: str, renderer: Renderer
+    window: Window, tables: CurveTables, sound: str, renderer: SoundFontRenderer
 ) -> NDArray[np.float32]:
     """The window's sound (round(seconds * SOUND_RATE),): dry, mono, its level set by its energy.
 
@@ -277,6 +277,8 @@ def loud_level(waveform: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.sort(powers)[num // 2 :].mean()))
 
 
-def statistics_of(pieces: Mapping[str, Piece], names: Sequence[str]) -> dict[str, NDArray]:
+def statistics_of(
+    pieces: Mapping[str, Piece], names: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
     """`beat_statistics` of whole pieces, summed over their parts."""
     return {name: beat_statistics(pieces[name].cells()).sum(1) for name in names}

@@ -27,8 +27,9 @@ from pixmus.dataset.downloads import (
     try_again,
 )
 from pixmus.dataset.media import AUDIO_SUFFIXES
-from pixmus.dataset.store import DISK_IS_FULL, Object, Store, StoreFull
+from pixmus.dataset.store import Object, Store, StoreFull
 from pixmus.errors import PixMusError
+from pixmus.files import DISK_IS_FULL
 
 PICTURE_SUFFIXES = (
     ".mp4", ".webm", ".mkv", ".mov", ".m4v", ".avi", ".ogv", ".jpg", ".jpeg", ".png", ".webp",
@@ -161,7 +162,7 @@ class Hub:
                     f"The Hub shows you no dataset {self.dataset}; check the name, or log in with "
                     "`hf auth login` if it is private."
                 ) from error
-            except (errors.HTTPError, OSError) as error:
+            except (errors.HTTPError, OSError) as error:  # type: ignore[attr-defined]
                 raise hub_failure(error) from error
 
         try:
@@ -191,7 +192,7 @@ class Hub:
 
     def _bring(self, store: Store, found: str) -> Object:
         from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError
+        from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError  # type: ignore[attr-defined]
 
         # A folder of its own: hf_hub_download keeps there what it goes on with.
         place = part_of(store.partial, f"hub:{self.dataset}/{found}").with_suffix(".hub")
@@ -348,7 +349,7 @@ class Names:
         suffixes = AUDIO_SUFFIXES if kind == "audio" else PICTURE_SUFFIXES
         for suffix in ("",) if path.suffix else ("", *suffixes):
             if str(path) + suffix in self._paths:
-                return str(path) + suffix
+                return f"{path}{suffix}"
         found = self._by_name.get(path.name, [])
         if not found and not path.suffix:
             found = [

@@ -20,11 +20,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pixmus.dataset.table import ROUNDING_S, Row, Table, read_rows, write_rows
+from pixmus.dataset.layouts import ROUNDING_S
+from pixmus.dataset.sheets import read_rows, write_rows
+from pixmus.dataset.table import Row, Table
 from pixmus.errors import PixMusError
+from pixmus.training.prose import fill
+from pixmus.training.splits import HELD_OUT, SPLITS
 
-SPLITS = ("training", "validation", "test")
-HELD_OUT = SPLITS[1:]
+TEMPLATE = Path(__file__).parent / "templates" / "split.md.j2"
 WAYS = ("source", "thesis")
 THESIS_SEED = 42
 HELD_OUT_SHARE = 0.025  # of all rows, for validation and again for test, as in the thesis
@@ -347,46 +350,11 @@ def compare_splits(table: Table, splits: Mapping[str, Split]) -> dict[str, Any]:
 
 def comparison_to_markdown(report: Mapping[str, Any]) -> str:
     """The report of `compare_splits` as two tables, and a sentence where a side is empty."""
-    splits = report["splits"]
-    lines = [
-        f"{report['rows']} rows of {report['source']}, in "
-        f"{report['groups']} groups that share no source; the largest "
-        f"has {report['largest_group']} rows. Groups of more than {LARGEST_HELD_OUT_GROUP} always "
-        f"train in the split by source: {report['rows_in_groups_that_always_train']} rows.",
-        "",
-        "| split by | training | validation | test | groups in validation, test |",
-        "|---|---|---|---|---|",
-    ]
-    for name, facts in splits.items():
-        sides = " | ".join(
-            f"{facts['rows'][side]} ({facts['rows'][side] / max(report['rows'], 1):.2%})"
-            for side in SPLITS
-        )
-        held_out = ", ".join(str(facts["groups"][side]) for side in HELD_OUT)
-        lines.append(f"| {name} | {sides} | {held_out} |")
-    heads = [f"{name}, {side}" for name in splits for side in HELD_OUT]
-    lines += [
-        "",
-        f"| held-out rows that have in common with training rows | {' | '.join(heads)} |",
-        "|---|" + "---|" * len(heads),
-    ]
-    for leak, told in LEAKS.items():
-        cells = [
-            _of(facts["leakage"][side][leak], facts["leakage"][side]["rows"])
-            for facts in splits.values()
-            for side in HELD_OUT
-        ]
-        lines.append(f"| {told} | {' | '.join(cells)} |")
-    for name, facts in splits.items():
-        empty = [side for side in SPLITS if not facts["rows"][side]]
-        if empty:
-            lines += [
-                "",
-                f"The split by {name} leaves {' and '.join(empty)} empty: so few groups need a "
-                "larger share held out (`--share 0.1`) or another seed.",
-            ]
-    return "\n".join(lines) + "\n"
-
-
-def _of(count: int, rows: int) -> str:
-    return f"{count} ({count / rows:.1%})" if rows else "none"
+    return fill(
+        TEMPLATE,
+        **report,
+        sides=SPLITS,
+        held_out=HELD_OUT,
+        largest_held_out=LARGEST_HELD_OUT_GROUP,
+        leaks=LEAKS,
+    )

@@ -7,7 +7,6 @@ fetch.jsonl                one line for every outcome; the last line of a name c
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -23,13 +22,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pixmus.errors import PixMusError
+from pixmus.files import DISK_IS_FULL
 
 FETCH_LOG = "fetch.jsonl"
 STATUSES = ("done", "skipped", "failed")
 BLOCK = 1 << 20  # bytes read at once
 STALE_S = 3600.0  # after which a copy that was never finished is taken away
 SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
-DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class StoreFull(PixMusError):

@@ -27,9 +27,10 @@ from pixmus.dataset.pool import Lost, Pool
 from pixmus.dataset.sound_checks import Sound, read_stored
 from pixmus.dataset.store import StoreFull, disk_explained
 from pixmus.dataset.table import Row
-from pixmus.doors.page.decoding import FIRST_LIMIT_S, LIMIT_PER_SECOND
 from pixmus.errors import PixMusError
+from pixmus.files import replaced_file
 from pixmus.picture.video import MIN_DURATION, probe
+from pixmus.sandbox import FIRST_LIMIT_S, LIMIT_PER_SECOND
 
 VERSION = 1  # of the checks; findings of another are made anew
 CHECKS = (
@@ -343,13 +344,8 @@ def _append(path: Path, finding: Finding) -> None:
 
 
 def _write(path: Path, findings: Sequence[Finding]) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with _explained(path):
-            partial.write_text("".join(map(_line, findings)))
-            os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with _explained(path), replaced_file(path) as place:
+        place.write_text("".join(map(_line, findings)))
 
 
 @contextmanager

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from pixmus.errors import PixMusError
-from pixmus.take.bundle import new_folder
-from pixmus.take.pipeline import MANIFEST, PixMusPipeline, model_folder
+from pixmus.files import REPOSITORY, new_folder
+from pixmus.hub import CARD
+from pixmus.model.folder import MANIFEST, model_folder
+from pixmus.take.pipeline import PixMusPipeline
 
-ROOT = Path(__file__).parents[2]  # the repository, which is itself a Space
-CARD = "README.md"
 RepoType = Literal["model", "space", "dataset"]
 
 CARD_FACTS = ("license", "library_name", "pipeline_tag", "tags")
@@ -39,7 +39,7 @@ LONGEST_DESCRIPTION = 60  # characters that the Hub allows
 # What tells a repository that may be written again from one that holds something else.
 MARKS: Mapping[RepoType, str] = {
     "model": MANIFEST,
-    "space": "pixmus/take/pipeline.py",
+    "space": "pixmus/__init__.py",
     "dataset": "recipes.json",
 }
 # Files of an earlier version that are taken away where the new one has none of that name.
@@ -102,7 +102,7 @@ def check_card(card: Path) -> list[str]:
     ]
 
 
-def stage_space(place: Path, model: str | None = None, root: Path = ROOT) -> dict[str, str]:
+def stage_space(place: Path, model: str | None = None, root: Path = REPOSITORY) -> dict[str, str]:
     """Put the Space into the empty folder `place`; returns the variables that it is to have.
 
     `root` is the repository. With `model`, a Hub id, the Space loads that one, which its build
@@ -171,7 +171,7 @@ def front_matter(card: Path) -> dict[str, Any]:
 def check_repository_name(repository: str) -> None:
     """Raise unless the Hub allows the name, which is USER/NAME."""
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
         validate_repo_id(repository)
@@ -207,7 +207,10 @@ def upload(
     one that is public where `private` is asked for.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-    from huggingface_hub.errors import HTTPError, RepositoryNotFoundError
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]
+        HTTPError,
+        RepositoryNotFoundError,
+    )
 
     check_repository_name(repository)
     api = HfApi(token=token)
@@ -280,7 +283,7 @@ def _fail(repository: str, error: Exception) -> NoReturn:
     elif status is not None:
         said = getattr(error, "server_message", None) or "no reason given"
         told = f"the Hub answered with error {status} ({' '.join(said.split())}); try again later"
-    elif isinstance(error, errors.HTTPError):
+    elif isinstance(error, errors.HTTPError):  # type: ignore[attr-defined]
         told = "the Hub cannot be reached; check the network, or add --dry-run"
     else:
         told = f"{' '.join(str(error).split())}; try again"

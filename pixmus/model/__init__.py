@@ -1,0 +1,1 @@
+"""The diffusion model: network, chains, its folder."""

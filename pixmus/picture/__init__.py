@@ -1,0 +1,1 @@
+"""The picture: a clip read, measured and written."""

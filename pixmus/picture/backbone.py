@@ -19,7 +19,8 @@ from PIL import Image
 
 from pixmus.errors import PixMusError
 from pixmus.hub import Kind, local_folder
-from pixmus.picture.video import Video, read_frames
+from pixmus.picture.frames import read_frames
+from pixmus.picture.video import Video
 
 DEFAULT_BACKBONE = "openai/clip-vit-large-patch14-336"
 BACKBONE_KIND = Kind(

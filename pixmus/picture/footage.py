@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from pixmus.choices import STILL_DURATION_S
 from pixmus.picture.features import Features, extract_features
-from pixmus.picture.video import Frame, Video, probe, read_audio, read_frames
+from pixmus.picture.frames import Frame, read_frames
+from pixmus.picture.sound import read_sound
+from pixmus.picture.video import Video, probe
 
 if TYPE_CHECKING:  # torch is not needed to watch a clip
     from pixmus.picture.backbone import Backbone
@@ -28,11 +31,12 @@ class Footage:
     thumbnails: tuple[Frame, ...]
     audio: np.ndarray | None  # float32 (2, samples), the clip's own sound
     embedding: np.ndarray | None = None  # float32 (seconds, width), where a backbone was asked for
+    notices: tuple[str, ...] = ()  # what a person should know of the clip, in sentences
 
 
 def watch(
     clip: str | Path,
-    still_duration: float = 30.0,
+    still_duration: float = STILL_DURATION_S,
     backbone: Backbone | str | Path | None = None,
 ) -> Footage:
     """Decode a clip once: its features, a few small frames and its sound, and with a backbone
@@ -58,4 +62,7 @@ def watch(
     with threadpool_limits(1, user_api="blas"):
         features = extract_features(tee(read_frames(video)), video.duration, video.frame_rate)
     embedding = embedder.embed(video) if embedder is not None else None
-    return Footage(video, features, tuple(thumbnails), read_audio(video), embedding)
+    sound = read_sound(video)
+    return Footage(
+        video, features, tuple(thumbnails), sound.waveform, embedding, notices=sound.notices
+    )

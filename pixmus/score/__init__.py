@@ -1,0 +1,1 @@
+"""The score: tempo map, notes, curves, MIDI."""

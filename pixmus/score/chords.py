@@ -14,10 +14,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from pixmus.cues.sheet import key_is_major, key_tonic
 from pixmus.ensembles import PARTS, Part
 from pixmus.errors import PixMusError
-from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.keys import key_is_major, key_tonic
+from pixmus.score.grid import STEPS_PER_BEAT
 
 HALF_BAR_STEPS = 2 * STEPS_PER_BEAT
 

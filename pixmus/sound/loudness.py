@@ -8,19 +8,14 @@ of spectra, block by block, so that nothing has to be compiled (numba) or import
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 44100
+from pixmus.waveform import SAMPLE_RATE, Waveform
 
-Waveform = NDArray[np.float32]
-Response = Callable[[NDArray[np.float64]], NDArray[np.complex128]]
-
-LOUDNESS_BLOCK_S = 0.4
 LOUDNESS_HOP_S = 0.1
 ABSOLUTE_GATE_LUFS = -70.0
 RELATIVE_GATE_LU = 10.0

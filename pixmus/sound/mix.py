@@ -8,39 +8,14 @@ which loudness means little, have a peak of -3 dBTP instead.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pixmus.choices import Mode
 from pixmus.cues.sheet import CueSheet
-from pixmus.sound.loudness import (
-    SAMPLE_RATE,
-    Waveform,
-    apply_gain,
-    block_powers,
-    from_db,
-    master,
-    to_db,
-    true_peak_db,
-)
-from pixmus.sound.renderer import Renderer, find_renderer, measure_font
-from pixmus.sound.stems import Stems, render
-
-__all__ = [
-    "Mode",
-    "Renderer",
-    "Stems",
-    "blend",
-    "default_mode",
-    "find_renderer",
-    "measure_font",
-    "mix",
-    "render",
-    "sum_stems",
-]
-
-Mode = Literal["keep", "duck", "drop"]
+from pixmus.sound.loudness import apply_gain, block_powers, from_db, master, to_db, true_peak_db
+from pixmus.waveform import SAMPLE_RATE, Waveform
 
 TARGET_LUFS = -14.0
 CEILING_DBTP = -1.0

@@ -1,1 +1,32 @@
+"""What is measured: every study makes tables and pictures of docs/results.
 
+A study is a module that holds a `Study` (see `runner`) under the name STUDY; `pixmus evaluate NAME`
+runs it.
+"""
+
+# Name on the command line: module that holds the study.
+STUDIES = {
+    name: f"pixmus.studies.{name.replace('-', '_')}"
+    for name in (
+        "bench",
+        "compare",
+        "dataset",
+        "encoder",
+        "mood",
+        "page",
+        "placement",
+        "report",
+        "reproduce",
+        "score-model",
+        "sound",
+        "space",
+        "speech",
+        "spotting",
+        "summary",
+        "sync",
+        "take",
+        "thesis-metrics",
+        "tree",
+        "way",
+    )
+}

@@ -19,7 +19,8 @@ import numpy as np
 from scipy import sparse
 
 from pixmus.ensembles import PARTS, Part
-from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT, Note, Score, fold_pitch
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import PART_LAYOUTS, Note, Score, fold_pitch
 
 NUM_NOTES = 8  # a shorter run is in many songs
 MIN_PITCHES = 3  # a run on one or two pitches is a pulse, not a pattern

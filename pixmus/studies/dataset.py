@@ -4,8 +4,8 @@
 
 A table of 53,378 recipes is written, inspected and split; its first rows are made, verified,
 measured on one core and on a local Ray cluster of two workers, and the conditioning encoder is
-fine-tuned on them and judged on rows that it did not see. `docs/results/dataset.md` holds the
-commands with what they took and said. Everything measured here is synthetic.
+fine-tuned on them and judged on rows that it did not see. `dataset.md` holds the commands with what
+they took and said. Everything measured here is synthetic.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pixmus.curves import CURVES
 from pixmus.dataset.renditions import load_music
-from pixmus.dataset.shards import Pair, read_shards
-from pixmus.dataset.table import KINDS
 from pixmus.errors import PixMusError
+from pixmus.files import REPOSITORY
+from pixmus.model.folder import MODEL_FOLDER
 from pixmus.picture.features import FEATURE_CURVES
-from pixmus.take.pipeline import MODEL_FOLDER
+from pixmus.studies.runner import Result, Run, Study
 from pixmus.training.corpus import save_pieces
+from pixmus.training.pairs import Pair, read_shards
 
 FULL_ROWS = 53_378
 HELD_OUT_SHARE = 0.25  # of the few rows that are made, each for validation and test
 
 
 @dataclass(frozen=True)
-class Run:
+class Command:
     """One command, what it took and what it printed."""
 
     command: str
@@ -50,7 +50,7 @@ class Way:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.runs: list[Run] = []
+        self.runs: list[Command] = []
 
     def run(self, *arguments: str) -> str:
         """What the command printed; a command that fails ends the way."""
@@ -60,13 +60,13 @@ class Way:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         )
         if done.returncode:
             raise PixMusError(f"pixmus {' '.join(arguments)} failed: {done.stderr[-2000:]}")
         took = time.monotonic() - start
         words = " ".join(Path(word).name if os.sep in word else word for word in arguments)
-        self.runs.append(Run(f"pixmus {words}", took, done.stdout.strip()))
+        self.runs.append(Command(f"pixmus {words}", took, done.stdout.strip()))
         print(f"{took:7.1f} s  pixmus {words}", flush=True)
         return done.stdout
 
@@ -81,13 +81,13 @@ def differing(ours: Sequence[Pair], theirs: Sequence[Pair]) -> list[str]:
     return found
 
 
-def measure(work: Path, music: Path, rows: int) -> dict[str, Any]:
+def go_the_way(work: Path, music: Path, rows: int) -> Result:
     """Everything, in `work`, which must be new."""
     work.mkdir(parents=True)
     corpus = work / "corpus.npz"
     save_pieces(list(load_music(music).values()), corpus)  # read once
     way = Way(work)
-    report: dict[str, Any] = {}
+    report: Result = {}
     made_of = ("--music", str(corpus.resolve()))
     for suffix in (".parquet", ".csv.gz"):
         name = f"table{suffix}"
@@ -129,64 +129,6 @@ def measure(work: Path, music: Path, rows: int) -> dict[str, Any]:
     return report
 
 
-def to_markdown(report: dict[str, Any], command: str) -> str:
-    """The report as a page."""
-    lines = [
-        "# The dataset's way on its synthetic sample",
-        "",
-        f"Made by `{command}`. Everything in it is synthetic.",
-        "",
-        "| command | s |",
-        "|---|---|",
-        *(f"| `{run['command']}` | {run['seconds']:.1f} |" for run in report["runs"]),
-        "",
-        f"The table: {report['bytes of table.parquet'] / 1e6:.2f} MB as Parquet, "
-        f"{report['bytes of table.csv.gz'] / 1e6:.2f} MB as gzipped CSV. "
-        f"Media of the rows that were made: {report['media']['files']} files, "
-        f"{report['media']['bytes'] / 1e6:.0f} MB.",
-        "",
-        f"Verified: {report['verified']['ok']} of {report['verified']['rows']} rows without a "
-        f"problem{_named(report['verified']['problems'])}. "
-        f"Extracted: {report['extracted']['rows']} rows on one core, "
-        f"{report['extracted']['rows by Ray']} by Ray on two workers, "
-        f"{len(report['extracted']['differing'])} of them not bit by bit the same.",
-        "",
-        "## What the commands said",
-        "",
-    ]
-    for run in report["runs"]:
-        if run["said"] and not run["said"].startswith("{"):
-            lines += [f"`{run['command']}`:", "", "```text", run["said"], "```", ""]
-    lines += ["## What the encoder learned", ""]
-    lines += [
-        f"Fine-tuned on {report['pairs']['rows']} rows of {report['pairs']['groups']} sources. "
-        "Spearman correlation of the picture's curves, before the climax that a cue sheet is "
-        "given, with the music's, on rows of other sources; 95 % intervals over sources. The rows "
-        "are synthetic: the figures say that learning works, not what real pictures say.",
-        "",
-        "| curve | rows | before, all seconds | after | before, means of rows | after "
-        "| before, inside a row | after |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    before, after = (report["pairs"]["held out"][when] for when in ("before", "after"))
-    for name in CURVES:
-        for kind in KINDS:
-            cells = []
-            for what in ("pooled", "levels", "inside"):
-                for got in (before[name][kind], after[name][kind]):
-                    text = f"{got[what]:.2f}"
-                    if what == "pooled":
-                        text += " ({:.2f} to {:.2f})".format(*got["pooled interval"])
-                    cells.append("-" if what == "inside" and kind == "still" else text)
-            rows = f"{after['rows'][kind]} {kind}s"
-            lines.append(f"| {name} | {rows} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _named(problems: list[str]) -> str:
-    return f" (found: {', '.join(problems)})" if problems else ""
-
-
 def _same(first: Pair, second: Pair) -> bool:
     names = [*FEATURE_CURVES, "palette"]
     arrays = [(getattr(first.features, n), getattr(second.features, n)) for n in names]
@@ -196,22 +138,19 @@ def _same(first: Pair, second: Pair) -> bool:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Measure and write `dataset.json` and `dataset.md`."""
-    parser = argparse.ArgumentParser(prog="pixmus evaluate dataset", description=__doc__)
+def measure(run: Run) -> Result:
+    """The whole way, in a new folder."""
+    asked = run.arguments
+    if asked.work.exists():
+        raise PixMusError(f"{asked.work} is there already; remove it or name another --work.")
+    return go_the_way(asked.work.resolve(), asked.music.resolve(), asked.rows)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the study may be told."""
     parser.add_argument("--music", type=Path, required=True, help="corpora, or a corpus file")
     parser.add_argument("--work", type=Path, default=Path("runs/dataset"), help="a new folder")
     parser.add_argument("--rows", type=int, default=400, help="rows whose media are made")
-    parser.add_argument("--out", type=Path, default=Path("docs/results"))
-    arguments = parser.parse_args(argv)
-    if arguments.work.exists():
-        raise PixMusError(f"{arguments.work} is there already; remove it or name another --work.")
-    report = measure(arguments.work.resolve(), arguments.music.resolve(), arguments.rows)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "dataset.json").write_text(json.dumps(report, indent=1) + "\n")
-    command = f"pixmus evaluate dataset --music {arguments.music.name} --rows {arguments.rows}"
-    (arguments.out / "dataset.md").write_text(to_markdown(report, command))
 
 
-if __name__ == "__main__":
-    main()
+STUDY = Study("dataset", "The dataset's whole way on its synthetic sample.", measure, arguments)

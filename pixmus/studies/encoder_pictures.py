@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
-from pixmus.compose.conditions import beat_statistics, key_correlations
-from pixmus.cues.sheet import KEYS
+from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.ensembles import Part
+from pixmus.keys import KEYS
+from pixmus.score.curves import beat_statistics
+from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import Score, encode_score
+from pixmus.take.figure import PARTS_FROM_THE_BACK
 from pixmus.take.pipeline import PixMusPipeline
-from pixmus.take.plots import PARTS_FROM_THE_BACK
 from pixmus.training.films import Film
 
 COLOURS: dict[str, str] = {
@@ -36,6 +36,7 @@ FIVE = (
     "shared-assets__tears-of-steel-battle-clip-medium.webm",
 )
 FIVE_SEED = 7
+DPI = 110
 LOWEST_PITCH = 22  # of the piano-rolls
 CREDIT = (
     "Pictures: (CC) Blender Foundation | mango.blender.org, CC BY 3.0 (Tears of Steel); SA-V, "
@@ -44,9 +45,14 @@ CREDIT = (
 )
 
 
-def draw_ranges(report: dict[str, Any], path: Path) -> None:
+def draw_ranges(result: dict[str, Any]) -> Figure | None:
     """Histograms of the curves, picture side against training side."""
-    figure, axes = plt.subplots(len(report), len(CURVES), figsize=(11, 4.6), sharey=True)
+    if "range" not in result:
+        return None
+    report = result["range"]
+    figure = Figure(figsize=(11, 4.6), dpi=DPI)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(report), len(CURVES), sharey=True)
     edges = np.linspace(0, 1, 11)
     for row, (group, got) in enumerate(report.items()):
         for axis, curve in zip(axes[row], CURVES, strict=True):
@@ -74,62 +80,28 @@ def draw_ranges(report: dict[str, Any], path: Path) -> None:
         axes[row][0].set_ylabel(group.replace(" clips", "\nclips") + "\nshare of time", fontsize=8)
     axes[0][-1].legend(fontsize=7, frameon=False)
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    return figure
 
 
-def draw_five(films: Sequence[Film], pipe: PixMusPipeline, path: Path) -> dict[str, Any]:
-    """Draw five clips, what they ask of the music and the music that they get; return it all."""
+def draw_five(films: Sequence[Film], pipe: PixMusPipeline) -> tuple[Figure, dict[str, Any]]:
+    """Five clips, what they ask of the music and the music that they get; drawn and told."""
     by_name = {film.name: film for film in films}
     chosen = [by_name[name] for name in FIVE if name in by_name]
-    figure, axes = plt.subplots(
-        len(chosen), 3, figsize=(13, 1.75 * len(chosen)), width_ratios=(1.5, 1, 1), squeeze=False
-    )
-    told: dict[str, Any] = {"clips": [], "credit": CREDIT}
+    figure = Figure(figsize=(13, 1.75 * len(chosen)), dpi=DPI)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(chosen), 3, width_ratios=(1.5, 1, 1), squeeze=False)
+    clips = []
     for (left, middle, right), film in zip(axes, chosen, strict=True):
         sheet = pipe.encoder.spot(film.features)
         score = pipe.compose(sheet, seed=FIVE_SEED)
         music = heard(score, film.duration)
-        rows = np.linspace(0.08, 0.92, 4) * (len(film.images) - 1)
-        strip = np.concatenate([film.images[int(row)] for row in rows], axis=1)
-        left.imshow(strip)
-        left.axis("off")
-        name = film.name.split("__")[1].rsplit(".", 1)[0].replace("-medium", "")
-        mood = ", then ".join(dict.fromkeys(cue.name for cue in sheet.cues))
-        left.set_title(f"{name} ({film.duration:.0f} s): {mood}", fontsize=9, loc="left")
-        middle.set_title(
-            f"{sheet.tempo_bpm:.0f} bpm, {sheet.key}, {sheet.ensemble}", fontsize=9, loc="left"
-        )
-        seconds = (np.arange(len(sheet.curves[Curve.DENSITY])) + 0.5) / CURVE_RATE_HZ
-        for curve in CURVES:
-            middle.plot(seconds, sheet.curves[curve], color=COLOURS[curve], label=curve)
-        for hit in sheet.hit_points:
-            middle.axvline(hit.time, color="#3b4252", alpha=0.5 * hit.strength, linewidth=0.8)
-        middle.set_ylim(0, 1)
-        right.set_title(
-            f"{music['tempo_bpm']:.0f} bpm, {music['key']}, "
-            f"{music['onsets a second']:.1f} notes a second",
-            fontsize=9,
-            loc="left",
-        )
-        for part in PARTS_FROM_THE_BACK:
-            for note in score.parts.get(part, ()) if part != Part.DRUMS else ():
-                start, end = score.tempo_map.to_seconds([note.onset, note.onset + note.duration])
-                right.hlines(note.pitch, start, end, color=Part(part).colour, linewidth=1.1)
-        drums = [note.onset for note in score.parts.get(Part.DRUMS, ())]
-        if drums:
-            right.plot(
-                score.tempo_map.to_seconds(drums),
-                np.full(len(drums), LOWEST_PITCH + 2),
-                "|",
-                color=Part.DRUMS.colour,
-                markersize=3,
-            )
-        right.set_ylim(LOWEST_PITCH, 98)
+        draw_film(left, film, sheet)
+        draw_asked(middle, sheet)
+        draw_composed(right, score, music)
         for axis in (middle, right):
             axis.set_xlim(0, film.duration)
             axis.tick_params(labelsize=7)
-        told["clips"].append(
+        clips.append(
             {
                 "clip": film.name,
                 "tempo_bpm": sheet.tempo_bpm,
@@ -148,9 +120,54 @@ def draw_five(films: Sequence[Film], pipe: PixMusPipeline, path: Path) -> dict[s
     axes[-1][2].set_xlabel("composed: MIDI pitches over seconds; foot: drums", fontsize=8)
     figure.text(0.01, 0.004, CREDIT, fontsize=6)
     figure.tight_layout(rect=(0, 0.015, 1, 1))
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-    return told
+    return figure, {"clips": clips, "credit": CREDIT}
+
+
+def draw_film(axes: Axes, film: Film, sheet: CueSheet) -> None:
+    """Four frames of a clip, and the moods of its cues."""
+    rows = np.linspace(0.08, 0.92, 4) * (len(film.images) - 1)
+    axes.imshow(np.concatenate([film.images[int(row)] for row in rows], axis=1))
+    axes.axis("off")
+    name = film.name.split("__")[1].rsplit(".", 1)[0].replace("-medium", "")
+    mood = ", then ".join(dict.fromkeys(cue.name for cue in sheet.cues))
+    axes.set_title(f"{name} ({film.duration:.0f} s): {mood}", fontsize=9, loc="left")
+
+
+def draw_asked(axes: Axes, sheet: CueSheet) -> None:
+    """The curves and hit points of a cue sheet."""
+    axes.set_title(
+        f"{sheet.tempo_bpm:.0f} bpm, {sheet.key}, {sheet.ensemble}", fontsize=9, loc="left"
+    )
+    seconds = (np.arange(len(sheet.curves[Curve.DENSITY])) + 0.5) / CURVE_RATE_HZ
+    for curve in CURVES:
+        axes.plot(seconds, sheet.curves[curve], color=COLOURS[curve], label=curve)
+    for hit in sheet.hit_points:
+        axes.axvline(hit.time, color="#3b4252", alpha=0.5 * hit.strength, linewidth=0.8)
+    axes.set_ylim(0, 1)
+
+
+def draw_composed(axes: Axes, score: Score, music: dict[str, Any]) -> None:
+    """A piano-roll, the drums at its foot."""
+    axes.set_title(
+        f"{music['tempo_bpm']:.0f} bpm, {music['key']}, "
+        f"{music['onsets a second']:.1f} notes a second",
+        fontsize=9,
+        loc="left",
+    )
+    for part in PARTS_FROM_THE_BACK:
+        for note in score.parts.get(part, ()) if part != Part.DRUMS else ():
+            start, end = score.tempo_map.to_seconds([note.onset, note.onset + note.duration])
+            axes.hlines(note.pitch, start, end, color=Part(part).colour, linewidth=1.1)
+    drums = [note.onset for note in score.parts.get(Part.DRUMS, ())]
+    if drums:
+        axes.plot(
+            score.tempo_map.to_seconds(drums),
+            np.full(len(drums), LOWEST_PITCH + 2),
+            "|",
+            color=Part.DRUMS.colour,
+            markersize=3,
+        )
+    axes.set_ylim(LOWEST_PITCH, 98)
 
 
 def heard(score: Score, duration: float) -> dict[str, Any]:

@@ -12,18 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pixmus.compose.conditions import key_correlations
-from pixmus.cues.sheet import TONICS, key_is_major
 from pixmus.ensembles import PITCHED, Part
-from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT, Score, encode_score
-
-BEATS_PER_BAR = 4
-STEPS_PER_BAR = BEATS_PER_BAR * STEPS_PER_BEAT
+from pixmus.keys import TONICS, key_is_major
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.key_finding import key_correlations
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Score, encode_score
 
 
 def score_cells(score: Score) -> tuple[np.ndarray, bool]:
@@ -109,7 +106,7 @@ def separation(reference: ArrayLike, estimate: ArrayLike) -> float:
     return float((differences > 0).mean() + (differences == 0).mean() / 2)
 
 
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Pearson's correlation; NaN where one of the two never changes."""
     if len(a) < 2:
         return float("nan")
@@ -348,182 +345,3 @@ def shift_keys(cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     size = KEY_WINDOW_BARS * BEATS_PER_BAR
     blocks = [cells[start : start + size] for start in range(0, len(cells), size)]
     return np.concatenate([transpose(block, int(rng.integers(-6, 6))) for block in blocks])
-
-
-# ----------------------------------------------------------------------------------------- Drums
-
-KICK = 0  # its row in the drums' roll
-MIN_ONSETS = 8  # steps with an onset; with fewer there is nothing to agree
-
-
-@dataclass(frozen=True)
-class DrumAgreement:
-    """Correlations, -1..1, of the drums with the pitched parts; `overall` is their mean."""
-
-    overall: float
-    kick: float
-    returns: float
-    changes: float
-
-
-def drum_agreement(cells: np.ndarray) -> DrumAgreement:
-    """How well the drums go with the other parts.
-
-    `kick`: over steps, correlation of kick onsets with steps where bass, harmony or pad begin a
-    note (the phi coefficient: coincidence above what the rates give). `returns`: over pairs of
-    bars, correlation of the drums' likeness (cosine of their onsets) with the others' likeness
-    (cosine of the onset steps of bass, of harmony and pad, of melody and counter): where the music
-    comes back the drums come back. `changes`: over neighbouring bars, correlation of the number of
-    onsets in which the drums differ with that in which the others do. `overall` is the mean of
-    those that can be measured; NaN with fewer than eight struck steps on either side.
-
-    `kick` alone tells real drums from another piece's only in part, since nearly all music has a
-    beat 1; the three together do it well (`separation`). Measure at least 16 bars, better 32.
-    Chance: `swap_drums`.
-    """
-    cells = whole_bars(cells)
-    drums = onset_roll(cells, Part.DRUMS)
-    groups = np.stack(
-        [
-            np.any([onset_roll(cells, part).any(1) for part in parts], axis=0)
-            for parts in ((Part.BASS,), (Part.HARMONY, Part.PAD), (Part.MELODY, Part.COUNTER))
-        ],
-        axis=1,
-    )  # (steps, 3)
-    if min(drums.any(1).sum(), groups.any(1).sum()) < MIN_ONSETS:
-        return DrumAgreement(*([float("nan")] * 4))
-    kick = _correlation(drums[:, KICK].astype(float), groups[:, :2].any(1).astype(float))
-    ours, theirs = (roll.reshape(len(cells) // BEATS_PER_BAR, -1) for roll in (drums, groups))
-    returns = _correlation(_likeness(ours), _likeness(theirs))
-    changes = _correlation(
-        np.abs(np.diff(ours.astype(float), axis=0)).sum(1),
-        np.abs(np.diff(theirs.astype(float), axis=0)).sum(1),
-    )
-    measured = [value for value in (kick, returns, changes) if not np.isnan(value)]
-    overall = float(np.mean(measured)) if measured else float("nan")
-    return DrumAgreement(overall, kick, returns, changes)
-
-
-def _likeness(bars: np.ndarray) -> np.ndarray:
-    """Cosine similarity of every pair of bars, (pairs,); an empty bar is like none."""
-    vectors = bars.astype(float)
-    norms = np.linalg.norm(vectors, axis=1)
-    cosine = vectors @ vectors.T / np.maximum(np.outer(norms, norms), 1e-9)
-    return np.asarray(cosine[np.triu_indices(len(cosine), 1)])
-
-
-def swap_drums(cells: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The piece with the drums of another, which begin again where they are too short."""
-    swapped = whole_bars(cells).copy()
-    run = PART_LAYOUTS[Part.DRUMS].cells
-    theirs = whole_bars(other)[:, run]
-    swapped[:, run] = theirs[np.arange(len(swapped)) % len(theirs)] if len(theirs) else 0
-    return swapped
-
-
-# ---------------------------------------------------------------------------------------- Ending
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a piece ends; `on_tonic_downbeat` asks for the first three at once.
-
-    `last_onset_on_downbeat`: the last note that a pitched part begins is on a downbeat; a pitch
-    struck again in that bar after it sounded on the downbeat is the same ending held on.
-    `tonic_bass`: the lowest note there is the tonic. `has_root`: the tonic sounds there.
-    `tonic_chord`: nothing but tonic, either third and fifth sounds there. `final_bar_tonic`: a
-    looser reading for music that spreads its last chord: the last bar in which a note begins has
-    the tonic as the lowest note on its downbeat, and the tonic triad as its chord over the bar.
-    """
-
-    last_onset_on_downbeat: bool
-    tonic_bass: bool
-    has_root: bool
-    tonic_chord: bool
-    final_bar_tonic: bool
-
-    @property
-    def on_tonic_downbeat(self) -> bool:
-        return self.last_onset_on_downbeat and self.tonic_bass and self.has_root
-
-
-def ending(
-    cells: np.ndarray, minor: bool, bar_starts: Sequence[int] | None = None, bar: int | None = None
-) -> Ending | None:
-    """How a piece in C major (A minor with `minor`) ends; None when no pitched part ever plays.
-
-    Judged at the step of the pitched parts' last onset. `bar_starts` are the beats that open a bar,
-    every fourth one by default. `bar` ends the piece after that bar: the chance level is what the
-    bars in the middle give.
-    """
-    num_beats = len(cells)
-    starts = np.arange(0, num_beats, BEATS_PER_BAR) if bar_starts is None else np.array(bar_starts)
-    if bar is not None:
-        end = int(np.append(starts, num_beats)[bar + 1])
-        cells, num_beats, starts = cells[:end], end, starts[starts < end]
-    struck = np.any([onset_roll(cells, part).any(1) for part in PITCHED], axis=0)
-    if not struck.any():
-        return None
-    last = int(np.flatnonzero(struck)[-1])
-    tonic = 9 if minor else 0
-    triad = {tonic, (tonic + 3) % 12, (tonic + 4) % 12, (tonic + 7) % 12}
-    downbeats = starts * STEPS_PER_BEAT
-    begin = int(downbeats[downbeats <= last][-1])
-    stop = int(np.append(downbeats, num_beats * STEPS_PER_BEAT)[np.sum(downbeats <= last)])
-    on_downbeat = _sounding_pitches(cells, begin)
-    if struck[begin] and _struck_pitches(cells, begin + 1, last + 1) <= on_downbeat:
-        last = begin
-    pitches = _sounding_pitches(cells, last)
-    classes = {pitch % 12 for pitch in pitches}
-    over_bar = pitch_classes(cells)[begin:stop].sum(0)
-    roots, qualities = find_chords(over_bar[None])
-    told = qualities[0] in ("major", "minor") and int(roots[0]) == tonic
-    alone = not qualities[0] and over_bar[tonic] > 0  # one pitch class, and it is the tonic
-    return Ending(
-        last_onset_on_downbeat=last == begin,
-        tonic_bass=min(pitches) % 12 == tonic,
-        has_root=tonic in classes,
-        tonic_chord=tonic in classes and classes <= triad,
-        final_bar_tonic=bool(on_downbeat)
-        and min(on_downbeat) % 12 == tonic
-        and bool(told or alone),
-    )
-
-
-def _sounding_pitches(cells: np.ndarray, step: int) -> set[int]:
-    """Pitches of all pitched parts that sound at a step."""
-    beat, inside = divmod(step, STEPS_PER_BEAT)
-    found: set[int] = set()
-    for part in PITCHED:
-        roll = sounding_roll(cells[beat : beat + 1], part)[inside]
-        found |= {PART_LAYOUTS[part].lowest_pitch + int(row) for row in np.flatnonzero(roll)}
-    return found
-
-
-def _struck_pitches(cells: np.ndarray, first: int, stop: int) -> set[int]:
-    """Pitches that any pitched part begins at the steps first..stop - 1."""
-    found: set[int] = set()
-    for part in PITCHED:
-        rows = np.flatnonzero(onset_roll(cells, part)[first:stop].any(0))
-        found |= {PART_LAYOUTS[part].lowest_pitch + int(row) for row in rows}
-    return found
-
-
-def score_ending(score: Score) -> Ending | None:
-    """How a composed score ends, on its own bars and in its own key; see `ending`."""
-    minor = not key_is_major(score.key)
-    shift = ((9 if minor else 0) - TONICS.index(score.key.split()[0]) + 6) % 12 - 6
-    return ending(transpose(encode_score(score), shift), minor, score.tempo_map.bar_starts)
-
-
-def last_frame_level_db(
-    waveform: np.ndarray, sample_rate: int, frame_rate: Fraction | float
-) -> float:
-    """RMS of the last video frame's sound in dB of full scale, -inf for digital silence.
-
-    `waveform` is (channels, samples), -1..1. "Silent at the last frame" is below -60 dB.
-    """
-    samples = max(1, round(sample_rate / float(frame_rate)))
-    tail = np.asarray(waveform, float)[..., -samples:]
-    power = float((tail**2).mean()) if tail.size else 0.0
-    return 10 * float(np.log10(power)) if power > 0 else float("-inf")

@@ -1,8 +1,8 @@
 """How many hit points the tempo map can place, on random cut lists of known mean shot length.
 
-    python -m pixmus.studies.placement [--out docs/results] [--seeds 40]
+    pixmus evaluate placement [--seeds 40]
 
-writes `placement.json` and `placement.md`. Shot lengths are drawn from a gamma distribution of
+Shot lengths are drawn from a gamma distribution of
 shape 4 with a floor of `SHORTEST_SHOT_S`, rounded to frames at 25 a second; strengths are uniform
 in 0.4..1; the wished tempo is uniform in 80..140. Seconds are processor time of one fit of a
 60 s clip.
@@ -11,11 +11,9 @@ in 0.4..1; the wished tempo is uniform in 80..140. Seconds are processor time of
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +21,9 @@ import numpy as np
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import BAND, PIANO, Part, Style
-from pixmus.score.tempo import PLACED_TOLERANCE_S, cue_span, fit_tempo_map, place_hits
+from pixmus.score.fit import fit_tempo_map
+from pixmus.score.spans import PLACED_TOLERANCE_S, cue_span, place_hits
+from pixmus.studies.runner import Result, Run, Study
 
 FRAME_RATE = Fraction(25)
 SHORTEST_SHOT_S = 0.32
@@ -105,82 +105,47 @@ def steady_share(sheet: CueSheet) -> float:
     return float(np.mean(off <= PLACED_TOLERANCE_S)) if len(times) else 0.0
 
 
-def measure(num_seeds: int) -> list[dict[str, Any]]:
-    """One row for each mean shot length, without and with drums: means over the cut lists."""
-    rows = []
-    for has_drums in (False, True):
-        for mean_shot in MEAN_SHOTS_S:
-            fits = []
-            for seed in range(num_seeds):
-                rng = np.random.default_rng(seed)
-                sheet = draw_cue_sheet(rng, mean_shot, CLIP_S, float(rng.uniform(*WISH_BPM)))
-                if has_drums:
-                    sheet = replace(sheet, ensemble=BAND.name, parts=(*sheet.parts, Part.DRUMS))
-                fits.append(measure_fit(sheet))
-            row: dict[str, Any] = {"mean_shot_s": mean_shot, Part.DRUMS: has_drums}
-            row |= {name: float(np.nanmean([fit[name] for fit in fits])) for name in fits[0]}
-            for name in ("largest_change_percent", "seconds_per_fit"):
-                row[name.replace("largest_", "") + "_max"] = max(fit[name] for fit in fits)
-            row["placed_hits_sd"] = float(np.std([fit["placed_hits"] for fit in fits]))
-            rows.append(row)
-    return rows
+def measure_row(mean_shot: float, has_drums: bool, num_lists: int) -> dict[str, Any]:
+    """Means over the cut lists of a mean shot length, without or with drums."""
+    fits = []
+    for seed in range(num_lists):
+        rng = np.random.default_rng(seed)
+        sheet = draw_cue_sheet(rng, mean_shot, CLIP_S, float(rng.uniform(*WISH_BPM)))
+        if has_drums:
+            sheet = replace(sheet, ensemble=BAND.name, parts=(*sheet.parts, Part.DRUMS))
+        fits.append(measure_fit(sheet))
+    row: dict[str, Any] = {"mean_shot_s": mean_shot, Part.DRUMS: has_drums}
+    row |= {name: float(np.nanmean([fit[name] for fit in fits])) for name in fits[0]}
+    for name in ("largest_change_percent", "seconds_per_fit"):
+        row[name.replace("largest_", "") + "_max"] = max(fit[name] for fit in fits)
+    row["placed_hits_sd"] = float(np.std([fit["placed_hits"] for fit in fits]))
+    return row
 
 
-def write_tables(rows: list[dict[str, Any]], num_seeds: int, folder: Path) -> None:
-    """Write `placement.json` and `placement.md`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command = f"python -m pixmus.studies.placement --seeds {num_seeds}"
-    settings = {
-        "command": command,
-        "cut_lists": num_seeds,
-        "clip_s": CLIP_S,
-        "wish_bpm": WISH_BPM,
-        "shots": f"gamma of shape 4, at least {SHORTEST_SHOT_S} s, whole frames at 25 a second",
-        "strengths": STRENGTHS,
-        "tolerance_s": PLACED_TOLERANCE_S,
+def measure(run: Run) -> Result:
+    """One row for each mean shot length, without and with drums."""
+    count = run.arguments.seeds
+    return {
+        "settings": {
+            "cut_lists": count,
+            "clip_s": CLIP_S,
+            "wish_bpm": WISH_BPM,
+            "shots": f"gamma of shape 4, at least {SHORTEST_SHOT_S} s, whole frames at 25 a second",
+            "strengths": STRENGTHS,
+            "tolerance_s": PLACED_TOLERANCE_S,
+            "reference": {str(mean_shot): share for mean_shot, share in REFERENCE.items()},
+        },
+        "rows": [
+            measure_row(mean_shot, has_drums, count)
+            for has_drums in (False, True)
+            for mean_shot in MEAN_SHOTS_S
+        ],
     }
-    table = {"settings": settings, "rows": rows}
-    (folder / "placement.json").write_text(json.dumps(table, indent=1) + "\n")
-    lines = [
-        "# How many hit points the tempo map places",
-        "",
-        f"`{command}`: {num_seeds} random cut lists of {CLIP_S:.0f} s a row, every cut a hit point "
-        f"of strength {STRENGTHS[0]} to {STRENGTHS[1]}, wished tempo {WISH_BPM[0]:.0f} to "
-        f"{WISH_BPM[1]:.0f} beats a minute; shot lengths from a {settings['shots']}. Placed: "
-        f"within {1000 * PLACED_TOLERANCE_S:.0f} ms of an eighth-note grid point. *Steady*: placed "
-        "by the wished tempo as it is. *Reference*: the simulation in the design. Changes of tempo "
-        "are from beat to beat: the largest in all lists, and the mean over lists of the root mean "
-        "square. *Spread* is the standard deviation of the local tempo.",
-        "",
-        "| mean shot | drums | hits placed | strength placed | reference | steady "
-        "| strong on beats | on downbeats | largest change | RMS change | spread | mean miss "
-        "| last chord on downbeat | processor s a fit |",
-        "|" + 14 * "---|",
-    ]
-    for row in rows:
-        reference = "" if row[Part.DRUMS] else f"{REFERENCE[row['mean_shot_s']]:.2f}"
-        lines.append(
-            f"| {row['mean_shot_s']} s | {'yes' if row['drums'] else 'no'} "
-            f"| {row['placed_hits']:.3f} ± {row['placed_hits_sd']:.3f} "
-            f"| {row['placed_strength']:.3f} | {reference} "
-            f"| {row['placed_at_steady_tempo']:.2f} | {row['strong_on_beats']:.2f} "
-            f"| {row['strong_on_downbeats']:.2f} | {row['change_percent_max']:.2f} % "
-            f"| {row['rms_change_percent']:.2f} % | {row['tempo_spread_percent']:.1f} % "
-            f"| {row['mean_error_ms']:.1f} ms | {row['last_chord_on_downbeat']:.2f} "
-            f"| {row['seconds_per_fit']:.3f} |"
-        )
-    (folder / "placement.md").write_text("\n".join(lines) + "\n")
 
 
-def main() -> None:
-    """Measure and write the tables."""
-    parser = argparse.ArgumentParser(description="Share of hit points that the tempo map places.")
-    parser.add_argument("--out", type=Path, default=Path("docs/results"))
-    parser.add_argument("--seeds", type=int, default=40)
-    arguments = parser.parse_args()
-    write_tables(measure(arguments.seeds), arguments.seeds, arguments.out)
-    print((arguments.out / "placement.md").read_text())
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the study may be told."""
+    parser.add_argument("--seeds", type=int, default=40, help="random cut lists a row")
 
 
-if __name__ == "__main__":
-    main()
+STUDY = Study("placement", "Share of hit points that the tempo map places.", measure, arguments)

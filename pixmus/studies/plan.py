@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pixmus.compose.conditions import key_correlations
 from pixmus.compose.planning import MODE_COLUMN, draw_plans, give_parts
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, STYLES, Part
 from pixmus.model.plan_network import PlanDenoiser
+from pixmus.score.key_finding import key_correlations
 from pixmus.score.plan import (
     HALVES,
     UNKNOWN_DYNAMIC,

@@ -8,7 +8,7 @@ An AUC of 0.5 means that the two cannot be told apart; 1 that they always can.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.stats import rankdata
@@ -17,16 +17,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from pixmus.ensembles import PARTS, Part
-from pixmus.score.notes import (
-    NUM_CELLS,
-    PART_LAYOUTS,
-    STEPS_PER_BEAT,
-    Note,
-    decode_notes,
-    encode_notes,
-)
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, decode_notes, encode_notes
 
-BEATS_PER_BAR = 4
 SCALE = (0, 2, 4, 5, 7, 9, 11)  # C major; also A minor without its raised seventh
 FOLDS = 5
 
@@ -98,29 +91,6 @@ def overlap(real: np.ndarray, made: np.ndarray, bins: int = 12) -> float:
         np.histogram(np.clip(values, low, high), edges)[0] / len(values) for values in (real, made)
     ]
     return float(np.minimum(*shares).sum())
-
-
-def interval(
-    statistic: Callable[[np.ndarray], float], pieces: Sequence[str], draws: int = 200, seed: int = 0
-) -> tuple[float, float]:
-    """95 % bootstrap interval of `statistic(rows)`, whole pieces drawn with replacement.
-
-    `statistic` takes row numbers; rows of a piece that is drawn twice are given twice.
-    """
-    names = np.asarray(pieces)
-    rows_of = {name: np.flatnonzero(names == name) for name in np.unique(names)}
-    keys = list(rows_of)
-    rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(draws):
-        chosen = rng.integers(len(keys), size=len(keys))
-        value = statistic(np.concatenate([rows_of[keys[i]] for i in chosen]))
-        if not np.isnan(value):
-            values.append(value)
-    if not values:
-        return float("nan"), float("nan")
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
 
 
 # ------------------------------------------------------------------- Music spoilt in known ways

@@ -29,13 +29,14 @@ from pathlib import Path
 from typing import Any
 
 import av
-import jinja2
 from markdown_it import MarkdownIt
 from PIL import Image
 
 from pixmus.errors import PixMusError
+from pixmus.files import REPOSITORY
+from pixmus.studies.runner import Result, Run, Study
+from pixmus.studies.tables import fill
 
-REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = {"report": Path("docs/report/report.md"), "slides": Path("docs/slides/slides.md")}
 FLAGS = (
     "--headless",
@@ -110,39 +111,8 @@ class Files:
         return self[name]
 
 
-def fixed(value: Any, digits: int = 2) -> str:
-    """A number with so many decimals; anything else is an error."""
-    return f"{_number(value):.{digits}f}"
-
-
-def percent(value: Any, digits: int = 0) -> str:
-    """A share of 1 as per cent."""
-    return f"{100 * _number(value):.{digits}f}\u00a0%"
-
-
-def interval(low_high: Any, digits: int = 2) -> str:
-    """`0.80–0.90` from a pair."""
-    return f"{fixed(low_high[0], digits)}–{fixed(low_high[1], digits)}"
-
-
-def thousands(value: Any) -> str:
-    """`11,529,474`."""
-    return f"{round(_number(value)):,}"
-
-
-def millions(value: Any, digits: int = 1) -> str:
-    """`11.5`, of a number of parameters."""
-    return f"{_number(value) / 1e6:.{digits}f}"
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise PixMusError(f"the text formats {str(value)[:60]!r} as a number, which it is not.")
-    return float(value)
-
-
 def constant(path: str) -> Any:
-    """A value of the code by its path, such as `pixmus.score.tempo.MAX_BEND`."""
+    """A value of the code by its path, such as `pixmus.score.lattice.MAX_BEND`."""
     module, _, name = path.rpartition(".")
     try:
         return getattr(importlib.import_module(module), name)
@@ -295,20 +265,6 @@ def _plain(text: str) -> str:
     return re.sub(r"<[^>]+>", "", text)
 
 
-def fill(template: str, name: str, builder: Builder) -> str:
-    """The template's Markdown with everything filled in."""
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
-    )
-    environment.filters.update(
-        fixed=fixed, percent=percent, interval=interval, thousands=thousands, millions=millions
-    )
-    try:
-        return environment.from_string(template).render(**builder.names())
-    except jinja2.TemplateError as error:
-        raise PixMusError(f"{name} cannot be filled: {error}.") from error
-
-
 def to_html(text: str) -> str:
     """Markdown with tables and HTML inside it, as HTML; headings get addresses."""
     rendered = str(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
@@ -340,13 +296,13 @@ def page(title: str, style: str, body: str) -> str:
 
 def report_page(template: str, style: str, builder: Builder) -> str:
     """The report as one page: the line `[contents]` becomes the list of its sections."""
-    body = to_html(fill(template, "report.md", builder))
+    body = to_html(fill(template, "report.md", builder.names()))
     return page("PixMus: the report", style, body.replace("<p>[contents]</p>", contents(body)))
 
 
 def slides_page(template: str, style: str, builder: Builder) -> str:
     """The slides as one page, a section each; lines of `---` stand between them."""
-    slides = re.split(r"^---$", fill(template, "slides.md", builder), flags=re.MULTILINE)
+    slides = re.split(r"^---$", fill(template, "slides.md", builder.names()), flags=re.MULTILINE)
     sections = []
     for number, slide in enumerate(slides, 1):
         kind = re.match(r"\s*<!-- (\w[\w ]*) -->", slide)
@@ -399,18 +355,24 @@ def build(name: str, root: Path = REPOSITORY, pdf: bool = True) -> list[Path]:
     return written
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Build the report and the slides."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="report, slides; both without")
-    parser.add_argument("--html-only", action="store_true", help="print no PDF")
-    arguments = parser.parse_args(argv)
-    for name in arguments.names or DOCUMENTS:
+def measure(run: Run) -> Result:
+    """Build the report and the slides; which files there are now, and their bytes."""
+    written = []
+    for name in run.arguments.names or DOCUMENTS:
         if name not in DOCUMENTS:
             raise PixMusError(f"there is no document {name!r}; there are: {', '.join(DOCUMENTS)}.")
-        for path in build(name, pdf=not arguments.html_only):
-            print(f"{path.relative_to(REPOSITORY)}  {path.stat().st_size / 1024:.0f} KiB")
+        written += build(name, pdf=not run.arguments.html_only)
+    return {
+        "files": {str(path.relative_to(REPOSITORY)): path.stat().st_size for path in written},
+    }
 
 
-if __name__ == "__main__":
-    main()
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the study may be told."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="report, slides; both without")
+    parser.add_argument("--html-only", action="store_true", help="print no PDF")
+
+
+STUDY = Study(
+    "report", "The report and the slides from what is stored.", measure, arguments, out=None
+)

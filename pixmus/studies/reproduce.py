@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,39 +24,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
 
-from pixmus.cues.sheet import Direction
+from pixmus.choice import Step
+from pixmus.choices import choices_of
+from pixmus.cues.direction import Direction
 from pixmus.errors import PixMusError
-from pixmus.picture.video import probe, read_audio
-from pixmus.score.notes import Score, read_midi
+from pixmus.files import new_folder, shipped
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import probe
+from pixmus.score.midi import read_midi
+from pixmus.score.notes import Score
 from pixmus.score.tempo import TempoMap
-from pixmus.take.bundle import SAMPLE_RATE, new_folder
-from pixmus.take.pipeline import PixMusPipeline, Soundtrack
+from pixmus.studies.runner import Result, Run, Study
+from pixmus.take.exports import stored_exports
+from pixmus.take.pipeline import PixMusPipeline
+from pixmus.take.soundtrack import Soundtrack
+from pixmus.waveform import SAMPLE_RATE
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = shipped("examples")
 OUTPUTS = "outputs"
-STORED = (  # of a bundle; music and stems would be too large
-    "scored.mp4",
-    "cues.json",
-    "score.mid",
-    "take.json",
-    "cues.png",
-    "pianoroll.png",
-    "spectrogram.png",
-)
 SETTINGS = (
-    "seed",
     "direction",
-    "text",
-    "num_inference_steps",
-    "guidance_scale",
-    "timing_guidance_scale",
-    "still_duration",
-    "original_audio",
+    *(c.name for c in choices_of(Step.WISH, Step.COMPOSE, Step.WATCH, Step.MIX)),
 )
 LOWEST_F1 = 0.99
 LARGEST_BEAT_SHIFT_S = 0.020  # half of what an onset may be away from its cut
@@ -251,7 +240,7 @@ class Outcome:
 
 def compare(stored: Path, made: Path, name: str) -> Outcome:
     """Two folders of one example's output, the stored one first."""
-    missing = [file for file in STORED if not (stored / file).is_file()]
+    missing = [file for file in stored_exports() if not (stored / file).is_file()]
     if missing:
         raise PixMusError(
             f"{stored} holds no {missing[0]}; store the outputs with `pixmus reproduce --write`."
@@ -287,7 +276,7 @@ def store(made: Path, folder: Path) -> None:
     """Put what is kept of a bundle into `folder`, in place of what was there."""
     folder.parent.mkdir(exist_ok=True)
     with new_folder(folder, overwrite=True) as place:
-        for file in STORED:
+        for file in stored_exports():
             if file.endswith(".png"):  # a palette is a fifth of the size, and looks the same
                 with Image.open(made / file) as picture:
                     palette = picture.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE)
@@ -296,38 +285,48 @@ def store(made: Path, folder: Path) -> None:
                 shutil.copyfile(made / file, place / file)
 
 
-def table_of(outcomes: Sequence[Outcome], identical: bool) -> Table:
-    """What was compared, one example a row."""
-    table = Table(title="Examples made again", title_justify="left")
-    for column in ("example", "notes", "differing", "F1", "score", "cue sheet", "sound", ""):
-        is_text = column in ("example", "score", "cue sheet", "sound", "")
-        table.add_column(column, justify="left" if is_text else "right")
-    for outcome in outcomes:
-        score, level = outcome.score, outcome.sound_db
-        if level is None:
-            sound = "not compared"
-        else:
-            sound = "identical" if level == 0.0 else f"{level:.2f} dB apart"
-        table.add_row(
-            outcome.name,
-            str(outcome.num_notes),
-            str(score.num_differing),
-            f"{score.f1:.4f}",
-            "identical" if score.is_identical else "alike" if score.is_alike else "differs",
-            "identical" if outcome.cue_sheet_is_equal else "differs",
-            sound,
-            "passes" if outcome.passes(identical) else "fails",
-        )
-    return table
+def told(outcome: Outcome, identical: bool) -> Result:
+    """One example as the table tells it."""
+    score = outcome.score
+    return {
+        "name": outcome.name,
+        "notes": outcome.num_notes,
+        "differing": score.num_differing,
+        "f1": score.f1,
+        "identical": score.is_identical,
+        "alike": score.is_alike,
+        "cue sheet is equal": outcome.cue_sheet_is_equal,
+        "sound, dB": outcome.sound_db,
+        "passes": outcome.passes(identical),
+        "lines": score.lines(),
+    }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Make examples again and compare or store them; 0 where all pass, else 1."""
-    parser = argparse.ArgumentParser(prog="pixmus reproduce", description=__doc__.split("\n")[0])
+def measure(run: Run) -> Result:
+    """Make examples again and compare or store them."""
+    asked = run.arguments
+    examples = examples_of(asked.examples, asked.names)
+    pipe = PixMusPipeline.from_pretrained(asked.model)
+    outcomes: list[Result] = []
+    written: list[str] = []
+    for example in examples:
+        stored = asked.examples / OUTPUTS / example.name
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder) / example.name
+            example.make(pipe).save(made)
+            if asked.write:
+                store(made, stored)
+                written.append(str(stored))
+            else:
+                outcomes.append(told(compare(stored, made, example.name), asked.identical))
+    return {"examples": outcomes, "stored": written}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the study may be told."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="examples; else all of them")
     parser.add_argument("--examples", type=Path, default=EXAMPLES, metavar="DIR")
     parser.add_argument("--model", metavar="DIR", help="else the model that came along")
-    parser.add_argument("--threads", type=int, metavar="N", help="of the network's arithmetic")
     parser.add_argument(
         "--identical",
         action="store_true",
@@ -335,36 +334,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "enough",
     )
     parser.add_argument("--write", action="store_true", help="store the outputs anew")
-    options = parser.parse_args(arguments)
-    if options.threads is not None and options.threads < 1:
-        raise PixMusError(f"There must be at least 1 thread, not {options.threads}.")
-    examples = examples_of(options.examples, options.names)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(options.threads or threads)
-    outcomes = []
-    try:
-        pipe = PixMusPipeline.from_pretrained(options.model)
-        for example in examples:
-            stored = options.examples / OUTPUTS / example.name
-            with tempfile.TemporaryDirectory() as folder:
-                made = Path(folder) / example.name
-                example.make(pipe).save(made)
-                if options.write:
-                    store(made, stored)
-                    print(stored)
-                else:
-                    outcomes.append(compare(stored, made, example.name))
-    finally:
-        torch.set_num_threads(threads)
-    if options.write:
-        return 0
-    console = Console(soft_wrap=True)
-    console.print(table_of(outcomes, options.identical))
-    for outcome in outcomes:
-        for line in outcome.score.lines():
-            console.print(f"{outcome.name}: {line}", highlight=False)
-    return 0 if all(outcome.passes(options.identical) for outcome in outcomes) else 1
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+STUDY = Study(
+    "reproduce",
+    "The examples made again and compared with what is stored.",
+    measure,
+    arguments,
+    out=None,
+    passes=lambda result: all(example["passes"] for example in result["examples"]),
+)

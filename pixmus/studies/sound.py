@@ -1,8 +1,8 @@
 """How the shipped sound and the pip-only one sound: every ensemble by both, from the same scores.
 
-    pixmus evaluate sound [--model DIR] [--out DIR] [--takes 3] [--duration 20]
+    pixmus evaluate sound [--model DIR] [--takes 3] [--duration 20]
 
-writes `sound.json`, `sound.md` and `sound.png`. For every ensemble some cue sheets are drawn, each
+For every ensemble some cue sheets are drawn, each
 is composed once, and its score is rendered and mixed twice: by FluidSynth with FluidR3_GM, and by
 what pip alone brings, tinysoundfont with TimGM6mb.
 
@@ -17,10 +17,8 @@ what pip alone brings, tinysoundfont with TimGM6mb.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,13 +27,16 @@ from matplotlib.figure import Figure
 
 from pixmus.ensembles import ENSEMBLES
 from pixmus.errors import PixMusError
-from pixmus.sound.loudness import SAMPLE_RATE, Waveform, loudness, to_db
-from pixmus.sound.mix import mix, render, sum_stems
-from pixmus.sound.renderer import FLUID_FONT, Renderer, installed_synths, tim_font
-from pixmus.studies.compare import RESULTS
-from pixmus.studies.score_model import draw_cue_sheet
+from pixmus.sound.loudness import loudness, to_db
+from pixmus.sound.mix import mix, sum_stems
+from pixmus.sound.renderer import render
+from pixmus.sound.soundfont import FLUID_FONT, SoundFontRenderer, tim_font
+from pixmus.sound.synth import installed_synths
+from pixmus.studies.runner import Result, Run, Study
+from pixmus.studies.score_model_takes import draw_cue_sheet
+from pixmus.take.figure import DPI, INK, PAGE, PANEL, QUIET, RULE, WIDTH_PX
 from pixmus.take.pipeline import PixMusPipeline
-from pixmus.take.plots import DPI, INK, PAGE, PANEL, QUIET, RULE, WIDTH_PX, save_figure
+from pixmus.waveform import SAMPLE_RATE, Waveform
 
 FFT_SIZE = 4096
 MEASURES = {
@@ -77,7 +78,7 @@ def stereo_width(waveform: Waveform) -> float:
     return to_db(max(float(side / max(middle, SMALLEST)), 1e-3))
 
 
-def renderers() -> dict[str, Renderer]:
+def renderers() -> dict[str, SoundFontRenderer]:
     """The shipped renderer and the one that pip alone brings."""
     tim = tim_font()
     missing = [name for name in ("fluidsynth", "tinysoundfont") if name not in installed_synths()]
@@ -87,12 +88,12 @@ def renderers() -> dict[str, Renderer]:
             "fluid-soundfont-gm, tinysoundfont and pretty_midi."
         )
     return {
-        "shipped": Renderer("fluidsynth", FLUID_FONT),
-        "pip only": Renderer("tinysoundfont", tim),
+        "shipped": SoundFontRenderer("fluidsynth", FLUID_FONT),
+        "pip only": SoundFontRenderer("tinysoundfont", tim),
     }
 
 
-def measure(
+def measure_sounds(
     pipe: PixMusPipeline, names: Sequence[str], takes: int, duration: float, steps: int = 20
 ) -> dict[str, Any]:
     """What every ensemble measures by both renderers: ensemble -> renderer -> measure -> takes."""
@@ -106,7 +107,7 @@ def measure(
             sheet = replace(drawn, ensemble=ensemble, parts=ENSEMBLES[ensemble].parts)
             score = pipe.compose(sheet, seed=seed, num_inference_steps=steps)
             for name, renderer in renderers().items():
-                stems = render(score, ensemble, renderer=renderer, cue_sheet=sheet, seed=seed)
+                stems = render(score, renderer=renderer, hits=(), cue_sheet=sheet, seed=seed)
                 music = mix(stems, sheet, duration)
                 row = rows[ensemble][name]
                 row["spectral centroid"].append(spectral_centroid(music))
@@ -159,69 +160,32 @@ def plot(result: dict[str, Any]) -> Figure:
     return figure
 
 
-def to_markdown(result: dict[str, Any]) -> str:
-    """The tables of `sound.md`."""
-    first, second = COLOURS
-    lines = [
-        "# How do the two sounds differ?",
-        "",
-        f"Made by `{result['command']}` with model {result['model'][:12]}: {result['takes']} cue "
-        f"sheets of {result['duration']:g} s for every ensemble, composed once, then rendered "
-        f"twice: {result['renderers'][first]} (*{first}*: what the examples and figures here are "
-        f"made with) and {result['renderers'][second]} (*{second}*: where neither FluidSynth nor "
-        "its font is installed).",
-        "",
-        "The fallback font TimGM6mb is under the GPL, version 2. It comes with the package "
-        "pretty_midi and is not shipped with PixMus; neither is FluidR3_GM, which Debian packages "
-        "under the MIT licence.",
-        "",
-        "Means over the takes, shipped / pip only. Level: before the mix is brought to -14 LUFS. "
-        "Centroid: mean frequency of the spectrum's magnitudes, frames weighted by energy. Crest: "
-        "highest sample above the root mean square. Width: left minus right against left plus "
-        "right. All but the level are of the finished mix.",
-        "",
-        "| ensemble | " + " | ".join(f"{m}, {unit}" for m, unit in MEASURES.items()) + " |",
-        "|---" * (1 + len(MEASURES)) + "|",
-    ]
-    for ensemble, row in result["rows"].items():
-        cells = []
-        for measure in MEASURES:
-            digits = 0 if measure == "spectral centroid" else 1
-            both = (f"{np.mean(row[name][measure]):.{digits}f}" for name in COLOURS)
-            cells.append(" / ".join(both))
-        lines.append(f"| {ensemble} | " + " | ".join(cells) + " |")
-    lines += ["", "![The two sounds](sound.png)"]
-    return "\n".join(lines) + "\n"
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Measure both sounds, and write `sound.json`, `sound.md` and `sound.png`."""
-    parser = argparse.ArgumentParser(
-        prog="pixmus evaluate sound", description="Both sounds of every ensemble by numbers."
-    )
-    parser.add_argument("--model", help="model folder; else the one that came along")
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--takes", type=int, default=3, help="cue sheets for every ensemble")
-    parser.add_argument("--duration", type=float, default=20.0, help="seconds of each")
-    arguments = parser.parse_args(argv)
+def measure(run: Run) -> Result:
+    """Both sounds of every ensemble."""
+    asked = run.arguments
     both = renderers()
-    pipe = PixMusPipeline.from_pretrained(arguments.model)
-    result = {
-        "command": "pixmus evaluate sound",
+    pipe = PixMusPipeline.from_pretrained(asked.model)
+    return {
         "model": pipe.model_sha256,
         "renderers": {name: str(renderer) for name, renderer in both.items()},
         "fonts": {name: renderer.sha256 for name, renderer in both.items()},
-        "takes": arguments.takes,
-        "duration": arguments.duration,
-        "rows": measure(pipe, list(ENSEMBLES), arguments.takes, arguments.duration),
+        "takes": asked.takes,
+        "duration": asked.duration,
+        "rows": measure_sounds(pipe, list(ENSEMBLES), asked.takes, asked.duration),
     }
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(result, indent=1) + "\n"
-    (arguments.out / "sound.json").write_text(text, encoding="utf-8")
-    (arguments.out / "sound.md").write_text(to_markdown(result), encoding="utf-8")
-    save_figure(plot(result), arguments.out / "sound.png")
-    print(to_markdown(result))
 
 
-if __name__ == "__main__":
-    main()
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the study may be told."""
+    parser.add_argument("--model", help="model folder; else the one that came along")
+    parser.add_argument("--takes", type=int, default=3, help="cue sheets for every ensemble")
+    parser.add_argument("--duration", type=float, default=20.0, help="seconds of each")
+
+
+STUDY = Study(
+    "sound",
+    "The shipped sound and the pip-only one, every ensemble by numbers.",
+    measure,
+    arguments,
+    pictures={"sound.png": plot},
+)

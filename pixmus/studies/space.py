@@ -10,8 +10,6 @@ it and goes the way that a Space goes, each step in plain sight:
 4. a fresh virtual environment installs it (`--python`, `--torch`: which);
 5. the app is started there in the staged folder, on two cores, as a Space starts it;
 6. a clip of 30 s goes through its `/soundtrack`, twice.
-
-Seconds and memory are written to `docs/results/space.md` and `space.json`.
 """
 
 from __future__ import annotations
@@ -37,10 +35,12 @@ import av
 import numpy as np
 import psutil
 
-from pixmus.doors.publish import ROOT, SPACE_TORCH, front_matter, listing, stage_space
+from pixmus.doors.publish import SPACE_TORCH, front_matter, listing, stage_space
 from pixmus.errors import PixMusError
-from pixmus.picture.video import probe, read_audio
-from pixmus.studies.bench import machine
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import probe
+from pixmus.studies.machine import machine
+from pixmus.studies.runner import Result, Run, Study
 
 CORES = 2  # what the free hardware of a Space has
 CLIP_S = 30.0
@@ -296,39 +296,6 @@ def check_space(
     return result
 
 
-def to_markdown(result: dict[str, Any]) -> str:
-    """The table of `space.md`."""
-    where, clip = result["machine"], result["clip"]
-    ran = ", ".join(f"{name} {version}" for name, version in result["ran_with"].items())
-    resolved = ", ".join(f"{name} {version}" for name, version in result["resolved"].items())
-    first, *later = result["take_s"]
-    resolver = f"resolved for Python {result['python']} by pip of {result['ran_with']['Python']}"
-    rows = {
-        "files": result["files"],
-        "system packages, found by apt-get": ", ".join(result["packages"]),
-        resolver: resolved,
-        "ran with": ran,
-        "installing into a fresh environment": f"{result['install_s']:.0f} s",
-        "start-up: to the first answer": f"{result['start_s']:.1f} s",
-        "idle memory": f"{result['idle_mib']:.0f} MiB",
-        f"a clip of {clip['seconds']:.0f} s, first": f"{first:.1f} s",
-        **({"the same again": f"{min(later):.1f} s"} if later else {}),
-        "memory after it": f"{result['after_mib']:.0f} MiB",
-        "load average then": f"{result['load']:.1f}",
-    }
-    lines = [
-        "# As a Space",
-        "",
-        f"Made by `{result['command']}` on {where['cores']} cores of {where['processor']}; the app "
-        f"had {CORES}. The clip is {clip['name']}.",
-        "",
-        "| | |",
-        "|---|---|",
-        *(f"| {name} | {value} |" for name, value in rows.items()),
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def _versions(python: Path) -> dict[str, str]:
     ask = (
         "import json, platform; from importlib.metadata import version; "
@@ -364,31 +331,22 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def measure(run: Run) -> Result:
+    """What was found and measured on the way that a Space goes."""
+    asked = run.arguments
+    with tempfile.TemporaryDirectory(prefix="pixmus-") as place:
+        result = check_space(Path(place), asked.python, asked.torch, asked.clip, asked.times)
+    return {**result, "cores": CORES, "machine": machine()}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the study may be told."""
     parser.add_argument("--python", default=sys.executable, help="Python of the fresh environment")
     parser.add_argument(
         "--torch", help="version of torch to install there; else what the Space's range gives"
     )
     parser.add_argument("--clip", type=Path, help="the clip; else one of 30 s is made")
     parser.add_argument("--times", type=int, default=2, help="how often it is scored")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results")
-    arguments = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory(prefix="pixmus-") as place:
-        result = check_space(
-            Path(place), arguments.python, arguments.torch, arguments.clip, arguments.times
-        )
-    chosen = [f" --torch {arguments.torch}"] if arguments.torch else []
-    if arguments.clip is not None:
-        chosen.append(f" --clip {arguments.clip}")
-    result["command"] = "pixmus evaluate space" + "".join(chosen)
-    result["machine"] = machine()
-    (arguments.out / "space.json").write_text(json.dumps(result, indent=2) + "\n")
-    (arguments.out / "space.md").write_text(to_markdown(result))
-    print(to_markdown(result))
 
 
-if __name__ == "__main__":
-    main()
+STUDY = Study("space", "Whether the repository runs as a Space.", measure, arguments)

@@ -1,6 +1,6 @@
 """How well speech is told from music, on folders of anyone's sound; and the weights fitted anew.
 
-    python -m pixmus.studies.speech --music DIR --speech DIR
+    pixmus evaluate speech --music DIR --speech DIR
 
 Each folder below (or the folder itself) is a group; rows are stretches of 30 s. Groups weigh alike.
 """
@@ -17,6 +17,7 @@ from pixmus.dataset.media import read_sound
 from pixmus.dataset.sound_checks import LARGEST_SPEECH_SHARE
 from pixmus.dataset.speech import BIAS, MEASURES, SAMPLE_RATE, WEIGHTS, speech_measures
 from pixmus.errors import PixMusError
+from pixmus.studies.runner import Result, Run, Study
 
 ROW_S = 30.0
 LONGEST_S = 300.0  # of each file
@@ -73,29 +74,34 @@ def fit(
     return slopes, float(model.intercept_[0] - (slopes * mean).sum())
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--music", type=Path, required=True)
-    parser.add_argument("--speech", type=Path, required=True)
-    arguments = parser.parse_args(argv)
-    music, speech = group_rows(arguments.music), group_rows(arguments.speech)
-    print("| group | rows | called speech | ... when left out of the fit |\n|---|--:|--:|--:|")
-    for groups, kind in ((music, "music"), (speech, "speech")):
-        for name, rows in groups.items():
-            fitted = fit(
-                {k: v for k, v in music.items() if v is not rows},
-                {k: v for k, v in speech.items() if v is not rows},
+def measure(run: Run) -> Result:
+    """The share of rows called speech in every group, as it is and when it is left out of a fit."""
+    sides = {"music": group_rows(run.arguments.music), "speech": group_rows(run.arguments.speech)}
+    rows = []
+    for kind, groups in sides.items():
+        for name, group in groups.items():
+            others = [
+                {key: other for key, other in side.items() if other is not group}
+                for side in sides.values()
+            ]
+            rows.append(
+                {
+                    "kind": kind,
+                    "name": name,
+                    "rows": len(group),
+                    "flagged": flagged_share(group, np.array(WEIGHTS), BIAS),
+                    "flagged_left_out": flagged_share(group, *fit(*others)),
+                }
             )
-            now = flagged_share(rows, np.array(WEIGHTS), BIAS)
-            print(
-                f"| {kind} {name} | {len(rows)} | {now:.1%} | {flagged_share(rows, *fitted):.1%} |"
-            )
-    weights, bias = fit(music, speech)
-    told = ", ".join(
-        f"{name} {value:.3f}" for name, value in zip(MEASURES, weights.tolist(), strict=True)
-    )
-    print(f"\nFitted on all: {told}; bias {bias:.3f}")
+    weights, bias = fit(*sides.values())
+    named = dict(zip(MEASURES, weights.tolist(), strict=True))
+    return {"groups": rows, "fitted": {"weights": named, "bias": bias}}
 
 
-if __name__ == "__main__":
-    main()
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the study may be told."""
+    parser.add_argument("--music", type=Path, required=True, help="folder of music")
+    parser.add_argument("--speech", type=Path, required=True, help="folder of speech")
+
+
+STUDY = Study("speech", "How well speech is told from music.", measure, arguments, out=None)

@@ -1,8 +1,8 @@
 """How well transitions are found: montages with known truth, uncut clips, a film marked by eye.
 
-    python -m pixmus.studies.spotting ../shared/data/video docs/results
+    pixmus evaluate spotting [VIDEOS]
 
-writes `spotting.json` and `spotting.md`. A detection counts when it lies within one frame of a
+A detection counts when it lies within one frame of a
 true transition (one to one, nearest first); dissolves and fades are also counted within 0.1 s.
 """
 
@@ -17,9 +17,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pixmus.picture.features import Transition, extract_features
-from pixmus.picture.video import probe, read_frames
-from pixmus.studies.montage import (
+from pixmus.picture.features import extract_features
+from pixmus.picture.frames import read_frames
+from pixmus.picture.transitions import Transition
+from pixmus.picture.video import probe
+from pixmus.studies.runner import VIDEOS, Result, Run, Study, check_folder
+from pixmus.training.montages import (
     CLIPS_WITH_CUTS,
     Clip,
     is_tuned_on,
@@ -172,92 +175,6 @@ def evaluate_film(folder: Path, truth_path: Path) -> dict[str, Any]:
     return result
 
 
-def evaluate(folder: Path, truth_path: Path, num_seeds: int = NUM_SEEDS) -> dict[str, Any]:
-    """All three evaluations of the shared clips in `folder`."""
-    clips = load_clips(folder)
-    halves = {
-        "tuned on": [clip for clip in clips if clip.tuned_on],
-        "held out": [clip for clip in clips if not clip.tuned_on],
-    }
-    result: dict[str, Any] = {
-        "seeds": [FIRST_SEED, FIRST_SEED + num_seeds - 1],
-        "clips": {name: len(half) for name, half in halves.items()},
-        "montages": {},
-        "false near traps": {},
-    }
-    for name, half in halves.items():
-        result["montages"][name], result["false near traps"][name] = evaluate_montages(
-            half, num_seeds
-        )
-    result["uncut"] = evaluate_uncut(folder)
-    result["film"] = evaluate_film(folder, truth_path)
-    return result
-
-
-def to_markdown(result: dict[str, Any]) -> str:
-    """The tables of `spotting.md`."""
-    lines = [
-        "# Spotting: are the transitions found to the frame?",
-        "",
-        "Made by `python -m pixmus.studies.spotting ../shared/data/video docs/results`.",
-        "",
-        f"Montages of 30 s with known truth: seeds {result['seeds'][0]} to {result['seeds'][1]} "
-        "for each mean shot length, at 24, 25 and 30 frames a second in turn, shots of real clips "
-        "resampled by repeated frames, with flashes, shake, whip pans, freezes and exposure "
-        "changes as traps. The weights were fitted on one half of the clips (parity of the "
-        "name's sha1); both halves' montages of seeds 0 to 29 were looked at while the rules for "
-        "dissolves were chosen, these seeds were not. Within one frame:",
-        "",
-        "| clips | mean shot | true | precision | recall | cuts | dissolves (in 0.1 s) | "
-        "fades (in 0.1 s) |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for half, rows in result["montages"].items():
-        for mean_shot, row in rows.items():
-            lines.append(
-                f"| {half} ({result['clips'][half]}) | {mean_shot} | {row['true']} | "
-                f"{_show(row['precision'])} | {_show(row['recall'])} | "
-                f"{_show(row['cut recall'])} of {row['cuts']} | "
-                f"{_show(row['dissolve recall'])} ({_show(row['dissolve recall in 0.1 s'])}) of "
-                f"{row['dissolves']} | "
-                f"{_show(row['fade recall'])} ({_show(row['fade recall in 0.1 s'])}) of "
-                f"{row['fades']} |"
-            )
-    blamed = "; ".join(
-        f"{half}: " + (", ".join(f"{n} {trap}" for trap, n in counts.items()) or "none")
-        for half, counts in result["false near traps"].items()
-    )
-    lines += [
-        "",
-        f"False detections by the trap that they fell on: {blamed}.",
-        "",
-        "Uncut clips (real footage without any transition):",
-        "",
-        "| clips | minutes | false | a minute |",
-        "|---|---|---|---|",
-    ]
-    uncut = result["uncut"]
-    for name in ("tuned on", "held out", "all"):
-        row = uncut[name]
-        lines.append(
-            f"| {name} | {row['minutes']} | {row['false']} | {row['false a minute']:.2f} |"
-        )
-    film = result["film"]
-    lines += [
-        "",
-        f"Where: {'; '.join(uncut['where']) or 'nowhere'}. Features and detection took "
-        f"{uncut['milliseconds a frame']:.2f} ms a frame of 160 pixels' width.",
-        "",
-        f"Tears of Steel battle clip (cuts marked by eye, `tests/data/tears_of_steel_cuts.json`): "
-        f"precision {_show(film['precision'])}, recall {_show(film['recall'])} of {film['true']} "
-        f"cuts; missed {film['missed'] or 'none'}, false {', '.join(film['false']) or 'none'}. "
-        "This is no held-out figure: the clip is in the half that was tuned on and the cut bias "
-        "was set with it in view.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
 def _trap_at(shots: Sequence[Any], frame: float) -> str:
     for shot in shots:
         inside = shot.trap_first - 3 <= frame <= shot.trap_first + shot.trap_frames + 3
@@ -270,25 +187,31 @@ def _share(part: int, whole: int) -> float | None:
     return round(part / whole, 4) if whole else None
 
 
-def _show(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def measure(run: Run) -> Result:
+    """Montages, uncut clips and the marked film of a folder of clips."""
+    folder, num_seeds = run.arguments.videos, run.arguments.seeds
+    check_folder(folder)
+    clips = load_clips(folder)
+    halves = {
+        "tuned on": [clip for clip in clips if clip.tuned_on],
+        "held out": [clip for clip in clips if not clip.tuned_on],
+    }
+    found = {name: evaluate_montages(half, num_seeds) for name, half in halves.items()}
+    return {
+        "seeds": [FIRST_SEED, FIRST_SEED + num_seeds - 1],
+        "clips": {name: len(half) for name, half in halves.items()},
+        "montages": {name: summaries for name, (summaries, _) in found.items()},
+        "false near traps": {name: blamed for name, (_, blamed) in found.items()},
+        "uncut": evaluate_uncut(folder),
+        "film": evaluate_film(folder, run.arguments.truth),
+    }
 
 
-def main() -> None:
-    """Run the evaluation and write its two files."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("videos", type=Path)
-    parser.add_argument("results", type=Path)
-    parser.add_argument("--seeds", type=int, default=NUM_SEEDS)
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the study may be told."""
+    parser.add_argument("videos", type=Path, nargs="?", default=VIDEOS, help="folder of the clips")
+    parser.add_argument("--seeds", type=int, default=NUM_SEEDS, help="montages a mean shot length")
     parser.add_argument("--truth", type=Path, default=Path("tests/data/tears_of_steel_cuts.json"))
-    arguments = parser.parse_args()
-    result = evaluate(arguments.videos, arguments.truth, arguments.seeds)
-    arguments.results.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(result, indent=1) + "\n"
-    (arguments.results / "spotting.json").write_text(text, encoding="utf-8")
-    (arguments.results / "spotting.md").write_text(to_markdown(result), encoding="utf-8")
-    print(to_markdown(result))
 
 
-if __name__ == "__main__":
-    main()
+STUDY = Study("spotting", "Whether transitions are found to the frame.", measure, arguments)

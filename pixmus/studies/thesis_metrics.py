@@ -2,7 +2,7 @@
 
     pixmus evaluate thesis-metrics ../shared/data/video [--clap FOLDER_OR_HUB_ID]
 
-writes `docs/results/thesis-metrics.json` and `.md`. Chroma, spectral centroid and spectral contrast
+Chroma, spectral centroid and spectral contrast
 as the thesis' notebook computes them: both sounds mono at 16 kHz, librosa's defaults, cut to the
 shorter, each feature scaled to 0..1 over its file, root mean square and mean absolute difference
 over all frames, averaged over clips. Beside them stand the same music against another clip's
@@ -19,7 +19,6 @@ Waveforms are float (samples,) at `SAMPLE_RATE` unless it says otherwise.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,8 +29,11 @@ import torch
 
 from pixmus.errors import PixMusError
 from pixmus.hub import Kind, local_folder
-from pixmus.picture.video import probe, read_audio
-from pixmus.take.pipeline import MODEL_FOLDER, PixMusPipeline
+from pixmus.model.folder import MODEL_FOLDER
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import probe
+from pixmus.studies.runner import VIDEOS, Result, Run, Study, check_folder
+from pixmus.take.pipeline import PixMusPipeline
 
 SAMPLE_RATE = 16000  # Hz, the thesis'
 CLAP = Kind(
@@ -170,10 +172,10 @@ def mono(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     return librosa.resample(waveform.mean(0), orig_sr=sample_rate, target_sr=SAMPLE_RATE)
 
 
-def measure(
+def measure_clips(
     folder: Path, pipe: PixMusPipeline, clips: Sequence[str] = WITH_MUSIC, clap: Clap | None = None
-) -> dict[str, Any]:
-    """Everything that `thesis-metrics.json` holds but its command."""
+) -> Result:
+    """The distances between what is composed for clips of a folder and their own music."""
     true, made = [], []
     for name in clips:
         video = probe(folder / name)
@@ -195,65 +197,24 @@ def measure(
     }
 
 
-def to_markdown(result: Mapping[str, Any]) -> str:
-    """The page `thesis-metrics.md`."""
-    lines = [
-        "# The thesis' own metrics",
-        "",
-        f"Made by `{result['command']}`: composed against true soundtracks of {result['n']} clips "
-        "with real music, RMSE (MAE) of features scaled to 0..1 over their file, at 16 kHz.",
-        "",
-        "| | chroma | centroid | contrast |",
-        "|---|---|---|---|",
-    ]
-    for name, row in result["rows"].items():
-        cells = [f"{row[f]['rmse']:.3f} ({row[f]['mae']:.3f})" for f in FEATURES]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    for name, row in result["thesis"].items():
-        cells = [f"{row[f]:g}" for f in FEATURES]
-        lines.append(f"| {name}, 481 other samples | " + " | ".join(cells) + " |")
-    if result["n"] < FEWEST_FOR_A_CLAIM:
-        lines += ["", f"With {result['n']} clips these are values without a claim."]
-    lines += [
-        "",
-        "*Shuffled*: the music of another clip. *Other true*: the true soundtrack of another clip "
-        "in the music's place. Each over all pairs of different clips. The last rows are the "
-        "thesis' own, on its own test set, and no comparison.",
-        "",
-        "| clip | s | chroma | centroid | contrast |",
-        "|---|---|---|---|---|",
-    ]
-    for row in result["clips"]:
-        cells = [f"{row[f]['rmse']:.3f}" for f in FEATURES]
-        lines.append(f"| {row['clip']} | {row['seconds']:g} | " + " | ".join(cells) + " |")
-    clap = result["clap"]
-    if clap is None:
-        lines += ["", "CLAP similarity and FAD: not measured (no network was named with `--clap`)."]
-    else:
-        lines += ["", f"CLAP similarity {clap['similarity']:.3f}; FAD (VGGish): not measured."]
-    return "\n".join(lines) + "\n"
+def measure(run: Run) -> Result:
+    """The thesis' metrics on the clips of a folder that have music."""
+    asked = run.arguments
+    check_folder(asked.videos)
+    clap = Clap(local_folder(asked.clap, CLAP)) if asked.clap else None
+    return measure_clips(asked.videos, PixMusPipeline.from_pretrained(asked.model), clap=clap)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Measure and write the two files."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("videos", type=Path, nargs="?", default=Path("../shared/data/video"))
-    parser.add_argument("--out", type=Path, default=Path("docs/results"))
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the study may be told."""
+    parser.add_argument("videos", type=Path, nargs="?", default=VIDEOS, help="folder of the clips")
     parser.add_argument("--model", default=str(MODEL_FOLDER))
     parser.add_argument("--clap", help="a CLAP network: a folder or Hub id")
-    arguments = parser.parse_args(argv)
-    if not arguments.videos.is_dir():
-        raise PixMusError(f"there is no folder {arguments.videos}; name the folder of the clips.")
-    clap = Clap(local_folder(arguments.clap, CLAP)) if arguments.clap else None
-    pipe = PixMusPipeline.from_pretrained(arguments.model)
-    command = "pixmus evaluate thesis-metrics" + (f" --clap {arguments.clap}" if clap else "")
-    result = {"command": command, **measure(arguments.videos, pipe, clap=clap)}
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(result, indent=1) + "\n"
-    (arguments.out / "thesis-metrics.json").write_text(text, encoding="utf-8")
-    (arguments.out / "thesis-metrics.md").write_text(to_markdown(result), encoding="utf-8")
-    print(to_markdown(result))
 
 
-if __name__ == "__main__":
-    main()
+STUDY = Study(
+    "thesis-metrics",
+    "Chroma, centroid and contrast between composed and true soundtracks.",
+    measure,
+    arguments,
+)

@@ -6,26 +6,25 @@ Made from the clip and from what is stored beside it in `examples/outputs`.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from pixmus.cues.sheet import CueSheet
 from pixmus.picture.footage import watch
-from pixmus.picture.video import probe, read_audio
-from pixmus.score.notes import read_midi
-from pixmus.take.plots import plot_way, save_figure
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import probe
+from pixmus.score.midi import read_midi
+from pixmus.studies.runner import Result, Run, Study
+from pixmus.take.figure import save_figure
+from pixmus.take.way import plot_way
 
 EXAMPLES = Path("examples")
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def measure(run: Run) -> Result:
     """Draw the picture."""
-    parser = argparse.ArgumentParser(prog="pixmus evaluate way", description=__doc__)
-    parser.add_argument("example", nargs="?", default="storm", help="a clip of examples/, by name")
-    parser.add_argument("--out", type=Path, default=Path("docs/pictures/way.png"))
-    arguments = parser.parse_args(argv)
-    output = EXAMPLES / "outputs" / arguments.example
-    footage = watch(EXAMPLES / f"{arguments.example}.mp4")
+    asked = run.arguments
+    output = EXAMPLES / "outputs" / asked.example
+    footage = watch(EXAMPLES / f"{asked.example}.mp4")
     waveform = read_audio(probe(output / "scored.mp4"))
     assert waveform is not None, f"{output} has no sound"
     figure = plot_way(
@@ -35,9 +34,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         waveform,
         footage.thumbnails,
     )
-    save_figure(figure, arguments.out)
-    print(arguments.out)
+    save_figure(figure, asked.picture)
+    return {"example": asked.example, "picture": str(asked.picture)}
 
 
-if __name__ == "__main__":
-    main()
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the study may be told."""
+    parser.add_argument("example", nargs="?", default="storm", help="a clip of examples/, by name")
+    parser.add_argument("--picture", type=Path, default=Path("docs/pictures/way.png"))
+
+
+STUDY = Study("way", "One example's way in one picture.", measure, arguments, out=None)

@@ -1,0 +1,1 @@
+"""One whole run, and what is exported of it."""

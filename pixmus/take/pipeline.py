@@ -6,16 +6,13 @@ folder's manifest.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,93 +20,45 @@ from diffusers import DiffusionPipeline, SchedulerMixin
 from diffusers.utils import logging as diffusers_logging
 from torch import Tensor
 
-from pixmus.check.findings import DESCRIPTOR_RANGES, Check, Ranges, check_score
-from pixmus.compose.accents import AccentReport, accent, choose_accents
-from pixmus.compose.conditions import NUM_CONDITIONS, CurveTables
-from pixmus.compose.kept import Bars, Kept, Names, keep_score, redo
-from pixmus.compose.texture import TEXTURES, TextureBank
-from pixmus.compose.writing import (
-    DEFAULT_GUIDANCE_SCALE,
-    NUM_INFERENCE_STEPS,
-    Decoding,
-    Guidance,
-    OnStep,
-    compose,
-)
+from pixmus.asked import Asked
+from pixmus.check.findings import Check, Ranges, check_score
+from pixmus.choice import Step
+from pixmus.compose.accents import AccentReport, accent, stressed_hits
+from pixmus.compose.bars import Bars
+from pixmus.compose.conditions import NUM_CONDITIONS
+from pixmus.compose.draft import Draft, Names, begin_draft
+from pixmus.compose.sampling import Decoding, Guidance, OnStep
+from pixmus.compose.texture import TextureBank
+from pixmus.compose.writing import compose
+from pixmus.cues.direction import Direction
 from pixmus.cues.encoder import ConditioningEncoder
-from pixmus.cues.sheet import CueSheet, Direction, spot
+from pixmus.cues.sheet import CueSheet
+from pixmus.cues.spotting import spot
 from pixmus.cues.wishes import read_wishes
 from pixmus.errors import PixMusError
-from pixmus.hub import Kind, local_folder
 from pixmus.model.denoiser import ScoreDenoiser
+from pixmus.model.folder import (
+    CURVE_TABLES,
+    DECODING,
+    DESCRIPTOR_RANGES,
+    ENCODER,
+    MODEL_INDEX,
+    TEXTURES,
+    model_folder,
+    write_manifest,
+)
 from pixmus.picture.backbone import Backbone
 from pixmus.picture.features import Features
 from pixmus.picture.footage import Footage, watch
-from pixmus.picture.video import Frame, MuxReport, Video, mux
-from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT, Score
-from pixmus.score.tempo import (
-    PlacedHit,
-    TempoMap,
-    cue_span,
-    fit_tempo_map,
-    hits_in_cues,
-    place_hits,
-)
-from pixmus.sound.mix import Mode, Stems, blend, default_mode, find_renderer, mix, render
-from pixmus.take.bundle import write_bundle
-
-MODEL_FOLDER = Path(__file__).parents[2] / "checkpoints" / "pixmus"
-MODEL_VARIABLE = "PIXMUS_MODEL"  # a folder or Hub id in place of the model that comes along
-MANIFEST = "manifest.json"
-FORMAT = 1  # of the model folder; one that an older PixMus cannot read has a higher one
-CURVE_TABLES = "curve_tables.json"
-DECODING = "decoding.json"
-MODEL_INDEX = "model_index.json"
-ENCODER = "encoder"
-
-MODEL_KIND = Kind(
-    name="PixMus model",
-    index=MANIFEST,
-    files=("*.json", "*.md"),
-    weights=("*.safetensors",),
-    example=f"a model folder (one that holds {MANIFEST})",
-)
+from pixmus.score.curves import CurveTables
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import PART_LAYOUTS, Score
+from pixmus.score.spans import PlacedHit
+from pixmus.sound.mix import blend, default_mode, mix
+from pixmus.sound.renderer import Renderer, find_renderer, render
+from pixmus.take.soundtrack import Soundtrack
 
 OnStage = Callable[[str, float | None], None]  # stage, share of it that is done
-
-
-@dataclass(frozen=True)
-class Soundtrack:
-    """One take: the music for a clip and everything it was made of."""
-
-    video: Video
-    features: Features
-    cue_sheet: CueSheet
-    tempo_map: TempoMap
-    score: Score
-    accent_report: AccentReport
-    check: Check | None  # beside real music; None where the model has no ranges of it
-    stems: Stems
-    music: np.ndarray  # float32 (2, samples): the music alone
-    sound: np.ndarray  # float32 (2, samples): what the scored clip plays
-    own_sound: np.ndarray | None  # float32 (2, samples): the clip's own, before
-    thumbnails: tuple[Frame, ...]
-    settings: dict[str, Any]
-    hashes: dict[str, str]
-    timings: dict[str, float]  # seconds per stage
-
-    def __repr__(self) -> str:
-        return (
-            f"Soundtrack({self.video.path.name!r}, {self.score.key}, seed {self.settings['seed']})"
-        )
-
-    def write_video(self, path: Path | str, overwrite: bool = False) -> MuxReport:
-        """Write the clip with its soundtrack."""
-        return mux(self.video, self.sound, Path(path), overwrite=overwrite)
-
-    def save(self, folder: Path | str, overwrite: bool = False) -> None:
-        """Write the scored clip and everything beside it (see `bundle.write_bundle`)."""
-        write_bundle(self, Path(folder), overwrite=overwrite)
 
 
 class PixMusPipeline(DiffusionPipeline):
@@ -219,86 +168,69 @@ class PixMusPipeline(DiffusionPipeline):
         clip: str | Path | Footage,
         *,
         direction: Direction | None = None,
-        text: str = "",
         backbone: Backbone | str | Path | None = None,
         cue_sheet: CueSheet | None = None,
         keep: Score | Path | str | None = None,
         redo_bars: Bars | None = None,
         redo_parts: Names | None = None,
-        num_inference_steps: int = NUM_INFERENCE_STEPS,
-        guidance_scale: float | None = None,
-        timing_guidance_scale: float | None = None,
-        seed: int | None = None,
         generator: torch.Generator | None = None,
-        accents: bool = True,
-        original_audio: Mode | None = None,
-        original_level_db: float = 0.0,
-        still_duration: float = 30.0,
+        renderer: Renderer | str | None = None,
         callback_on_step_end: Callable[[Any, int, Any, dict[str, Tensor]], Any] | None = None,
         on_stage: OnStage | None = None,
+        **choices: Any,
     ) -> Soundtrack:
         """Compose a soundtrack for a clip, or for footage that was watched before.
 
-        `direction` is what the person asks for, and so is `text`, in words (`wishes.read_wishes`;
-        `direction` wins); `backbone`, a CLIP folder or Hub id, lets spotting see what the picture
-        shows (footage brings its own embedding). `cue_sheet` replaces spotting altogether,
-        direction included. With `keep`, a score or MIDI file, only `redo_bars` ("9-12") or
-        `redo_parts` ("harmony,bass") of it are composed and the rest stays (see `compose`); what it
-        could not follow stands in `settings["keep"]`. `seed` wins over `generator`, from which a
-        seed is drawn. `guidance_scale` 1 is no guidance, None the default. `original_audio` None
-        ducks the music under the clip's own sound where it has any, whose gain is
-        `original_level_db`. `callback_on_step_end` is called with the pipeline, the inference step
-        (counted through all windows), the share that is done and the noisy cells; what it returns
-        is not used.
+        `direction` is what the person asks for of spotting; `choices` are all others but those of
+        trimming and of takes, by name (`text`, `seed`, `num_inference_steps`, `guidance_scale`,
+        `original_audio`, ...: see `choices.CHOICES`). `direction` wins over words, `seed` over
+        `generator`, from which a seed is drawn. `backbone`, a CLIP folder or Hub id, lets spotting
+        see what the picture shows (footage brings its own embedding). `cue_sheet` replaces spotting
+        altogether, direction included. With `keep`, a score or MIDI file, only `redo_bars` ("9-12")
+        or `redo_parts` ("harmony,bass") of it are composed and the rest stays (see `compose`); what
+        it could not follow stands in `settings["keep"]`. `renderer`, one or the name of one, plays
+        the score; else the best that is here. `callback_on_step_end` is called with the pipeline,
+        the inference step (counted through all windows), the share that is done and the noisy
+        cells; what it returns is not used.
         """
-        # 0. What was asked
         stages = _Stages(on_stage)
-        seed = _seed(seed, generator)
-        guidance = _guidance(guidance_scale, timing_guidance_scale)
-        _check_choices(num_inference_steps, original_audio)
-        renderer = find_renderer()
-        # 1. Watch the clip
-        with stages("watch"):
-            footage = clip if isinstance(clip, Footage) else watch(clip, still_duration, backbone)
-        # 2. Spot: cues, hit points, curves, key and tempo
-        with stages("spot"):
-            sheet = self._cue_sheet(footage, cue_sheet, direction, text)
-            kept = _kept(sheet, keep, redo_bars, redo_parts)
-            sheet = kept.cue_sheet if kept else sheet
-        # 3. Fit the tempo map to the hit points
-        with stages("fit"):
-            tempo_map = kept.score.tempo_map if kept else fit_tempo_map(sheet)
-            accented = place_hits(tempo_map, hits_in_cues(sheet)) if accents else []
-        # 4. Compose, accent the hit points, and check the score against real music
-        with stages("compose"):
-            on_step = self._reporter(callback_on_step_end, stages)
-            score, report = self._write(
-                sheet, tempo_map, accented, seed, guidance, num_inference_steps, on_step, kept
-            )
-            ranges = self.descriptor_ranges
-            check = check_score(score, ranges, sheet.style) if ranges else None
-        # 5. Render the stems and mix them
+        choices["renderer"] = renderer if isinstance(renderer, str) else None  # take.json says it
+        asked = Asked(choices, (Step.WATCH, Step.WISH, Step.COMPOSE, Step.MIX))
+        seed = _seed(asked["seed"], generator)
+        renderer = find_renderer(renderer)
+        with stages("watch"):  # the clip's frames, cuts, movement, light and own sound
+            footage = _footage(clip, asked["still_duration"], backbone)
+        with stages("spot"):  # cues, hit points, curves, key and tempo
+            sheet = self._cue_sheet(footage, cue_sheet, direction, asked["text"])
+        with stages("fit"):  # the tempo map to the hit points, or the kept one to the picture
+            draft = begin_draft(sheet, keep, redo_bars, redo_parts)
+            sheet, hits = draft.cue_sheet, draft.hits if asked["accents"] else []
+        with stages("compose"):  # accent the hit points, and hold the score against real music
+            reporter = self._reporter(callback_on_step_end, stages)
+            score, report = self._write(draft, hits, seed, asked, reporter)
+            check = self._check(score, sheet.style)
         with stages("render"):
+            strokes = stressed_hits(hits, report, draft.region)
             stems = render(
                 score,
                 sheet.ensemble,
                 renderer=renderer,
-                hits=accented,
-                strokes=choose_accents(accented)  # the kept notes' accents are not in the report
-                if kept
-                else [hit for hit in accented if hit.beat in report.beats],
                 cue_sheet=sheet,
+                hits=hits,
+                strokes=strokes,
                 seed=seed,
             )
         with stages("mix"):
             music = mix(stems, sheet, sheet.duration)
-            mode = original_audio or default_mode(footage.audio)
-            sound = blend(music, footage.audio, mode, original_level_db)
+            mode = asked["original_audio"] or default_mode(footage.audio)
+            sound = blend(music, footage.audio, mode, asked["original_level_db"])
+        directed = None if cue_sheet else direction or Direction()
+        settings = self._settings(asked, footage, draft, directed)
         return Soundtrack(
             video=footage.video,
             features=footage.features,
             cue_sheet=sheet,
-            tempo_map=tempo_map,
+            tempo_map=draft.score.tempo_map,
             score=score,
             accent_report=report,
             check=check,
@@ -307,29 +239,8 @@ class PixMusPipeline(DiffusionPipeline):
             sound=sound,
             own_sound=footage.audio,
             thumbnails=footage.thumbnails,
-            settings={
-                "clip": footage.video.path.name,
-                "seed": seed,
-                "num_inference_steps": num_inference_steps,
-                "guidance_scale": guidance.scale,
-                "timing_guidance_scale": guidance.timing_scale,
-                "still_duration": still_duration if footage.video.is_still else None,
-                "accents": accents,
-                "keep": kept.report.to_dict() if kept else None,
-                "original_audio": mode,
-                "original_level_db": original_level_db,
-                "direction": None if cue_sheet else asdict(direction or Direction()),
-                "text": None if cue_sheet else text,
-                "key": sheet.key,
-                "style": sheet.style,
-                "ensemble": sheet.ensemble,
-                "parts": list(sheet.parts),
-                "scheduler": dict(self.scheduler.config),
-                "log_odds": self.decoding.log_odds,
-                "synth": renderer.synth,
-                "font": renderer.font.name,
-            },
-            hashes={"model": self.model_sha256, "font": renderer.sha256},
+            settings={**settings, "seed": seed, "original_audio": mode, **renderer.settings},
+            hashes={"model": self.model_sha256, **renderer.hashes},
             timings=dict(stages.seconds),
         )
 
@@ -340,32 +251,23 @@ class PixMusPipeline(DiffusionPipeline):
         keep: Score | Path | str | None = None,
         redo_bars: Bars | None = None,
         redo_parts: Names | None = None,
-        num_inference_steps: int = NUM_INFERENCE_STEPS,
-        guidance_scale: float | None = None,
-        timing_guidance_scale: float | None = None,
-        seed: int | None = None,
         generator: torch.Generator | None = None,
-        accents: bool = True,
+        **choices: Any,
     ) -> Score:
         """The score of a cue sheet, accents on its hit points, without any video.
 
+        `choices` are those of composing, by name (`seed`, `num_inference_steps`, ...).
         With `keep`, a score or a MIDI file, only the bars `redo_bars` ("9-12", "3", "13-" to the
         end, from 1, ends included) and the parts `redo_parts` ("harmony,bass") of it are composed
         anew; where only one of the two is named, all of the other. Every other note, the tempo map
         and the key stay. So a melody is harmonised (`redo_parts`), an opening continued
-        (`redo_bars="9-"`); `redo.keep_score(...).report` says what of the cue sheet a kept score
-        cannot follow.
+        (`redo_bars="9-"`); `draft.keep_score(...).notices()` says what of the cue sheet a kept
+        score cannot follow.
         """
-        _check_choices(num_inference_steps)
-        guidance = _guidance(guidance_scale, timing_guidance_scale)
-        seed = _seed(seed, generator)
-        kept = _kept(cue_sheet, keep, redo_bars, redo_parts)
-        sheet = kept.cue_sheet if kept else cue_sheet
-        tempo_map = kept.score.tempo_map if kept else fit_tempo_map(sheet)
-        accented = place_hits(tempo_map, hits_in_cues(sheet)) if accents else []
-        return self._write(
-            sheet, tempo_map, accented, seed, guidance, num_inference_steps, kept=kept
-        )[0]
+        asked = Asked(choices, (Step.COMPOSE,))
+        draft = begin_draft(cue_sheet, keep, redo_bars, redo_parts)
+        hits = draft.hits if asked["accents"] else []
+        return self._write(draft, hits, _seed(asked["seed"], generator), asked)[0]
 
     def spot(
         self,
@@ -397,31 +299,50 @@ class PixMusPipeline(DiffusionPipeline):
 
     def _write(
         self,
-        cue_sheet: CueSheet,
-        tempo_map: TempoMap,
-        accented: Sequence[PlacedHit],
+        draft: Draft,
+        hits: Sequence[PlacedHit],
         seed: int,
-        guidance: Guidance,
-        num_inference_steps: int,
+        asked: Asked,
         on_step: OnStep | None = None,
-        kept: Kept | None = None,
     ) -> tuple[Score, AccentReport]:
         """The score with its accents, which leave the last chords and kept notes as they are."""
-        settings: dict[str, Any] = {
-            "seed": seed,
-            "guidance": guidance,
-            "num_inference_steps": num_inference_steps,
-            "decoding": self.decoding,
-            "textures": self.textures,
-            "on_step": on_step,
+        score = compose(
+            self.denoiser,
+            self.scheduler,
+            draft,
+            seed=seed,
+            guidance=Guidance(asked["guidance_scale"], asked["timing_guidance_scale"]),
+            num_inference_steps=asked["num_inference_steps"],
+            decoding=self.decoding,
+            textures=self.textures,
+            on_step=on_step,
+        )
+        return accent(score, hits, draft.cue_sheet.key, draft.last_chords, draft.region)
+
+    def _check(self, score: Score, style: str) -> Check | None:
+        """The score beside real music, or None where the model has no ranges of it."""
+        return check_score(score, self.descriptor_ranges, style) if self.descriptor_ranges else None
+
+    def _settings(
+        self, asked: Asked, footage: Footage, draft: Draft, direction: Direction | None
+    ) -> dict[str, Any]:
+        """What the take is made with, for take.json; without a direction none was spotted with."""
+        sheet = draft.cue_sheet
+        return {
+            **asked,
+            "clip": footage.video.path.name,
+            "notices": list(footage.notices),
+            "still_duration": asked["still_duration"] if footage.video.is_still else None,
+            "keep": draft.facts,
+            "direction": asdict(direction) if direction else None,
+            "text": asked["text"] if direction else None,
+            "key": sheet.key,
+            "style": sheet.style,
+            "ensemble": sheet.ensemble,
+            "parts": list(sheet.parts),
+            "scheduler": dict(self.scheduler.config),
+            "log_odds": self.decoding.log_odds,
         }
-        if kept:
-            score = redo(self.denoiser, self.scheduler, kept, **settings)
-        else:
-            score = compose(self.denoiser, self.scheduler, cue_sheet, tempo_map, **settings)
-        last_chords = [cue_span(tempo_map, cue).final_beat for cue in cue_sheet.cues]
-        region = kept.region if kept else None
-        return accent(score, accented, cue_sheet.key, last_chords, region)
 
     def _reporter(
         self, callback: Callable[..., Any] | None, stages: _Stages
@@ -489,70 +410,15 @@ class _Stages:
             self.on_stage(self.current, share)
 
 
-def _kept(
-    cue_sheet: CueSheet,
-    keep: Score | Path | str | None,
-    redo_bars: Bars | None,
-    redo_parts: Names | None,
-) -> Kept | None:
-    if keep is not None:
-        return keep_score(cue_sheet, keep, redo_bars, redo_parts)
-    if redo_bars is not None or redo_parts is not None:
-        raise PixMusError(
-            "Bars or parts can be redone only of a score that is kept; name it with --keep "
-            "score.mid (keep=... in Python)."
-        )
-    return None
+def _footage(
+    clip: str | Path | Footage, still_duration: float, backbone: Backbone | str | Path | None
+) -> Footage:
+    """The clip, watched, where it was not before."""
+    return clip if isinstance(clip, Footage) else watch(clip, still_duration, backbone)
 
 
 def _seed(seed: int | None, generator: torch.Generator | None) -> int:
-    if seed is None:
-        return int(torch.randint(2**31, (1,), generator=generator))
-    if seed < 0:
-        raise PixMusError(f"The seed is {seed}; give a whole number from 0 on.")
-    return seed
-
-
-def _guidance(scale: float | None, timing_scale: float | None) -> Guidance:
-    for value, name in ((scale, "guidance scale"), (timing_scale, "timing guidance scale")):
-        if value is not None and not 0 <= value < math.inf:
-            raise PixMusError(f"The {name} is {value}; give a number from 0 on (1 is no guidance).")
-    return Guidance(DEFAULT_GUIDANCE_SCALE if scale is None else scale, timing_scale)
-
-
-def _check_choices(num_inference_steps: int, original_audio: str | None = None) -> None:
-    if num_inference_steps < 1:
-        raise PixMusError(f"There must be at least 1 inference step, not {num_inference_steps}.")
-    if original_audio not in (None, *get_args(Mode)):
-        raise PixMusError(
-            f"The clip's own sound cannot be {original_audio!r}; choose one of "
-            f"{', '.join(get_args(Mode))}."
-        )
-
-
-# -------------------------------------------------------------------------------- The model folder
-
-
-def model_folder(
-    name: str | Path | None = None,
-    revision: str | None = None,
-    token: str | bool | None = None,
-    cache_dir: str | Path | None = None,
-    local_files_only: bool = False,
-) -> tuple[Path, str]:
-    """The checked folder of a model that is named as in `from_pretrained`, and its SHA-256."""
-    chosen = name or os.environ.get(MODEL_VARIABLE) or MODEL_FOLDER
-    folder = local_folder(
-        chosen,
-        MODEL_KIND,
-        revision=revision,
-        token=token,
-        cache_dir=cache_dir,
-        local_files_only=local_files_only,
-    )
-    is_here = Path(chosen).is_dir()  # else it is a snapshot in the cache: .../snapshots/COMMIT
-    remedy = "get the model again" if is_here else f"remove {folder.parents[2]} and load it again"
-    return folder, check_manifest(folder, remedy)
+    return int(torch.randint(2**31, (1,), generator=generator)) if seed is None else seed
 
 
 def _speaks_this_grid(denoiser: ScoreDenoiser) -> bool:
@@ -563,48 +429,3 @@ def _speaks_this_grid(denoiser: ScoreDenoiser) -> bool:
         and denoiser.config.velocity_cells == STEPS_PER_BEAT
         and denoiser.config.num_conditions == NUM_CONDITIONS
     )
-
-
-def file_sha256(path: Path) -> str:
-    """Hex SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_manifest(folder: Path) -> None:
-    """Write the format and the SHA-256 of every file of the model folder but its card."""
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and path.suffix in (".json", ".safetensors") and path.name != MANIFEST
-    )
-    sums = {str(path.relative_to(folder)): file_sha256(path) for path in files}
-    (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, **sums}, indent=2) + "\n")
-
-
-def check_manifest(folder: Path, remedy: str = "get the model again") -> str:
-    """The SHA-256 of the manifest, every file of which was found unchanged."""
-    manifest = folder / MANIFEST
-    try:
-        sums: Mapping[str, str] = json.loads(manifest.read_text())
-    except (OSError, ValueError) as error:
-        raise PixMusError(
-            f"{folder} is no complete model folder: {MANIFEST} is missing or unreadable; {remedy}."
-        ) from error
-    if isinstance(sums, dict) and sums.pop("format", FORMAT) != FORMAT:
-        raise PixMusError(
-            f"The model in {folder} was made by a newer PixMus than this one; update PixMus, or "
-            "choose an older revision of the model."
-        )
-    if not isinstance(sums, dict) or not sums.keys() >= {MODEL_INDEX, CURVE_TABLES, DECODING}:
-        raise PixMusError(
-            f"{folder} is no complete model folder: {MANIFEST} does not name all of it; {remedy}."
-        )
-    for name, expected in sums.items():
-        if not (folder / name).is_file():
-            raise PixMusError(f"The model in {folder} is incomplete: {name} is missing; {remedy}.")
-        if file_sha256(folder / name) != expected:
-            raise PixMusError(
-                f"The model in {folder} is damaged: {name} is not what {MANIFEST} says; {remedy}."
-            )
-    return file_sha256(manifest)

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from pixmus.training.windows import BEATS_PER_BAR, Batch, WindowSampler
+from pixmus.score.grid import BEATS_PER_BAR
+from pixmus.training.windows import Batch, WindowSampler
 
 # Window lengths in bars and how often each is drawn.
 WINDOW_BARS = ((8, 0.4), (12, 0.35), (16, 0.25))

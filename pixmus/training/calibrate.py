@@ -12,25 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pixmus.compose.conditions import CURVE_COLUMNS, OFF, TO_MAKE, CurveTables, add_textures
-from pixmus.compose.writing import (
-    DEFAULT_GUIDANCE_SCALE,
-    NUM_INFERENCE_STEPS,
-    Decoding,
-    Guidance,
-    fresh_scheduler,
-    sample,
-)
+from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
+from pixmus.compose.cells import OFF, TO_MAKE
+from pixmus.compose.conditions import COLUMNS, add_textures
+from pixmus.compose.sampling import Decoding, Guidance, fresh_scheduler, sample
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, STYLES, Part
-from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.curves import CurveTables
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS
 from pixmus.take.pipeline import PixMusPipeline
-from pixmus.training.windows import (
-    BEATS_PER_BAR,
-    EncodedPiece,
-    hit_points_of,
-    measured_conditions,
-)
+from pixmus.training.encoded import EncodedPiece, hit_points_of, measured_conditions
 
 NUM_BARS = 8
 WINDOW_BEATS = NUM_BARS * BEATS_PER_BAR
@@ -131,7 +123,7 @@ def generate(
     conditions = window.conditions
     if pipe.textures is not None:
         parts = np.flatnonzero((window.states == TO_MAKE).any(0)).tolist()
-        density = (conditions[:, CURVE_COLUMNS.start + CURVES.index(Curve.DENSITY)].mean() + 1) / 2
+        density = (conditions[:, COLUMNS["curves"]][:, CURVES.index(Curve.DENSITY)].mean() + 1) / 2
         rng = np.random.default_rng(seed)
         textures = pipe.textures.draw(
             rng, window.style, parts, window.tempo_bpm, np.array([density])

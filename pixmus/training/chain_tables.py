@@ -13,7 +13,7 @@ import torch
 from pixmus.ensembles import PARTS
 from pixmus.model.network import ScoreNetwork
 from pixmus.score.notes import PART_LAYOUTS
-from pixmus.training.windows import EncodedPiece
+from pixmus.training.encoded import EncodedPiece
 
 INTERVAL_PRIOR = 0.05  # of a count, added to every pair of pitches
 
@@ -63,7 +63,8 @@ def count_transitions(pieces: Sequence[EncodedPiece], part: int) -> np.ndarray:
         state = np.where(onset, 1, np.where(sounding, 2, 0))
         counts += np.bincount((3 * state[:-1] + state[1:]).ravel(), minlength=9)
     table = counts.reshape(3, 3)
-    return table / table.sum(1, keepdims=True)
+    shares: np.ndarray = table / table.sum(1, keepdims=True)
+    return shares
 
 
 def count_strokes(pieces: Sequence[EncodedPiece], part: int) -> tuple[float, np.ndarray]:
@@ -103,4 +104,5 @@ def count_voice(pieces: Sequence[EncodedPiece], part: int) -> tuple[np.ndarray, 
         held += (after & sounds[1:]).sum()
         left += (after & ~sounds[1:]).sum()
     table = counts.reshape(size + 1, size)
-    return table / table.sum(1, keepdims=True), float(held / (held + left))
+    shares: np.ndarray = table / table.sum(1, keepdims=True)
+    return shares, float(held / (held + left))

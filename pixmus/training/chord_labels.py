@@ -23,7 +23,7 @@ from pixmus.score.chords import (
     parse_chord,
     read_chords,
 )
-from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.training.corpus import Piece, load_pieces
 
 _HARTE_QUALITIES = {

@@ -24,12 +24,15 @@ from pixmus.training.corpus import (
     load_pieces,
 )
 from pixmus.training.duplicates import files_on_two_sides
+from pixmus.training.panels import dress
+from pixmus.training.prose import fill
+from pixmus.training.splits import SPLITS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SPLITS = ("training", "validation", "test")
+TEMPLATE = Path(__file__).parent / "templates" / "corpus.md.j2"
 DRUMS = PARTS.index(Part.DRUMS)
 TONICS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 TEMPO_EDGES = np.arange(40, 241, 10)  # bpm; what lies outside falls into the ends
@@ -130,72 +133,7 @@ def describe(pieces: list[Piece], ledger: Ledger) -> dict[str, Any]:
 
 def to_markdown(report: dict[str, Any], command: str) -> str:
     """The tables of the report."""
-    corpora = report["corpora"]
-    lines = [
-        f"`{command}`: {report['pieces']} pieces, {report['beats']} beats, "
-        f"{report['hours']:.1f} hours. A piece is a stretch in 4/4, in C major or A minor. Split "
-        'by sha1("corpus/piece") mod 20: 0 test, 1 validation, the rest training. Share is that of '
-        "training windows; Groove's drums are joined to a third of the windows without any. Tunes "
-        "or files that stand on two sides of the split: "
-        f"{report['tunes_or_files_on_two_sides_of_the_split']}.",
-        "",
-        "| corpus | licence | share | pieces | hours | training | validation | test |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for facts in corpora.values():
-        splits = " | ".join(
-            f"{facts['splits'][s]['pieces']} ({facts['splits'][s]['hours']:.1f} h)" for s in SPLITS
-        )
-        lines.append(
-            f"| {facts['title']} | {facts['licence']} | {facts['share_of_training_windows']:.0%} | "
-            f"{facts['pieces']} | {facts['hours']:.1f} | {splits} |"
-        )
-    lines += [
-        "",
-        "| corpus | tempo, bpm | pitched notes a beat | minor | with velocities | parts, share of "
-        "pieces |",
-        "|---|---|---|---|---|---|",
-    ]
-    for facts in corpora.values():
-        minor = "" if facts["minor_share"] is None else f"{facts['minor_share']:.0%}"
-        parts = ", ".join(f"{part} {share:.0%}" for part, share in facts["parts"].items() if share)
-        lines.append(
-            f"| {facts['title']} | {_range(facts['tempo_bpm'], 0)} | "
-            f"{_range(facts['notes_a_beat'], 1)} | {minor} | {facts['with_velocities']:.0%} | "
-            f"{parts} |"
-        )
-    lines += [
-        "",
-        "Tempo and notes a beat: the median, and the 5th to 95th percentile of pieces.",
-        "",
-        "| corpus | source | files read | left out | set right |",
-        "|---|---|---|---|---|",
-    ]
-    for facts in corpora.values():
-        met = ("not recorded", "", "")
-        if facts["files_read"] is not None:
-            met = (facts["files_read"], _counts(facts["left_out"]), _counts(facts["set_right"]))
-        lines.append(f"| {facts['title']} | {facts['source']} | {' | '.join(map(str, met))} |")
-    lines += [
-        "",
-        "Left out and set right are counted in stretches, or in files where no stretch was found.",
-        "A tune is known by runs of seven notes, in any key and at any tempo; of two files with "
-        "the same tune the held-out one is kept.",
-        "",
-        "![The corpora](corpus.png)",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _range(values: list[float] | None, digits: int) -> str:
-    if values is None:
-        return ""
-    return f"{values[2]:.{digits}f} ({values[0]:.{digits}f} to {values[4]:.{digits}f})"
-
-
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {what}" for what, count in counts.items()) or "nothing"
+    return fill(TEMPLATE, **report, command=command, splits=SPLITS)
 
 
 COLOURS = {
@@ -222,7 +160,7 @@ def plot(report: dict[str, Any]) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    from pixmus.take.plots import DPI, INK, PAGE, QUIET, WIDTH_PX
+    from pixmus.take.figure import DPI, INK, PAGE, QUIET, WIDTH_PX
 
     figure = Figure(figsize=(WIDTH_PX / DPI, 6.6), dpi=DPI, facecolor=PAGE)
     FigureCanvasAgg(figure)
@@ -251,23 +189,9 @@ def plot(report: dict[str, Any]) -> Figure:
     return figure
 
 
-def _dress(axes: Axes, title: str, unit: str, grid: str) -> None:
-    from pixmus.take.plots import INK, PANEL, QUIET, RULE
-
-    axes.set_title(title, fontsize=10, color=INK, loc="left")
-    axes.set_xlabel(unit, fontsize=8.5, color=QUIET)
-    axes.set_facecolor(PANEL)
-    axes.tick_params(which="both", length=0, labelsize=8.5, labelcolor=QUIET)
-    if grid:
-        axes.grid(True, axis=grid, color=RULE, lw=0.8)  # type: ignore[arg-type]
-    axes.set_axisbelow(True)
-    for side in axes.spines.values():
-        side.set_visible(False)
-
-
 def _draw_hours(axes: Axes, corpora: dict[str, Any]) -> None:
     """Hours of each corpus: training in full colour, what is held out in lighter shades."""
-    from pixmus.take.plots import QUIET
+    from pixmus.take.figure import QUIET
 
     for row, (name, facts) in enumerate(corpora.items()):
         left = 0.0
@@ -282,12 +206,12 @@ def _draw_hours(axes: Axes, corpora: dict[str, Any]) -> None:
     axes.set_yticks(range(len(corpora)), [SHORT[name] for name in corpora])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.45 * max(facts["hours"] for facts in corpora.values()))
-    _dress(axes, "Hours, pieces", "hours; lighter: validation and test", "x")
+    dress(axes, "Hours, pieces", "hours; lighter: validation and test", "x")
 
 
 def _draw_tempos(axes: Axes, corpora: dict[str, Any]) -> None:
     """How many pieces of each corpus have which tempo, every row to its own height."""
-    from pixmus.take.plots import INK, QUIET
+    from pixmus.take.figure import INK, QUIET
 
     for row, (name, facts) in enumerate(corpora.items()):
         counts = np.array(facts["tempo_histogram"])
@@ -303,12 +227,12 @@ def _draw_tempos(axes: Axes, corpora: dict[str, Any]) -> None:
         )  # fmt: skip
     axes.set_yticks(range(len(corpora)), [SHORT[name] for name in corpora])
     axes.set_ylim(len(corpora) - 0.5, -0.5)
-    _dress(axes, "Tempo, pieces", "beats a minute; line and number: median", "x")
+    dress(axes, "Tempo, pieces", "beats a minute; line and number: median", "x")
 
 
 def _draw_keys(axes: Axes, corpora: dict[str, Any]) -> None:
     """Pieces in each key before they were transposed: majors up, minors down."""
-    from pixmus.take.plots import INK, QUIET
+    from pixmus.take.figure import INK, QUIET
 
     for mode, sign in (("major", 1), ("minor", -1)):
         base = np.zeros(len(TONICS))
@@ -324,11 +248,11 @@ def _draw_keys(axes: Axes, corpora: dict[str, Any]) -> None:
         axes.text(
             0.015, height, mode, fontsize=8.5, color=QUIET, va=align, transform=axes.transAxes
         )
-    _dress(axes, "Keys, pieces", "before all were brought to C and A", "y")
+    dress(axes, "Keys, pieces", "before all were brought to C and A", "y")
 
 
 def _draw_density(axes: Axes, corpora: dict[str, Any]) -> None:
-    from pixmus.take.plots import PAGE, QUIET
+    from pixmus.take.figure import PAGE, QUIET
 
     for row, (name, facts) in enumerate(corpora.items()):
         low, lower, middle, upper, high = facts["notes_a_beat"]
@@ -342,14 +266,14 @@ def _draw_density(axes: Axes, corpora: dict[str, Any]) -> None:
     axes.set_yticks(range(len(corpora)), [SHORT[name] for name in corpora])
     axes.set_ylim(len(corpora) - 0.4, -0.6)
     axes.set_xlim(0, 1.12 * max(facts["notes_a_beat"][-1] for facts in corpora.values()))
-    _dress(axes, "Pitched notes a beat", "5, 25, 50, 75 and 95 % of pieces", "x")
+    dress(axes, "Pitched notes a beat", "5, 25, 50, 75 and 95 % of pieces", "x")
 
 
 def _draw_parts(axes: Axes, corpora: dict[str, Any]) -> None:
     """A share of pieces for each corpus and part, as numbers on squares of its colour."""
     from matplotlib.colors import to_rgba
 
-    from pixmus.take.plots import INK, PAGE
+    from pixmus.take.figure import INK, PAGE
 
     for row, (name, facts) in enumerate(corpora.items()):
         for column, part in enumerate(PARTS):
@@ -365,7 +289,7 @@ def _draw_parts(axes: Axes, corpora: dict[str, Any]) -> None:
     axes.set_yticks(range(len(corpora)), [SHORT[name] for name in corpora])
     axes.set_ylim(len(corpora) - 0.5, -0.5)
     axes.set_xlim(-0.5, len(PARTS) - 0.5)
-    _dress(axes, "Parts, % of pieces", "", "")
+    dress(axes, "Parts, % of pieces", "", "")
     axes.tick_params(axis="x", labelsize=7.5)
 
 
@@ -377,13 +301,13 @@ def _draw_lengths(axes: Axes, corpora: dict[str, Any]) -> None:
     axes.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_ylim(bottom=0)
-    _dress(axes, "Note lengths, share of pitched notes", "", "both")
+    dress(axes, "Note lengths, share of pitched notes", "", "both")
     axes.tick_params(axis="x", labelsize=7.5)
 
 
 def write_report(corpus: Path, out: Path) -> None:
     """Write `corpus.json`, `corpus.md` and `corpus.png` to a folder."""
-    from pixmus.take.plots import save_figure
+    from pixmus.take.figure import save_figure
 
     report = describe(load_pieces(corpus), load_ledger(corpus))
     command = f"pixmus corpus report {corpus} --out {out}"

@@ -14,16 +14,17 @@ from pathlib import Path
 
 import torch
 
-from pixmus.compose.conditions import CurveTables
-from pixmus.compose.writing import Decoding, default_scheduler
+from pixmus.compose.sampling import Decoding, default_scheduler
 from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.take.pipeline import ENCODER, MODEL_FOLDER, PixMusPipeline, load_encoder, write_manifest
+from pixmus.model.folder import ENCODER, MODEL_FOLDER, write_manifest
+from pixmus.score.curves import CurveTables
+from pixmus.take.pipeline import PixMusPipeline, load_encoder
 from pixmus.training.calibrate import calibrate, draw_windows
 from pixmus.training.corpus import load_pieces, split_pieces
+from pixmus.training.encoded import encode_piece
 from pixmus.training.model_card import TRAINING, write_card
 from pixmus.training.ranges import fit_descriptor_ranges
 from pixmus.training.texture_bank import collect_textures
-from pixmus.training.windows import encode_piece
 
 # Log loss is least at 1; a little above it rhythm is as steady as real music's, for a loss that is
 # hardly higher (docs/experiments.md 26).

@@ -8,7 +8,6 @@ the repository; a change of `features.py` measures them again.
 from __future__ import annotations
 
 import csv
-import hashlib
 import pickle
 import re
 from collections.abc import Iterator, Sequence
@@ -18,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-import pixmus.picture.features
 from pixmus.curves import Curve
-from pixmus.picture.features import FEATURE_CURVES, Features, extract_features
-from pixmus.picture.video import Frame, probe, read_frames
-from pixmus.studies.montage import (
+from pixmus.picture.features import FEATURE_CURVES, Features, extract_features, measuring_version
+from pixmus.picture.frames import Frame, read_frames
+from pixmus.picture.video import probe
+from pixmus.training.montages import (
     CLIPS_WITH_CUTS,
     MIN_SOURCE_RATE_HZ,
     Clip,
@@ -58,7 +57,6 @@ class Photographs:
     valence: np.ndarray
     arousal: np.ndarray
     images: tuple[np.ndarray, ...]
-    sensitive: np.ndarray  # bool: not to be shown
 
 
 def load_films(folder: Path, cache: Path) -> list[Film]:
@@ -81,7 +79,7 @@ def load_films(folder: Path, cache: Path) -> list[Film]:
             )
         arrays = np.load(kept)
         duration, rate = float(arrays["duration"]), Fraction(str(arrays["rate"]))
-        measured = cache / f"{path.name}.{_features_version()}.pkl"
+        measured = cache / f"{path.name}.{measuring_version()}.pkl"
         if measured.is_file():
             features = pickle.loads(measured.read_bytes())
         else:
@@ -97,7 +95,7 @@ def load_photographs(folder: Path, cache: Path) -> Photographs:
     cache.mkdir(parents=True, exist_ok=True)
     with open(folder / "oasis_norms.csv", newline="") as file:
         rows = [row for row in csv.DictReader(file) if (folder / "images" / row["file"]).is_file()]
-    kept = cache / f"oasis.{_features_version()}.pkl"
+    kept = cache / f"oasis.{measuring_version()}.pkl"
     if kept.is_file():
         stills, images = pickle.loads(kept.read_bytes())
     else:
@@ -115,7 +113,6 @@ def load_photographs(folder: Path, cache: Path) -> Photographs:
         valence=np.array([float(row[Curve.VALENCE]) for row in rows]),
         arousal=np.array([float(row["arousal"]) for row in rows]),
         images=tuple(images),
-        sensitive=np.array([row["sensitive"] == "1" for row in rows]),
     )
 
 
@@ -185,7 +182,3 @@ def _slideshow(photographs: Photographs, order: Sequence[int], seed: int) -> Ite
             inner = image[top : top + height, left : left + width]
             yield Frame(float(number / SLIDE_RATE), inner)
             number += 1
-
-
-def _features_version() -> str:
-    return hashlib.sha256(Path(pixmus.picture.features.__file__).read_bytes()).hexdigest()[:8]

@@ -40,12 +40,12 @@ from pixmus.cues.encoder import (
     picture_terms,
 )
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
-from pixmus.dataset.table import KINDS
 from pixmus.errors import PixMusError
-from pixmus.studies.realism import interval
+from pixmus.training.bootstrap import interval
+from pixmus.training.splits import KINDS
 
 if TYPE_CHECKING:
-    from pixmus.dataset.shards import Pair
+    from pixmus.training.pairs import Pair
 
 NUM_FOLDS = 5
 # How strongly the weights are held, in rows that would outweigh them; infinite leaves them alone.
@@ -153,13 +153,17 @@ def by_second(values: np.ndarray, seconds: int) -> np.ndarray:
     lacking = max(0, seconds * each - len(values))
     if lacking:
         values = np.concatenate([values, np.repeat(values[-1:], lacking, axis=0)])
-    return values[: seconds * each].reshape(seconds, each, *values.shape[1:]).mean(axis=1)
+    by_clock = values[: seconds * each].reshape(seconds, each, *values.shape[1:])
+    means: np.ndarray = by_clock.mean(axis=1)
+    return means
 
 
 def normal_scores(quantiles: np.ndarray) -> np.ndarray:
     """Normal scores of quantiles 0..1; NaN stays."""
     clipped = np.clip(quantiles, EDGE, 1 - EDGE)
-    return torch.special.ndtri(torch.from_numpy(np.asarray(clipped, dtype=float))).numpy()
+    numbers = torch.from_numpy(np.asarray(clipped, dtype=float))
+    scores: np.ndarray = torch.special.ndtri(numbers).numpy()
+    return scores
 
 
 # ------------------------------------------------------------------------------------- The mood

@@ -1,4 +1,4 @@
-"""How far drummers play off the grid: the table of `pixmus.sound.stems.MICRO_TIMING_MS`.
+"""How far drummers play off the grid: the table of `pixmus.sound.performance.MICRO_TIMING_MS`.
 
 python -m pixmus.training.groove_timing ../shared/data/music/groove
 """

@@ -15,11 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pixmus.compose.conditions import ECHO_COLUMN, GIVEN, TO_MAKE, echo_x0, scale_velocity, to_x0
+from pixmus.compose.cells import GIVEN, TO_MAKE, echo_x0, scale_velocity, to_x0
+from pixmus.compose.conditions import ECHO_COLUMN
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.network import ScoreNetwork
-from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS, STEPS_PER_BEAT
-from pixmus.training.windows import Batch, EncodedPiece
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS
+from pixmus.training.encoded import EncodedPiece
+from pixmus.training.windows import Batch
 
 # Mean and width of the logit of sigma; a mean above 0 trains more at high noise, where a sparse
 # piano-roll is decided.
@@ -113,7 +116,7 @@ def denoising_loss(
     predicted = network.predict_log_odds(*inputs, previous, chains)
     made = (batch.states == TO_MAKE).float()  # (B, T, P)
     # Split once: the gradient of a split is one concatenation, that of every slice a whole array.
-    predictions = predicted.split(_ROLLS_AND_VELOCITIES, dim=-1)
+    predictions = predicted.split(_ROLLS_AND_VELOCITIES, dim=-1)  # type: ignore[no-untyped-call]
     error = weight = torch.zeros(len(x), device=x.device)
     for index, (part, layout) in enumerate(PART_LAYOUTS.items()):
         rolls, values = predictions[2 * index : 2 * index + 2]
@@ -142,7 +145,9 @@ def stroke_loss(network: ScoreNetwork, batch: Batch, conditions: Tensor) -> Tens
         return conditions.new_zeros(())
     struck = torch.stack(
         [
-            batch.cells[..., layout.onsets].unflatten(-1, (STEPS_PER_BEAT, -1)).amax(-1)
+            batch.cells[..., layout.onsets]
+            .unflatten(-1, (STEPS_PER_BEAT, -1))  # type: ignore[no-untyped-call]
+            .amax(-1)
             for layout in PART_LAYOUTS.values()
             if layout.has_sounding
         ],

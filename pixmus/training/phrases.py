@@ -11,12 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from pixmus.ensembles import PARTS, Part
-from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.plan import LETTERS, PHRASE_BARS, Phrase
-from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.training.corpus import Piece
 
-STEPS_PER_BAR = STEPS_PER_BEAT * BEATS_PER_BAR
 # What a phrase of so many bars gains: multiples of four are the rule, odd lengths the exception.
 LENGTH_GAIN = {2: -0.45, 3: -0.5, 4: 0.0, 5: -0.5, 6: -0.35, 7: -0.6, 8: 0.0}
 PHRASE_COST = 0.3  # what a boundary must be worth, on average

@@ -9,7 +9,7 @@ import numpy as np
 
 from pixmus.ensembles import PARTS, Part
 from pixmus.score.chords import HALF_BAR_STEPS
-from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.plan import (
     HALVES,
     NUM_DYNAMICS,
@@ -19,12 +19,10 @@ from pixmus.score.plan import (
     approach_of,
     chord_before,
 )
-from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.training.chord_labels import piece_chords
 from pixmus.training.corpus import Piece
 from pixmus.training.phrases import compared_parts, find_phrases
 
-STEPS_PER_BAR = STEPS_PER_BEAT * BEATS_PER_BAR
 # Mean velocity of a bar's notes from which each level of dynamics but the first begins: octiles
 # over the bars of POP909 and Freedoom, which have velocities.
 DYNAMIC_EDGES = (72, 78, 82, 85, 89, 94, 100)

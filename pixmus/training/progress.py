@@ -57,7 +57,7 @@ def plot_log(log: dict[str, np.ndarray], title: str) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    from pixmus.take.plots import DPI, INK, PAGE, PANEL, QUIET, RULE, WIDTH_PX
+    from pixmus.take.figure import DPI, INK, PAGE, PANEL, QUIET, RULE, WIDTH_PX
 
     figure = Figure(figsize=(WIDTH_PX / DPI, 4.6), dpi=DPI, facecolor=PAGE)
     FigureCanvasAgg(figure)
@@ -113,13 +113,14 @@ def _mapping(x: np.ndarray, y: np.ndarray) -> Callable[[ArrayLike], ArrayLike]:
     """Straight lines through the points, the first and last one going on."""
     slope = (y[-1] - y[0]) / max(x[-1] - x[0], 1e-9)
 
-    def mapped(values: ArrayLike) -> ArrayLike:
+    def onto(values: ArrayLike) -> ArrayLike:
         values = np.asarray(values)
         inside = np.interp(values, x, y)
         outside = np.minimum(values - x[0], 0) + np.maximum(values - x[-1], 0)
-        return inside + slope * outside
+        mapped: np.ndarray = inside + slope * outside
+        return mapped
 
-    return mapped
+    return onto
 
 
 def draw_log(path: Path) -> None:
@@ -128,7 +129,7 @@ def draw_log(path: Path) -> None:
     if not len(log["iteration"]):
         return
     try:
-        from pixmus.take.plots import save_figure
+        from pixmus.take.figure import save_figure
     except ImportError:
         return
     save_figure(plot_log(log, f"Training of {path.parent.name}"), path.with_suffix(".png"))

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pixmus.check.descriptors import BEATS_PER_BAR, WINDOW_BEATS
-from pixmus.check.findings import DESCRIPTOR_RANGES, Ranges, Window, fit_ranges
+from pixmus.check.descriptors import WINDOW_BEATS
+from pixmus.check.findings import Ranges, Window, fit_ranges
 from pixmus.ensembles import STYLES
-from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.model.folder import DESCRIPTOR_RANGES
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.training.corpus import Piece, load_pieces
 
 WINDOWS_PER_STYLE = 600
@@ -58,7 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--corpus", type=Path, required=True)
     arguments = parser.parse_args(argv)
-    from pixmus.take.pipeline import write_manifest
+    from pixmus.model.folder import write_manifest
 
     ranges = fit_descriptor_ranges(load_pieces(arguments.corpus))
     (arguments.model / DESCRIPTOR_RANGES).write_text(ranges.to_json())

@@ -8,7 +8,7 @@ at half tempo (below 55 a minute) are doubled.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +16,13 @@ import pretty_midi
 
 from pixmus.ensembles import PARTS, Part
 from pixmus.errors import PixMusError
-from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.training.chord_labels import label_rows
-from pixmus.training.corpus import (
+from pixmus.training.corpus import Ledger, Piece
+from pixmus.training.voices import (
     MIN_BARS,
     MIN_PITCHED_NOTES,
     GridNote,
-    Ledger,
-    Piece,
     make_piece,
     one_voice,
     split_bass,
@@ -64,7 +63,8 @@ def _read_midi(path: Path) -> pretty_midi.PrettyMIDI | None:
 def halve_beats(beats: np.ndarray) -> np.ndarray:
     """Beat times with one more in the middle of every two."""
     indices = np.arange(0, len(beats) - 0.5, 0.5)
-    return np.interp(indices, np.arange(len(beats)), beats)
+    halved: np.ndarray = np.interp(indices, np.arange(len(beats)), beats)
+    return halved
 
 
 def common_time_stretches(midi: pretty_midi.PrettyMIDI) -> Iterator[tuple[float, float]]:
@@ -96,7 +96,9 @@ def _stretch_beats(midi: pretty_midi.PrettyMIDI, start: float, end: float) -> np
     return np.array([midi.tick_to_time(int(tick)) for tick in ticks])
 
 
-def _to_grid(notes: list, beat_of_second: np.ndarray, velocity: bool = True) -> list[GridNote]:
+def _to_grid(
+    notes: Sequence[pretty_midi.Note], beat_of_second: np.ndarray, velocity: bool = True
+) -> list[GridNote]:
     """Notes of a PrettyMIDI track on the grid of the given beat times, up to the last of them."""
     indices = np.arange(len(beat_of_second))
     starts = np.interp([n.start for n in notes], beat_of_second, indices)
@@ -258,7 +260,7 @@ def read_openscore(folder: Path, corpus: str, ledger: Ledger) -> Iterator[Piece]
 # -------------------------------------------------------------------------------------- Freedoom
 
 
-def drums_to_grid(notes: list, beats: np.ndarray) -> list[GridNote]:
+def drums_to_grid(notes: Sequence[pretty_midi.Note], beats: np.ndarray) -> list[GridNote]:
     """Drum notes on the grid, each as one of the nine drums."""
     grid: dict[tuple[int, int], int] = {}
     for onset, _, pitch, velocity in _to_grid(notes, beats):

@@ -6,18 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pixmus.compose.conditions import CurveTables
-from pixmus.compose.texture import (
-    BEATS_PER_BAR,
-    NO_STYLE,
-    TEXTURE_BARS,
-    TextureBank,
-    measure_texture,
-)
+from pixmus.compose.texture import NO_STYLE, TEXTURE_BARS, TextureBank, measure_texture
 from pixmus.curves import Curve
 from pixmus.ensembles import PARTS, STYLES
+from pixmus.score.curves import CurveTables
+from pixmus.score.grid import BEATS_PER_BAR
 from pixmus.score.notes import PART_LAYOUTS
-from pixmus.training.windows import EncodedPiece
+from pixmus.training.encoded import EncodedPiece
 
 PIECES_PER_STYLE = 80
 NUM_GROOVES = 60

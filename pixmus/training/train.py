@@ -11,7 +11,6 @@ Torch, numpy and scipy are all it takes to train on a corpus file, on the proces
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import signal
 import threading
@@ -24,46 +23,32 @@ from typing import Any, NoReturn
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pixmus.compose.conditions import NUM_CONDITIONS, CurveTables
+from pixmus.compose.conditions import NUM_CONDITIONS
 from pixmus.ensembles import ONE_VOICE_PARTS, PARTS, STYLES, Style
 from pixmus.errors import PixMusError
 from pixmus.model.network import ScoreNetwork
-from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.curves import CurveTables
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import PART_LAYOUTS
 from pixmus.training.batches import TOKENS_PER_BATCH, draw_batches, to_device
 from pixmus.training.chain_tables import fill_chain_tables
 from pixmus.training.corpus import Piece, corpus_shares, load_pieces, save_pieces, split_pieces
-from pixmus.training.loss import cell_log_odds, denoising_loss, draw_sigma
+from pixmus.training.encoded import EncodedPiece, encode_piece, fit_tables
+from pixmus.training.loss import cell_log_odds
+from pixmus.training.precision import DTYPES, faster_dtype, name_of
 from pixmus.training.progress import COLUMNS, append_row, draw_log
-from pixmus.training.windows import Batch, EncodedPiece, WindowSampler, encode_piece, fit_tables
+from pixmus.training.run import Run, make_optimisers, validate
+from pixmus.training.windows import Batch, WindowSampler
 
+STATE = "state.pt"
 SECONDS_BETWEEN_SAVES = 300
 NUM_VALIDATION_BATCHES, VALIDATION_WINDOWS = 4, 32
 DEFAULT_MINUTES = 90.0
-RECALL_SHARE = 0.5  # of iterations that hear a first prediction, as all but one step of sampling do
 
 # Sizes of the network, unless asked for otherwise or begun with weights of another size.
 DEFAULT_SIZES = {"width": 256, "num_layers": 8, "lane_width": 160}
-
-
-def make_optimisers(
-    network: ScoreNetwork, learning_rate: float, muon: bool
-) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices of blocks and lanes when asked, AdamW for the rest."""
-    layers = [*network.blocks, *network.lanes]
-    matrices = [p for layer in layers for p in layer.parameters() if p.ndim == 2]
-    matrices = [p for p in matrices if min(p.shape) > 8]
-    if not muon:
-        return [torch.optim.AdamW(network.parameters(), learning_rate, betas=(0.9, 0.98))]
-    taken = {id(p) for p in matrices}
-    others = [p for p in network.parameters() if id(p) not in taken]
-    return [
-        torch.optim.AdamW(others, learning_rate, betas=(0.9, 0.98), weight_decay=0.01),
-        torch.optim.Muon(
-            matrices, lr=learning_rate * 2, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
-        ),
-    ]
 
 
 def find_device(name: str) -> torch.device:
@@ -116,7 +101,7 @@ class Start:
                 weights |= load_file(file)
             config = json.loads((folder / "config.json").read_text())
             return cls(path, weights, config, path / "curve_tables.json")
-        file = path / "state.pt" if path.is_dir() else path
+        file = path / STATE if path.is_dir() else path
         if file.suffix != ".pt" or not file.exists():
             raise PixMusError(f"{path} is neither a model folder nor a training run.")
         state = torch.load(file, weights_only=True, map_location="cpu")
@@ -136,126 +121,6 @@ class Start:
         network.load_state_dict(weights, strict=False)
         if new:
             print(f"{len(new)} of {len(own)} tensors are new and begin untrained.", flush=True)
-
-
-class Run:
-    """A training run: the weights that learn, their average, the optimisers, where it stands."""
-
-    def __init__(
-        self,
-        config: dict[str, Any],
-        network: ScoreNetwork,
-        optimisers: list[torch.optim.Optimizer],
-        device: torch.device,
-        seed: int,
-    ) -> None:
-        self.config, self.network, self.device, self.seed = config, network, device, seed
-        self.optimisers = optimisers
-        # Read before a state is loaded: its rates are those that the last run had fallen to.
-        self.base_rates = [optimiser.param_groups[0]["lr"] for optimiser in optimisers]
-        # The network runs in bfloat16 (five times as fast where the processor has AMX); the
-        # weights that learn stay float32.
-        self.runner = copy.deepcopy(network).to(torch.bfloat16)
-        self.average = {name: value.clone() for name, value in network.state_dict().items()}
-        self.iteration, self.spent, self.cpu_spent = 0, 0.0, 0.0
-        self._seed_generators()
-
-    def _seed_generators(self) -> None:
-        self.rng = np.random.default_rng(self.seed + self.iteration)
-        self.generator = torch.Generator(self.device).manual_seed(self.seed + self.iteration)
-
-    def save(self, path: Path, spent: float, cpu_spent: float) -> None:
-        """Write the state, whole or not at all."""
-        state = {
-            "config": self.config,
-            "weights": self.network.state_dict(),
-            "average": self.average,
-            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
-            "iteration": self.iteration,
-            "spent": spent,
-            "cpu_spent": cpu_spent,
-            # Both generators, so that going on is as if never stopped (on the same machine, when
-            # no workers draw the batches).
-            "rng": json.dumps(self.rng.bit_generator.state),
-            "generator": self.generator.get_state(),
-            "device": self.device.type,
-        }
-        temporary = path.with_suffix(".tmp")
-        torch.save(state, temporary)
-        temporary.replace(path)
-
-    def load(self, path: Path) -> None:
-        """Go on from a state; one without generators, or from another device, draws anew."""
-        state = torch.load(path, weights_only=True, map_location=self.device)
-        sizes = {name: state["config"].get(name, 0) for name in self.config}
-        if sizes != self.config:
-            was = ", ".join(f"{k} {v}" for k, v in sizes.items() if self.config[k] != v)
-            raise PixMusError(
-                f"{path.parent} holds a run of another network ({was}); give that, or a new --out."
-            )
-        self.network.load_state_dict(state["weights"])
-        self.average = state["average"]
-        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved)
-        self.iteration, self.spent = state["iteration"], state["spent"]
-        self.cpu_spent = state["cpu_spent"]
-        self._seed_generators()
-        if "rng" in state and state["device"] == self.device.type:
-            self.rng.bit_generator.state = json.loads(state["rng"])
-            self.generator.set_state(state["generator"].cpu())
-        copy_weights(self.network, self.runner)
-
-    def step(self, batch: Batch, rate: float, ema: float) -> Tensor:
-        """One iteration at `rate` times the learning rates; returns the loss (a scalar tensor)."""
-        for optimiser, base_rate in zip(self.optimisers, self.base_rates, strict=True):
-            for group in optimiser.param_groups:
-                group["lr"] = base_rate * rate
-        sigma = draw_sigma(self.generator, len(batch.cells))
-        noise = torch.randn(batch.cells.shape, generator=self.generator, device=self.device)
-        recall = bool(torch.rand((), generator=self.generator, device=self.device) < RECALL_SHARE)
-        loss, _ = denoising_loss(self.runner, batch, sigma, noise, recall)
-        loss.backward()  # type: ignore[no-untyped-call]
-        for parameter, run in zip(self.network.parameters(), self.runner.parameters(), strict=True):
-            parameter.grad = None if run.grad is None else run.grad.float()
-            run.grad = None
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        for optimiser in self.optimisers:
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-        copy_weights(self.network, self.runner)
-        self.iteration += 1
-        keep = min(ema, (1 + self.iteration) / (10 + self.iteration))
-        with torch.no_grad():
-            for name, value in self.network.state_dict().items():
-                self.average[name].lerp_(value, 1 - keep)
-        return loss.detach()
-
-
-@torch.no_grad()
-def copy_weights(source: ScoreNetwork, target: ScoreNetwork) -> None:
-    for value, copied in zip(source.parameters(), target.parameters(), strict=True):
-        copied.copy_(value)
-
-
-@torch.no_grad()
-def validate(run: Run, batches: Sequence[Batch]) -> list[float]:
-    """Loss of the averaged weights at noise levels below 0.5, 0.5-0.8 and above, in thousandths.
-
-    The same noise every time; half of the batches hear a first prediction.
-    """
-    run.runner.load_state_dict(run.average)
-    sums, counts = np.zeros(3), np.zeros(3)
-    for index, batch in enumerate(batches):
-        generator = torch.Generator().manual_seed(index)
-        sigma = torch.linspace(0.1, 0.98, len(batch.cells))
-        noise = torch.randn(batch.cells.shape, generator=generator).to(run.device)
-        recall = index >= len(batches) // 2
-        _, per_window = denoising_loss(run.runner, batch, sigma.to(run.device), noise, recall)
-        bands = np.digitize(sigma.numpy(), (0.5, 0.8))
-        sums += np.bincount(bands, per_window.cpu().numpy(), minlength=3)
-        counts += np.bincount(bands, minlength=3)
-    copy_weights(run.network, run.runner)
-    return [float(value) for value in sums / counts]
 
 
 @contextmanager
@@ -281,13 +146,21 @@ def stop_asked() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _prepare(
-    pieces: list[Piece], out: Path, start: Start | None
-) -> tuple[list[EncodedPiece], list[EncodedPiece], CurveTables]:
-    """Training and validation pieces, and the curve tables that the run was begun with."""
-    training, validation = (
-        [encode_piece(piece) for piece in side] for side in split_pieces(pieces)
-    )
+@dataclass(frozen=True)
+class Windows:
+    """What a run learns from and is measured on."""
+
+    training: list[EncodedPiece]
+    shares: dict[str, float]  # of training windows, by corpus
+    sampler: WindowSampler
+    validation: list[Batch]  # the same ones all the time
+
+
+def prepare_windows(
+    pieces: list[Piece], out: Path, start: Start | None, device: torch.device
+) -> Windows:
+    """The windows of pieces, with the curve tables that the run was begun with (in `out`)."""
+    training, held_out = ([encode_piece(piece) for piece in side] for side in split_pieces(pieces))
     table_file = out / "curve_tables.json"
     if not table_file.exists():
         if start and start.curve_tables.exists():
@@ -296,34 +169,23 @@ def _prepare(
         else:
             tables = fit_tables([e for e in training if e.piece.corpus != "groove"])
         table_file.write_text(tables.to_json())
-    return training, validation, CurveTables.load(table_file)
-
-
-def train(arguments: argparse.Namespace) -> bool:
-    """Train as asked; False when it was stopped on the way by Ctrl-C or `kill`."""
-    torch.set_num_threads(arguments.threads)
-    device = find_device(arguments.device)
-    out = Path(arguments.out)
-    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    if there and not there & {"state.pt", "curve_tables.json"}:
-        raise PixMusError(f"{out} holds other files; give an empty or a new folder.")
-    start = Start.load(Path(arguments.init)) if arguments.init else None
-    pieces = read_corpus(Path(arguments.corpus), arguments.style)
-    out.mkdir(parents=True, exist_ok=True)
-    if Path(arguments.corpus).is_dir():
-        save_pieces(pieces, out / "corpus.npz")  # what `pixmus.training.export` calibrates on
-    training, held_out, tables = _prepare(pieces, out, start)
-    shares = corpus_shares(encoded.piece.corpus for encoded in training)
-    sampler = WindowSampler(training, tables, shares)
-    validation_sampler = WindowSampler(
-        held_out, tables, corpus_shares(encoded.piece.corpus for encoded in held_out)
+    tables = CurveTables.load(table_file)
+    shares, held_out_shares = (
+        corpus_shares(encoded.piece.corpus for encoded in side) for side in (training, held_out)
     )
+    validation_sampler = WindowSampler(held_out, tables, held_out_shares)
     fixed = np.random.default_rng(0)
     validation = [
         to_device(validation_sampler.batch(fixed, VALIDATION_WINDOWS, 8), device)
         for _ in range(NUM_VALIDATION_BATCHES)
     ]
+    return Windows(training, shares, WindowSampler(training, tables, shares), validation)
 
+
+def make_network(
+    arguments: argparse.Namespace, start: Start | None, training: list[EncodedPiece]
+) -> tuple[dict[str, Any], ScoreNetwork]:
+    """The sizes and the network that a run begins with, on the processor."""
     torch.manual_seed(arguments.seed)
     config: dict[str, Any] = {
         "roll_cells": tuple(layout.num_roll_cells for layout in PART_LAYOUTS.values()),
@@ -341,44 +203,81 @@ def train(arguments: argparse.Namespace) -> bool:
         fill_chain_tables(network, training)
     if start:
         start.copy_to(network)
-    network.to(device)
-    optimisers = make_optimisers(network, arguments.learning_rate, arguments.muon)
-    run = Run(config, network, optimisers, device, arguments.seed)
-    state_file = out / "state.pt"
-    if state_file.exists():
-        run.load(state_file)
-        print(f"{out}: going on after {run.iteration} iterations.", flush=True)
+    return config, network
 
+
+def choose_dtype(run: Run, asked: str, is_new: bool, batch: Batch) -> None:
+    """Let a run go in the numbers asked for; a new one, asked for none, in the faster ones."""
+    if asked != "auto":
+        run.run_in(DTYPES[asked])
+    elif is_new:
+        dtype, seconds = faster_dtype(run.network, batch)
+        run.run_in(dtype)
+        told = ", ".join(f"{name} {1000 * each:.0f} ms" for name, each in seconds.items())
+        print(f"Trained in {name_of(dtype)}, the faster one here ({told}).", flush=True)
+
+
+class Journal:
+    """What a run has used and reached: log lines, saved states, the facts at its end."""
+
+    def __init__(self, run: Run, out: Path, validation: Sequence[Batch]) -> None:
+        self.run, self.out, self.validation = run, out, validation
+        self.begun = time.time() - run.spent
+        self.cpu_begun = time.process_time() - run.cpu_spent
+        self.last_report = self.last_save = time.time()
+        self.losses: list[Tensor] = []
+        self.windows = 0.0  # of 32 beats, since the last report
+
+    @property
+    def spent(self) -> float:
+        """Seconds of this run and those that it goes on from."""
+        return time.time() - self.begun
+
+    @property
+    def cpu_spent(self) -> float:
+        """Seconds of processor time, likewise."""
+        return time.process_time() - self.cpu_begun
+
+    def add(self, loss: Tensor, batch: Batch) -> None:
+        """Count an iteration."""
+        self.losses.append(loss)
+        self.windows += batch.cells.shape[0] * len(batch.positions) / 32
+
+    def report(self) -> None:
+        """A line in the log, of what was counted since the last one."""
+        values = [
+            self.run.iteration,
+            round(self.spent),
+            round(self.cpu_spent),
+            round(self.windows / max(time.time() - self.last_report, 1e-9), 1),
+            round(float(torch.stack(self.losses).mean()), 5),
+            *(round(value, 5) for value in validate(self.run, self.validation)),
+        ]
+        append_row(self.out / "log.csv", dict(zip(COLUMNS, values, strict=True)))
+        print(*values, flush=True)
+        self.losses, self.windows, self.last_report = [], 0.0, time.time()
+
+    def save(self) -> None:
+        """The state to go on from, and the picture of the log."""
+        self.run.save(self.out / STATE, self.spent, self.cpu_spent)
+        draw_log(self.out / "log.csv")
+        self.last_save = time.time()
+
+
+def learn(
+    run: Run, batches: Iterator[Batch], journal: Journal, arguments: argparse.Namespace
+) -> bool:
+    """Iterate until time or iterations are up; False when it was stopped on the way.
+
+    The rate falls with the time that is left; with the iterations left if no time is set.
+    """
     minutes = arguments.minutes
     if minutes is None and arguments.iterations is None:
         minutes = DEFAULT_MINUTES
-    begun, cpu_begun = time.time() - run.spent, time.process_time() - run.cpu_spent
-    last_report = last_save = time.time()
-    losses: list[Tensor] = []
-    windows = 0.0
-
-    def save() -> None:
-        run.save(state_file, time.time() - begun, time.process_time() - cpu_begun)
-        draw_log(out / "log.csv")
-
-    def report() -> None:
-        values = [
-            run.iteration,
-            round(time.time() - begun),
-            round(time.process_time() - cpu_begun),
-            round(windows / max(time.time() - last_report, 1e-9), 1),
-            round(float(torch.stack(losses).mean()), 5),
-            *(round(value, 5) for value in validate(run, validation)),
-        ]
-        append_row(out / "log.csv", dict(zip(COLUMNS, values, strict=True)))
-        print(*values, flush=True)
-
-    batches = draw_batches(sampler, run.rng, device, arguments.workers, arguments.tokens_per_batch)
     with stop_asked() as stopped:
         while not stopped():
-            # The rate falls with the time that is left; with the iterations left if no time is set.
             if minutes is not None:
-                progress = (time.time() - begun) / (60 * minutes)
+                progress = journal.spent / (60 * minutes)
             else:
                 progress = run.iteration / arguments.iterations
             if progress >= 1 or run.iteration == arguments.iterations:
@@ -386,28 +285,56 @@ def train(arguments: argparse.Namespace) -> bool:
             warmth = min(1.0, (run.iteration + 1) / arguments.warmup)
             decay = min(1.0, (1 - progress) / arguments.decay)
             batch = next(batches)
-            losses.append(run.step(batch, warmth * max(decay, 0.01), arguments.ema))
-            windows += batch.cells.shape[0] * len(batch.positions) / 32
-            if time.time() - last_report > arguments.report:
-                report()
-                losses, windows, last_report = [], 0.0, time.time()
-            if time.time() - last_save > SECONDS_BETWEEN_SAVES:
-                save()
-                last_save = time.time()
-        if losses:
-            report()
-        save()
-        was_stopped = stopped()
+            journal.add(run.step(batch, warmth * max(decay, 0.01), arguments.ema), batch)
+            if time.time() - journal.last_report > arguments.report:
+                journal.report()
+            if time.time() - journal.last_save > SECONDS_BETWEEN_SAVES:
+                journal.save()
+        if journal.losses:
+            journal.report()
+        journal.save()
+        return not stopped()
+
+
+def train(arguments: argparse.Namespace) -> bool:
+    """Train as asked; False when it was stopped on the way by Ctrl-C or `kill`."""
+    torch.set_num_threads(arguments.threads)
+    device = find_device(arguments.device)
+    out = Path(arguments.out)
+    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if there and not there & {STATE, "curve_tables.json"}:
+        raise PixMusError(f"{out} holds other files; give an empty or a new folder.")
+    start = Start.load(Path(arguments.init)) if arguments.init else None
+    pieces = read_corpus(Path(arguments.corpus), arguments.style)
+    out.mkdir(parents=True, exist_ok=True)
+    if Path(arguments.corpus).is_dir():
+        save_pieces(pieces, out / "corpus.npz")  # what `pixmus.training.export` calibrates on
+    windows = prepare_windows(pieces, out, start, device)
+    config, network = make_network(arguments, start, windows.training)
+    network.to(device)
+    optimisers = make_optimisers(network, arguments.learning_rate, arguments.muon)
+    run = Run(config, network, optimisers, device, arguments.seed)
+    is_new = not (out / STATE).exists()
+    if not is_new:
+        run.load(out / STATE)
+        print(f"{out}: going on after {run.iteration} iterations.", flush=True)
+    choose_dtype(run, arguments.dtype, is_new, windows.validation[0])
+    batches = draw_batches(
+        windows.sampler, run.rng, device, arguments.workers, arguments.tokens_per_batch
+    )
+    journal = Journal(run, out, windows.validation)
+    is_done = learn(run, batches, journal, arguments)
     facts = {
         "iterations": run.iteration,
-        "corpus_weights": shares,
-        "wall_minutes": round((time.time() - begun) / 60, 1),
-        "cpu_minutes": round((time.process_time() - cpu_begun) / 60, 1),
+        "corpus_weights": windows.shares,
+        "wall_minutes": round(journal.spent / 60, 1),
+        "cpu_minutes": round(journal.cpu_spent / 60, 1),
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "dtype": name_of(run.dtype),
         "arguments": vars(arguments),
     }
     (out / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
-    return not was_stopped
+    return is_done
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -426,6 +353,12 @@ def main(argv: list[str] | None = None) -> None:
         "--style", default=Style.POP, help=f"of your own music: {', '.join(STYLES)}"
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument(
+        "--dtype",
+        default="auto",
+        choices=("auto", *DTYPES),
+        help="what the network runs in; auto: the faster one, timed for a second",
+    )
     parser.add_argument(
         "--workers", type=int, default=0, help="processes that draw batches ahead (for a GPU)"
     )

@@ -20,13 +20,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pixmus.compose.conditions import CurveTables, beat_statistics, measure_bars
 from pixmus.compose.planning import NUM_PLAN_CONDITIONS, plan_conditions, without_wishes
 from pixmus.curves import CURVES
 from pixmus.ensembles import PARTS
 from pixmus.errors import PixMusError
 from pixmus.model.plan_network import PlanDenoiser
 from pixmus.score.chords import HALF_BAR_STEPS
+from pixmus.score.curves import CurveTables, beat_statistics, measure_bars
+from pixmus.score.grid import BEATS_PER_BAR
 from pixmus.score.plan import HALVES
 from pixmus.score.plan_tokens import (
     CADENCE_COLUMN,
@@ -39,10 +40,9 @@ from pixmus.score.plan_tokens import (
     PLAYS_COLUMNS,
     encode_plan,
 )
-from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.training.corpus import Piece, corpus_shares, load_pieces
+from pixmus.training.encoded import encode_piece, hit_points_of
 from pixmus.training.plans import plan_of
-from pixmus.training.windows import encode_piece, hit_points_of
 
 GROUPS: dict[str, list[int]] = {
     "chords": list(range(*CHORD_COLUMNS.indices(NUM_FIELDS))),

@@ -9,39 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
 from pixmus.compose.conditions import (
     ECHO_COLUMN,
-    GIVEN,
-    OFF,
-    TO_MAKE,
-    BeatConditions,
-    CurveTables,
     add_textures,
-    beat_statistics,
-    measure_bars,
     without_mood,
     without_mood_and_timing,
 )
-from pixmus.compose.texture import (
-    BEATS_PER_BAR,
-    DRUMS,
-    STEPS_PER_BAR,
-    TEXTURE_BARS,
-    measure_texture,
-)
-from pixmus.curves import CURVES, Curve
-from pixmus.ensembles import ENSEMBLES, PARTS, STYLES, Part
-from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.compose.texture import DRUMS, TEXTURE_BARS, measure_texture
+from pixmus.ensembles import ENSEMBLES, PARTS, Part
+from pixmus.score.curves import CurveTables
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS
 from pixmus.training.corpus import Piece
+from pixmus.training.encoded import (
+    PHRASE_BARS,
+    EncodedPiece,
+    hit_points_of,
+    likeness,
+    measured_conditions,
+    take_bars,
+)
 
-PHRASE_BARS = 4
-PHRASE_BEATS = PHRASE_BARS * BEATS_PER_BAR
 # How often a window's textures are told, and of those told each part's; how often a window has
 # echoes, a phrase of it one, and the echo is of bars that are like it least.
 TEXTURE_SHARE, TEXTURE_PART_SHARE = 0.85, 0.9
@@ -49,170 +43,6 @@ ECHO_SHARE, ECHO_PHRASE_SHARE, ECHO_AT_RANDOM = 0.5, 0.75, 0.25
 # Of so many grooves drawn, those nearest in tempo from which the one that goes with the bass and
 # chords best is taken.
 GROOVES_DRAWN, GROOVES_HEARD = 24, 6
-
-
-@dataclass
-class EncodedPiece:
-    """A piece with its piano-roll and what can be measured once."""
-
-    piece: Piece
-    cells: np.ndarray  # uint8 (beats, NUM_CELLS)
-    statistics: np.ndarray  # float32 (beats, parts, NUM_STATISTICS)
-    strengths: np.ndarray  # float32 (steps, parts): velocity-weighted onsets
-    present: tuple[int, ...]  # parts that play
-
-    @property
-    def num_bars(self) -> int:
-        return len(self.cells) // BEATS_PER_BAR
-
-    @cached_property
-    def most_alike(self) -> np.ndarray:
-        """For each bar, the first bar of the four that four bars from it on resemble most, int.
-
-        By onsets of all pitched parts, at least four bars apart; -1 where there are none.
-        """
-        onsets = np.concatenate(
-            [
-                self.cells[:, PART_LAYOUTS[PARTS[part]].onsets]
-                for part in self.present
-                if part != DRUMS
-            ],
-            axis=1,
-        )
-        bars = onsets[: self.num_bars * BEATS_PER_BAR].reshape(self.num_bars, -1)
-        bars = bars.astype(np.float32)
-        num = self.num_bars - PHRASE_BARS + 1
-        alike = np.full(self.num_bars, -1)
-        if num <= PHRASE_BARS:
-            return alike
-        same = bars @ bars.T
-        phrases = sum(same[i : i + num, i : i + num] for i in range(PHRASE_BARS))
-        counts = np.diag(phrases)
-        f1 = 2 * phrases / np.maximum(counts[:, None] + counts[None], 1)
-        apart = np.abs(np.subtract.outer(np.arange(num), np.arange(num))) >= PHRASE_BARS
-        f1 = np.where(apart, f1, -1)
-        alike[:num] = np.where(f1.max(1) > 0, f1.argmax(1), -1)
-        return alike
-
-    @cached_property
-    def drum_pattern(self) -> np.ndarray:
-        """Share of bars in which the drums are struck on each step of the bar, (16,)."""
-        return measure_texture(self.cells[: self.num_bars * BEATS_PER_BAR], [DRUMS])[
-            DRUMS, :STEPS_PER_BAR
-        ]
-
-
-def encode_piece(piece: Piece) -> EncodedPiece:
-    """Encode a piece; hit strength per step and part is velocity x number of onsets."""
-    cells = piece.cells()
-    strengths = np.zeros((len(cells) * STEPS_PER_BEAT, len(PARTS)), np.float32)
-    for index, part in enumerate(PARTS):
-        layout = PART_LAYOUTS[part]
-        onsets = cells[:, layout.onsets].reshape(len(strengths), layout.num_pitches).sum(1)
-        velocity = cells[:, layout.velocities].reshape(-1)
-        strengths[:, index] = onsets * np.where(velocity > 0, velocity, 72)
-    present = tuple(i for i in range(len(PARTS)) if strengths[:, i].any())
-    return EncodedPiece(piece, cells, beat_statistics(cells), strengths, present)
-
-
-def hit_points_of(
-    strengths: np.ndarray, percentile: float = 95.0, phrase_bars: int = 4
-) -> np.ndarray:
-    """Hit strengths 0..1 per step (steps,) of a whole piece.
-
-    `strengths` is (steps, parts). A hit is a step where two parts start together and velocity x
-    onsets is above the percentile: 0.4 at the threshold, 1 at the strongest. A phrase start, the
-    downbeat of every `phrase_bars`-th bar on which two parts start together, is at least 0.4.
-    """
-    together = (strengths > 0).sum(1) >= min(2, strengths.shape[1])
-    total = strengths.sum(1).astype(np.float64) * together
-    positive = total[total > 0]
-    if not len(positive):
-        return np.zeros(len(total), np.float32)
-    threshold = np.percentile(positive, percentile)
-    top = max(float(positive.max()), threshold + 1.0)
-    hits = np.where(total >= threshold, 0.4 + 0.6 * (total - threshold) / (top - threshold), 0)
-    phrases = slice(None, None, phrase_bars * BEATS_PER_BAR * STEPS_PER_BEAT)
-    hits[phrases] = np.where(together[phrases], np.maximum(hits[phrases], 0.4), hits[phrases])
-    return hits.astype(np.float32)
-
-
-def fit_tables(pieces: Sequence[EncodedPiece], entries: int = 201) -> CurveTables:
-    """Curve tables over all bars of the pieces, all pitched parts counted."""
-    raws: dict[str, list[np.ndarray]] = {}
-    for encoded in pieces:
-        statistics = encoded.statistics.sum(1)
-        starts = range(0, len(statistics), BEATS_PER_BAR)
-        seconds = np.full(len(starts), BEATS_PER_BAR * 60 / encoded.piece.tempo_bpm)
-        for name, values in measure_bars(statistics, starts, seconds).items():
-            if name == "velocity" and not encoded.piece.has_velocity:
-                values = np.full_like(values, np.nan)
-            raws.setdefault(name, []).append(values)
-    raw = {name: np.concatenate(values) for name, values in raws.items()}
-    grid = np.linspace(0, 1, entries)
-    tables = {
-        name: np.quantile(
-            values[~np.isnan(values) & (values > 0 if name == Curve.DENSITY else True)], grid
-        )
-        for name, values in raw.items()
-    }
-    first = CurveTables(tables)
-    sounding = raw["voices"] > 0
-    with_velocity = sounding & ~np.isnan(raw["velocity"])
-    mixed = first.curves(raw)
-    alone = first.curves(raw, has_velocity=False)
-    tables |= {
-        Curve.ENERGY: np.quantile(mixed[Curve.ENERGY][with_velocity], grid),
-        "voices_alone": np.quantile(alone[Curve.ENERGY][sounding], grid),
-        Curve.VALENCE: np.quantile(mixed[Curve.VALENCE][sounding], grid),
-    }
-    return CurveTables(tables)
-
-
-def measured_conditions(
-    tables: CurveTables,
-    encoded: EncodedPiece,
-    pitched: Sequence[int],
-    start: int,
-    beats: np.ndarray,
-    tempo_bpm: float,
-    hits: np.ndarray,
-    short_bar: int = -1,
-) -> np.ndarray:
-    """What a window's own notes would have been asked for, float32 (beats, NUM_CONDITIONS).
-
-    `pitched` are the parts that count, `start` is the window's first bar in the piece, `beats`
-    counts from there, `hits` (steps,) are strengths; `short_bar` is cut to 2/4 (-1: none).
-    """
-    num_bars = int(beats[-1]) // BEATS_PER_BAR + 1
-    statistics = _slice(encoded.statistics, start, num_bars)[beats][:, list(pitched)].sum(1)
-    bars = beats // BEATS_PER_BAR
-    bar_starts = np.flatnonzero(np.diff(bars, prepend=-1))
-    seconds = np.diff(np.append(bar_starts, len(beats))) * 60 / tempo_bpm
-    raw = measure_bars(statistics, bar_starts, seconds)
-    curves = tables.curves(raw, encoded.piece.has_velocity)
-    rows = np.cumsum(np.diff(bars, prepend=-1) > 0) - 1
-    return BeatConditions(
-        curves=np.stack([curves[name] for name in CURVES], 1)[rows],
-        hits=hits,
-        tempo_bpm=np.full(len(beats), tempo_bpm),
-        beat_in_bar=beats % BEATS_PER_BAR,
-        bar_length=np.where(bars == short_bar, BEATS_PER_BAR // 2, BEATS_PER_BAR),
-        bars_since_start=start + bars,
-        bars_to_end=np.maximum(encoded.num_bars - 1 - start - bars, 0),
-        minor=encoded.piece.minor,
-        style=STYLES.index(encoded.piece.style),
-    ).array
-
-
-def likeness(cells: np.ndarray, other: np.ndarray, parts: Sequence[int]) -> float:
-    """F1 of the parts' onsets, 0..1; 0 where neither has one. Cells are (beats, NUM_CELLS)."""
-    same = total = 0
-    for part in parts:
-        onsets = PART_LAYOUTS[PARTS[part]].onsets
-        same += int((cells[:, onsets] & other[:, onsets]).sum())
-        total += int(cells[:, onsets].sum()) + int(other[:, onsets].sum())
-    return 2 * same / total if total else 0.0
 
 
 @dataclass
@@ -272,7 +102,7 @@ class WindowSampler:
         piece = encoded.piece
         start = _window_start(rng, encoded.num_bars, num_bars)
         beats, short_bar = _beats(rng, num_bars)
-        cells = _slice(encoded.cells, start, num_bars + 1)
+        cells = take_bars(encoded.cells, start, num_bars + 1)
         present = set(encoded.present)
         if DRUMS not in present and self.grooves and rng.random() < 0.35:
             cells = cells.copy()
@@ -282,7 +112,7 @@ class WindowSampler:
 
         tempo = piece.tempo_bpm * float(np.exp(rng.normal(0, 0.05)))
         pitched = [part for part in parts if part != DRUMS]
-        hits = _slice(
+        hits = take_bars(
             hit_points_of(encoded.strengths[:, pitched]), start, num_bars + 1, STEPS_PER_BEAT
         )
         hits = _thin(rng, hits.reshape(-1, STEPS_PER_BEAT)[beats].ravel())
@@ -335,14 +165,15 @@ class WindowSampler:
                 if source < 0:
                     continue
                 rows = slice(first * BEATS_PER_BAR, (first + PHRASE_BARS) * BEATS_PER_BAR)
-                heard = _slice(encoded.cells, source, PHRASE_BARS)[: len(cells[rows])].copy()
+                heard = take_bars(encoded.cells, source, PHRASE_BARS)[: len(cells[rows])].copy()
                 drums = PART_LAYOUTS[Part.DRUMS].cells
                 if DRUMS in parts and DRUMS not in encoded.present:
                     heard[:, drums] = cells[rows, drums]
                 echo[rows] = heard
                 amount[rows] = max(likeness(cells[rows], heard, pitched), 0.02)
         conditions[:, ECHO_COLUMN] = amount[beats]
-        return echo[beats]
+        echoed: np.ndarray = echo[beats]
+        return echoed
 
     def _groove(
         self, rng: np.random.Generator, piece: Piece, cells: np.ndarray, start: int
@@ -370,7 +201,7 @@ class WindowSampler:
         bars = first + np.arange(num_bars)
         bars = np.where(bars < groove.num_bars, bars, bars % groove.num_bars)
         beats = (bars[:, None] * BEATS_PER_BAR + np.arange(BEATS_PER_BAR)).ravel()
-        drums = groove.cells[beats, layout].copy()
+        drums: np.ndarray = groove.cells[beats, layout].copy()
         if self.fills and rng.random() < 0.5:
             fill = self.fills[int(rng.integers(len(self.fills)))].cells[:BEATS_PER_BAR, layout]
             for bar in range(num_bars):
@@ -399,16 +230,6 @@ def _textures(cells: np.ndarray, parts: Sequence[int], num_bars: int) -> np.ndar
             for first, end in zip(edges[:-1], edges[1:], strict=True)
         ]
     )
-
-
-def _slice(array: np.ndarray, start_bar: int, num_bars: int, per_beat: int = 1) -> np.ndarray:
-    """Bars of an array over beats or steps, zeros past the end."""
-    scale = BEATS_PER_BAR * per_beat
-    part = array[start_bar * scale : (start_bar + num_bars) * scale]
-    missing = num_bars * scale - len(part)
-    if missing:
-        part = np.concatenate([part, np.zeros((missing, *array.shape[1:]), array.dtype)])
-    return part
 
 
 def _beats(rng: np.random.Generator, num_bars: int) -> tuple[np.ndarray, int]:

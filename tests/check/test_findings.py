@@ -22,12 +22,12 @@ from pixmus.check.findings import (
     cut_windows,
     fit_ranges,
 )
-from pixmus.cues.sheet import KEYS
 from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
 from pixmus.errors import PixMusError
+from pixmus.keys import KEYS
+from pixmus.model.folder import MODEL_FOLDER
 from pixmus.score.notes import PART_LAYOUTS, Note, Score, decode_notes, encode_score
 from pixmus.score.tempo import TempoMap
-from pixmus.take.pipeline import MODEL_FOLDER
 
 SCALE = (0, 2, 4, 5, 7, 9, 11)
 
@@ -99,7 +99,7 @@ def test_the_key_changes_nothing(ranges, key):
 
 
 def test_composing_is_undone_in_every_key():
-    from pixmus.compose.writing import transposition
+    from pixmus.compose.canvas import transposition
 
     for key in KEYS:
         note = Note(0, 60 + transposition(key), 4, 80)

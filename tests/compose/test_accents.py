@@ -11,7 +11,8 @@ import pytest
 from pixmus.compose.accents import MAX_MOVE_BEATS, MIN_DISTANCE_S, accent, choose_accents
 from pixmus.ensembles import DRUM_PITCHES, PARTS, Part
 from pixmus.score.notes import Note, Score
-from pixmus.score.tempo import PlacedHit, TempoMap
+from pixmus.score.spans import PlacedHit
+from pixmus.score.tempo import TempoMap
 
 TEMPO = TempoMap.constant(120.0, 16.0)
 

@@ -6,31 +6,31 @@ import numpy as np
 import pytest
 import torch
 
+from pixmus.compose.cells import OFF, TO_MAKE, echo_x0
 from pixmus.compose.conditions import (
-    HIT_COLUMNS,
-    MOOD_KNOWN,
+    COLUMNS,
+    MOOD_COLUMNS,
     NUM_CONDITIONS,
-    OFF,
-    RAW_CURVES,
-    TIMING_KNOWN,
-    TO_MAKE,
-    CurveTables,
-    beat_statistics,
     condition,
-    echo_x0,
     hit_distances,
     in_other_mode,
-    key_correlations,
-    measure_bars,
-    measure_curves,
     without_mood,
     without_mood_and_timing,
 )
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES
 from pixmus.ensembles import ENSEMBLES, PARTS
+from pixmus.score.curves import (
+    RAW_CURVES,
+    CurveTables,
+    beat_statistics,
+    measure_bars,
+    measure_curves,
+)
+from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, Score, encode_score
-from pixmus.score.tempo import TempoMap, cue_span, place_hits
+from pixmus.score.spans import cue_span, place_hits
+from pixmus.score.tempo import TempoMap
 
 
 def sheet(duration: float = 16.0, hits: tuple[HitPoint, ...] = ()) -> CueSheet:
@@ -64,9 +64,9 @@ def test_a_hit_point_lights_its_own_step_and_no_other() -> None:
     placed = place_hits(tempo_map, cue_sheet.hit_points)
     array = condition(cue_sheet, tempo_map, span, placed).array
     assert array.shape[1] == NUM_CONDITIONS
-    lit = np.argwhere(array[:, HIT_COLUMNS] > 0)
+    lit = np.argwhere(array[:, COLUMNS["hits"]] > 0)
     assert lit.tolist() == [[6, 2]]
-    assert array[6, HIT_COLUMNS][2] == pytest.approx(0.7)
+    assert array[6, COLUMNS["hits"]][2] == pytest.approx(0.7)
 
 
 def test_distances_to_hits() -> None:
@@ -95,8 +95,8 @@ def test_dropping_is_nested() -> None:
     full = condition(cue_sheet, tempo_map, span, place_hits(tempo_map, cue_sheet.hit_points)).array
     timing = without_mood(full)
     nothing = without_mood_and_timing(full)
-    assert not timing[:, : MOOD_KNOWN + 1].any() and (timing[:, TIMING_KNOWN] == 1).all()
-    assert not nothing[:, : TIMING_KNOWN + 1].any()
+    assert not timing[:, MOOD_COLUMNS].any() and (timing[:, COLUMNS["timing_known"]] == 1).all()
+    assert not nothing[:, : COLUMNS["timing_known"].stop].any()
     assert (nothing[:, 12:] == full[:, 12:]).all()
 
 

@@ -6,13 +6,15 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pixmus.compose.conditions import TO_MAKE
+from pixmus.compose.canvas import Canvas, looks_of, prepare
+from pixmus.compose.cells import TO_MAKE
 from pixmus.compose.form import FREE_BARS, LIKENESS, PHRASE_BARS, Echoes, blocks_of, plan_echoes
-from pixmus.compose.writing import FIRST_WINDOW_BARS, Canvas, looks_of, prepare, window_bounds
+from pixmus.compose.windows import FIRST_WINDOW_BARS, window_bounds
 from pixmus.cues.sheet import Cue, CueSheet, Section
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES
-from pixmus.score.tempo import TempoMap, cue_span
+from pixmus.score.spans import cue_span
+from pixmus.score.tempo import TempoMap
 
 
 def plan(curves: np.ndarray, seed: int = 0) -> Echoes:

@@ -6,7 +6,7 @@ import pytest
 from pixmus.ensembles import PARTS
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, Score, encode_notes
 from pixmus.score.tempo import TempoMap
-from pixmus.studies import form
+from pixmus.studies import form, form_drums, form_ending
 
 # I vi IV V, two beats and more each, with the root below.
 PROGRESSION = ((48, (60, 64, 67)), (45, (57, 60, 64)), (41, (57, 60, 65)), (43, (55, 59, 62)))
@@ -153,23 +153,23 @@ def band(seed: int) -> np.ndarray:
 
 def test_drum_agreement():
     first, second = band(1), band(2)
-    real = form.drum_agreement(first)
+    real = form_drums.drum_agreement(first)
     assert real.kick == pytest.approx(1)
     assert real.changes == pytest.approx(1)
     assert real.returns == pytest.approx(1)
-    swapped = form.drum_agreement(form.swap_drums(first, second))
+    swapped = form_drums.drum_agreement(form_drums.swap_drums(first, second))
     assert swapped.overall < 0.4
-    assert np.isnan(form.drum_agreement(EMPTY).overall)
+    assert np.isnan(form_drums.drum_agreement(EMPTY).overall)
     alone = first.copy()
     alone[:, : PART_LAYOUTS["drums"].start] = 0
-    assert np.isnan(form.drum_agreement(alone).overall)
+    assert np.isnan(form_drums.drum_agreement(alone).overall)
 
 
 def test_drums_too_short_begin_again():
-    swapped = form.swap_drums(band(1), band(2)[:32])
+    swapped = form_drums.swap_drums(band(1), band(2)[:32])
     run = PART_LAYOUTS["drums"].cells
     assert (swapped[:32, run] == swapped[96:, run]).all()
-    silent = form.swap_drums(band(1), band(2)[:0])
+    silent = form_drums.swap_drums(band(1), band(2)[:0])
     assert not silent[:, run].any()
 
 
@@ -182,22 +182,22 @@ def last_chord(bass: int, chord: tuple[int, ...], beat: float = 28) -> np.ndarra
 
 
 def test_ending_on_the_tonic():
-    end = form.ending(last_chord(36, (60, 64, 67)), minor=False)
-    assert end == form.Ending(True, True, True, True, True)
+    end = form_ending.ending(last_chord(36, (60, 64, 67)), minor=False)
+    assert end == form_ending.Ending(True, True, True, True, True)
     assert end.on_tonic_downbeat
-    minor = form.ending(last_chord(45, (60, 64, 69)), minor=True)
+    minor = form_ending.ending(last_chord(45, (60, 64, 69)), minor=True)
     assert minor.on_tonic_downbeat
-    assert not form.ending(last_chord(45, (60, 64, 69)), minor=False).tonic_bass
+    assert not form_ending.ending(last_chord(45, (60, 64, 69)), minor=False).tonic_bass
 
 
 def test_ending_off_by_a_beat_or_a_chord():
-    late = form.ending(last_chord(36, (60, 64, 67), beat=29), minor=False)
+    late = form_ending.ending(last_chord(36, (60, 64, 67), beat=29), minor=False)
     assert not late.last_onset_on_downbeat and late.tonic_bass
-    inverted = form.ending(last_chord(40, (60, 64, 67)), minor=False)
+    inverted = form_ending.ending(last_chord(40, (60, 64, 67)), minor=False)
     assert not inverted.tonic_bass and inverted.tonic_chord
-    dominant = form.ending(last_chord(43, (59, 62, 67)), minor=False)
+    dominant = form_ending.ending(last_chord(43, (59, 62, 67)), minor=False)
     assert not dominant.has_root and not dominant.on_tonic_downbeat
-    assert form.ending(EMPTY, minor=False) is None
+    assert form_ending.ending(EMPTY, minor=False) is None
 
 
 def test_last_chord_struck_again_is_one_ending():
@@ -205,15 +205,15 @@ def test_last_chord_struck_again_is_one_ending():
     parts["melody"] = []
     parts["bass"] += [Note(28, 36, 1, 80), Note(29, 36, 3, 80)]
     parts["harmony"] += [Note(28, pitch, 4, 60) for pitch in (60, 64, 67)]
-    assert form.ending(roll(parts, 32), minor=False).on_tonic_downbeat
+    assert form_ending.ending(roll(parts, 32), minor=False).on_tonic_downbeat
     parts["melody"] = [Note(30, 72, 2, 80)]
-    assert not form.ending(roll(parts, 32), minor=False).last_onset_on_downbeat
+    assert not form_ending.ending(roll(parts, 32), minor=False).last_onset_on_downbeat
 
 
 def test_ending_in_the_middle():
     cells = roll({name: notes for name, notes in song(8).items() if name != "melody"}, 32)
-    assert form.ending(cells, minor=False, bar=4).on_tonic_downbeat
-    assert not form.ending(cells, minor=False, bar=5).tonic_bass
+    assert form_ending.ending(cells, minor=False, bar=4).on_tonic_downbeat
+    assert not form_ending.ending(cells, minor=False, bar=5).tonic_bass
 
 
 def test_a_score_in_another_key_with_a_short_bar():
@@ -227,7 +227,7 @@ def test_a_score_in_another_key_with_a_short_bar():
     cells, minor = form.score_cells(score)
     assert minor and len(cells) == 8
     assert form.bass_on_chord(cells) == 1
-    assert form.score_ending(score).on_tonic_downbeat
+    assert form_ending.score_ending(score).on_tonic_downbeat
 
 
 def test_transposing_folds_into_the_range_and_back():
@@ -240,8 +240,8 @@ def test_transposing_folds_into_the_range_and_back():
 
 def test_level_of_the_last_frame():
     sound = np.ones((2, 48000))
-    assert form.last_frame_level_db(sound, 48000, 25) == 0
+    assert form_ending.last_frame_level_db(sound, 48000, 25) == 0
     sound[:, -1920:] = 0
-    assert form.last_frame_level_db(sound, 48000, 25) == float("-inf")
+    assert form_ending.last_frame_level_db(sound, 48000, 25) == float("-inf")
     sound[:, -1920:] = 0.001
-    assert form.last_frame_level_db(sound, 48000, 25) == pytest.approx(-60)
+    assert form_ending.last_frame_level_db(sound, 48000, 25) == pytest.approx(-60)

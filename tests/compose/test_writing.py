@@ -8,37 +8,22 @@ import numpy as np
 import pytest
 import torch
 
-from pixmus.compose.conditions import (
-    GIVEN,
-    MODE_COLUMN,
-    NUM_CONDITIONS,
-    OFF,
-    TEXTURE_COLUMNS,
-    TO_MAKE,
-    to_x0,
-)
+from pixmus.compose.canvas import play_by_rule, prepare
+from pixmus.compose.cells import GIVEN, OFF, TO_MAKE, to_x0
+from pixmus.compose.conditions import COLUMNS, MODE_COLUMN, NUM_CONDITIONS
+from pixmus.compose.draft import blank_draft
+from pixmus.compose.endings import last_chord
+from pixmus.compose.sampling import Decoding, Guidance, default_scheduler, sample, settle
 from pixmus.compose.texture import COLUMNS_PER_PART, NUM_VALUES, TextureBank
-from pixmus.compose.writing import (
-    CONTEXT_BARS,
-    WINDOW_BARS,
-    Decoding,
-    Guidance,
-    compose,
-    default_scheduler,
-    last_chord,
-    play_by_rule,
-    prepare,
-    sample,
-    settle,
-    window_bounds,
-    window_seed,
-)
+from pixmus.compose.windows import CONTEXT_BARS, WINDOW_BARS, window_bounds
+from pixmus.compose.writing import compose, window_seed
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, Score, encode_score
-from pixmus.score.tempo import TempoMap, cue_span
+from pixmus.score.spans import cue_span
+from pixmus.score.tempo import TempoMap
 
 
 def sheet(duration: float = 30.0, key: str = "C major", ensemble: str = "band") -> CueSheet:
@@ -63,8 +48,7 @@ def make(denoiser: ScoreDenoiser, cue_sheet: CueSheet, seed: int = 1, guidance: 
     return compose(
         denoiser,
         default_scheduler(),
-        cue_sheet,
-        TempoMap.constant(120, cue_sheet.duration),
+        blank_draft(cue_sheet, TempoMap.constant(120, cue_sheet.duration)),
         seed=seed,
         guidance=Guidance(guidance),
         num_inference_steps=3,
@@ -81,7 +65,7 @@ def test_the_scheduler_handed_in_is_left_as_it_was(denoiser: ScoreDenoiser) -> N
     scheduler = default_scheduler()
     before = {name: str(value) for name, value in vars(scheduler).items()}
     tempo_map = TempoMap.constant(120, 10.0)
-    compose(denoiser, scheduler, sheet(10.0), tempo_map, seed=1, num_inference_steps=2)
+    compose(denoiser, scheduler, blank_draft(sheet(10.0), tempo_map), seed=1, num_inference_steps=2)
     assert {name: str(value) for name, value in vars(scheduler).items()} == before
 
 
@@ -229,13 +213,13 @@ def test_parts_move_as_the_bank_says(denoiser: ScoreDenoiser) -> None:
     cue_sheet = sheet()
     tempo_map = TempoMap.constant(120, cue_sheet.duration)
     span = cue_span(tempo_map, cue_sheet.cues[0])
-    told = prepare(cue_sheet, tempo_map, span, bank).conditions[:, TEXTURE_COLUMNS]
+    told = prepare(cue_sheet, tempo_map, span, bank).conditions[:, COLUMNS["textures"]]
     told = told.reshape(len(told), len(PARTS), COLUMNS_PER_PART)
     playing = [PARTS.index(part) for part in ("melody", "harmony", "drums")]
     assert (told[:, playing, -1] == 1).all()
     assert (told[::4, playing, 0] == 1).all() and (told[1::4, playing, 0] == -1).all()
     assert not told[:, PARTS.index("bass")].any()
-    assert not prepare(cue_sheet, tempo_map, span).conditions[:, TEXTURE_COLUMNS].any()
+    assert not prepare(cue_sheet, tempo_map, span).conditions[:, COLUMNS["textures"]].any()
 
 
 def test_decoding_keeps_one_voice_where_there_is_one() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pixmus.cues.direction import Direction
 from pixmus.cues.encoder import (
     INSIDE,
     LOOK_S,
@@ -20,11 +21,14 @@ from pixmus.cues.encoder import (
     Paired,
     least_weights,
 )
-from pixmus.cues.sheet import Direction, spot
+from pixmus.cues.spotting import spot
 from pixmus.cues.wishes import read_wishes
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.errors import PixMusError
-from pixmus.picture.features import PALETTE, Features, Moment, Transition
+from pixmus.picture.features import Features
+from pixmus.picture.moments import Moment
+from pixmus.picture.palette import PALETTE
+from pixmus.picture.transitions import Transition
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints" / "pixmus" / "encoder"
 WIDTH, COMPONENTS = 12, 4

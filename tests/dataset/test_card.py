@@ -9,14 +9,16 @@ from loopback_hub import TOKEN, LoopbackHub, Repository, dead_address
 from open_music import write_pieces
 from typer.testing import CliRunner
 
-from pixmus.compose.conditions import CurveTables
-from pixmus.dataset.card import CARD, COLUMNS, MARK, NAME, stage_dataset
+from pixmus.dataset.card import COLUMNS, MARK, NAME, stage_dataset
 from pixmus.dataset.materialize import MEDIA, TABLE, make_rows
 from pixmus.dataset.recipes import CURVE_TABLES, RECIPE_COLUMNS, read_recipe, synthesize
-from pixmus.dataset.table import read_table, write_rows
+from pixmus.dataset.sheets import write_rows
+from pixmus.dataset.table import read_table
 from pixmus.doors import cli
 from pixmus.doors.publish import front_matter
 from pixmus.errors import PixMusError
+from pixmus.hub import CARD
+from pixmus.score.curves import CurveTables
 
 TABLES = CurveTables.load(CURVE_TABLES)
 PIECES = {f"{piece.corpus}/{piece.name}": piece for piece in write_pieces(3)}

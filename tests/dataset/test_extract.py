@@ -17,17 +17,19 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from rows import open_picture, row_frames
 from threadpoolctl import threadpool_limits
 
 from pixmus.dataset.extract import extract
 from pixmus.dataset.measure import group_rows, measuring_pool
-from pixmus.dataset.media import Media, open_picture, row_frames
-from pixmus.dataset.music import MUSIC_RATE
+from pixmus.dataset.media import Media
 from pixmus.dataset.pool import Lost, Pool
-from pixmus.dataset.shards import Measured, Pair, read_shards
+from pixmus.dataset.shards import Measured
 from pixmus.dataset.table import Row, read_table
 from pixmus.errors import PixMusError
 from pixmus.picture.features import extract_features
+from pixmus.training.music import MUSIC_RATE
+from pixmus.training.pairs import Pair, read_shards
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -3,6 +3,7 @@
 import errno
 import gc
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +15,6 @@ from loopback_hub import LoopbackHub
 from rows import row
 from unsteady_server import UnsteadyServer
 
-from pixmus.dataset import fetch as fetch_module
 from pixmus.dataset import sources
 from pixmus.dataset.downloads import Manners
 from pixmus.dataset.fetch import ALREADY, NEEDS_VIDEOS, ONLY_SEGMENT, FetchReport, fetch
@@ -288,7 +288,7 @@ def test_a_log_that_cannot_be_written_is_a_full_disk(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(fetch_module.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(PixMusError, match="is full; the 1 names that are done are kept"):
         fetch([row(0, "clips/a.mp4")], tmp_path / "store", from_folder=folder)
     assert Store(tmp_path / "store").entry("clips/a.mp4") is not None

@@ -9,10 +9,13 @@ from thesis_table import REFUSED, many_rows, write_thesis_table
 from typer.testing import CliRunner
 
 from pixmus.dataset.commands import app
-from pixmus.dataset.inspection import Inspection, inspect, plot_inspection, write_inspection
-from pixmus.dataset.table import read_table, write_rows
+from pixmus.dataset.inspection import Inspection, inspect
+from pixmus.dataset.inspection_plot import plot_inspection
+from pixmus.dataset.inspection_report import to_markdown, write_inspection
+from pixmus.dataset.sheets import write_rows
+from pixmus.dataset.table import read_table
 from pixmus.errors import PixMusError
-from pixmus.take.plots import WIDTH_PX
+from pixmus.take.figure import WIDTH_PX
 
 
 @pytest.fixture
@@ -61,12 +64,12 @@ def test_an_orderly_table_has_nothing_to_report(tmp_path):
     assert found.num_refused == 0 and not any(found.shared.values())
     assert sum(found.kinds.values()) == 600
     assert found.kinds["video"] / 600 == pytest.approx(22482 / 53378, abs=0.01)
-    text = found.to_markdown()
+    text = to_markdown(found)
     assert "No cell is empty." in text and "cannot be used" not in text.replace("cannot.", "")
 
 
 def test_the_report_says_it_in_words(odd):
-    text = odd.to_markdown()
+    text = to_markdown(odd)
     assert "18 rows in the thesis layout: 11 can be used (7 videos, 4 stills; 0.1 hours)" in text
     assert "| missing value | 1 | Video Start Time is missing. (row 12) |" in text
     assert "| rows whose picture span and music span an earlier row has too | 1 (9.1%) |" in text
@@ -76,14 +79,14 @@ def test_the_report_says_it_in_words(odd):
 def test_names_do_not_break_the_tables(tmp_path):
     columns = {name: ["x"] for name in ("id", "picture", "audio", "a|b\nc")}
     write_rows({**columns, "kind": ["still"], "start": [""], "end": [""]}, tmp_path / "t.csv")
-    assert "kept as they are: a\\|b c." in inspect(read_table(tmp_path / "t.csv")).to_markdown()
+    assert "kept as they are: a\\|b c." in to_markdown(inspect(read_table(tmp_path / "t.csv")))
 
 
 def test_a_table_without_a_usable_row_is_reported(tmp_path):
     rows = [{**cells, "isVideo": None} for cells in many_rows(3)]
     found = inspect(read_table(write_thesis_table(tmp_path / "t.csv", rows)))
     assert found.num_usable == 0 and found.refused["missing value"]["first"] == [0, 1, 2]
-    assert "0 can be used" in found.to_markdown()
+    assert "0 can be used" in to_markdown(found)
     plot_inspection(found)
 
 

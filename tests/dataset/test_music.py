@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pixmus.compose.conditions import CurveTables
-from pixmus.dataset.music import (
+from pixmus.score.curves import CurveTables
+from pixmus.training.music import (
     MUSIC_CURVES,
     MUSIC_RATE,
     SILENCE_LUFS,

@@ -8,25 +8,29 @@ import numpy as np
 import pytest
 from open_music import write_pieces
 
-from pixmus.compose.conditions import CurveTables
-from pixmus.dataset.recipes import (
-    CURVE_TABLES,
+from pixmus.dataset.layouts import THESIS_COLUMNS
+from pixmus.dataset.looks import FRAME_RATE
+from pixmus.dataset.pairing import (
     PAIRING,
-    RECIPE_COLUMNS,
-    TRUTH_COLUMNS,
-    Recipe,
-    columns_of,
     cut_film,
     look_of,
     normal_scores,
     picture_scores,
-    read_recipe,
     slow_noise,
+)
+from pixmus.dataset.recipes import (
+    CURVE_TABLES,
+    RECIPE_COLUMNS,
+    TRUTH_COLUMNS,
+    Recipe,
+    columns_of,
+    read_recipe,
     synthesize,
 )
-from pixmus.dataset.scenes import FRAME_RATE
-from pixmus.dataset.table import THESIS_COLUMNS, read_table, write_rows
+from pixmus.dataset.sheets import write_rows
+from pixmus.dataset.table import read_table
 from pixmus.errors import PixMusError
+from pixmus.score.curves import CurveTables
 
 TABLES = CurveTables.load(CURVE_TABLES)
 PIECES = {f"{piece.corpus}/{piece.name}": piece for piece in write_pieces()}

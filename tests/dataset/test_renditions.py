@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from open_music import write_pieces
 
-from pixmus.compose.conditions import CurveTables, beat_statistics
 from pixmus.dataset.recipes import CURVE_TABLES
 from pixmus.dataset.renditions import (
     SOUND_RATE,
@@ -22,7 +21,9 @@ from pixmus.dataset.renditions import (
     render,
 )
 from pixmus.errors import PixMusError
-from pixmus.sound.renderer import Renderer, find_renderer, installed_synths, tim_font
+from pixmus.score.curves import CurveTables, beat_statistics
+from pixmus.sound.soundfont import SoundFontRenderer, soundfont_renderer, tim_font
+from pixmus.sound.synth import installed_synths
 from pixmus.training.corpus import Piece, save_pieces
 
 TABLES = CurveTables.load(CURVE_TABLES)
@@ -99,7 +100,7 @@ def test_every_corpus_has_its_sounds() -> None:
 
 
 def test_a_rendition_is_long_and_loud_as_it_should(pieces: list[Piece]) -> None:
-    renderer = find_renderer()
+    renderer = soundfont_renderer()
     calm = Window(pieces[0], 0, 120.0, 0, 4.0)
     busy = Window(pieces[0], 48, 120.0, 0, 4.0)
     levels = []
@@ -118,7 +119,7 @@ def test_a_rendition_is_the_same_whatever_was_played_before(
     font = tim_font()
     if synth not in installed_synths() or font is None:
         pytest.skip(f"no {synth} here")
-    renderer = Renderer(synth, font)
+    renderer = SoundFontRenderer(synth, font)
     window = Window(pieces[2], 4, 130.0, -2, 3.0)
     first = render(window, TABLES, "band", renderer)
     for number, sound in enumerate(("orchestra", "synths", "band")):
@@ -142,5 +143,5 @@ def test_a_broken_soundfont_is_one_sentence(tmp_path: Path, pieces: list[Piece])
             Window(pieces[0], 0, 120.0, 0, 2.0),
             TABLES,
             "piano",
-            Renderer(installed_synths()[0], font),
+            SoundFontRenderer(installed_synths()[0], font),
         )

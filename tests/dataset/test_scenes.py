@@ -5,18 +5,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pixmus.dataset.scenes import (
-    FRAME_RATE,
-    SCENES,
-    Shot,
-    even_look,
-    fractal_noise,
-    measure_motion,
-    paint_film,
-    paint_still,
-)
+from pixmus.dataset.brushes import fractal_noise
+from pixmus.dataset.looks import FRAME_RATE, Shot, even_look
+from pixmus.dataset.painting import measure_motion, paint_film, paint_still
+from pixmus.dataset.scenes import SCENES
 from pixmus.picture.features import extract_features
-from pixmus.picture.video import Frame
+from pixmus.picture.frames import Frame
 
 
 @pytest.mark.parametrize("kind", SCENES)

@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 
 from pixmus.dataset import shards
-from pixmus.dataset.music import MUSIC_CURVES, MusicCurves
-from pixmus.dataset.shards import Measured, ShardWriter, code_version, read_shards, shard_paths
+from pixmus.dataset.shards import Measured, ShardWriter
 from pixmus.dataset.split import Assignment
 from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
-from pixmus.picture.features import FEATURE_CURVES, PALETTE, Features, Moment, Transition
+from pixmus.picture.features import FEATURE_CURVES, Features, Moment, Transition
+from pixmus.picture.palette import PALETTE
+from pixmus.training import pairs
+from pixmus.training.music import MUSIC_CURVES, MusicCurves
+from pixmus.training.pairs import code_version, fit_folder, read_shards, shard_paths
 
 ROWS = [
     Row(n, f"row{n}", "video", f"{n % 3}.mp4", "a.wav", float(n), n + 2.0, float(n), n + 2.0)
@@ -109,7 +112,7 @@ def test_quantiles_are_taken_over_training_rows(tmp_path):
     writer.assign(
         {row.id: Assignment("training" if row.number < 7 else "test", "g") for row in ROWS}
     )
-    shards.fit_folder(tmp_path)
+    fit_folder(tmp_path)
     facts = json.loads((tmp_path / "quantiles.json").read_text())
     assert (facts["over"], facts["rows"], facts["seconds"]) == ("training rows", 7, 14)
     pairs = list(read_shards(tmp_path))
@@ -130,7 +133,8 @@ def test_other_code_and_other_tables_are_refused(tmp_path, monkeypatch):
         ShardWriter(tmp_path).add(
             replace(ROWS[0], id="new"), replace(measured(ROWS[0]), code="00000000")
         )
-    monkeypatch.setattr(shards, "code_version", lambda: "12345678")
+    for module in (shards, pairs):
+        monkeypatch.setattr(module, "code_version", lambda: "12345678")
     for refused in (ShardWriter, read_shards):
         with pytest.raises(PixMusError, match="another version of PixMus"):
             refused(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from pixmus.dataset.speech import MEASURES, SAMPLE_RATE, speech_measures, speech_share
-from pixmus.studies import speech as speech_evaluation
+from pixmus.studies.runner import run
 
 VOWELS = (
     (730, 1090, 2440),
@@ -89,9 +89,7 @@ def test_the_evaluation_tells_and_fits(tmp_path: Path, capsys: pytest.CaptureFix
             folder.mkdir(parents=True)
             soundfile.write(folder / "a.wav", make(12, seed=group), SAMPLE_RATE)
             (folder / "words.txt").write_text("no sound")
-    speech_evaluation.main(
-        ["--music", str(tmp_path / "music"), "--speech", str(tmp_path / "speech")]
-    )
+    run("speech", ["--music", str(tmp_path / "music"), "--speech", str(tmp_path / "speech")])
     told = capsys.readouterr().out
     assert "| music group1 | 1 | 0.0% | 0.0% |" in told
     assert "| speech group0 | 1 | 100.0% | 100.0% |" in told

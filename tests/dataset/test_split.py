@@ -9,6 +9,7 @@ from thesis_table import many_rows, thesis_row, write_thesis_table
 from typer.testing import CliRunner
 
 from pixmus.dataset.commands import app
+from pixmus.dataset.sheets import write_rows
 from pixmus.dataset.split import (
     LARGEST_HELD_OUT_GROUP,
     Assignment,
@@ -26,7 +27,7 @@ from pixmus.dataset.split import (
     union,
     write_split,
 )
-from pixmus.dataset.table import Row, Table, read_table, write_rows
+from pixmus.dataset.table import Row, Table, read_table
 from pixmus.errors import PixMusError
 
 

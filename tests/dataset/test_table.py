@@ -16,18 +16,9 @@ from thesis_table import (
     write_thesis_table,
 )
 
-from pixmus.dataset.table import (
-    PLAIN_COLUMNS,
-    THESIS_COLUMNS,
-    Segment,
-    Table,
-    read_rows,
-    read_table,
-    row_id,
-    row_span,
-    write_rows,
-    write_table,
-)
+from pixmus.dataset.layouts import PLAIN_COLUMNS, THESIS_COLUMNS, Segment, row_id
+from pixmus.dataset.sheets import read_rows, write_rows
+from pixmus.dataset.table import Table, read_table, row_span, write_table
 from pixmus.errors import PixMusError
 
 NAME = "someone/pairs"

@@ -13,8 +13,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pixmus.dataset.commands import app
+from pixmus.dataset.layouts import Segment
 from pixmus.dataset.media import Media
-from pixmus.dataset.table import Row, Segment
+from pixmus.dataset.table import Row
 from pixmus.dataset.verify import (
     Finding,
     examine,
@@ -23,8 +24,8 @@ from pixmus.dataset.verify import (
     time_limit,
     verify,
 )
-from pixmus.doors.page.decoding import FIRST_LIMIT_S
 from pixmus.errors import PixMusError
+from pixmus.sandbox import FIRST_LIMIT_S
 
 RATE = 44100  # Hz
 

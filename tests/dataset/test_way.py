@@ -14,11 +14,12 @@ from thesis_table import Cells, thesis_row, write_thesis_table
 from typer.testing import CliRunner
 
 from pixmus.curves import CURVES
-from pixmus.dataset.music import MUSIC_RATE
-from pixmus.dataset.shards import read_shards
 from pixmus.dataset.split import read_split
 from pixmus.doors.cli import app
-from pixmus.take.pipeline import MODEL_FOLDER, load_encoder
+from pixmus.model.folder import MODEL_FOLDER
+from pixmus.take.pipeline import load_encoder
+from pixmus.training.music import MUSIC_RATE
+from pixmus.training.pairs import read_shards
 from pixmus.training.train_encoder import main as train_encoder
 
 NUM_FILMS, NUM_STILLS = 4, 12  # each with two rows

@@ -21,7 +21,8 @@ from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.doors import cli
 from pixmus.ensembles import ENSEMBLES
-from pixmus.score.notes import Note, Score, read_midi, write_midi
+from pixmus.score.midi import read_midi, write_midi
+from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
 
 REPOSITORY = Path(__file__).parents[2]
@@ -66,6 +67,7 @@ class RecordingPipeline:
             write_video=write_video,
             score=SimpleNamespace(key="A minor"),
             cue_sheet=SimpleNamespace(inputs=("colour",), reasons={}),
+            settings={"notices": ()},
             check=self.checks.get(arguments["seed"]),
         )
 
@@ -354,8 +356,8 @@ def test_check_refuses_what_it_cannot_read(tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def redone(tmp_path, denoiser):
     """A folder with a tiny model, a cue sheet and a score of six bars to keep."""
-    from pixmus.compose.conditions import RAW_CURVES, CurveTables
-    from pixmus.compose.writing import default_scheduler
+    from pixmus.compose.sampling import default_scheduler
+    from pixmus.score.curves import RAW_CURVES, CurveTables
     from pixmus.take.pipeline import PixMusPipeline
 
     pipe = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler())

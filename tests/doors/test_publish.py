@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from pixmus.doors import cli
 from pixmus.doors.publish import (
     LARGEST_SPACE_FILE,
+    MARKS,
     SPACE_NEEDS,
     SPACE_TAKES,
     SPACE_TORCH,
@@ -28,7 +29,8 @@ from pixmus.doors.publish import (
     upload,
 )
 from pixmus.errors import PixMusError
-from pixmus.take.pipeline import PixMusPipeline, write_manifest
+from pixmus.model.folder import write_manifest
+from pixmus.take.pipeline import PixMusPipeline
 
 REPOSITORY = Path(__file__).parents[2]
 NAME = "someone/mine"
@@ -54,7 +56,7 @@ def root(tmp_path: Path) -> Path:
     for name in ("README.md", "requirements.txt", "packages.txt"):
         shutil.copyfile(REPOSITORY / name, made / name)
     (made / "app.py").write_text("print()\n")
-    (made / "pixmus" / "pipeline.py").write_text("")
+    (made / "pixmus" / "__init__.py").write_text("")
     (made / "pixmus" / "__pycache__" / "pipeline.pyc").write_bytes(b"")
     (made / "docs").mkdir()
     (made / "docs" / "experiments.md").write_text("")
@@ -257,8 +259,10 @@ def test_the_repository_is_a_valid_space(root: Path) -> None:
 def test_a_staged_space_is_whole(root: Path, tmp_path: Path) -> None:
     place = tmp_path / "space"
     assert stage_space(place, root=root) == {}
-    needed = {"README.md", "app.py", "requirements.txt", "packages.txt", "pixmus/take/pipeline.py"}
+    needed = {"README.md", "app.py", "requirements.txt", "packages.txt", "pixmus/__init__.py"}
     assert files_of(place) == needed | {"docs/experiments.md"}
+    assert MARKS["space"] in needed  # by which it is known again, whatever version put it there
+    assert (REPOSITORY / MARKS["space"]).is_file()
     assert (place / "README.md").read_text() == (root / "README.md").read_text()
     mine, theirs = (
         (folder / "requirements.txt").read_text().splitlines() for folder in (root, place)

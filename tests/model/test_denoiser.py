@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from pixmus.model.denoiser import ScoreDenoiser
+from pixmus.model.folder import MODEL_FOLDER
 from pixmus.model.network import ScoreNetwork
-from pixmus.take.pipeline import MODEL_FOLDER
 
 SIZES = {
     "roll_cells": (4, 8),

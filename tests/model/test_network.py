@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from pixmus.model.network import ECHO_TRUST, PRIOR_LOG_ODDS, ChordChain, ScoreNetwork, VoiceChain
+from pixmus.model.chains import ChordChain, VoiceChain
+from pixmus.model.network import ECHO_TRUST, PRIOR_LOG_ODDS, ScoreNetwork
 
 
 def tiny(

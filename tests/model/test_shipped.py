@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixmus.compose.conditions import beat_statistics, key_correlations, measure_curves
-from pixmus.compose.writing import CONTEXT_BARS, FIRST_WINDOW_BARS, WINDOW_BARS
+from pixmus.compose.windows import CONTEXT_BARS, FIRST_WINDOW_BARS, WINDOW_BARS
 from pixmus.cues.sheet import Cue, CueSheet
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES
+from pixmus.model.folder import MODEL_FOLDER
+from pixmus.score.curves import beat_statistics, measure_curves
+from pixmus.score.fit import fit_tempo_map
+from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import Score, encode_score
-from pixmus.score.tempo import fit_tempo_map
-from pixmus.take.pipeline import MODEL_FOLDER, PixMusPipeline
+from pixmus.take.pipeline import PixMusPipeline
 
 SECONDS = 45.0
 

@@ -6,7 +6,6 @@ import pytest
 from scipy.signal import resample_poly
 
 from pixmus.sound.loudness import (
-    SAMPLE_RATE,
     filter_spectrum,
     from_db,
     limiter_gain,
@@ -15,6 +14,7 @@ from pixmus.sound.loudness import (
     true_peak_blocks,
     true_peak_db,
 )
+from pixmus.waveform import SAMPLE_RATE
 
 
 def tone(frequency_hz, seconds, level_db, phase=0.0):

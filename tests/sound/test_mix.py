@@ -5,16 +5,17 @@ import pytest
 from songs import sheet, song
 
 from pixmus.cues.sheet import Cue
-from pixmus.sound.loudness import SAMPLE_RATE, from_db, loudness, true_peak_db
+from pixmus.sound.loudness import from_db, loudness, true_peak_db
 from pixmus.sound.mix import (
     blend,
     default_mode,
     duck_gain,
     mix,
-    render,
     sound_present,
     sum_stems,
 )
+from pixmus.sound.renderer import render
+from pixmus.waveform import SAMPLE_RATE
 
 
 def noise(seconds, level_db, seed=0):

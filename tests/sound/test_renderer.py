@@ -1,6 +1,8 @@
 """Both synths start notes on time and say what is wrong; measurements are about what sounds."""
 
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -8,20 +10,10 @@ import pytest
 
 from pixmus.ensembles import DRUM_BANK
 from pixmus.errors import PixMusError
-from pixmus.sound.loudness import SAMPLE_RATE
-from pixmus.sound.renderer import (
-    DRUM_CHANNEL,
-    FONT_VARIABLE,
-    MEASUREMENTS,
-    SYNTHS,
-    Event,
-    Renderer,
-    Sound,
-    attack_time,
-    find_renderer,
-    installed_synths,
-    tim_font,
-)
+from pixmus.sound.measurement import MEASUREMENTS, attack_time
+from pixmus.sound.soundfont import SoundFontRenderer, soundfont_renderer, tim_font
+from pixmus.sound.synth import DRUM_CHANNEL, FONT_VARIABLE, SYNTHS, Event, Sound, installed_synths
+from pixmus.waveform import SAMPLE_RATE
 
 PIANO, HARP = Sound(0, 0), Sound(0, 46)
 
@@ -32,7 +24,7 @@ def renderer(request):
         pytest.skip(f"{request.param} is not installed here")
     font = tim_font()
     assert font is not None, "TimGM6mb.sf2 comes with pretty_midi"
-    return Renderer(request.param, font)
+    return SoundFontRenderer(request.param, font)
 
 
 def test_no_events_are_silence(renderer):
@@ -94,7 +86,7 @@ def test_measurements_of_known_fonts_are_stored(renderer):
 
 def test_an_unknown_programme_is_measured_when_asked(renderer, monkeypatch):
     stored = renderer.measure(HARP)
-    monkeypatch.setattr("pixmus.sound.renderer._stored_measurements", lambda *_: {})
+    monkeypatch.setattr("pixmus.sound.soundfont.stored_measurements", lambda *_: {})
     measured = renderer.measure(HARP)
     np.testing.assert_allclose(measured.attack_ms, stored.attack_ms, atol=3.0)
     assert measured.loudness == pytest.approx(stored.loudness, abs=1.0)
@@ -109,20 +101,49 @@ def test_attack_time_of_a_ramp_and_of_silence():
 
 def test_the_font_of_the_environment_comes_first(monkeypatch, tmp_path, renderer):
     monkeypatch.setenv(FONT_VARIABLE, str(renderer.font))
-    assert find_renderer().font == renderer.font
+    assert soundfont_renderer().font == renderer.font
     monkeypatch.setenv(FONT_VARIABLE, str(tmp_path / "none.sf2"))
     with pytest.raises(PixMusError, match="none.sf2 is not a file"):
-        find_renderer()
+        soundfont_renderer()
+
+
+def test_threads_look_for_synths_together_where_the_library_is_absent():
+    """An import that fails must not hand a thread that waits for it the half-made module."""
+    program = """
+import ctypes.util, sys, time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+begun = Event()  # the module is half made
+
+def find_nothing(name):
+    begun.set()
+    time.sleep(0.05)  # the second thread comes to the same import
+    return None
+
+ctypes.util.find_library = find_nothing
+from pixmus.sound.synth import installed_synths
+
+def look_second():
+    begun.wait()
+    return installed_synths()
+
+with ThreadPoolExecutor(2) as pool:
+    for found in [pool.submit(installed_synths), pool.submit(look_second)]:
+        assert "fluidsynth" not in found.result()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_file_that_is_no_font_is_named(renderer, tmp_path):
     font = tmp_path / "noise.sf2"
     font.write_bytes(b"nothing of the kind" * 100)
     with pytest.raises(PixMusError, match="noise.sf2 is not a SoundFont"):
-        Renderer(renderer.synth, font).play([], [PIANO], 100)
+        SoundFontRenderer(renderer.synth, font).play([], [PIANO], 100)
 
 
 def test_without_any_synth_the_sentence_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("pixmus.sound.renderer.installed_synths", lambda: ())
+    monkeypatch.setattr("pixmus.sound.soundfont.installed_synths", lambda: ())
     with pytest.raises(PixMusError, match="pip install --no-deps tinysoundfont"):
-        find_renderer()
+        soundfont_renderer()

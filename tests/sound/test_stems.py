@@ -12,16 +12,21 @@ from pixmus.ensembles import ENSEMBLES, LARGEST_ADVANCE_S, PARTS, STRINGS
 from pixmus.errors import PixMusError
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
-from pixmus.sound.loudness import SAMPLE_RATE, loudness
-from pixmus.sound.renderer import (
-    Renderer,
-    Sound,
-    attack_time,
-    find_renderer,
-    installed_synths,
-    tim_font,
+from pixmus.sound.expression import STRESS_DB, STRESS_DIP_DB, stress
+from pixmus.sound.loudness import loudness
+from pixmus.sound.measurement import attack_time
+from pixmus.sound.performance import (
+    LOW_LIMIT,
+    MICRO_TIMING_MS,
+    final_chords,
+    open_low_chords,
+    parts_to_double,
+    play_notes,
 )
-from pixmus.sound.stems import LOW_LIMIT, MICRO_TIMING_MS, open_low_chords, render
+from pixmus.sound.renderer import render
+from pixmus.sound.soundfont import SoundFontRenderer, soundfont_renderer, tim_font
+from pixmus.sound.synth import Sound, installed_synths
+from pixmus.waveform import SAMPLE_RATE
 
 LOWEST_HEARD = 1e-5
 
@@ -40,8 +45,8 @@ def renderer(request):
 
 def both_renderers():
     """The best renderer of this machine, and the one of a machine with pip only."""
-    best = find_renderer()
-    return {best.synth: best, "tinysoundfont": Renderer("tinysoundfont", tim_font())}
+    best = soundfont_renderer()
+    return {best.synth: best, "tinysoundfont": SoundFontRenderer("tinysoundfont", tim_font())}
 
 
 def one_note(onset, pitch=72, part="melody", velocity=90):
@@ -80,10 +85,10 @@ def test_every_hit_has_a_fast_attack(ensemble, renderer):
     players = ENSEMBLES[ensemble]
     hit_times = np.array([2.0, 4.0])
     played = {
-        part: stems_module._played(notes, score, part, [(6.0, 8.0)], hit_times, 0)
+        part: play_notes(notes, score, part, [(6.0, 8.0)], hit_times, 0)
         for part, notes in score.parts.items()
     }
-    doubled = stems_module._parts_to_double(played, players, renderer)
+    doubled = parts_to_double(played, players, renderer)
     for hit in range(2):
         attacks = [
             renderer.measure(renderer.sound_of(players.voice(part))).attack(note.pitch)
@@ -138,7 +143,7 @@ def test_micro_timing_is_small_and_leaves_hits_and_last_chords_alone():
     moves = []
     for part, notes in score.parts.items():
         for note, played in zip(
-            notes, stems_module._played(notes, score, part, finals, hits, 1), strict=True
+            notes, play_notes(notes, score, part, finals, hits, 1), strict=True
         ):
             move = played.start - score.tempo_map.to_seconds(note.onset)
             moves.append(move)
@@ -166,12 +171,10 @@ def test_what_sounds_at_the_last_onset_is_held_and_what_ended_before_is_not():
         "melody": (Note(5.0, 72, 1.0, 80),),
     }
     score = Score(parts, TempoMap.constant(120.0, 4.0))
-    finals = stems_module._final_chords(parts, score, [(0.0, 4.0)])
+    finals = final_chords(parts, score, [(0.0, 4.0)])
     assert finals == [(2.5, 4.0)]
     ends = {
-        part: [
-            note.end for note in stems_module._played(notes, score, part, finals, np.array([]), 0)
-        ]
+        part: [note.end for note in play_notes(notes, score, part, finals, np.array([]), 0)]
         for part, notes in parts.items()
     }
     assert ends == {"harmony": [2.0, 4.0], "pad": [2.0], "melody": [4.0]}
@@ -310,18 +313,16 @@ def test_voices_name_programmes_of_general_midi():
 
 def test_a_stress_dips_before_its_instant_and_falls_back_after() -> None:
     envelope = np.ones(2 * SAMPLE_RATE, np.float32)
-    stems_module._stress(envelope, [1.0])
+    stress(envelope, [1.0])
 
     def db(time: float) -> float:
         return 20 * float(np.log10(envelope[round(time * SAMPLE_RATE)]))
 
     assert db(0.5) == db(1.6) == 0.0
-    assert db(0.995) == pytest.approx(-stems_module.STRESS_DIP_DB, abs=0.3)
-    assert db(1.0) == pytest.approx(
-        (stems_module.STRESS_DB - stems_module.STRESS_DIP_DB) / 2, abs=0.2
-    )
-    assert db(1.006) == pytest.approx(stems_module.STRESS_DB, abs=0.3)
+    assert db(0.995) == pytest.approx(-STRESS_DIP_DB, abs=0.3)
+    assert db(1.0) == pytest.approx((STRESS_DB - STRESS_DIP_DB) / 2, abs=0.2)
+    assert db(1.006) == pytest.approx(STRESS_DB, abs=0.3)
     assert 0.3 < db(1.2) < 2.0
     edge = np.ones(100, np.float32)
-    stems_module._stress(edge, [0.0, 5.0])  # what lies outside the piece is left out
+    stress(edge, [0.0, 5.0])  # what lies outside the piece is left out
     assert edge.shape == (100,)

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from pixmus.errors import PixMusError
-from pixmus.studies import compare
+from pixmus.studies import compare, text_to_music
+from pixmus.studies.runner import run
 
 
 def test_a_minute_is_its_stages_times_its_calls() -> None:
@@ -25,22 +26,22 @@ def test_a_minute_is_its_stages_times_its_calls() -> None:
 
 
 def test_a_size_more_than_three_per_cent_off_is_an_error() -> None:
-    assert compare.check_size("net", 102.9, 100.0) == pytest.approx(0.029)
-    assert compare.check_size("net", 97.1, 100.0) == pytest.approx(-0.029)
-    assert compare.check_size("net", 5.0, None) is None
+    assert text_to_music.check_size("net", 102.9, 100.0) == pytest.approx(0.029)
+    assert text_to_music.check_size("net", 97.1, 100.0) == pytest.approx(-0.029)
+    assert text_to_music.check_size("net", 5.0, None) is None
     for millions in (103.1, 96.9):
         with pytest.raises(PixMusError, match="net was built with .* published are 100"):
-            compare.check_size("net", millions, 100.0)
+            text_to_music.check_size("net", millions, 100.0)
 
 
 def test_the_true_sizes_are_the_published_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compare, "denoiser_type", lambda: torch.float32)
-    for name, build in compare.OTHERS.items():
+    monkeypatch.setattr(text_to_music, "denoiser_type", lambda: torch.float32)
+    for name, build in text_to_music.OTHERS.items():
         with torch.device("meta"):  # shapes without numbers
             system = build(False)
         for label, network in system.networks.items():
-            compare.check_size(label, network.millions, network.published)
-        assert compare.check_size(name, system.millions, system.published) is not None
+            text_to_music.check_size(label, network.millions, network.published)
+        assert text_to_music.check_size(name, system.millions, system.published) is not None
         assert sum(network.published is not None for network in system.networks.values()) >= 3
 
 
@@ -51,18 +52,20 @@ def test_a_stage_runs_once_to_warm_up_and_then_counts() -> None:
         runs.append(1)
         return torch.zeros(2, 3)
 
-    timed = compare.time_stage(compare.Stage(run, 7, ()), repeats=3)
+    timed = compare.time_stage(text_to_music.Stage(run, 7, ()), repeats=3)
     assert len(runs) == 4 and len(timed["runs_s"]) == 3 and timed["times"] == 7
     assert timed["seconds"] == pytest.approx(sum(timed["runs_s"]) / 3) and timed["makes"] == [2, 3]
     with pytest.raises(PixMusError, match="not finite"):
-        compare.time_stage(compare.Stage(lambda: torch.tensor(float("nan")), 1, ()), repeats=1)
+        compare.time_stage(
+            text_to_music.Stage(lambda: torch.tensor(float("nan")), 1, ()), repeats=1
+        )
 
 
 def test_parameters_are_counted() -> None:
-    assert compare.Network(nn.Linear(999, 1000)).millions == pytest.approx(1.0)
+    assert text_to_music.Network(nn.Linear(999, 1000)).millions == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("name", list(compare.OTHERS))
+@pytest.mark.parametrize("name", list(text_to_music.OTHERS))
 def test_tiny_networks_go_the_whole_way(name: str) -> None:
     measured = compare.measure_other(name, is_quick=True)
     stages = measured["stages"]
@@ -76,19 +79,17 @@ def test_tiny_networks_go_the_whole_way(name: str) -> None:
 
 
 def test_quick_run_writes_its_tables(tmp_path: Path) -> None:
-    compare.main(["--quick", "--out", str(tmp_path)])
+    assert run("compare", ["--quick", "--out", str(tmp_path)]) == 0
     result = json.loads((tmp_path / "compare.json").read_text())
-    assert list(result["systems"]) == ["PixMus", *compare.OTHERS]
+    assert list(result["systems"]) == ["PixMus", *text_to_music.OTHERS]
     for system in result["systems"].values():
         stages, length = system["stages"], system["seconds_per_call"]
         assert system["seconds_per_minute"] == compare.seconds_per_minute(stages, length)
         assert system["peak_mib"] > 50
     text = (tmp_path / "compare.md").read_text()
     assert "random weights" in text and "no figure found" in text
-    rows = [line for line in compare.main_table(result) if line.startswith("|")]
-    assert all(line.count("|") == 5 for line in rows)
     pixmus = result["systems"]["PixMus"]
-    assert f"| **{pixmus['seconds_per_minute']:.1f}** |" in rows[2]
+    assert f"| **{pixmus['seconds_per_minute']:.1f}** |" in text
     assert pixmus["download_mb"] == pytest.approx(24, abs=12)
 
 
@@ -100,8 +101,7 @@ def test_a_process_of_its_own_measures_the_same_networks() -> None:
 
 
 def test_sync_is_read_from_its_own_results(tmp_path: Path) -> None:
-    assert compare.read_sync(tmp_path / "sync.json") == "not measured"
+    assert compare.read_sync(tmp_path / "sync.json") is None
     rates = {"music": {"rate": 0.5, "low": 0.4, "high": 0.6}, "shifted": {"rate": 0.2}}
     (tmp_path / "sync.json").write_text(json.dumps({"rows": {"all": {"cuts": 8, "40": rates}}}))
-    told = compare.read_sync(tmp_path / "sync.json")
-    assert told == "0.50 of 8 cuts met within 40 ms (0.40 to 0.60); against shifted cuts 0.20"
+    assert compare.read_sync(tmp_path / "sync.json") == {"cuts": 8, **rates}

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from pixmus.picture.features import extract_features
-from pixmus.picture.video import Frame
-from pixmus.studies.encoder import (
+from pixmus.picture.frames import Frame
+from pixmus.studies.encoder_hits import with_moment
+from pixmus.studies.encoder_photographs import (
     SLIDES,
-    _precision,
     evaluate_slideshows,
-    folds_of,
     make_slideshows,
     ordered_pairs,
     span_means,
-    with_moment,
 )
+from pixmus.studies.encoder_retrieval import _precision
+from pixmus.studies.encoder_statistics import folds_of
 from pixmus.take.pipeline import load_encoder
 from pixmus.training.films import Film, Photographs, in_a_row, slide_spans, slideshow_features
 
@@ -37,7 +37,6 @@ def photographs(count: int, seed: int) -> Photographs:
         valence=1 + 6 * levels,
         arousal=np.linspace(1, 7, count),
         images=tuple(images),
-        sensitive=np.zeros(count, dtype=bool),
     )
 
 

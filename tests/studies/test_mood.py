@@ -5,12 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from pixmus.compose.conditions import CurveTables
 from pixmus.errors import PixMusError
-from pixmus.score.notes import Note, Score, write_midi
+from pixmus.score.curves import CurveTables
+from pixmus.score.midi import write_midi
+from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
 from pixmus.studies import mood
-from pixmus.studies.mood import FEATURES, MoodRegressor, RatedPiece, mood_features
+from pixmus.studies.mood import MoodRegressor
+from pixmus.studies.mood_features import FEATURES, mood_features
+from pixmus.studies.mood_ratings import RatedPiece, read_vgmidi
 
 
 @pytest.fixture(autouse=True)
@@ -188,7 +191,7 @@ def vgmidi(tmp_path):
 
 
 def test_the_folder_is_read(vgmidi):
-    first, second = mood.read_vgmidi(vgmidi)
+    first, second = read_vgmidi(vgmidi)
     assert (first.game, second.game) == ("Zelda", "Lone")
     assert first.ratings.shape == (3, 8, 2)
     assert first.ratings.mean((0, 1)) == pytest.approx([0.5, 0.2])
@@ -199,4 +202,4 @@ def test_the_folder_is_read(vgmidi):
 
 def test_a_wrong_folder_is_named(tmp_path):
     with pytest.raises(PixMusError, match="VGMIDI"):
-        mood.read_vgmidi(tmp_path)
+        read_vgmidi(tmp_path)

@@ -10,13 +10,13 @@ from pixmus.studies.realism import (
     StyleClassifier,
     bars_shuffled,
     feature_aucs,
-    interval,
     overlap,
     pitches_moved,
     random_in_key,
     signed_aucs,
     together_auc,
 )
+from pixmus.training.bootstrap import interval
 
 RNG = np.random.default_rng(0)
 

@@ -9,20 +9,18 @@ import pytest
 from PIL import Image
 
 from pixmus.errors import PixMusError
+from pixmus.files import REPOSITORY
 from pixmus.studies.report import (
     DOCUMENTS,
-    REPOSITORY,
     Builder,
     Measured,
     build,
     clip_frames,
-    fill,
-    fixed,
     markdown_table,
-    percent,
     slides_page,
     to_html,
 )
+from pixmus.studies.tables import fill, fixed, percent
 
 
 @pytest.fixture
@@ -38,7 +36,7 @@ def repository(tmp_path):
 
 
 def filled(text, repository):
-    return fill(text, "report.md", Builder(repository))
+    return fill(text, "report.md", Builder(repository).names())
 
 
 def test_numbers_come_from_the_files(repository):
@@ -124,7 +122,7 @@ def test_what_is_shipped_can_be_filled(name):
     builder = Builder(REPOSITORY)
     builder.frames = lambda *_, **__: ""  # type: ignore[method-assign]
     builder.picture = lambda path, *_, **__: str((REPOSITORY / path).stat().st_size)  # type: ignore[method-assign]
-    text = fill((REPOSITORY / DOCUMENTS[name]).read_text(encoding="utf-8"), name, builder)
+    text = fill((REPOSITORY / DOCUMENTS[name]).read_text(encoding="utf-8"), name, builder.names())
     assert "{{" not in text and "{%" not in text and "None" not in re_numbers(text)
 
 

@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 
 from pixmus.errors import PixMusError
-from pixmus.score.notes import Note, Score, read_midi, write_midi
+from pixmus.score.midi import read_midi, write_midi
+from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
 from pixmus.studies.reproduce import (
     EXAMPLES,
-    STORED,
     Example,
     compare_scores,
     difference_db,
     examples_of,
-    main,
 )
+from pixmus.studies.runner import run
+from pixmus.take.exports import stored_exports
 
 SHIPPED = sorted(path.stem for path in EXAMPLES.glob("*.json"))
 
@@ -113,16 +114,16 @@ def reproduced(tmp_path_factory, paint_clip):
     paint_clip(folder / "short.mp4", ((3, 40), (4, 200)))
     facts = {"clip": "short.mp4", "settings": {"seed": 5, "direction": {"ensemble": "piano"}}}
     (folder / "short.json").write_text(json.dumps(facts))
-    assert main(["--examples", str(folder), "--write"]) == 0
+    assert run("reproduce", ["--examples", str(folder), "--write"]) == 0
     return folder
 
 
 def test_what_is_stored_is_made_again_note_for_note(reproduced, capsys):
     stored = reproduced / "outputs" / "short"
-    assert sorted(path.name for path in stored.iterdir()) == sorted(STORED)
+    assert sorted(path.name for path in stored.iterdir()) == sorted(stored_exports())
     for threads in ("1", "2"):
         arguments = ["--examples", str(reproduced), "--identical", "--threads", threads]
-        assert main(arguments) == 0, capsys.readouterr().out
+        assert run("reproduce", arguments) == 0, capsys.readouterr().out
     assert "passes" in capsys.readouterr().out
 
 
@@ -135,7 +136,7 @@ def test_a_moved_note_in_the_stored_score_is_reported(reproduced, tmp_path, caps
     moved = replace(first, onset=first.onset + 0.25, duration=first.duration / 2)
     line = tuple(sorted([moved, *others], key=lambda note: (note.onset, note.pitch)))
     write_midi(replace(score, parts={**score.parts, part: line}), path)
-    assert main(["--examples", str(tmp_path / "examples"), "--identical"]) == 1
+    assert run("reproduce", ["--examples", str(tmp_path / "examples"), "--identical"]) == 1
     told = capsys.readouterr().out
     assert f"missing: {part}, pitch {first.pitch} on beat {moved.onset:g}" in told
     assert f"added: {part}, pitch {first.pitch} on beat {first.onset:g}" in told
@@ -146,7 +147,7 @@ def test_a_stored_output_that_is_incomplete_is_named(reproduced, tmp_path):
     shutil.copytree(reproduced, tmp_path / "examples")
     (tmp_path / "examples" / "outputs" / "short" / "cues.json").unlink()
     with pytest.raises(PixMusError, match=r"holds no cues\.json"):
-        main(["--examples", str(tmp_path / "examples")])
+        run("reproduce", ["--examples", str(tmp_path / "examples")])
 
 
 def test_the_examples_say_what_they_are():
@@ -155,7 +156,7 @@ def test_the_examples_say_what_they_are():
         facts = json.loads((EXAMPLES / f"{name}.json").read_text())
         assert {"title", "intent", "licence", "cuts", "settings"} <= set(facts)
         assert Example.load(EXAMPLES / f"{name}.json").clip.is_file()
-        assert all((EXAMPLES / "outputs" / name / file).is_file() for file in STORED)
+        assert all((EXAMPLES / "outputs" / name / file).is_file() for file in stored_exports())
     files = [path for path in EXAMPLES.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert sum(path.stat().st_size for path in files) < 14 * 2**20
     assert max(path.stat().st_size for path in files) < 9e6
@@ -163,7 +164,7 @@ def test_the_examples_say_what_they_are():
 
 def test_a_shipped_example_is_made_again(capsys):
     """One of the four here, all of them with `make reproduce`."""
-    assert main(["city"]) == 0, capsys.readouterr().out
+    assert run("reproduce", ["city"]) == 0, capsys.readouterr().out
 
 
 def test_the_folder_of_the_examples_is_the_repository_s():

@@ -7,22 +7,19 @@ import numpy as np
 import pytest
 
 from pixmus.check.findings import fit_ranges
-from pixmus.compose.writing import default_scheduler
+from pixmus.compose.sampling import default_scheduler
 from pixmus.ensembles import PARTS, STYLES
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.notes import CELL_PARTS
-from pixmus.studies.score_model import (
-    asks_minor,
-    draw_cue_sheet,
-    held_out_pieces,
-    in_other_mode,
-    main,
-    measure_control,
-)
+from pixmus.studies.runner import run
+from pixmus.studies.score_model_control import asks_minor, in_other_mode, measure_control
+from pixmus.studies.score_model_takes import draw_cue_sheet
+from pixmus.studies.score_model_windows import held_out_pieces
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.calibrate import WINDOW_BEATS, calibrate, draw_windows, windows_of
-from pixmus.training.corpus import Piece, make_piece, save_pieces, split_of
-from pixmus.training.windows import encode_piece, fit_tables
+from pixmus.training.corpus import Piece, save_pieces, split_of
+from pixmus.training.encoded import encode_piece, fit_tables
+from pixmus.training.voices import make_piece
 
 CORPUS_OF_STYLE = {"pop": "pop909", "song": "lieder", "quartet": "quartets", "game": "freedoom"}
 
@@ -113,7 +110,7 @@ def test_every_section_is_measured_and_written(
     common += ["--out", str(tmp_path / "out"), "--windows", "2", "--takes", "2"]
     common += ["--long-takes", "1", "--threads", "1"]
     quick = ["control", "modes", "distributions", "classifiers", "checks", "endings", "copying"]
-    main([*common, "--sections", *quick])
+    run("score-model", [*common, "--sections", *quick])
     report = json.loads((tmp_path / "out/score-model.json").read_text())
     assert set(quick) <= set(report)
     assert 0.5 <= report["classifiers"]["all"]["best single"] <= 1
@@ -121,5 +118,5 @@ def test_every_section_is_measured_and_written(
     table = (tmp_path / "out/score-model.md").read_text()
     assert "| density control" in table and "`pixmus check`" in table
     assert (tmp_path / "out/score-model-descriptors.png").stat().st_size > 0
-    main([*common, "--sections", "drums"])  # what was measured before stays
+    run("score-model", [*common, "--sections", "drums"])  # what was measured before stays
     assert {"drums", *quick} <= set(json.loads((tmp_path / "out/score-model.json").read_text()))

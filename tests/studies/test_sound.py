@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pixmus.sound.loudness import SAMPLE_RATE
-from pixmus.sound.renderer import FLUID_FONT, installed_synths
+from pixmus.sound.soundfont import FLUID_FONT
+from pixmus.sound.synth import installed_synths
 from pixmus.studies import sound
+from pixmus.studies.tables import to_markdown
 from pixmus.take.pipeline import PixMusPipeline
+from pixmus.waveform import SAMPLE_RATE
 
 TIME = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
 
@@ -49,7 +51,7 @@ def test_width_of_one_signal_of_two_and_of_opposites() -> None:
 )
 def test_both_sounds_of_an_ensemble(tmp_path) -> None:
     pipe = PixMusPipeline.from_pretrained()
-    rows = sound.measure(pipe, ["music box"], takes=2, duration=8.0, steps=2)
+    rows = sound.measure_sounds(pipe, ["music box"], takes=2, duration=8.0, steps=2)
     both = rows["music box"]
     assert list(both) == ["shipped", "pip only"]
     for row in both.values():
@@ -59,7 +61,7 @@ def test_both_sounds_of_an_ensemble(tmp_path) -> None:
     renderers = {name: str(renderer) for name, renderer in sound.renderers().items()}
     result = {"command": "c", "model": 64 * "0", "renderers": renderers, "takes": 2,
               "duration": 8.0, "rows": rows}  # fmt: skip
-    text = sound.to_markdown(result)
+    text = to_markdown("sound", result)
     width = np.mean(both["shipped"]["stereo width"])
     assert "is not shipped" in text and f"| {width:.1f} / " in text
     figure = sound.plot(result)

@@ -20,7 +20,6 @@ from pixmus.studies.space import (
     resolve,
     space_requirements,
     started,
-    to_markdown,
 )
 
 APP = """
@@ -126,34 +125,3 @@ def test_the_clip_that_is_made(tmp_path: Path) -> None:
     make_clip(tmp_path / "clip.mp4", duration=3.0)
     video = probe(tmp_path / "clip.mp4")
     assert video.duration == pytest.approx(3.0) and video.frame_rate == 25
-
-
-def test_the_table_says_what_was_measured() -> None:
-    text = to_markdown(
-        {
-            "command": "make space-check",
-            "machine": {"cores": 2, "processor": "a processor"},
-            "clip": {"name": "clip.mp4", "seconds": 30.0},
-            "files": "1,234 bytes in 5 files",
-            "packages": ["libfluidsynth3"],
-            "python": "3.12",
-            "resolved": {"torch": "2.11.0"},
-            "ran_with": {"Python": "3.11.7", "torch": "2.13.0"},
-            "install_s": 99.6,
-            "start_s": 9.06,
-            "idle_mib": 700.4,
-            "take_s": [12.0, 8.04, 8.06],
-            "after_mib": 900.0,
-            "load": 1.96,
-        }
-    )
-    assert "Made by `make space-check` on 2 cores of a processor" in text
-    for row in (
-        "| resolved for Python 3.12 by pip of 3.11.7 | torch 2.11.0 |",
-        "| start-up: to the first answer | 9.1 s |",
-        "| idle memory | 700 MiB |",
-        "| a clip of 30 s, first | 12.0 s |",
-        "| the same again | 8.0 s |",
-        "| load average then | 2.0 |",
-    ):
-        assert row in text

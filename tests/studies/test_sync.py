@@ -9,9 +9,11 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from pixmus.picture.video import SAMPLE_RATE
-from pixmus.studies import sync
-from pixmus.studies.sync import Measured
+from pixmus.check.onsets import flux_peaks, hit_rate, nearest_offsets, strong_onsets
+from pixmus.studies import sync, sync_detector, sync_rates
+from pixmus.studies.sync_picture import plot
+from pixmus.studies.sync_rates import Measured
+from pixmus.waveform import SAMPLE_RATE
 
 CUTS = [2.0, 5.0, 9.0, 14.0, 20.0]
 
@@ -39,49 +41,49 @@ def clip(**changes: object) -> Measured:
 
 @pytest.mark.parametrize(("rise", "late"), [(0.001, 0.004), (0.010, 0.004), (0.030, 0.008)])
 def test_known_attacks_are_found(rise: float, late: float) -> None:
-    waveform, times, is_accent = sync.synthetic_attacks(rise, seed=1, count=60)
-    peaks, heights = sync.flux_peaks(waveform)
-    offsets = sync.nearest_offsets(times, peaks)
+    waveform, times, is_accent = sync_detector.synthetic_attacks(rise, seed=1, count=60)
+    peaks, heights = flux_peaks(waveform)
+    offsets = nearest_offsets(times, peaks)
     near = offsets[np.abs(offsets) <= 0.04]
     assert len(near) >= 0.97 * len(times)
     assert abs(near.mean()) < late
-    assert sync.hit_rate(times[is_accent], sync.strong(peaks, heights), 0.040) > 0.9
+    assert hit_rate(times[is_accent], strong_onsets(peaks, heights), 0.040) > 0.9
 
 
 def test_an_impulse_is_found_at_its_time() -> None:
     waveform = np.zeros((2, SAMPLE_RATE), np.float32)
     waveform[:, 22050:22500] = 0.5
-    times, heights = sync.flux_peaks(waveform)
+    times, heights = flux_peaks(waveform)
     assert abs(times[np.argmax(heights)] - 0.5) < 0.015
 
 
 @pytest.mark.parametrize("length", [0, 1, 100, 1024, 5000])
 def test_silence_has_no_onsets(length: int) -> None:
-    times, heights = sync.flux_peaks(np.zeros((2, length), np.float32))
-    assert len(times) == len(heights) == len(sync.strong(times, heights)) == 0
+    times, heights = flux_peaks(np.zeros((2, length), np.float32))
+    assert len(times) == len(heights) == len(strong_onsets(times, heights)) == 0
 
 
 def test_a_quarter_of_the_peaks_is_strong() -> None:
     heights = np.arange(1.0, 101.0)
-    assert len(sync.strong(np.arange(100.0), heights)) == 25
+    assert len(strong_onsets(np.arange(100.0), heights)) == 25
 
 
 @pytest.mark.parametrize("shift", [-0.06, -0.02, 0.0, 0.03, 0.09])
 def test_offsets_are_signed_and_rates_follow(shift: float) -> None:
     moved = np.array(CUTS) + shift
-    assert np.allclose(sync.nearest_offsets(CUTS, moved), shift)
-    for tolerance in sync.TOLERANCES_S:
-        assert sync.hit_rate(CUTS, moved, tolerance) == float(abs(shift) <= tolerance)
+    assert np.allclose(nearest_offsets(CUTS, moved), shift)
+    for tolerance in sync_rates.TOLERANCES_S:
+        assert hit_rate(CUTS, moved, tolerance) == float(abs(shift) <= tolerance)
 
 
 def test_rates_of_nothing() -> None:
-    assert sync.hit_rate(CUTS, [], 0.1) == 0.0
-    assert math.isnan(sync.hit_rate([], CUTS, 0.1))
-    assert sync.nearest_offsets([1.0, 2.0], [1.5]).tolist() == [0.5, -0.5]
+    assert hit_rate(CUTS, [], 0.1) == 0.0
+    assert math.isnan(hit_rate([], CUTS, 0.1))
+    assert nearest_offsets([1.0, 2.0], [1.5]).tolist() == [0.5, -0.5]
 
 
 def test_a_row_of_perfect_clips() -> None:
-    row = sync.summarise([clip(), clip(alone=CUTS[:3])], num_resamples=200)
+    row = sync_rates.summarise([clip(), clip(alone=CUTS[:3])], num_resamples=200)
     at = row["40"]
     assert row["cuts"] == 10 and row["missed"] == {}
     assert at["music"] == {"rate": 1.0, "low": 1.0, "high": 1.0}
@@ -96,7 +98,7 @@ def test_a_row_of_perfect_clips() -> None:
 def test_shifted_lists_meet_dense_onsets_by_chance() -> None:
     """Onsets every 0.2 s are within 40 ms of a random time in 40 % of cases."""
     dense = np.arange(0, 30, 0.2).tolist()
-    at = sync.summarise([clip(onsets=dense)], num_resamples=50)["40"]
+    at = sync_rates.summarise([clip(onsets=dense)], num_resamples=50)["40"]
     assert at["shifted"]["rate"] == pytest.approx(0.4, abs=0.06)
     assert at["metronome"]["rate"] == pytest.approx(0.4, abs=0.01)
 
@@ -118,47 +120,25 @@ def test_a_missed_cut_is_laid_to_the_first_stage_that_lost_it(lost: str, stage: 
     names = ["spotted", "hit_points", "placed", "chosen", "accented", "peaks"]
     late = names[names.index(lost) :] if lost in names else []
     broken = clip(**dict.fromkeys([*late, "onsets"], kept))
-    row = sync.summarise([broken], num_resamples=50)
+    row = sync_rates.summarise([broken], num_resamples=50)
     assert row["missed"] == {stage: 1}
     assert row["40"]["music"]["rate"] == pytest.approx(0.8)
 
 
-def test_plans_and_tables(tmp_path: object) -> None:
+def test_plans_and_tables() -> None:
     cases = sync.montage_cases(30)
     assert len({case.seed for case in cases}) == 30
     assert sum(case.row == "1.5 s" for case in cases) == 10
     assert {case.frame_rate for case in cases} == {"24", "25", "30"}
     clips = [clip(), clip(row="1.5 s", onsets=CUTS[:2]), clip(row="real", truth=[(2.0, "fade")])]
     clips = [Measured(**json.loads(json.dumps(asdict(each)))) for each in clips]  # as the cache
-    detector = [
-        {
-            "attacks": "synthetic",
-            "count": 3,
-            "recall_40ms": 1.0,
-            "offset_ms": 0.0,
-            "spread_ms": 1.0,
-            "accents_strong_40ms": 1.0,
-            "others_strong_40ms": 0.5,
-        }
-    ]
-    settings = {
-        "command": "this",
-        "model": "0" * 64,
-        "renderer": "synth",
-        "steps": 20,
-        "resamples": 10,
-        "montage_s": 30.0,
-        "real": ["film.mp4"],
-    }
-    result = {"settings": settings, **sync.tabulate(clips, 10), "detector": detector}
-    text = sync.to_markdown(result)
-    assert set(result["rows"]) == {"4 s", "1.5 s", "real", sync.SLOW_ROW, "all"}
-    assert result["rows"][sync.SLOW_ROW]["clips"] == 2
+    result = {**sync_rates.tabulate(clips, 10), "offsets": sync_rates.offset_histogram(clips)}
+    assert set(result["rows"]) == {"4 s", "1.5 s", "real", sync_rates.SLOW_ROW, "all"}
+    assert result["rows"][sync_rates.SLOW_ROW]["clips"] == 2
     assert len(result["missed"]) == 3
-    tables = [line for line in text.splitlines() if line.startswith("|")]
-    assert all(line.count("|") >= 7 for line in tables)
+    assert sum(result["offsets"]["counts"]) == 8  # of eleven cuts three have no onset near
     json.dumps(result)
-    assert sync.plot(result, clips).get_axes()
+    assert plot(result).get_axes()
 
 
 def test_marked_cuts_are_in_order() -> None:

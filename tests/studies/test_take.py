@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pixmus.sound.loudness import SAMPLE_RATE
 from pixmus.studies.take import longest_silence
+from pixmus.waveform import SAMPLE_RATE
 
 
 def noise(seconds: float) -> np.ndarray:

@@ -21,7 +21,6 @@ from pixmus.studies.thesis_metrics import (
     frechet_distance,
     scaled,
     spectral_distances,
-    to_markdown,
 )
 
 
@@ -124,17 +123,3 @@ def test_clap_compares_sounds(tiny_clap):
     assert same["frechet distance"] == pytest.approx(0, abs=1e-4)
     noise = np.random.default_rng(0).standard_normal(12 * SAMPLE_RATE).astype(np.float32)
     assert tiny_clap.compare(sounds, [noise, noise])["similarity"] < 1 - 1e-6
-
-
-def test_the_page_says_what_was_not_measured():
-    row = {name: {"rmse": 0.3, "mae": 0.2} for name in FEATURES}
-    result = {
-        "command": "pixmus evaluate thesis-metrics",
-        "n": 1,
-        "rows": {"matched": row},
-        "thesis": {},
-        "clips": [{"clip": "a.mp4", "seconds": 4.0, **row}],
-        "clap": None,
-    }
-    text = to_markdown(result)
-    assert "without a claim" in text and "not measured" in text and "0.300 (0.200)" in text

@@ -11,17 +11,23 @@ import pytest
 import torch
 
 from pixmus.check.findings import Ranges, RangeTable, check_score
-from pixmus.compose.conditions import RAW_CURVES, CurveTables
-from pixmus.compose.writing import Decoding, default_scheduler
+from pixmus.compose.sampling import Decoding, default_scheduler
+from pixmus.cues.direction import Direction
 from pixmus.cues.encoder import ConditioningEncoder
-from pixmus.cues.sheet import CueSheet, Direction, spot
+from pixmus.cues.sheet import CueSheet
+from pixmus.cues.spotting import spot
 from pixmus.errors import PixMusError
 from pixmus.model.denoiser import ScoreDenoiser
+from pixmus.model.folder import MANIFEST, write_manifest
 from pixmus.picture.footage import watch
-from pixmus.picture.video import probe, read_audio
-from pixmus.score.notes import PART_LAYOUTS, read_midi
-from pixmus.take.bundle import describe_take
-from pixmus.take.pipeline import MANIFEST, PixMusPipeline, Soundtrack, write_manifest
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import probe
+from pixmus.score.curves import RAW_CURVES, CurveTables
+from pixmus.score.midi import read_midi
+from pixmus.score.notes import PART_LAYOUTS
+from pixmus.take.description import describe_take
+from pixmus.take.pipeline import PixMusPipeline
+from pixmus.take.soundtrack import Soundtrack
 
 STEPS = 2
 # As if real music were never silent, and always on the scale.
@@ -187,7 +193,7 @@ def test_a_missing_file_is_named(model_folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"num_inference_steps": 0}, "at least 1 inference step"),
+        ({"num_inference_steps": 0}, "number of inference steps is 0"),
         ({"guidance_scale": -1.0}, "guidance scale is -1"),
         ({"timing_guidance_scale": float("nan")}, "timing guidance scale is nan"),
         ({"seed": -1}, "seed is -1"),

@@ -6,15 +6,16 @@ import torch
 
 from pixmus.ensembles import PARTS
 from pixmus.model.network import ScoreNetwork
-from pixmus.score.notes import PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import PART_LAYOUTS
 from pixmus.training.chain_tables import (
     count_strokes,
     count_transitions,
     count_voice,
     fill_chain_tables,
 )
-from pixmus.training.corpus import make_piece
-from pixmus.training.windows import EncodedPiece, encode_piece
+from pixmus.training.encoded import EncodedPiece, encode_piece
+from pixmus.training.voices import make_piece
 
 MELODY, HARMONY, PAD = (PARTS.index(part) for part in ("melody", "harmony", "pad"))
 

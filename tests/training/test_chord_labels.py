@@ -13,7 +13,8 @@ from pixmus.training.chord_labels import (
     piece_chords,
     reading_agreement,
 )
-from pixmus.training.corpus import Piece, load_pieces, make_piece, save_pieces
+from pixmus.training.corpus import Piece, load_pieces, save_pieces
+from pixmus.training.voices import make_piece
 
 BEATS = np.arange(65) * 0.5  # 120 beats a minute, 16 bars
 PROGRESSION = ("D:maj", "A:maj/3", "B:min7", "G:maj")  # a bar each, in D major

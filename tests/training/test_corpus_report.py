@@ -14,11 +14,11 @@ from pixmus.training.corpus import (
     Piece,
     corpus_shares,
     load_pieces,
-    main,
-    make_piece,
     save_pieces,
 )
 from pixmus.training.corpus_report import describe
+from pixmus.training.make_corpus import main
+from pixmus.training.voices import make_piece
 
 SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from pixmus.training.corpus import Ledger, Piece, make_piece, split_of
+from pixmus.training.corpus import Ledger, Piece, split_of
 from pixmus.training.duplicates import drop_near_duplicates, near_duplicates
+from pixmus.training.voices import make_piece
 
 TRAINING = [n for n in map(str, range(200)) if split_of("pop909", n) == "training"]
 TEST = [n for n in map(str, range(200)) if split_of("pop909", n) == "test"]

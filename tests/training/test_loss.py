@@ -6,18 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pixmus.compose.conditions import (
-    ECHO_COLUMN,
-    GIVEN,
-    NUM_CONDITIONS,
-    OFF,
-    TO_MAKE,
-    echo_x0,
-    to_x0,
-)
+from pixmus.compose.cells import GIVEN, OFF, TO_MAKE, echo_x0, to_x0
+from pixmus.compose.conditions import ECHO_COLUMN, NUM_CONDITIONS
 from pixmus.ensembles import PARTS
 from pixmus.model.network import ScoreNetwork
-from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, NUM_CELLS, PART_LAYOUTS, STEPS_PER_BEAT
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, NUM_CELLS, PART_LAYOUTS
 from pixmus.training.loss import (
     DRUM_WEIGHT,
     VELOCITY_WEIGHT,

@@ -16,9 +16,10 @@ from pixmus.score.plan import (
     root_changes_per_bar,
     tonic_share,
 )
-from pixmus.training.corpus import Piece, make_piece
+from pixmus.training.corpus import Piece
 from pixmus.training.phrases import divide, find_phrases
 from pixmus.training.plans import bar_dynamics, parts_that_play, plan_of
+from pixmus.training.voices import make_piece
 
 BAR = 16
 TUNES = {"A": (0, 4, 7, 4), "B": (9, 5, 2, 5), "C": (11, 7, 2, 7)}  # a bar of each, over a chord

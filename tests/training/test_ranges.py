@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from pixmus.check.findings import DESCRIPTOR_RANGES, EVERY_STYLE, FEWEST_WINDOWS, Ranges
+from pixmus.check.findings import EVERY_STYLE, FEWEST_WINDOWS, Ranges
 from pixmus.ensembles import PARTS
-from pixmus.take.pipeline import MANIFEST
+from pixmus.model.folder import DESCRIPTOR_RANGES, MANIFEST
 from pixmus.training import ranges as module
 from pixmus.training.corpus import Piece, save_pieces
 from pixmus.training.ranges import fit_descriptor_ranges, main

@@ -12,18 +12,26 @@ import pretty_midi
 import pytest
 import torch
 
+from pixmus.compose.conditions import NUM_CONDITIONS
 from pixmus.errors import PixMusError
+from pixmus.model.network import ScoreNetwork
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import PART_LAYOUTS
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.batches import draw_batches
-from pixmus.training.corpus import Piece, load_pieces, make_piece, save_pieces, split_of
+from pixmus.training.corpus import Piece, load_pieces, save_pieces, split_of
+from pixmus.training.encoded import encode_piece, fit_tables
 from pixmus.training.export import load_run
+from pixmus.training.precision import DTYPES, faster_dtype, name_of
 from pixmus.training.progress import COLUMNS, append_row, draw_log, read_log
-from pixmus.training.train import Run
+from pixmus.training.run import Run
 from pixmus.training.train import main as train
-from pixmus.training.windows import WindowSampler, encode_piece, fit_tables
+from pixmus.training.voices import make_piece
+from pixmus.training.windows import Batch, WindowSampler
 
 TINY = ["--width", "16", "--layers", "1", "--lane-width", "8"]
 TINY += ["--tokens-per-batch", "128", "--threads", "1", "--warmup", "2", "--device", "cpu"]
+TINY += ["--dtype", "float32"]
 
 
 def walk(seed: int, bars: int = 16) -> list[tuple[int, int, int, int]]:
@@ -46,8 +54,11 @@ def piece_of(seed: int, name: str) -> Piece:
 
 
 @pytest.fixture(autouse=True)
-def few_validation_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+def few_validation_windows_and_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four windows in two batches; the picture of the log is for tests of its own."""
     monkeypatch.setattr("pixmus.training.train.VALIDATION_WINDOWS", 4)
+    monkeypatch.setattr("pixmus.training.train.NUM_VALIDATION_BATCHES", 2)
+    monkeypatch.setattr("pixmus.training.train.draw_log", lambda path: None)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +108,7 @@ def test_a_state_without_generators_is_gone_on_from(corpus: Path, tmp_path: Path
     common = ["--corpus", str(corpus), "--out", str(tmp_path), "--minutes", "60", *TINY]
     train([*common, "--iterations", "1"])
     state = torch.load(tmp_path / "state.pt", weights_only=True)
-    for name in ("rng", "generator", "device"):
+    for name in ("rng", "generator", "device", "dtype"):
         del state[name]
     state["config"] |= {"representation": 1, "num_heads": 4, "_use_default_values": ["num_heads"]}
     torch.save(state, tmp_path / "state.pt")
@@ -106,6 +117,55 @@ def test_a_state_without_generators_is_gone_on_from(corpus: Path, tmp_path: Path
     train([*common, "--iterations", "2"])
     assert torch.load(tmp_path / "state.pt", weights_only=True)["iteration"] == 2
     assert read_log(tmp_path / "log.csv")["iteration"].tolist() == [1, 2]
+
+
+def test_a_run_goes_on_in_the_numbers_that_it_began_in(
+    corpus: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    timed: list[str] = []
+
+    def seconds(network: ScoreNetwork, batch: Batch, dtype: torch.dtype) -> float:
+        timed.append(name_of(dtype))
+        return {"bfloat16": 0.1, "float32": 0.2}[timed[-1]]
+
+    monkeypatch.setattr("pixmus.training.precision.seconds_an_iteration", seconds)
+
+    def trained(iterations: int, *more: str) -> str:
+        common = ["--corpus", str(corpus), "--out", str(tmp_path), *TINY]
+        train([*common, "--dtype", "auto", "--iterations", str(iterations), *more])
+        state = torch.load(tmp_path / "state.pt", weights_only=True)
+        facts = json.loads((tmp_path / "training.json").read_text())
+        assert state["dtype"] == facts["dtype"]
+        assert state["weights"]["state_embedding"].dtype == torch.float32
+        return str(state["dtype"])
+
+    assert trained(1) == "bfloat16" and sorted(timed) == ["bfloat16", "float32"]
+    said = capsys.readouterr().out
+    assert "Trained in bfloat16, the faster one here (bfloat16 100 ms, float32 200 ms)." in said
+    assert trained(2) == "bfloat16"
+    assert trained(3, "--dtype", "float32") == "float32"
+    assert trained(4) == "float32"
+    assert len(timed) == 2  # a run that goes on times nothing
+
+
+def test_timing_draws_no_random_number_of_the_run(corpus: Path) -> None:
+    encoded = [encode_piece(piece) for piece in load_pieces(corpus)]
+    sampler = WindowSampler(encoded, fit_tables(encoded), {"pop909": 1.0})
+    batch = sampler.batch(np.random.default_rng(0), 6, 8)
+    layouts = PART_LAYOUTS.values()
+    network = ScoreNetwork(
+        tuple(layout.num_roll_cells for layout in layouts), STEPS_PER_BEAT, NUM_CONDITIONS,
+        width=16, num_layers=1, lane_width=8,
+    )  # fmt: skip
+    before = torch.get_rng_state()
+    dtype, seconds = faster_dtype(network, batch)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert seconds.keys() == DTYPES.keys() and min(seconds.values()) > 0
+    assert seconds[name_of(dtype)] == min(seconds.values())
+    assert all(parameter.grad is None for parameter in network.parameters())
 
 
 def test_a_run_of_another_size_is_not_gone_on_with(corpus: Path, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 import torch
 from open_music import write_pieces
 
-from pixmus.compose.conditions import RAW_CURVES, CurveTables
 from pixmus.compose.planning import NUM_PLAN_CONDITIONS
 from pixmus.model.plan_network import PlanDenoiser
+from pixmus.score.curves import RAW_CURVES, CurveTables
 from pixmus.score.plan_tokens import DYNAMICS_COLUMN, FIELD_SIZES, MASKS, NUM_FIELDS
 from pixmus.studies.plan import measure
 from pixmus.training.train_plan import (

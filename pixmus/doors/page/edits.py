@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pixmus.cues.sheet import Cue, CueSheet, HitPoint, curve_rows, with_mood
+from pixmus.cues.rule_curves import curve_rows, with_mood
+from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import Curve
 from pixmus.errors import PixMusError
 

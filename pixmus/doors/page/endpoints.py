@@ -1,28 +1,42 @@
-"""What programs call: the endpoints /soundtrack, /spot and /compose of the page's API.
+"""What programs call: the functions /soundtrack, /spot and /compose of the page's API.
 
-They are methods with plain arguments, whose docstrings become the API's (and the MCP tools')
-descriptions. Errors become one sentence.
+Each takes a file and every choice of its steps; names, kinds, defaults and descriptions (the MCP
+tools' too) come from the list of choices. Errors become one sentence.
 """
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from pixmus.choice import Choice, Step
+from pixmus.choices import choices_of
 from pixmus.cues.sheet import CueSheet
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.showing import in_visitors_words
 from pixmus.doors.page.studio import Progress, Studio, reported
 from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Visits
-from pixmus.ensembles import PARTS
 from pixmus.errors import PixMusError
-from pixmus.score.notes import write_midi
-from pixmus.take.bundle import programs_of, write_wav
+from pixmus.score.midi import write_midi
+from pixmus.sound.programs import programs_of
+from pixmus.waveform import write_wav
 
-Parts = list[str] | None
+KINDS = {float: float | None, int: int | None, bool: bool, str: str | None, tuple: list[str] | None}
+
+
+def choices_by_function() -> dict[str, list[Choice]]:
+    """The choices that each function takes, in order."""
+    spotting = (Step.TRIM, Step.WATCH, Step.WISH, Step.SPOT)
+    return {
+        "soundtrack": choices_of(*spotting, Step.COMPOSE, Step.MIX, Step.TAKES),
+        "spot": choices_of(*spotting),
+        "compose": choices_of(Step.COMPOSE),
+    }
 
 
 class Endpoints:
@@ -32,74 +46,39 @@ class Endpoints:
         self.studio = studio
         self.visits = visits
 
+    def function(self, name: str) -> Callable[..., Any]:
+        """The method of that name with an argument for each choice in the place of `asked`."""
+        return _with_choices(getattr(self, name), choices_by_function()[name])
+
     def soundtrack(
         self,
         clip: str,
-        text: str = "",
-        seed: int | None = None,
-        num_inference_steps: int = 20,
-        guidance_scale: float = 2.0,
-        tempo_bpm: float | None = None,
-        key: str | None = None,
-        style: str | None = None,
-        ensemble: str | None = None,
-        parts: Parts = None,
-        valence: float | None = None,
-        energy: float | None = None,
-        original_audio: str | None = None,
-        still_duration: float = 20.0,
-        request: gr.Request = None,  # type: ignore[assignment]
+        asked: dict[str, Any],
+        request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[str, str, str, str, dict[str, Any]]:
         """Compose a soundtrack for a video or a still image.
 
         Args:
             clip: A video file, or a still image.
-            text: What is wanted, in words, such as "dark, not too fast, no drums".
-            seed: The same seed gives the same music; empty for a new one.
-            num_inference_steps: Inference steps of the diffusion model, 1 to 50.
-            guidance_scale: How closely the music follows the picture; 1 is no guidance.
-            tempo_bpm: Beats per minute, 40 to 240; empty to choose it from the cuts.
-            key: A key such as "A minor"; empty to choose it from the picture.
-            style: pop, song, quartet or game; empty to choose.
-            ensemble: piano, strings, piano and strings, orchestra, band, ambient or music box.
-            parts: The parts that may play; empty for all of the ensemble.
-            valence: Mood from 0 (dark) to 1 (bright); empty to take it from the picture.
-            energy: Mood from 0 (calm) to 1 (strong); empty to take it from the picture.
-            original_audio: keep, duck or drop the clip's own sound; empty to duck where it has any.
-            still_duration: Seconds that a still image stands for.
 
         Returns:
             The scored video, its MIDI file, its cue sheet (JSON), everything in one zip, and facts
-            such as the seed and the cuts met.
+            such as the seed and the cuts met; of several takes those of the best.
         """
         visit = self.visits.of(request.session_hash if request else None)
-        commission = _commission(
-            text=text or "",
-            seed=seed,
-            num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale,
-            tempo_bpm=tempo_bpm,
-            key=key,
-            style=style,
-            ensemble=ensemble,
-            parts=parts,
-            valence=valence,
-            energy=energy,
-            original_audio=original_audio,
-            still_duration=still_duration,
-        )
-        path = _path(clip)
         with in_visitors_words():
-            take: Take | None = None
+            commission = Commission.read(asked)
+            path = _path(clip)
+            made: list[Take] = []
             for event in reported(
                 lambda report: self.studio.soundtracks(visit, path, commission, report)
             ):
                 if isinstance(event, Progress):
                     progress(event.share or 0.0, desc=event.detail or event.stage)
                 else:
-                    take = event
-            assert take is not None
+                    made.append(event)
+            take = made[0] if len(made) == 1 else visit.take(1)
             files = take.quick_files()
             facts = {
                 "seed": take.seed,
@@ -114,69 +93,38 @@ class Endpoints:
             return *outputs, str(take.zip_all()), facts
 
     def spot(
-        self,
-        clip: str,
-        text: str = "",
-        tempo_bpm: float | None = None,
-        key: str | None = None,
-        style: str | None = None,
-        ensemble: str | None = None,
-        still_duration: float = 20.0,
-        request: gr.Request = None,  # type: ignore[assignment]
+        self, clip: str, asked: dict[str, Any], request: gr.Request | None = None
     ) -> tuple[str, dict[str, str]]:
         """Write the cue sheet of a video or a still image: cuts, hit points, curves, key, tempo.
 
         Args:
             clip: A video file, or a still image.
-            text: What is wanted, in words, such as "dark, not too fast, no drums".
-            tempo_bpm: Beats per minute, 40 to 240; empty to choose it from the cuts.
-            key: A key such as "A minor"; empty to choose it from the picture.
-            style: pop, song, quartet or game; empty to choose.
-            ensemble: piano, strings, piano and strings, orchestra, band, ambient or music box.
-            still_duration: Seconds that a still image stands for.
 
         Returns:
             The cue sheet (JSON), and the reason for each choice.
         """
         visit = self.visits.of(request.session_hash if request else None)
-        commission = _commission(
-            text=text or "",
-            tempo_bpm=tempo_bpm,
-            key=key,
-            style=style,
-            ensemble=ensemble,
-            still_duration=still_duration,
-        )
         with in_visitors_words():
+            commission = Commission.read(asked)
             sheet = self.studio.spot(visit, _path(clip), commission, lambda _: None)
             path = visit.new_folder() / "cues.json"
             sheet.save(path)
             return str(path), dict(sheet.reasons)
 
     def compose(
-        self,
-        cue_sheet: str,
-        seed: int | None = None,
-        num_inference_steps: int = 20,
-        guidance_scale: float = 2.0,
-        request: gr.Request = None,  # type: ignore[assignment]
+        self, cue_sheet: str, asked: dict[str, Any], request: gr.Request | None = None
     ) -> tuple[str, str, int]:
         """Compose the score of a cue sheet and play it, without any video.
 
         Args:
             cue_sheet: A cue sheet as /spot writes it, edited or not (JSON).
-            seed: The same seed gives the same music; empty for a new one.
-            num_inference_steps: Inference steps of the diffusion model, 1 to 50.
-            guidance_scale: How closely the music follows the cue sheet; 1 is no guidance.
 
         Returns:
             The score (MIDI), the music (WAV) and the seed.
         """
         visit = self.visits.of(request.session_hash if request else None)
-        commission = _commission(
-            seed=seed, num_inference_steps=num_inference_steps, guidance_scale=guidance_scale
-        )
         with in_visitors_words():
+            commission = Commission.read(asked)
             sheet = CueSheet.load(_path(cue_sheet))
             if sheet.duration > self.studio.longest_s + 0.5:
                 raise PixMusError(
@@ -196,11 +144,39 @@ def _path(file: str | None) -> Path:
     return Path(file)
 
 
-def _commission(parts: Parts = None, **asked: Any) -> Commission:
-    """The commission of an API call, in which an empty value leaves the choice to PixMus."""
-    asked = {name: value for name, value in asked.items() if value not in (None, "")}
-    for name in ("seed", "num_inference_steps"):
-        if name in asked:
-            asked[name] = int(asked[name])
-    with in_visitors_words():
-        return Commission(parts=tuple(parts) if parts else PARTS, **asked)
+def _with_choices(method: Callable[..., Any], choices: list[Choice]) -> Callable[..., Any]:
+    """`method` as a function that takes the choices one by one, an empty one left to PixMus."""
+    names = {choice.name for choice in choices}
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(method, eval_str=True).parameters.values():
+        if parameter.name == "asked":
+            parameters += map(_parameter, choices)
+        elif parameter.annotation == gr.Request | None:  # Gradio knows it without None alone
+            parameters.append(parameter.replace(annotation=gr.Request))
+        else:
+            parameters.append(parameter)
+    signature = inspect.Signature(parameters)
+
+    def call(*values: Any, **named: Any) -> Any:
+        given = signature.bind(*values, **named).arguments
+        asked = {name: given.pop(name) for name in names & given.keys()}
+        asked = {name: None if value in ("", []) else value for name, value in asked.items()}
+        return method(asked=asked, **given)
+
+    told = "\n".join(f"            {choice.name}: {choice.told(shared=True)}" for choice in choices)
+    call.__name__ = method.__name__
+    before, after = (method.__doc__ or "").split("\n\n        Returns:")
+    call.__doc__ = f"{before}\n{told}\n\n        Returns:{after}"
+    call.__annotations__ = {p.name: p.annotation for p in parameters}
+    call.__signature__ = signature  # type: ignore[attr-defined]
+    return call
+
+
+def _parameter(choice: Choice) -> inspect.Parameter:
+    default = None if choice.kind is tuple else choice.default
+    return inspect.Parameter(
+        choice.name,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=default,
+        annotation=KINDS[choice.kind],
+    )

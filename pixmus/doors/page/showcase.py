@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixmus.doors.page.again import python_lines, shell_line
+from pixmus.files import shipped
 
-REPOSITORY = Path(__file__).parents[3]
-EXAMPLES = REPOSITORY / "examples"
-RESULTS = REPOSITORY / "docs" / "results"
+EXAMPLES = shipped("examples")
+RESULTS = shipped("docs/results")
 STILL_ENDINGS = (".jpg", ".jpeg", ".png")
 CLIP_ENDINGS = (".mp4", ".mov", ".mkv", ".webm", *STILL_ENDINGS)
 # The order in which a reader asks: does it hit the cuts, does it sound like music, how fast is it.

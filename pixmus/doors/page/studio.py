@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pixmus.compose.accents import choose_accents
-from pixmus.compose.kept import keep_score
+from pixmus.choice import Step
+from pixmus.compose.draft import keep_score
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.doors.page.commission import MOST_TAKES, Commission
@@ -28,11 +28,12 @@ from pixmus.doors.page.visits import Visit
 from pixmus.ensembles import ORCHESTRA, Part, Style
 from pixmus.errors import PixMusError
 from pixmus.picture.footage import Footage
-from pixmus.score.notes import Score, write_midi
-from pixmus.score.tempo import hits_in_cues, place_hits
-from pixmus.sound.mix import mix, render
+from pixmus.score.midi import write_midi
+from pixmus.score.notes import Score
+from pixmus.sound.mix import mix
+from pixmus.sound.renderer import render
 from pixmus.take.pipeline import PixMusPipeline
-from pixmus.take.plots import plot_spectrogram
+from pixmus.take.spectrogram import plot_spectrogram
 
 NEW_SEEDS = 2**31  # below which a new seed is drawn
 
@@ -49,6 +50,18 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A piece of work for a visit: what is asked for, of which footage, and who hears of it."""
+
+    visit: Visit
+    commission: Commission
+    report: Report
+    check: Callable[[], None]  # raises `Stopped` where the work shall end
+    footage: Footage
+    span: tuple[float, float] | None  # the part of the clip that the footage shows, seconds
 
 
 class Studio:
@@ -83,7 +96,7 @@ class Studio:
             inputs=("cuts",),
         )
         score = self.pipe.compose(sheet, seed=0, num_inference_steps=2)
-        plot_spectrogram(mix(render(score, sheet.ensemble, cue_sheet=sheet), sheet, duration))
+        plot_spectrogram(mix(render(score, cue_sheet=sheet), sheet, duration))
 
     # ------------------------------------------------------------------------- What visitors do
 
@@ -91,31 +104,28 @@ class Studio:
         self, visit: Visit, clip: Path, commission: Commission, report: Report
     ) -> Iterator[Take]:
         """Watch, spot and compose; yields each take as its scored clip is written."""
-        check = visit.start()
-        footage, span = self._watch(visit, clip, commission, check, report)
-        _, commission = self._spot(footage, commission)
-        asked = {"direction": commission.direction(), "text": commission.text}
-        yield from self._takes(visit, footage, span, commission, check, report, asked)
+        work = self._watch(visit, clip, commission, report)
+        _, commission = self._spot(work.footage, commission)
+        work = replace(work, commission=commission)
+        asked = {"direction": commission.direction(), **commission.of(Step.WISH)}
+        yield from self._takes(work, asked)
         visit.cue_sheet = visit.takes[0].soundtrack.cue_sheet
 
     def spot(self, visit: Visit, clip: Path, commission: Commission, report: Report) -> CueSheet:
         """Watch and spot, nothing more."""
-        check = visit.start()
-        footage, _ = self._watch(visit, clip, commission, check, report)
+        work = self._watch(visit, clip, commission, report)
         report(Progress("spot"))
-        visit.cue_sheet, _ = self._spot(footage, commission)
+        visit.cue_sheet, _ = self._spot(work.footage, commission)
         return visit.cue_sheet
 
     def recompose(
         self, visit: Visit, cue_sheet: CueSheet, commission: Commission, report: Report
     ) -> Iterator[Take]:
         """Compose from an edited cue sheet for the footage that was watched before."""
-        check = visit.start()
-        footage, span = self._watched(visit)
+        work = self._work(visit, visit.start(), commission, report)
         # As it will be read from the file that comes with the take.
         cue_sheet = CueSheet.from_json(cue_sheet.to_json())
-        asked = {"cue_sheet": cue_sheet}
-        yield from self._takes(visit, footage, span, commission, check, report, asked)
+        yield from self._takes(work, {"cue_sheet": cue_sheet})
         visit.cue_sheet = cue_sheet
 
     def redo(
@@ -132,20 +142,14 @@ class Studio:
             raise PixMusError('Say which bars ("9-12") or tick which parts shall be made anew.')
         check = visit.start()
         old = visit.take(number)
-        footage, span = self._watched(visit)
+        work = self._work(visit, check, commission.but(num_takes=1), report)
         kept_midi = visit.new_folder() / "kept.mid"
         write_midi(old.soundtrack.score, kept_midi)
-        cue_sheet = CueSheet.from_json(old.soundtrack.cue_sheet.to_json())
         take = self._take(
-            visit,
-            footage,
-            span,
-            commission,
-            check,
-            report,
+            work,
             number=1,
-            seed=_seeds(replace(commission, num_takes=1))[0],
-            cue_sheet=cue_sheet,
+            seed=_seeds(work.commission)[0],
+            cue_sheet=CueSheet.from_json(old.soundtrack.cue_sheet.to_json()),
             keep=kept_midi,
             redo_bars=bars.strip() or None,
             redo_parts=",".join(parts) or None,
@@ -159,37 +163,20 @@ class Studio:
         """The score of a cue sheet, its music (2, samples), and the seed."""
         check = visit.start()
         seed = _seeds(commission)[0]
-        score = self.pipe.compose(
-            cue_sheet,
-            seed=seed,
-            num_inference_steps=commission.num_inference_steps,
-            guidance_scale=commission.guidance_scale,
-        )
+        score = self.pipe.compose(cue_sheet, **{**commission.of(Step.COMPOSE), "seed": seed})
         check()
-        placed = place_hits(score.tempo_map, hits_in_cues(cue_sheet))
-        stems = render(
-            score,
-            cue_sheet.ensemble,
-            hits=placed,
-            strokes=choose_accents(placed),
-            cue_sheet=cue_sheet,
-            seed=seed,
-        )
+        hits = None if commission["accents"] else ()
+        stems = render(score, cue_sheet=cue_sheet, hits=hits, seed=seed)
         return score, mix(stems, cue_sheet, cue_sheet.duration), seed
 
     # ------------------------------------------------------------------------------- The stages
 
-    def _watch(
-        self,
-        visit: Visit,
-        clip: Path,
-        commission: Commission,
-        check: Callable[[], None],
-        report: Report,
-    ) -> tuple[Footage, tuple[float, float] | None]:
-        """The footage of a clip or a part of it, from the visit where it was watched before."""
+    def _watch(self, visit: Visit, clip: Path, commission: Commission, report: Report) -> Work:
+        """Begin work on a clip or a part of it, which is watched unless the visit has seen it."""
+        check = visit.start()
         report(Progress("watch"))
-        key = (clip, commission.start, commission.end, commission.still_duration)
+        still_duration = commission["still_duration"]
+        key = (clip, commission["start"], commission["end"], still_duration)
         if visit.footage is None or visit.footage_of[:4] != key:
             visit.footage = None
             span = None
@@ -200,21 +187,18 @@ class Studio:
                 report(Progress("watch", detail="taking the part out"))
                 trim_apart(clip, *span, source, on_wait=check)
             footage = watch_apart(
-                source,
-                still_duration=commission.still_duration,
-                longest=self.longest_s,
-                on_wait=check,
+                source, still_duration=still_duration, longest=self.longest_s, on_wait=check
             )
             if span is not None:
                 span = span[0], min(span[1], round(span[0] + footage.video.duration, 3))
             visit.footage, visit.footage_of = footage, (*key, span)
         check()
-        return self._watched(visit)
+        return self._work(visit, check, commission, report)
 
     def _span(self, commission: Commission) -> tuple[float, float]:
         """The part of the clip that is meant, seconds; PixMusError where it is too long."""
-        start = commission.start or 0.0
-        end = start + self.longest_s if commission.end is None else commission.end
+        start = commission["start"] or 0.0
+        end = start + self.longest_s if commission["end"] is None else commission["end"]
         if end - start > self.longest_s + 0.5:
             raise PixMusError(
                 f"The part of the clip lasts {end - start:g} s; choose at most "
@@ -223,57 +207,42 @@ class Studio:
         return start, end
 
     @staticmethod
-    def _watched(visit: Visit) -> tuple[Footage, tuple[float, float] | None]:
+    def _work(
+        visit: Visit, check: Callable[[], None], commission: Commission, report: Report
+    ) -> Work:
+        """Work on the footage that was watched for a visit."""
         if visit.footage is None:
             raise PixMusError(
                 "This clip is gone: clips are removed after a while; upload it again."
             )
         span = visit.footage_of[4]
         assert span is None or isinstance(span, tuple)
-        return visit.footage, span
+        return Work(visit, commission, report, check, visit.footage, span)
 
     def _spot(self, footage: Footage, commission: Commission) -> tuple[CueSheet, Commission]:
         """The cue sheet, and the commission with the players that leaving out parts needed."""
-        sheet = self.pipe.spot(footage.features, commission.direction(), commission.text)
-        if commission.has_all_parts or commission.ensemble is not None:
+        words = commission["text"]
+        sheet = self.pipe.spot(footage.features, commission.direction(), words)
+        if commission.has_all_parts or commission["ensemble"] is not None:
             return sheet, commission
-        commission = replace(commission, ensemble=sheet.ensemble, style=sheet.style)
-        return self.pipe.spot(footage.features, commission.direction(), commission.text), commission
+        commission = commission.but(ensemble=sheet.ensemble, style=sheet.style)
+        return self.pipe.spot(footage.features, commission.direction(), words), commission
 
-    def _takes(
-        self,
-        visit: Visit,
-        footage: Footage,
-        span: tuple[float, float] | None,
-        commission: Commission,
-        check: Callable[[], None],
-        report: Report,
-        asked: dict[str, Any],
-    ) -> Iterator[Take]:
+    def _takes(self, work: Work, asked: dict[str, Any]) -> Iterator[Take]:
         """As many takes as are asked for; the first of them takes the place of those before."""
         made: list[Take] = []
-        for number, seed in enumerate(_seeds(commission), start=1):
-            take = self._take(
-                visit, footage, span, commission, check, report, number=number, seed=seed, **asked
-            )
+        for number, seed in enumerate(_seeds(work.commission), start=1):
+            take = self._take(work, number=number, seed=seed, **asked)
             made.append(take)
-            visit.replace_takes(list(made))
+            work.visit.replace_takes(list(made))
             yield take
-        visit.replace_takes(ranked(made))
+        work.visit.replace_takes(ranked(made))
 
-    def _take(
-        self,
-        visit: Visit,
-        footage: Footage,
-        span: tuple[float, float] | None,
-        commission: Commission,
-        check: Callable[[], None],
-        report: Report,
-        *,
-        number: int,
-        **asked: Any,
-    ) -> Take:
-        which = f"take {number} of {commission.num_takes}" if commission.num_takes > 1 else ""
+    def _take(self, work: Work, *, number: int, **asked: Any) -> Take:
+        """One take: composed, played and written as a scored clip."""
+        commission, report, check = work.commission, work.report, work.check
+        num_takes = commission["num_takes"]
+        which = f"take {number} of {num_takes}" if num_takes > 1 else ""
         share = 0.0
 
         def on_stage(stage: str, done: float | None) -> None:
@@ -285,42 +254,39 @@ class Studio:
 
         def on_step(_pipe: Any, step: int, _share: float, _latents: Any) -> None:
             check()
-            total = round((step + 1) / share) if share else commission.num_inference_steps
+            total = round((step + 1) / share) if share else commission["num_inference_steps"]
             told = f"inference step {step + 1} of {total}"
             report(Progress("compose", share, ", ".join(filter(None, (which, told)))))
 
+        chosen = commission.of(Step.WATCH, Step.COMPOSE, Step.MIX)
         soundtrack = self.pipe(
-            footage,
-            num_inference_steps=commission.num_inference_steps,
-            guidance_scale=commission.guidance_scale,
-            original_audio=commission.original_audio,
-            original_level_db=commission.original_level_db,
-            still_duration=commission.still_duration,
+            work.footage,
             on_stage=on_stage,
             callback_on_step_end=on_step,
-            **asked,
+            **{**chosen, **asked},
         )
         report(Progress("video out", None, which))
-        folder = visit.new_folder()
-        clip = folder / f"{footage.video.path.stem}-scored.mp4"
-        mux_apart(footage.video, soundtrack.sound, clip, on_wait=check)
+        folder = work.visit.new_folder()
+        video = work.footage.video
+        clip = folder / f"{video.path.stem}-scored.mp4"
+        mux_apart(video, soundtrack.sound, clip, on_wait=check)
         check()
         kept = asked.get("keep")
-        upload = visit.footage_of[0]
+        upload = work.visit.footage_of[0]
         assert isinstance(upload, Path)
-        notices: tuple[str, ...] = ()
+        notices = tuple(soundtrack.settings["notices"])
         if kept is not None:
             found = keep_score(asked["cue_sheet"], kept, asked["redo_bars"], asked["redo_parts"])
-            notices = tuple(found.report.notices())
-        return Take(soundtrack, clip, folder, upload.name, span, self.model, kept, notices)
+            notices += tuple(found.notices())
+        return Take(soundtrack, clip, folder, upload.name, work.span, self.model, kept, notices)
 
 
 def _seeds(commission: Commission) -> list[int]:
     """A seed for each take: the one asked for or a new one, and those that follow it."""
-    first = commission.seed
+    first, num_takes = commission["seed"], commission["num_takes"]
     if first is None:
-        first = int(np.random.default_rng().integers(NEW_SEEDS - commission.num_takes))
-    return [first + i for i in range(commission.num_takes)]
+        first = int(np.random.default_rng().integers(NEW_SEEDS - num_takes))
+    return [first + i for i in range(num_takes)]
 
 
 # ------------------------------------------------------------------------ Work and its reports

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,21 +11,17 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
-from pixmus.compose.conditions import CurveTables, measure_curves
-from pixmus.cues.sheet import curve_rows
+from pixmus.check.onsets import flux_peaks, nearest_offsets, strong_onsets
+from pixmus.cues.rule_curves import curve_rows
 from pixmus.curves import CURVES, Curve
 from pixmus.doors.page.again import python_lines, shell_line
-from pixmus.score.notes import write_midi
-from pixmus.studies.sync import flux_peaks, nearest_offsets, strong
-from pixmus.take.bundle import SAMPLE_RATE, programs_of, write_bundle, write_wav
-from pixmus.take.pipeline import Soundtrack
-from pixmus.take.plots import (
-    plot_agreement,
-    plot_cue_timeline,
-    plot_piano_roll,
-    plot_spectrogram,
-    save_figure,
-)
+from pixmus.files import new_zip
+from pixmus.score.curves import CurveTables, measure_curves
+from pixmus.take.agreement import plot_agreement
+from pixmus.take.exports import write_bundle, write_export
+from pixmus.take.figure import save_figure
+from pixmus.take.soundtrack import Soundtrack
+from pixmus.take.spectrogram import plot_spectrogram
 
 CUT_TOLERANCE_S = 0.040
 FLAT = 0.1  # a wanted curve that moves less asks for no movement
@@ -65,6 +60,7 @@ class Take:
     model: str | None = None  # a model that did not come along
     kept_midi: Path | None = None  # the score of which bars or parts were kept
     notices: tuple[str, ...] = ()  # what of the cue sheet the kept score could not follow
+    files: dict[str, Path] = field(default_factory=dict)  # exports that were written already
     # Two buttons may want the same files at once; the first to come makes them.
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -76,7 +72,7 @@ class Take:
     def cuts_met(self) -> CutsMet:
         """The cuts beside the strong onsets of the music alone."""
         cuts = self.soundtrack.cue_sheet.cuts
-        onsets = strong(*flux_peaks(self.soundtrack.music))
+        onsets = strong_onsets(*flux_peaks(self.soundtrack.music))
         return CutsMet(cuts, tuple(float(o) for o in nearest_offsets(cuts, onsets)))
 
     def agreement(self, tables: CurveTables) -> dict[str, float]:
@@ -118,24 +114,22 @@ class Take:
             return self._draw(tables)
 
     def _draw(self, tables: CurveTables) -> dict[str, Path]:
-        take, sheet = self.soundtrack, self.soundtrack.cue_sheet
+        take = self.soundtrack
         paths = {name: self.folder / f"{name}.png" for name in PICTURES}
         own = self._own_sound()
         if own is None:
             del paths["own-spectrogram"]
         if all(path.exists() for path in paths.values()):
             return paths
-        save_figure(plot_spectrogram(take.music, SAMPLE_RATE, sheet.cuts), paths["spectrogram"])
+        for name in ("spectrogram", "pianoroll", "cues"):
+            self._file(f"{name}.png")
         if own is not None:
-            figure = plot_spectrogram(own, SAMPLE_RATE, sheet.cuts, title="The clip's own sound")
+            cuts = take.cue_sheet.cuts
+            figure = plot_spectrogram(own, cuts=cuts, title="The clip's own sound")
             save_figure(figure, paths["own-spectrogram"])
-        figure = plot_piano_roll(take.score, sheet.cuts, sheet.hit_points, sheet.duration)
-        save_figure(figure, paths["pianoroll"])
-        figure = plot_cue_timeline(sheet, take.tempo_map, take.thumbnails)
-        save_figure(figure, paths["cues"])
         wanted, measured = self.wanted_and_measured(tables)
         figure = plot_agreement(
-            wanted, measured, take.tempo_map, sheet.duration, self.agreement(tables)
+            wanted, measured, take.tempo_map, take.cue_sheet.duration, self.agreement(tables)
         )
         save_figure(figure, paths["agreement"])
         return paths
@@ -146,20 +140,22 @@ class Take:
 
     def quick_files(self) -> dict[str, Path]:
         """WAV, MIDI and cue sheet, written once."""
-        take = self.soundtrack
-        stem = Path(take.settings["clip"]).stem
-        paths = {
-            "wav": self.folder / f"{stem}-music.wav",
-            "midi": self.folder / f"{stem}-score.mid",
-            "cues": self.folder / f"{stem}-cues.json",
-        }
+        names = {"wav": "music.wav", "midi": "score.mid", "cues": "cues.json"}
         with self.lock:
-            if not all(path.exists() for path in paths.values()):
-                write_wav(paths["wav"], take.music)
-                programs = programs_of(take.cue_sheet.ensemble, take.score.parts)
-                write_midi(take.score, paths["midi"], programs)
-                take.cue_sheet.save(paths["cues"])
-        return paths
+            return {kind: self._file(name, f"{self.stem}-{name}") for kind, name in names.items()}
+
+    def _file(self, name: str, called: str | None = None) -> Path:
+        """An export of the take, written once."""
+        if name not in self.files:
+            path = self.folder / (called or name)
+            write_export(self.soundtrack, name, path)
+            self.files[name] = path
+        return self.files[name]
+
+    @property
+    def stem(self) -> str:
+        """The clip's name without its ending."""
+        return Path(self.soundtrack.settings["clip"]).stem
 
     def zip_stems(self) -> Path:
         """The stems as WAV in one zip, written once."""
@@ -172,22 +168,20 @@ class Take:
             return self._zip("pixmus", "**/*")
 
     def _zip(self, name: str, pattern: str) -> Path:
-        stem = Path(self.soundtrack.settings["clip"]).stem
+        stem = self.stem
         path = self.folder / f"{stem}-{name}.zip"
         if path.exists():
             return path
         bundle = self._bundle()
-        partial = path.with_suffix(".part")
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:  # WAV hardly shrinks
+        with new_zip(path) as archive:  # stored as it is: WAV hardly shrinks
             for file in sorted(path for path in bundle.glob(pattern) if path.is_file()):
                 archive.write(file, Path(f"{stem}-{name}") / file.relative_to(bundle))
-        partial.rename(path)
         return path
 
     def _bundle(self) -> Path:
         bundle = self.folder / "bundle"
         if not bundle.exists():
-            write_bundle(self.soundtrack, bundle, scored_clip=self.clip)
+            write_bundle(self.soundtrack, bundle, made={**self.files, "scored.mp4": self.clip})
             (bundle / "again.txt").write_text(
                 f"{self.shell_line}\n\n{self.python_lines}\n", encoding="utf-8"
             )

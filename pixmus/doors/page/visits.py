@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 PREFIX = "pixmus-page-"
+KEEP_MINUTES = 30.0  # after which what a visitor uploaded or made is removed
 
 
 def own_root() -> Path:

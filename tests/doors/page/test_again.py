@@ -15,7 +15,7 @@ from pixmus.doors.page.studio import Studio, reported
 from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Visit
 from pixmus.ensembles import PARTS
-from pixmus.score.notes import read_midi
+from pixmus.score.midi import read_midi
 from pixmus.take.pipeline import PixMusPipeline
 
 
@@ -78,12 +78,16 @@ def test_the_shell_line_makes_the_same_notes(studio: Studio, clip: Path, tmp_pat
         key="D minor",
         tempo_bpm=96,
         parts=("melody", "harmony", "pad", "counter"),
-        valence=0.3,
-        energy=0.4,
+        valence=0.3,  # without an energy
+        music_from=0.75,
+        timing_guidance_scale=3.125,
+        accents=False,
         start=1.0,
         end=6.0,
     )
     take = made(studio, Visit(tmp_path / "visit"), clip, asked)
+    for words in ("--valence 0.3", "--music-from 0.75", "--timing-guidance 3.125 --no-accents"):
+        assert words in take.shell_line
     assert "--from 1 --to 6" in take.shell_line and "'my clip.mp4'" in take.shell_line
     folder = tmp_path / "again"
     folder.mkdir()
@@ -94,7 +98,7 @@ def test_the_shell_line_makes_the_same_notes(studio: Studio, clip: Path, tmp_pat
 def test_the_python_lines_make_the_same_notes(
     studio: Studio, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = Commission(seed=9, num_inference_steps=5, ensemble="strings", text="dark")
+    asked = Commission(seed=9, num_inference_steps=5, ensemble="strings", text="dark", music_to=5.5)
     take = made(studio, Visit(tmp_path / "visit"), clip, asked)
     monkeypatch.chdir(clip.parent)
     code = take.python_lines.replace(".write_video('scored.mp4')", ".save('bundle')")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pixmus.cues.sheet import Direction
-from pixmus.doors.page.commission import Commission, read_number
+from pixmus.cues.direction import Direction
+from pixmus.doors.page.commission import Commission
 from pixmus.ensembles import PARTS
 from pixmus.errors import PixMusError
 
@@ -21,7 +21,7 @@ def test_parts_left_out_are_left_out_of_the_ensemble() -> None:
 def test_parts_left_out_of_an_ensemble_that_spotting_chose() -> None:
     asked = Commission(parts=tuple(part for part in PARTS if part != "drums"))
     assert asked.direction().parts is None
-    told = asked.direction("band", "game")
+    told = asked.but(ensemble="band", style="game").direction()
     assert (told.ensemble, told.style) == ("band", "game")
     assert told.parts == ("melody", "harmony", "bass")
 
@@ -29,14 +29,14 @@ def test_parts_left_out_of_an_ensemble_that_spotting_chose() -> None:
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"num_takes": 5}, "1 to 4 takes"),
-        ({"num_inference_steps": 0}, "1 to 50 inference steps"),
-        ({"num_inference_steps": 51}, "1 to 50 inference steps"),
+        ({"num_takes": 5}, "from 1 to 4"),
+        ({"num_inference_steps": 0}, "number of inference steps is 0; give .* from 1 to 100"),
+        ({"num_inference_steps": 101}, "from 1 to 100"),
         ({"seed": -1}, "seed is -1"),
         ({"text": "x" * 301}, "301 characters"),
-        ({"valence": 0.5}, "valence and energy together"),
-        ({"parts": ()}, "tick at least one part"),
-        ({"start": -1.0}, "starts at -1 s"),
+        ({"valence": 1.5}, "valence of the mood is 1.5"),
+        ({"parts": ()}, "choose at least one"),
+        ({"start": -1.0}, "start of the part is -1"),
         ({"start": 5.0, "end": 5.0}, "choose a later end"),
         ({"tempo_bpm": 20.0}, "tempo"),
         ({"key": "H major"}, "H major"),
@@ -50,27 +50,28 @@ def test_what_cannot_be_is_one_sentence(asked: dict, told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "whole", "read"),
+    ("typed", "name", "read"),
     [
-        ("", False, None),
-        (None, False, None),
-        (" 96,5 ", False, 96.5),
-        ("7", True, 7),
-        ("7.0", True, 7),
+        ("", "tempo_bpm", None),
+        (None, "tempo_bpm", None),
+        (" 96,5 ", "tempo_bpm", 96.5),
+        ("7", "seed", 7),
+        ("7.0", "seed", 7),
     ],
 )
 def test_a_field_holds_a_number_or_nothing(
-    typed: str | None, whole: bool, read: float | None
+    typed: str | None, name: str, read: float | None
 ) -> None:
-    assert read_number(typed, "The field", whole) == read
+    assert Commission.read({name: typed})[name] == read
 
 
 @pytest.mark.parametrize(
-    ("typed", "whole"), [("fast", False), ("1.5", True), ("nan", False), ("inf", True), ("-", True)]
+    ("typed", "name"),
+    [("fast", "tempo_bpm"), ("1.5", "seed"), ("nan", "tempo_bpm"), ("inf", "seed"), ("-", "seed")],
 )
-def test_what_is_no_number_names_its_field(typed: str, whole: bool) -> None:
-    with pytest.raises(PixMusError, match="The field is '.*or leave the field empty"):
-        read_number(typed, "The field", whole)
+def test_what_is_no_number_names_its_field(typed: str, name: str) -> None:
+    with pytest.raises(PixMusError, match="The (tempo|seed) is .*or leave it open"):
+        Commission.read({name: typed})
 
 
 @pytest.mark.parametrize("asked", [{"start": 1.0}, {"end": 3.0}, {"start": 0.0, "end": 3.0}])

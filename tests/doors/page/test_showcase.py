@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from pixmus.doors.page.showcase import find_examples, find_results, model_card
-from pixmus.take.pipeline import MODEL_FOLDER
+from pixmus.model.folder import MODEL_FOLDER
 
 
 def test_an_example_is_a_clip_with_a_finished_result(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pixmus.check.onsets import strong_onsets
 from pixmus.cues.sheet import Cue
 from pixmus.doors.page import studio as studio_module
 from pixmus.doors.page.commission import Commission
@@ -19,7 +20,7 @@ from pixmus.doors.page.visits import Stopped, Visit
 from pixmus.errors import PixMusError
 from pixmus.picture.video import probe
 from pixmus.score.notes import Note
-from pixmus.studies.sync import strong
+from pixmus.take.exports import Export, add_export, remove_export
 from pixmus.take.pipeline import PixMusPipeline
 
 QUICK = {"num_inference_steps": 4}
@@ -211,9 +212,14 @@ def test_pictures_and_files_of_a_take(studio: Studio, visit: Visit, paint_video:
     before = {path: path.stat().st_mtime_ns for path in drawn.values()}
     take.draw(studio.tables)
     assert before == {path: path.stat().st_mtime_ns for path in drawn.values()}
-    with zipfile.ZipFile(take.zip_all()) as archive:
-        names = {Path(name).name for name in archive.namelist()}
-        assert archive.testzip() is None
+    add_export(Export("key.txt", lambda take, path: path.write_text(take.score.key), "the key"))
+    try:
+        with zipfile.ZipFile(take.zip_all()) as archive:
+            names = {Path(name).name for name in archive.namelist()}
+            assert archive.testzip() is None
+    finally:
+        remove_export("key.txt")
+    assert "key.txt" in names, "an export that was added is missing in the zip"
     assert {"scored.mp4", "music.wav", "score.mid", "cues.json", "take.json", "again.txt"} <= names
     with zipfile.ZipFile(take.zip_stems()) as archive:
         assert {Path(name).stem for name in archive.namelist()} == set(take.soundtrack.stems)
@@ -225,7 +231,7 @@ def test_cuts_met_are_counted_within_40_ms() -> None:
     assert str(found) == "2 of 3 cuts met within 40 ms, half of them within 25 ms"
     assert str(CutsMet((), ())) == "no cuts to meet"
     assert str(CutsMet((1.0,), (float("inf"),))) == "0 of 1 cuts met within 40 ms"
-    assert not len(strong(np.zeros(0), np.zeros(0)))
+    assert not len(strong_onsets(np.zeros(0), np.zeros(0)))
 
 
 def test_a_score_is_played_without_any_video(studio: Studio, visit: Visit, clip: Path) -> None:

@@ -1,0 +1,311 @@
+"""`Choice`: everything that a person may choose for a soundtrack, each in one place.
+
+The command line, the functions of the API, the page's controls, the lines that make a take again,
+the checks with their sentences and the settings in `take.json` are made from this list. A choice is
+added here and nowhere else (`add_choice` does it while a program runs); what it does is said where
+its step is done. None as a value leaves the choice to PixMus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from pixmus.choice import Choice, Step
+from pixmus.curves import Curve
+from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
+from pixmus.errors import PixMusError
+from pixmus.keys import KEYS, spell_key
+from pixmus.renderers import RENDERERS
+
+Mode = Literal["keep", "duck", "drop"]  # of the clip's own sound beside the music
+MODES: tuple[Mode, ...] = ("keep", "duck", "drop")
+NUM_INFERENCE_STEPS = 20
+DEFAULT_GUIDANCE_SCALE = 2.0
+STILL_DURATION_S = 20.0
+LARGEST_SEED = 2**32 - 1
+LONGEST_STILL_S = 600.0
+
+
+_CHOICES: dict[str, Choice] = {}
+CHOICES: Mapping[str, Choice] = MappingProxyType(_CHOICES)  # in the order they are offered
+
+
+def add_choice(choice: Choice) -> None:
+    """Offer a choice everywhere from now on; PixMusError where its name or option is taken."""
+    for known in _CHOICES.values():
+        if choice.name == known.name or choice.spelt == known.spelt:
+            raise PixMusError(f'There is a choice "{known.name}" already; take another name.')
+    _CHOICES[choice.name] = choice
+
+
+def remove_choice(name: str) -> None:
+    """Offer a choice no longer."""
+    del _CHOICES[name]
+
+
+def choices_of(*steps: Step) -> list[Choice]:
+    """The choices of these steps."""
+    return [choice for choice in CHOICES.values() if choice.step in steps]
+
+
+for _choice in (
+    Choice(
+        "text",
+        str,
+        Step.WISH,
+        "text",
+        "What you want to hear, in words",
+        default="",
+        otherwise="the picture alone decides",
+        high=300,
+        label="What do you want to hear? (optional)",
+        example="very dark, not too fast, strings, no drums",
+    ),
+    Choice(
+        "seed",
+        int,
+        Step.COMPOSE,
+        "seed",
+        "The same seed makes the same music",
+        otherwise="a new one each time",
+        low=0,
+        high=LARGEST_SEED,
+    ),
+    Choice(
+        "num_inference_steps",
+        int,
+        Step.COMPOSE,
+        "number of inference steps",
+        "Inference steps of the diffusion model; more are slower and finer",
+        default=NUM_INFERENCE_STEPS,
+        low=1,
+        high=100,
+        option="steps",
+        label="Inference steps",
+        slide=(4, 50, 1),
+    ),
+    Choice(
+        "guidance_scale",
+        float,
+        Step.COMPOSE,
+        "guidance scale",
+        "How closely the music follows the picture, 1 is no guidance",
+        default=DEFAULT_GUIDANCE_SCALE,
+        low=0.0,
+        high=30.0,
+        option="guidance",
+        label="Guidance",
+        slide=(1, 6, 0.25),
+    ),
+    Choice(
+        "tempo_bpm",
+        float,
+        Step.SPOT,
+        "tempo",
+        "Beats per minute",
+        otherwise="chosen so that cuts fall on beats",
+        low=40.0,
+        high=240.0,
+        unit="bpm",
+        option="tempo",
+    ),
+    Choice(
+        "key",
+        str,
+        Step.SPOT,
+        "key",
+        'The key, such as "A minor"',
+        otherwise="chosen from the picture, bright ones in major",
+        options=lambda: KEYS,
+        spell=spell_key,
+    ),
+    Choice(
+        "style",
+        str,
+        Step.SPOT,
+        "style",
+        "What the music was learnt from",
+        otherwise="chosen with the ensemble",
+        options=lambda: tuple(map(str, STYLES)),
+    ),
+    Choice(
+        "ensemble",
+        str,
+        Step.SPOT,
+        "ensemble",
+        "Who plays",
+        otherwise="chosen from the picture",
+        options=lambda: tuple(ENSEMBLES),
+    ),
+    Choice(
+        "parts",
+        tuple,
+        Step.SPOT,
+        "parts",
+        "The parts that may play",
+        otherwise="all of the ensemble",
+        options=lambda: tuple(map(str, PARTS)),
+    ),
+    Choice(
+        str(Curve.VALENCE),
+        float,
+        Step.SPOT,
+        "valence of the mood",
+        "Mood from dark to bright",
+        otherwise="taken from the picture",
+        low=0.0,
+        high=1.0,
+        label="Valence",
+        slide=(0, 1, 0.05),
+    ),
+    Choice(
+        str(Curve.ENERGY),
+        float,
+        Step.SPOT,
+        "energy of the mood",
+        "Mood from calm to strong",
+        otherwise="taken from the picture",
+        low=0.0,
+        high=1.0,
+        label="Energy",
+        slide=(0, 1, 0.05),
+    ),
+    Choice(
+        "original_audio",
+        str,
+        Step.MIX,
+        "clip's own sound",
+        "The clip's own sound beside the music",
+        otherwise="the music steps back for it where there is any",
+        options=lambda: MODES,
+        label="The clip's own sound",
+        labels={
+            "auto": "auto: step back for it",
+            "keep": "keep both",
+            "duck": "music steps back",
+            "drop": "music alone",
+        },
+    ),
+    Choice(
+        "renderer",
+        str,
+        Step.MIX,
+        "renderer",
+        "What plays the score",
+        otherwise="the one of this machine",
+        options=lambda: tuple(RENDERERS),
+        label="Played by",
+    ),
+    Choice(
+        "still_duration",
+        float,
+        Step.WATCH,
+        "length of a still",
+        "How long a still image is shown",
+        default=STILL_DURATION_S,
+        low=0.5,
+        high=LONGEST_STILL_S,
+        unit="s",
+        option="duration",
+        label="Length of a still",
+        slide=(2, 180, 1),
+    ),
+    Choice(
+        "music_from",
+        float,
+        Step.SPOT,
+        "start of the music",
+        "When music enters",
+        otherwise="with the clip",
+        low=0.0,
+        unit="s",
+        label="Music from",
+    ),
+    Choice(
+        "music_to",
+        float,
+        Step.SPOT,
+        "end of the music",
+        "When music has ended",
+        otherwise="with the clip",
+        low=0.0,
+        unit="s",
+        label="Music to",
+    ),
+    Choice(
+        "timing_guidance_scale",
+        float,
+        Step.COMPOSE,
+        "timing guidance scale",
+        "Guidance of the hit points alone",
+        otherwise="as the other",
+        low=0.0,
+        high=30.0,
+        option="timing-guidance",
+        label="Timing guidance",
+    ),
+    Choice(
+        "accents",
+        bool,
+        Step.COMPOSE,
+        "accents",
+        "Accents on hit points",
+        default=True,
+        label="Accents",
+    ),
+    Choice(
+        "original_level_db",
+        float,
+        Step.MIX,
+        "level of the clip's own sound",
+        "Gain of the clip's own sound",
+        default=0.0,
+        low=-40.0,
+        high=20.0,
+        unit="dB",
+        option="original-level",
+        label="Its level",
+        slide=(-24, 12, 1),
+    ),
+    Choice(
+        "start",
+        float,
+        Step.TRIM,
+        "start of the part",
+        "Where the part of the clip starts that is used",
+        otherwise="with the clip",
+        low=0.0,
+        unit="s",
+        option="from",
+        label="From",
+    ),
+    Choice(
+        "end",
+        float,
+        Step.TRIM,
+        "end of the part",
+        "Where the part of the clip ends that is used",
+        otherwise="with the clip",
+        low=0.0,
+        unit="s",
+        option="to",
+        label="To",
+    ),
+    Choice(
+        "num_takes",
+        int,
+        Step.TAKES,
+        "number of takes",
+        "How many, ranked against real music",
+        default=1,
+        low=1,
+        high=100,
+        shared_high=4,
+        option="takes",
+        label="Takes",
+        slide=(1, 4, 1),
+    ),
+):
+    add_choice(_choice)

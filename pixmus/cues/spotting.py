@@ -1,0 +1,133 @@
+"""`spot`: the rules that propose a `CueSheet` of a picture.
+
+Conventions: times are seconds from the first displayed frame, curves are 0..1 on the 4 Hz clock.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pixmus.cues.direction import Direction
+from pixmus.cues.hit_points import find_hit_points
+from pixmus.cues.moods import mood_of
+from pixmus.cues.players import choose_players
+from pixmus.cues.rule_curves import curve_rows, rule_curves, wished_curves, with_mood
+from pixmus.cues.sections import find_sections, shot_novelties
+from pixmus.cues.sheet import Cue, CueSheet
+from pixmus.cues.tempo_and_key import choose_key, choose_tempo
+from pixmus.cues.wishes import NO_WISHES, Wishes
+from pixmus.curves import Curve
+from pixmus.ensembles import ENSEMBLES
+from pixmus.errors import PixMusError
+from pixmus.picture.features import Features
+
+MIN_CUE = 20.0  # s: shorter spans cannot hold a beginning and an ending of their own
+CUE_CHANGE = 0.35  # of mean energy or valence: then a new scene is a new intent
+
+
+def spot(
+    features: Features,
+    direction: Direction = Direction(),  # noqa: B008
+    wishes: Wishes = NO_WISHES,
+) -> CueSheet:
+    """Propose what the music shall do, by the rules above; what `direction` asks for is obeyed."""
+    return make_cue_sheet(features, rule_curves(features), direction, wishes)
+
+
+def make_cue_sheet(
+    features: Features,
+    curves: dict[str, np.ndarray],
+    direction: Direction,
+    wishes: Wishes,
+    *,
+    more_inputs: tuple[str, ...] = (),
+    with_moments: bool = False,
+) -> CueSheet:
+    """The cue sheet of curves (0..1, (num_curve_values,)) that somebody made of the picture.
+
+    `direction` wins over `wishes`, and they over the rules; every choice comes with its reason.
+    `with_moments` makes hit points of flashes, falls and stops too.
+    """
+    curves = wished_curves(curves, wishes, direction)
+    curves = with_mood(curves, direction.valence, direction.energy)
+    energy, valence = float(curves[Curve.ENERGY].mean()), float(curves[Curve.VALENCE].mean())
+    reasons: dict[str, str] = {}
+    tempo, reasons["tempo_bpm"] = choose_tempo(features, energy, direction, wishes)
+    key, reasons["key"] = choose_key(
+        features, valence, float(curves[Curve.REGISTER].mean()), direction, wishes
+    )
+    ensemble, style, reasons["ensemble"], reasons["style"] = choose_players(
+        features, energy, valence, direction, wishes
+    )
+    inputs = ["colour"]
+    if features.motion.any():
+        inputs.append("motion")
+    if features.transitions:
+        inputs.append("cuts")
+    inputs += more_inputs
+    if direction != Direction():
+        inputs.append("direction")
+    if wishes.text:
+        inputs.append("text")
+        reasons["text"] = wishes.told()
+    left = tuple(part for part in ENSEMBLES[ensemble].parts if part not in wishes.without)
+    parts = direction.parts or left or ENSEMBLES[ensemble].parts
+    return CueSheet(
+        duration=features.duration,
+        frame_rate=features.frame_rate,
+        cuts=tuple(round(time, 4) for time in features.cuts),
+        hit_points=find_hit_points(features, with_moments),
+        curves=curves,
+        cues=find_cues(features, curves, direction),
+        key=key,
+        tempo_bpm=tempo,
+        tempo_fixed=direction.tempo_bpm is not None,
+        style=style,
+        ensemble=ensemble,
+        parts=parts,
+        inputs=tuple(inputs),
+        sections=find_sections(features),
+        reasons=reasons,
+    )
+
+
+def find_cues(
+    features: Features, curves: dict[str, np.ndarray], direction: Direction
+) -> tuple[Cue, ...]:
+    """One cue, or several where a long clip changes its intent at a new scene.
+
+    The music of every cue has an ending of its own, so both sides must be `MIN_CUE` long and
+    differ by `CUE_CHANGE` in mean energy or valence.
+    """
+    duration = features.duration
+    start = direction.music_from or 0.0
+    end = duration if direction.music_to is None else min(direction.music_to, duration)
+    if start >= duration:
+        raise PixMusError(
+            f"The music is to start at {start:g} s, but the clip lasts {duration:.2f} s; "
+            "choose an earlier start."
+        )
+    if end <= start:
+        raise PixMusError(
+            f"The music is to end at {end:g} s, not after its start at {start:g} s; "
+            "choose a later end."
+        )
+    edges = [start]
+    for time, novelty in zip(features.cuts, shot_novelties(features), strict=True):
+        if novelty < 0.5 or time - edges[-1] < MIN_CUE or end - time < MIN_CUE:
+            continue
+        before = _means(curves, edges[-1], time)
+        after = _means(curves, time, min(time + MIN_CUE, end))
+        if max(abs(a - b) for a, b in zip(before, after, strict=True)) >= CUE_CHANGE:
+            edges.append(round(time, 4))
+    edges.append(end)
+    return tuple(
+        Cue(a, b, mood_of(*_means(curves, a, b)))
+        for a, b in zip(edges[:-1], edges[1:], strict=True)
+    )
+
+
+def _means(curves: dict[str, np.ndarray], start: float, end: float) -> tuple[float, float]:
+    """Mean energy and valence between two times."""
+    rows = curve_rows(start, end, len(curves[Curve.ENERGY]))
+    return float(curves[Curve.ENERGY][rows].mean()), float(curves[Curve.VALENCE][rows].mean())

@@ -1,0 +1,238 @@
+"""Commands that begin with a clip: `soundtrack`, `spot` and `trim`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pixmus.choice import Step
+from pixmus.cues.direction import Direction
+from pixmus.cues.sheet import CueSheet
+from pixmus.curves import Curve
+from pixmus.doors.cli.kept import redone
+from pixmus.doors.cli.options import (
+    Backbone,
+    Clip,
+    Force,
+    Keep,
+    Model,
+    Mood,
+    RedoBars,
+    RedoParts,
+    Revision,
+    of,
+)
+from pixmus.doors.cli.places import Place, places_of
+from pixmus.doors.cli.stages import OnStage, stages
+from pixmus.errors import PixMusError
+from pixmus.files import new_file
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pixmus.check.findings import Check
+    from pixmus.picture.video import Video
+    from pixmus.take.soundtrack import Soundtrack
+
+
+def soundtrack(
+    clip: Clip,
+    asked: Mapping[str, Any],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="MP4", help="The scored clip; else a new numbered name here."
+        ),
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for clip, WAV, stems, MIDI, cue sheet, markers and pictures.",
+        ),
+    ] = None,
+    mood: Mood = None,
+    backbone: Backbone = None,
+    cues: Annotated[
+        Path | None,
+        typer.Option(metavar="CUES", help="An edited cue sheet, instead of spotting the clip."),
+    ] = None,
+    keep: Keep = None,
+    redo_bars: RedoBars = None,
+    redo_parts: RedoParts = None,
+    model: Model = None,
+    revision: Revision = None,
+    force: Force = False,
+) -> None:
+    """Compose for a clip and write it with its soundtrack."""
+    from pixmus.picture.video import probe
+
+    direction = _direction(asked, mood)
+    cue_sheet = None if cues is None else CueSheet.load(cues)
+    if cue_sheet is not None and direction != Direction():
+        raise PixMusError(f"{cues} already says key, tempo, mood and parts; edit them there.")
+    if cue_sheet is not None and (asked["text"] or backbone):
+        raise PixMusError(f"{cues} replaces spotting, so --text and --backbone have no say.")
+    still_duration = asked["still_duration"]
+    probe(clip, still_duration=still_duration)  # a bad clip is refused before the model is loaded
+    places = places_of(clip, out, bundle, asked["num_takes"], force)
+    if keep is not None and cue_sheet is None:
+        raise PixMusError(f"--keep {keep} needs the cue sheet of that score; name it with --cues.")
+    arguments = {
+        **of(asked, Step.WATCH, Step.WISH, Step.COMPOSE, Step.MIX),
+        **redone(cue_sheet, keep, redo_bars, redo_parts),
+        "direction": direction,
+        "backbone": backbone,
+        "cue_sheet": cue_sheet,
+    }
+    checks: list[tuple[str, Check]] = []
+    with stages() as on_stage:
+        on_stage("model", None)
+        from pixmus.picture.footage import watch
+        from pixmus.take.pipeline import PixMusPipeline
+
+        pipe = PixMusPipeline.from_pretrained(model, revision=revision)
+        footage: Any = clip
+        if len(places) > 1:  # watched once for all of them
+            on_stage("watch", None)
+            footage = watch(clip, still_duration, backbone)
+        first = secrets.randbelow(2**31) if asked["seed"] is None else asked["seed"]
+        for seed, place in enumerate(places, start=first):
+            take = pipe(footage, **{**arguments, "seed": seed}, on_stage=on_stage)
+            if seed == first:
+                on_stage("", None)
+                for line in take.settings["notices"]:
+                    typer.echo(line, err=True)
+                if cue_sheet is None:
+                    _tell(take.cue_sheet)
+            checks += _write(take, place, seed, force, on_stage)
+        on_stage("", None)
+    for line in _ranking(checks):
+        typer.echo(line)
+
+
+def _write(
+    take: Soundtrack, place: Place, seed: int, force: bool, on_stage: OnStage
+) -> Iterator[tuple[str, Check]]:
+    """Write a take where it belongs; yields its name and its check, where it has one."""
+    from pixmus.take.exports import write_bundle
+
+    scored_clip, folder = place
+    if scored_clip is not None:
+        on_stage("video out", None)
+        report = take.write_video(scored_clip, overwrite=force)
+        if report.note:
+            typer.echo(report.note, err=True)
+    if folder is not None:
+        on_stage("bundle", None)
+        write_bundle(take, folder, overwrite=force, made={"scored.mp4": scored_clip})
+    for written in filter(None, place):
+        on_stage("", None)
+        typer.echo(f"{written}  (seed {seed}, {take.score.key})")
+    if take.check is not None:
+        yield f"{scored_clip or folder}  (seed {seed})", take.check
+
+
+def spot(
+    clip: Clip,
+    asked: Mapping[str, Any],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The cue sheet, JSON.")] = Path(
+        "cues.json"
+    ),
+    mood: Mood = None,
+    backbone: Backbone = None,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Spot by the hand-written rules, without the encoder.")
+    ] = False,
+    model: Model = None,
+    revision: Revision = None,
+    force: Force = False,
+) -> None:
+    """Write the cue sheet of a clip: cuts, hit points, curves, key and tempo, ready to edit."""
+    from pixmus.picture.features import extract_features
+    from pixmus.picture.frames import read_frames
+    from pixmus.picture.video import probe
+    from pixmus.take.pipeline import load_encoder, spot_with
+
+    direction = _direction(asked, mood)
+    video = probe(clip, still_duration=asked["still_duration"])
+    with new_file(out, force) as place, stages() as on_stage:
+        on_stage("video", None)
+        embedding = _embedding(backbone, video)
+        features = extract_features(read_frames(video), video.duration, video.frame_rate)
+        on_stage("cues", None)
+        encoder = None if rules else load_encoder(model, revision)
+        sheet = spot_with(encoder, features, direction, asked["text"], embedding)
+        sheet.save(place)
+    _tell(sheet)
+    typer.echo(out)
+
+
+def trim(
+    clip: Clip,
+    out: Annotated[
+        Path, typer.Argument(metavar="MP4", help="The part, a new clip.", show_default=False)
+    ],
+    asked: Mapping[str, Any],
+    force: Force = False,
+) -> None:
+    """Write a part of a clip as a clip of its own."""
+    from pixmus.picture.video import probe
+    from pixmus.picture.write import trim as write_part
+
+    start, end = asked["start"], asked["end"]
+    if start is None and end is None:
+        raise PixMusError("Say which part of the clip is meant, with --from, --to or both.")
+    video = probe(clip)
+    write_part(video, start or 0.0, video.duration if end is None else end, out, overwrite=force)
+    typer.echo(out)
+
+
+def _direction(asked: Mapping[str, Any], mood: str | None) -> Direction:
+    """What spotting is told; `mood` is valence and energy in one."""
+    told = of(asked, Step.SPOT)
+    if mood is not None:
+        told[Curve.VALENCE], told[Curve.ENERGY] = _pair(mood)
+    return Direction(**told)
+
+
+def _pair(mood: str) -> tuple[float, float]:
+    try:
+        valence, energy = (float(number) for number in mood.split(","))
+    except ValueError:
+        raise PixMusError(
+            f'--mood {mood!r} is not two numbers; write valence and energy like "0.2,0.8".'
+        ) from None
+    return valence, energy
+
+
+def _embedding(backbone: str | None, video: Video) -> np.ndarray | None:
+    if backbone is None:
+        return None
+    from pixmus.picture.backbone import Backbone as ImageBackbone
+
+    return ImageBackbone.load(backbone).embed(video)
+
+
+def _tell(sheet: CueSheet) -> None:
+    """What the proposals were made from and why, on stderr, one line each."""
+    typer.echo(f"seen: {', '.join(sheet.inputs)}", err=True)
+    for name, reason in sheet.reasons.items():
+        chosen = getattr(sheet, name, None)
+        told = "" if chosen is None else f" {chosen:g}" if name == "tempo_bpm" else f" {chosen}"
+        typer.echo(f"{name}{told}: {reason}", err=True)
+
+
+def _ranking(checks: list[tuple[str, Check]]) -> list[str]:
+    """Lines that rank takes by their checks, and say of each what lies outside real music."""
+    told = []
+    for name, found in sorted(checks, key=lambda entry: entry[1].rank):
+        warnings = "; ".join(map(str, found.outside))
+        told.append(f"{name}: " + (f"outside are {warnings}" if warnings else "like real music"))
+    if len(told) < 2:
+        return [line for line, (_, found) in zip(told, checks, strict=True) if found.outside]
+    return ["Ranked:", *(f"{place}. {line}" for place, line in enumerate(told, start=1))]

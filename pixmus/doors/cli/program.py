@@ -1,0 +1,85 @@
+"""The command line put together from its commands, and its one-line errors."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from dataclasses import replace
+from typing import NoReturn
+
+import typer
+
+from pixmus.choice import Step
+from pixmus.choices import CHOICES, choices_of
+from pixmus.doors.cli import clips, publishing, scores, wings
+from pixmus.doors.cli.options import with_choices
+from pixmus.errors import PixMusError
+from pixmus.files import disk_told
+
+SEED_OF_A_TAKE = replace(
+    CHOICES["seed"], help="The take's seed, by which it is played", default=0, otherwise=""
+)
+
+
+def build() -> typer.Typer:
+    """The command line, with the choices that there are now."""
+    app = typer.Typer(
+        name="pixmus",
+        help="Compose a soundtrack for a video with a diffusion model that follows the picture.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    spotting = (Step.WISH, Step.SPOT, Step.WATCH)
+    for command, choices in (
+        (clips.soundtrack, choices_of(*spotting, Step.COMPOSE, Step.MIX, Step.TAKES)),
+        (clips.spot, choices_of(*spotting)),
+        (clips.trim, choices_of(Step.TRIM)),
+        (scores.compose, choices_of(Step.COMPOSE)),
+        (scores.render, [CHOICES["ensemble"], CHOICES["renderer"], SEED_OF_A_TAKE]),
+        (scores.check, [CHOICES["style"]]),
+        (publishing.publish, []),
+        (publishing.publish_space, []),
+        (publishing.publish_dataset, []),
+        (scores.measure_font, []),
+        (wings.page, []),
+    ):
+        wanted = with_choices(command, choices) if choices else command
+        app.command(command.__name__.replace("_", "-"))(wanted)
+    for program in (wings.evaluate, wings.bench, wings.reproduce, wings.train, wings.corpus):
+        app.command(context_settings=wings.PASS_ON)(program)
+    for more in wings.groups():
+        app.add_typer(more)
+    return app
+
+
+app = build()
+
+
+def main() -> NoReturn:
+    """Run the command line; what a person did wrong is one line on stderr and exit code 2."""
+    # A plain `kill` unwinds as Ctrl-C does, so that unfinished files are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with disk_told("the output"):
+            build()(prog_name="pixmus")
+    except PixMusError as error:
+        _fail(str(error))
+    except ModuleNotFoundError as error:
+        if sys.argv[1:2] not in (["dataset"], ["publish-dataset"]):
+            raise
+        _fail(
+            f"`pixmus {sys.argv[1]}` needs the package {error.name}; install it with: pip install "
+            "-r requirements-dataset.txt"
+        )
+    except KeyboardInterrupt:
+        if sys.argv[1:2] == ["dataset"]:
+            print("stopped; what is done is kept, the same command goes on", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(0)
+
+
+def _fail(message: str) -> NoReturn:
+    line = " ".join(message.split())
+    print(f"pixmus: {line}", file=sys.stderr)
+    sys.exit(2)

@@ -1,0 +1,47 @@
+"""Widgets that nobody sees, for the three functions that programs call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from pixmus.choice import Choice
+from pixmus.doors.page.endpoints import Endpoints, choices_by_function
+
+
+def build_api(endpoints: Endpoints, working: dict[str, Any]) -> None:
+    """The functions /soundtrack, /spot and /compose; `working` says how they share the machine."""
+    with gr.Row(visible=False):
+        clip = gr.File(label="clip", type="filepath")
+        sheet_in = gr.File(label="cue_sheet", type="filepath")
+        video, bundle = gr.File(label="scored video"), gr.File(label="everything (zip)")
+        midi, sheet, wav = (gr.File(label=name) for name in ("score", "cue sheet", "music"))
+        told, number = gr.JSON(label="facts"), gr.Number(label="seed used")
+        outputs: dict[str, list[Any]] = {
+            "soundtrack": [video, midi, sheet, bundle, told],
+            "spot": [sheet, told],
+            "compose": [midi, wav, number],
+        }
+        for name, choices in choices_by_function().items():
+            gr.Button().click(
+                endpoints.function(name),
+                [sheet_in if name == "compose" else clip, *map(_widget, choices)],
+                outputs[name],
+                api_name=name,
+                **working,
+            )
+
+
+def _widget(choice: Choice) -> Any:
+    if choice.kind is bool:
+        return gr.Checkbox(choice.default, label=choice.name)
+    if choice.kind is tuple:
+        assert choice.options is not None
+        return gr.CheckboxGroup(list(choice.options()), label=choice.name, value=[])
+    if choice.options is not None:
+        return gr.Dropdown(list(choice.options()), label=choice.name, value=None)
+    if choice.kind is str:
+        return gr.Textbox(label=choice.name, value=choice.default)
+    precision = 0 if choice.kind is int else None
+    return gr.Number(label=choice.name, value=choice.default, precision=precision)

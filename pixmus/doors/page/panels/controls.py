@@ -1,0 +1,97 @@
+"""The folded choices: a control for each choice of the list, and what the controls say together."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from pixmus.choice import Choice, Step
+from pixmus.choices import CHOICES, choices_of
+from pixmus.doors.page.commission import Commission
+from pixmus.doors.page.panels.widgets import AUTO, control, slider
+
+TEXT = "text"
+SECTIONS = (  # what is chosen in each, and how many controls stand in a row
+    ("Music: tempo, key, mood, players", (Step.SPOT,), 2),
+    ("Sampling: guidance, steps, seed, takes", (Step.COMPOSE, Step.TAKES), 2),
+    ("Clip: part, length, its own sound", (Step.TRIM, Step.WATCH, Step.MIX), 3),
+)
+
+
+class Controls:
+    """The controls by the name of the choice that each sets; they stand where this is made."""
+
+    def __init__(self) -> None:
+        self.widgets: dict[str, Any] = {}
+        self.is_mood_set: Any = None
+        for title, steps, per_row in SECTIONS:
+            with gr.Accordion(title, open=False):
+                self._build_section([c for step in steps for c in choices_of(step)], per_row)
+                if Step.COMPOSE in steps:
+                    self.dice = gr.Button("Roll a seed", size="sm", elem_id="dice")
+        self.dice.click(
+            lambda: str(random.randrange(2**31)),
+            None,
+            [self.widgets["seed"]],
+            api_visibility="private",
+            queue=False,
+            show_progress="hidden",
+        )
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The widgets whose values `read` takes."""
+        return [self.is_mood_set, *self.widgets.values()]
+
+    def add_text(self, box: Any) -> None:
+        """Have the box of words, which stands elsewhere, among the controls."""
+        self.widgets[TEXT] = box
+
+    def read(self, values: Sequence[Any]) -> Commission:
+        """What the controls say; "auto" and empty leave the choice to PixMus."""
+        is_mood_set, *others = values
+        typed = dict(zip(self.widgets, others, strict=True))
+        for name, value in typed.items():
+            if value == AUTO or (_is_mood(CHOICES[name]) and not is_mood_set):
+                typed[name] = None
+        return Commission.read(typed)
+
+    def _build_section(self, choices: Sequence[Choice], per_row: int) -> None:
+        plain = [c for c in choices if not _is_mood(c)]
+        moods = [c for c in choices if _is_mood(c)]
+        while plain:
+            if plain[0].kind is tuple:  # as wide as its options want
+                choice = plain.pop(0)
+                self.widgets[choice.name] = control(choice)
+                continue
+            with gr.Row():
+                for _ in range(per_row):
+                    if plain and plain[0].kind is not tuple:
+                        choice = plain.pop(0)
+                        self.widgets[choice.name] = control(choice)
+        if moods:
+            self._build_moods(moods)
+
+    def _build_moods(self, choices: Sequence[Choice]) -> None:
+        """Sliders that say something only where the visitor wants it."""
+        self.is_mood_set = gr.Checkbox(
+            False, label="Set the mood myself", info="Else it follows the picture."
+        )
+        with gr.Row(visible=False) as row:
+            for choice in choices:
+                self.widgets[choice.name] = slider(choice, sum(choice.slide or ()) / 2)
+        self.is_mood_set.change(
+            lambda on: gr.update(visible=on),
+            [self.is_mood_set],
+            [row],
+            queue=False,
+            api_visibility="private",
+        )
+
+
+def _is_mood(choice: Choice) -> bool:
+    """Whether it has a slider that says nothing until the visitor wants it to."""
+    return choice.step == Step.SPOT and choice.slide is not None

@@ -1,0 +1,114 @@
+"""The page put together and served: `pixmus page`, and `app.py` on a Space."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+
+from pixmus.doors.page import markup
+from pixmus.doors.page.endpoints import Endpoints
+from pixmus.doors.page.looks import Looks
+from pixmus.doors.page.panels.api import build_api
+from pixmus.doors.page.panels.experiments import build_experiments
+from pixmus.doors.page.panels.panels import Panels
+from pixmus.doors.page.showcase import EXAMPLES, RESULTS, Example, find_examples
+from pixmus.doors.page.studio import Studio
+from pixmus.doors.page.visits import KEEP_MINUTES, Visits, own_root
+from pixmus.doors.page.wiring import QUEUE_SIZE, WORKING, tie
+from pixmus.doors.page.work import Works
+from pixmus.model.folder import MODEL_FOLDER, model_folder
+from pixmus.take.pipeline import PixMusPipeline
+
+LONGEST_S = 180.0  # seconds of a clip, and
+LARGEST_MB = 200  # megabytes of an upload: two cores serve several visitors
+MOST_VISITS = 8  # with footage and takes in memory at a time
+
+THEME = gr.themes.Soft(
+    primary_hue="rose",
+    secondary_hue="slate",
+    neutral_hue="slate",
+    font=["ui-sans-serif", "system-ui", "sans-serif"],
+    font_mono=["ui-monospace", "monospace"],
+).set(
+    block_title_background_fill="none",
+    block_title_text_color="*body_text_color",
+    block_title_padding="0",
+    block_label_background_fill="*background_fill_primary",
+    block_label_text_color="*body_text_color",
+    block_label_background_fill_dark="*background_fill_primary",
+    block_label_text_color_dark="*body_text_color",
+    block_title_background_fill_dark="none",
+    block_title_text_color_dark="*body_text_color",
+    block_border_width="1px",
+    block_shadow="none",
+)
+
+
+def build_page(
+    studio: Studio, visits: Visits, examples: Sequence[Example], model: Path
+) -> gr.Blocks:
+    """The page as Gradio Blocks, ready to be launched; `model` is the model's folder."""
+    page: gr.Blocks = gr.Blocks(title="PixMus", analytics_enabled=False)
+    with page:
+        gr.HTML(
+            '<div class="pm-title"><h1>PixMus</h1><p>Music composed for your clip by a diffusion '
+            "model that follows the picture: cuts land on beats, and all of it stays "
+            "editable.</p></div>"
+        )
+        with gr.Tabs():
+            with gr.Tab("Soundtrack", id="soundtrack"):
+                panels = Panels.build(
+                    examples,
+                    f"Clips up to {studio.longest_s:.0f} s and {LARGEST_MB} MB. What you upload or "
+                    f"make here is removed after {visits.keep_s / 60:.0f} minutes and goes to no "
+                    "other machine.",
+                )
+                works = Works(studio, visits, panels)
+                tie(page, panels, works, Looks(studio, visits, panels, examples))
+            with gr.Tab("Examples and experiments", id="experiments"):
+                build_experiments(examples, model)
+        build_api(Endpoints(studio, visits), WORKING)
+
+        def on_leave(request: gr.Request) -> None:
+            visits.end(request.session_hash)
+
+        page.unload(on_leave)
+    return page
+
+
+def serve(
+    model: str | None = None,
+    port: int | None = None,
+    examples: Path | None = None,
+    keep_minutes: float = KEEP_MINUTES,
+) -> None:
+    """Serve the page until the program ends; None: the shipped model, a free port, our examples."""
+    examples = examples or EXAMPLES
+    root = own_root()
+    uploads = root / "uploads"
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    folder, _ = model_folder(model)
+    pipe = PixMusPipeline.from_pretrained(folder)
+    studio = Studio(pipe, LONGEST_S, model=None if folder == MODEL_FOLDER else model)
+    visits = Visits(root / "visits", keep_minutes * 60, MOST_VISITS, uploads)
+    visits.sweep_for_ever()
+    threading.Thread(target=studio.warm_up, name="warm-up", daemon=True).start()
+    page = build_page(studio, visits, find_examples(examples), folder)
+    page.queue(max_size=2 * QUEUE_SIZE, default_concurrency_limit=4)
+    page.launch(
+        server_port=port,
+        theme=THEME,
+        css=markup.asset("page.css"),
+        max_file_size=f"{LARGEST_MB}mb",
+        allowed_paths=[str(root / "visits"), str(examples), str(RESULTS)],
+        run_history=False,
+        show_error=True,  # each is one sentence: see showing.py
+        footer_links=["api"],
+        ssr_mode=False,
+        mcp_server=importlib.util.find_spec("mcp") is not None,
+    )

@@ -1,0 +1,188 @@
+"""Files that appear whole or not at all, the sentences of a disk in trouble, and what comes along.
+
+Everything is written beside its place under another name and moved there when it is complete, so
+Ctrl-C or a full disk leaves nothing half-written.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pixmus.errors import PixMusError
+
+PACKAGE = Path(__file__).parent
+REPOSITORY = PACKAGE.parent  # of a checkout; of an installed package the folder it lies in
+SHIPPED = PACKAGE / "shipped"  # what a wheel carries from beside the package
+
+EFFECTIVE_IDS = os.access in os.supports_effective_ids
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_TROUBLE = {
+    errno.ENOSPC: "the disk is full; free some space or choose another folder",
+    errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
+    errno.EFBIG: "the file grew too large for this disk; choose another folder",
+    errno.EACCES: "writing there is not allowed; choose another folder",
+    errno.EPERM: "writing there is not allowed; choose another folder",
+    errno.EROFS: "the disk is read-only; choose another folder",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+}
+
+
+@contextmanager
+def new_file(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
+    """A path to write to that becomes `path` when the block ends well, and vanishes otherwise."""
+    path = Path(path)
+    check_new_file(path, overwrite)
+    with replaced_file(path) as beside:
+        with _named(beside, path):
+            yield beside
+        check_new_file(path, overwrite)
+
+
+@contextmanager
+def replaced_file(path: Path) -> Iterator[Path]:
+    """`new_file` for one that may be there, with the system's own errors: who writes explains."""
+    beside = _beside(path)
+    try:
+        yield beside
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(
+    folder: str | Path, overwrite: bool = False, replaced: Iterable[str] = ()
+) -> Iterator[Path]:
+    """A folder to fill that becomes `folder` when the block ends well, and vanishes otherwise.
+
+    With `overwrite` files of the same names are replaced and others stay, but for those `replaced`
+    (paths inside the folder), which an earlier filling may have left and this one has not made.
+    """
+    folder = Path(folder)
+    check_new_folder(folder, overwrite)
+    beside = _beside(folder)
+    beside.mkdir()
+    try:
+        with _named(beside, folder):
+            yield beside
+        check_new_folder(folder, overwrite)
+        if folder.is_dir() and any(folder.iterdir()):
+            _move_into(beside, folder, replaced)
+        else:
+            os.replace(beside, folder)  # an empty folder may be replaced by a rename
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def check_new_file(path: str | Path, overwrite: bool = False) -> None:
+    """Raise unless `path` can be written: not there yet (or to be replaced), in a real folder."""
+    path = Path(path)
+    if path.is_dir():
+        raise PixMusError(f"{path} is a folder; name a file in it.")
+    if path.exists() and not overwrite:
+        raise PixMusError(
+            f"{path} is there already; choose another name, or replace it with --force."
+        )
+    _check_parent(path)
+
+
+def check_new_folder(folder: str | Path, overwrite: bool = False) -> None:
+    """Raise unless `folder` can be made or is empty (or may be filled again)."""
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise PixMusError(f"{folder} is a file; name a folder for the bundle.")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise PixMusError(
+            f"{folder} is not empty; choose another folder, or replace the bundle with --force."
+        )
+    _check_parent(folder)
+
+
+def _check_parent(path: Path) -> None:
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise PixMusError(f"{path} cannot be written: there is no folder {parent}; make it first.")
+    if not os.access(parent, os.W_OK | os.X_OK, effective_ids=EFFECTIVE_IDS):
+        raise PixMusError(
+            f"{path} cannot be written: {parent} may not be written to; choose another folder."
+        )
+
+
+def _beside(path: Path) -> Path:
+    """A hidden name next to `path`, with the same ending."""
+    return path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+
+
+@contextmanager
+def _named(beside: Path, path: Path) -> Iterator[None]:
+    """Failures that name the file as the person knows it, not as it is called while unfinished."""
+    try:
+        with disk_told(path):
+            yield
+    except PixMusError as error:
+        raise PixMusError(str(error).replace(str(beside), str(path))) from error
+
+
+@contextmanager
+def disk_told(path: str | Path) -> Iterator[None]:
+    """A disk that takes no more, told in one sentence; `path` where the system names no file."""
+    try:
+        yield
+    except OSError as error:  # PyAV's errors of the disk are OSErrors too
+        if error.errno not in DISK_TROUBLE:
+            raise
+        trouble = DISK_TROUBLE[error.errno]
+        raise PixMusError(f"{error.filename or path} could not be written ({trouble}).") from error
+
+
+def _move_into(source: Path, folder: Path, replaced: Iterable[str]) -> None:
+    """Put the files of `source` into `folder`; others stay, but for those that are `replaced`."""
+    paths = sorted(source.rglob("*"))
+    written = {path.relative_to(source) for path in paths}
+    for path in paths:
+        target = folder / path.relative_to(source)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        else:
+            os.replace(path, target)
+    for name in replaced:
+        if Path(name) not in written:
+            (folder / name).unlink(missing_ok=True)
+
+
+def file_sha256(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def new_zip(
+    path: str | Path, overwrite: bool = False, compression: int = zipfile.ZIP_STORED
+) -> Iterator[zipfile.ZipFile]:
+    """A zip to fill that becomes `path` when the block ends well, and vanishes otherwise."""
+    with new_file(path, overwrite) as place, zipfile.ZipFile(place, "w", compression) as archive:
+        yield archive
+
+
+def shipped(name: str) -> Path:
+    """Where something that comes along lies: "checkpoints/pixmus", "examples".
+
+    In a checkout it lies beside the package, in a wheel in `pixmus/shipped`. The path of a checkout
+    comes back where neither is there.
+    """
+    beside, inside = REPOSITORY / name, SHIPPED / name
+    return inside if inside.exists() and not is_checkout() else beside
+
+
+def is_checkout() -> bool:
+    """Whether PixMus runs from a copy of its repository, not from an installed package."""
+    return (REPOSITORY / "pyproject.toml").is_file()

@@ -1,0 +1,172 @@
+"""The picture of a finished clip encoded anew as H.264, where it cannot be copied.
+
+Conventions: times are seconds from the first displayed frame; rotation, pixel aspect and colours
+keep their meaning.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.video.frame import PictureType, VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.stream import VideoStream
+from PIL import Image
+
+from pixmus.errors import PixMusError
+from pixmus.picture.container import create_container, interleave
+from pixmus.picture.frames import displayed_frames
+from pixmus.picture.video import (
+    STILL_FRAME_RATE,
+    TIMESTAMP_TOLERANCE,
+    UPRIGHT,
+    Video,
+    display_matrix,
+    open_clip,
+    picture_stream,
+    still_image,
+    ticks,
+)
+
+LARGEST_ENCODE = (1920, 1080)  # pixels, longer and shorter side
+ENCODER_OPTIONS = {"preset": "veryfast", "crf": "18"}
+
+
+def encode_picture(
+    video: Video,
+    waveform: np.ndarray | None,
+    path: Path,
+    container_format: str,
+    span: tuple[float, float] | None = None,
+) -> tuple[int, int]:
+    """Write the clip, or a span of it, with its picture encoded anew; return the displayed size."""
+    if video.is_still:
+        assert waveform is not None
+        return _encode_still(video, waveform, path, container_format)
+    start, end = span or (0.0, video.duration)
+    with open_clip(video.path) as source, create_container(path, container_format) as out:
+        stream = picture_stream(source, video.path)
+        shown = itertools.takewhile(
+            lambda pair: pair[0] < end - TIMESTAMP_TOLERANCE,
+            displayed_frames(source, stream, video),
+        )
+        frames = ((time, frame) for time, frame in shown if time >= start - TIMESTAMP_TOLERANCE)
+        begin, first = next(frames, (0.0, None))
+        if first is None:
+            raise PixMusError(
+                f"{video.path} shows no new frame from {start:g} to {end:g} s; choose another part."
+            )
+        width, height = _encoded_size(first.width, first.height)
+        time_base = ticks(stream)
+        encoder = _encoder(out, (width, height), video.frame_rate, time_base, first)
+        aspect = Fraction(stream.sample_aspect_ratio or 1)
+        if aspect != 1:
+            encoder.codec_context.sample_aspect_ratio = aspect
+        matrix = display_matrix(first)
+        if matrix != UPRIGHT:
+            encoder.set_display_matrix(_whole_matrix(*matrix))
+        later = ((time - begin, frame) for time, frame in frames)
+        pictures = itertools.chain([(0.0, first)], later)
+        packets = _encoded_packets(encoder, pictures, end - start, time_base)
+        interleave(out, packets, waveform, end - start)
+    displayed = round(width * aspect)
+    return (height, displayed) if video.rotation % 180 else (displayed, height)
+
+
+def _encode_still(
+    video: Video, waveform: np.ndarray, path: Path, container_format: str
+) -> tuple[int, int]:
+    """Write a clip that shows the image all the time, and return its size."""
+    image = still_image(video.path)
+    size = _encoded_size(image.width, image.height)
+    frame = VideoFrame.from_ndarray(
+        np.asarray(image.resize(size, Image.Resampling.LANCZOS)), "rgb24"
+    )
+    time_base = 1 / STILL_FRAME_RATE
+    count = max(1, round(video.duration * STILL_FRAME_RATE))
+    frames = ((float(index * time_base), frame) for index in range(count))
+    with create_container(path, container_format) as out:
+        encoder = _encoder(out, size, STILL_FRAME_RATE, time_base, frame)
+        packets = _encoded_packets(encoder, frames, video.duration, time_base)
+        interleave(out, packets, waveform, video.duration)
+    return size
+
+
+def _encoded_size(width: int, height: int) -> tuple[int, int]:
+    """The stored size fitted into `LARGEST_ENCODE`, both sides even as 4:2:0 needs."""
+    scale = min(
+        1.0,
+        LARGEST_ENCODE[0] / max(width, height),
+        LARGEST_ENCODE[1] / min(width, height),
+    )
+    return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
+
+
+def _whole_matrix(a: int, b: int, c: int, d: int) -> tuple[int, ...]:
+    """FFmpeg's display matrix without translation: 16.16 fixed point, the last entry 2.30."""
+    return a, b, 0, c, d, 0, 0, 0, 1 << 30
+
+
+def _encoder(
+    out: OutputContainer,
+    size: tuple[int, int],
+    frame_rate: Fraction,
+    time_base: Fraction,
+    first: VideoFrame,
+) -> VideoStream:
+    """An H.264 stream with the colours' meaning taken from the first frame."""
+    stream = out.add_stream("libx264", rate=frame_rate, options=dict(ENCODER_OPTIONS))
+    context = stream.codec_context
+    (context.width, context.height), context.pix_fmt = size, "yuv420p"
+    context.thread_type = "FRAME"  # PyAV's own choice, slices, makes x264 slower and worse
+    context.time_base = time_base
+    context.color_range = ColorRange.MPEG
+    if first.format.is_rgb:
+        context.colorspace = Colorspace.ITU709
+    else:
+        context.colorspace = first.colorspace
+        context.color_primaries = first.color_primaries
+        context.color_trc = first.color_trc
+    return stream
+
+
+def _encoded_packets(
+    stream: VideoStream,
+    frames: Iterator[tuple[float, VideoFrame]],
+    duration: float,
+    time_base: Fraction,
+) -> Iterator[av.Packet]:
+    """Yield the packets of (time, frame), each shown until the next, the last until `duration`."""
+    reformatter = VideoReformatter()
+    context = stream.codec_context
+    ends: dict[int, int] = {}  # when each frame ends, in ticks
+    previous = 0
+    for time, frame in frames:
+        picture = reformatter.reformat(
+            frame,
+            context.width,
+            context.height,
+            "yuv420p",
+            dst_colorspace=Colorspace.ITU709 if frame.format.is_rgb else None,
+            dst_color_range=ColorRange.MPEG,
+        )
+        pts = round(time / time_base)
+        ends[previous], previous = pts, pts
+        picture.pts, picture.time_base = pts, time_base
+        picture.pict_type = PictureType.NONE  # else the source's kinds of frame are repeated
+        yield from _timed(stream.encode(picture), ends)
+    ends[previous] = max(previous + 1, round(duration / time_base))
+    yield from _timed(stream.encode(None), ends)
+
+
+def _timed(packets: list[av.Packet], ends: dict[int, int]) -> Iterator[av.Packet]:
+    for packet in packets:
+        if packet.pts is not None and packet.pts in ends:
+            packet.duration = ends.pop(packet.pts) - packet.pts
+        yield packet

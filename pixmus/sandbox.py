@@ -1,0 +1,156 @@
+"""Work on files of strangers in a process of its own, with limits on time and memory.
+
+A file that hangs, crashes or swells what reads it ends that process alone. The process runs as the
+same user: this guards against broken files, and is no wall against code that would take the
+process over. `run_apart` starts one process for one piece of work (the page does); a program that
+has much to do keeps its processes (`dataset.pool`) and limits them by the same functions.
+
+Run as `python -m pixmus.sandbox FOLDER BYTES` it does the work in `FOLDER/work.pickle`.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pixmus.errors import PixMusError
+
+MEMORY_LIMIT = 3 << 30  # bytes of address space; 4K HEVC takes 1.0 GiB to watch and encode anew
+FIRST_LIMIT_S = 30.0  # wall-clock, until the length of the file is known, and then
+LIMIT_PER_SECOND = 6.0  # more for each second of it
+POLL_S = 0.02
+LONGEST_WORDS = 2000  # characters kept of what a process said before it died
+THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+OnWait = Callable[[], None]  # called while the process works; what it raises ends the process
+TellLength = Callable[[float], object]  # called by the work once it knows how long its file is
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a process may take: bytes beyond those it has at its start, and seconds."""
+
+    memory: int = MEMORY_LIMIT
+    first_seconds: float = FIRST_LIMIT_S
+    per_second: float = LIMIT_PER_SECOND
+
+
+class TookTooLong(Exception):
+    """The work was ended after so many `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"ended after {seconds:.0f} s")
+        self.seconds = seconds
+
+
+class Died(Exception):
+    """The process ended without a result: its exit code, and what it said last on stderr."""
+
+    def __init__(self, exit_code: int, said: str) -> None:
+        super().__init__(f"exit code {exit_code}: {said}")
+
+
+def run_apart(
+    work: Callable[..., Any],
+    *arguments: Any,
+    limits: Limits = Limits(),  # noqa: B008
+    on_wait: OnWait | None = None,
+) -> Any:
+    """`work(tell_length, *arguments)` in a process of its own; all of it must be picklable.
+
+    Raises what `work` raises of PixMusError, `TookTooLong` and `Died`.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="pixmus-apart-") as place,
+        open(Path(place) / "said", "w+b") as said,
+    ):
+        folder = Path(place)
+        (folder / "work.pickle").write_bytes(pickle.dumps((work, arguments)))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pixmus.sandbox", str(folder), str(limits.memory)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            env={**os.environ, "PYTHONPATH": import_path()},
+        )
+        try:
+            _wait(process, folder / "length", limits, on_wait)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        try:
+            outcome = pickle.loads((folder / "outcome.pickle").read_bytes())
+        except (OSError, EOFError, pickle.UnpicklingError):
+            words = (folder / "said").read_text(errors="replace").strip()[-LONGEST_WORDS:]
+            raise Died(process.returncode, words) from None
+        if isinstance(outcome, PixMusError):
+            raise outcome
+        return outcome
+
+
+def import_path() -> str:
+    """What a process of ours is told to find modules in: the places where this one does."""
+    return os.pathsep.join(filter(None, sys.path))
+
+
+def limit_memory(num_bytes: int) -> None:
+    """Let this process take so many bytes of addresses more than it has."""
+    with suppress(ImportError, OSError):  # other systems than Linux have no such limit, or file
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + num_bytes
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        if hard != resource.RLIM_INFINITY:
+            limit = min(limit, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _wait(
+    process: subprocess.Popen[bytes], told: Path, limits: Limits, on_wait: OnWait | None
+) -> None:
+    """Wait for the process; the file `told` holds the length of its file once that is known."""
+    begun, limit, is_known = time.monotonic(), limits.first_seconds, False
+    while process.poll() is None:
+        if on_wait is not None:
+            on_wait()
+        if not is_known and told.exists():
+            is_known = True
+            limit += limits.per_second * float(told.read_text())
+        if time.monotonic() - begun > limit:
+            raise TookTooLong(limit)
+        time.sleep(POLL_S)
+
+
+def main() -> None:
+    """Do the work in the folder that the command line names, and leave its outcome there."""
+    folder = Path(sys.argv[1])
+    limit_memory(int(sys.argv[2]))
+    work, arguments = pickle.loads((folder / "work.pickle").read_bytes())
+    try:
+        outcome = work(functools.partial(_write, folder / "length"), *arguments)
+    except PixMusError as error:
+        outcome = error
+    _write(folder / "outcome.pickle", pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL))
+
+
+def _write(path: Path, content: bytes | float) -> None:
+    """Write a file that is whole as soon as it is there."""
+    partial = path.with_suffix(".part")
+    partial.write_bytes(content if isinstance(content, bytes) else str(content).encode())
+    partial.rename(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,270 @@
+"""MIDI files of scores, written and read back.
+
+Conventions: tick 0 is picture time 0; beats count from the first downbeat.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pixmus.ensembles import PARTS, Part
+from pixmus.errors import PixMusError
+from pixmus.keys import KEYS, spell_key
+from pixmus.score.grid import BEATS_PER_BAR
+from pixmus.score.notes import TICKS_PER_BEAT, Note, Score
+from pixmus.score.tempo import TempoMap
+
+if TYPE_CHECKING:
+    import mido
+
+
+MAX_TICKS_PER_BEAT = 32767  # what the file's head can hold
+
+
+# Tempo events carry whole microseconds; the rounding is spread so that it never adds up.
+MICROSECONDS = 1_000_000
+DRUM_CHANNEL = 9
+# The marker at beat 0 of a file with a pickup: where beats count from when it is read back.
+PICKUP_END = "first downbeat"
+
+
+def _pickup_beats(tempo_map: TempoMap) -> int:
+    """Beats that the MIDI file holds before beat 0, so that tick 0 is picture time 0."""
+    offset = float(tempo_map.beat_times[0])
+    if offset <= 0:
+        return 0
+    beat_length = float(tempo_map.beat_times[1] - tempo_map.beat_times[0])
+    return max(1, round(offset / beat_length))
+
+
+def write_midi(score: Score, path: Path | str, programs: dict[str, int] | None = None) -> None:
+    """Write a format-1 MIDI file whose tick 0 is picture time 0 and whose tempo events are the map.
+
+    A gap before beat 0 becomes a pickup bar of whole beats. `programs` names the General MIDI
+    programme of each part.
+    """
+    import mido
+
+    ticks_per_beat = score.ticks_per_beat
+    tempo_map = score.tempo_map
+    pickup = _pickup_beats(tempo_map)
+    before = np.linspace(0.0, tempo_map.beat_times[0], pickup + 1)[:-1]
+    times = np.concatenate([before, tempo_map.beat_times]) * MICROSECONDS
+    conductor: list[tuple[int, int, mido.MetaMessage]] = []
+
+    lengths = np.diff(np.round(times)).astype(int)
+    for beat, length in enumerate(lengths):
+        if beat == 0 or length != lengths[beat - 1]:
+            message = mido.MetaMessage("set_tempo", tempo=int(length))
+            conductor.append((beat * ticks_per_beat, 1, message))
+    metre = None
+    bars = [(0, pickup)] if pickup else []
+    bars += [
+        (start + pickup, length)
+        for start, length in zip(tempo_map.bar_starts, tempo_map.bar_lengths, strict=True)
+    ]
+    for start, length in bars:
+        if length != metre:
+            signature = mido.MetaMessage("time_signature", numerator=int(length), denominator=4)
+            conductor.append((start * ticks_per_beat, 0, signature))
+            metre = length
+    if pickup:
+        start_marker = mido.MetaMessage("marker", text=PICKUP_END)
+        conductor.append((pickup * ticks_per_beat, 2, start_marker))
+    conductor.append((0, 0, mido.MetaMessage("key_signature", key=_MIDI_KEYS[score.key])))
+    for time, name in score.markers:
+        beat_position = float(tempo_map.to_beats(time)) + pickup
+        if time < tempo_map.beat_times[0]:
+            beat_position = float(np.interp(time * MICROSECONDS, times, np.arange(len(times))))
+        tick = max(0, round(beat_position * ticks_per_beat))
+        conductor.append((tick, 2, mido.MetaMessage("marker", text=name)))
+
+    midi = mido.MidiFile(type=1, ticks_per_beat=ticks_per_beat, charset="utf-8")
+    midi.tracks.append(_track(conductor, (len(times) - 1) * ticks_per_beat, "PixMus"))
+    channels = iter(channel for channel in range(16) if channel != DRUM_CHANNEL)
+    for part, notes in score.parts.items():
+        channel = DRUM_CHANNEL if part == Part.DRUMS else next(channels)
+        program = (programs or {}).get(part, 0)
+        events = [(0, 0, mido.Message("program_change", channel=channel, program=program))]
+        for note in notes:
+            start = round((note.onset + pickup) * ticks_per_beat)
+            end = max(start + 1, round((note.onset + note.duration + pickup) * ticks_per_beat))
+            strike = {"channel": channel, "note": note.pitch}
+            events.append(
+                (max(0, start), 2, mido.Message("note_on", velocity=note.velocity, **strike))
+            )
+            events.append((end, 1, mido.Message("note_off", velocity=0, **strike)))
+        midi.tracks.append(_track(events, 0, part))
+    midi.save(path)
+
+
+def _track(events: list, end_tick: int, name: str) -> mido.MidiTrack:
+    """A track of (tick, order, message) events in order, with delta times."""
+    import mido
+
+    track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
+    now = 0
+    for tick, _, message in sorted(events, key=lambda event: event[:2]):
+        track.append(message.copy(time=tick - now))
+        now = tick
+    track.append(mido.MetaMessage("end_of_track", time=max(0, end_tick - now)))
+    return track
+
+
+# MIDI's names of the keys; cue sheets spell C sharp minor "Db minor".
+_MIDI_KEYS = {key: key.split()[0] + ("m" if key.endswith("minor") else "") for key in KEYS}
+_MIDI_KEYS |= {"Db minor": "C#m", "Ab minor": "G#m"}
+
+
+def read_midi(path: Path | str, unnamed_key: str = "C major") -> Score:
+    """The score of a MIDI file: one that PixMus wrote, or any whose tracks are named after parts.
+
+    A lone track of another name is the melody, or the drums on the drum channel. Tick 0 is picture
+    time 0; the tempo within a beat is levelled, and the last bar filled up. Where the file names no
+    key, the score's is `unnamed_key`.
+    """
+    path = Path(path)
+    midi = _open_midi(path)
+    ticks = midi.ticks_per_beat
+    tempos: list[tuple[int, int]] = []
+    signatures: list[tuple[int, int]] = []
+    markers: list[tuple[int, str]] = []
+    key = unnamed_key
+    tracks: list[_ReadTrack] = []
+    end_tick = 0
+    for index, messages in enumerate(midi.tracks):
+        now = 0
+        track = _ReadTrack(index)
+        pending: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for message in messages:
+            now += message.time
+            if message.type == "track_name":
+                track.name = message.name
+            elif message.type == "set_tempo":
+                tempos.append((now, message.tempo))
+            elif message.type == "time_signature":
+                beats = max(1, round(message.numerator * 4 / message.denominator))
+                signatures.append((now, beats))
+            elif message.type == "marker":
+                markers.append((now, message.text))
+            elif message.type == "key_signature":
+                mode = "minor" if message.key.endswith("m") else "major"
+                key = spell_key(f"{message.key.removesuffix('m')} {mode}")
+            elif message.type == "note_on" and message.velocity > 0:
+                strike = pending.setdefault((message.channel, message.note), [])
+                strike.append((now, message.velocity))
+            elif message.type in ("note_off", "note_on"):
+                waiting = pending.get((message.channel, message.note))
+                if waiting:
+                    track.add(message.channel, message.note, *waiting.pop(0), now, ticks)
+        for (channel, pitch), waiting in pending.items():  # never let go: until the track ends
+            for start, velocity in waiting:
+                track.add(channel, pitch, start, velocity, now, ticks)
+        end_tick = max(end_tick, now)
+        tracks.append(track)
+    parts = _parts_of(tracks, path.name)
+    return _place_on_map(parts, tempos, signatures, markers, key, end_tick, ticks)
+
+
+def _open_midi(path: Path) -> mido.MidiFile:
+    import mido
+
+    if not path.exists():
+        raise PixMusError(f"{path}: there is no such file; give a MIDI file that PixMus wrote.")
+    try:
+        try:
+            return mido.MidiFile(path, charset="utf-8")
+        except UnicodeDecodeError:  # names as older programs write them
+            return mido.MidiFile(path, charset="latin-1")
+    except Exception as error:  # mido raises many kinds for a file that is not MIDI
+        raise PixMusError(
+            f"{path.name} is not a MIDI file that can be read; give a .mid that PixMus wrote."
+        ) from error
+
+
+def _ticks_to_hold(ticks: int) -> int:
+    """Ticks a beat in which notes at `ticks` a beat and those of PixMus are both exact."""
+    common = math.lcm(TICKS_PER_BEAT, ticks)
+    return common if common <= MAX_TICKS_PER_BEAT else max(TICKS_PER_BEAT, ticks)
+
+
+@dataclass
+class _ReadTrack:
+    """A MIDI file's track while it is read; onsets count from tick 0."""
+
+    index: int
+    name: str = ""
+    notes: list[Note] = field(default_factory=list)
+    channels: set[int] = field(default_factory=set)
+
+    def add(
+        self, channel: int, pitch: int, start: int, velocity: int, end: int, ticks: int
+    ) -> None:
+        duration = max(1, end - start) / ticks
+        self.notes.append(Note(start / ticks, pitch, duration, velocity))
+        self.channels.add(channel)
+
+
+def _parts_of(tracks: Sequence[_ReadTrack], file_name: str) -> dict[str, tuple[Note, ...]]:
+    """The notes of each part, by the names of the tracks; a lone track needs none."""
+    parts: dict[str, list[Note]] = {}
+    unknown = []
+    with_notes = [track for track in tracks if track.notes]
+    for track in tracks:
+        part = track.name.strip().lower()
+        if part not in PARTS and with_notes == [track] and len(track.channels) == 1:
+            part = Part.DRUMS if track.channels == {DRUM_CHANNEL} else Part.MELODY
+        if part in PARTS:
+            parts.setdefault(part, []).extend(track.notes)
+        elif track.notes:
+            unknown.append(track)
+    if unknown:
+        names = ", ".join(f"track {track.index} {track.name!r}" for track in unknown)
+        raise PixMusError(
+            f"{file_name}: no part is called like {names}; name each track after a part "
+            f"({', '.join(PARTS)}), or leave the melody's track alone in the file."
+        )
+    return {part: tuple(sorted(notes)) for part, notes in parts.items()}
+
+
+def _place_on_map(
+    parts: dict[str, tuple[Note, ...]],
+    tempos: list[tuple[int, int]],
+    signatures: list[tuple[int, int]],
+    markers: list[tuple[int, str]],
+    key: str,
+    end_tick: int,
+    ticks: int,
+) -> Score:
+    """Rebuild the tempo map of a MIDI file and count beats from its first full bar."""
+    marked = [tick for tick, name in markers if name == PICKUP_END]
+    pickup = marked[0] // ticks if marked else 0
+    signatures = [(0, BEATS_PER_BAR), *sorted(signatures, key=lambda change: change[0])]
+    bar_starts: list[int] = []
+    beat = pickup
+    while beat * ticks < end_tick or not bar_starts:
+        bar_starts.append(beat - pickup)
+        beat += [beats for tick, beats in signatures if tick <= beat * ticks][-1]
+
+    changes = [(0, 500_000), *sorted(tempos, key=lambda change: change[0])]
+    ticks_of, lengths = (np.array(column, float) for column in zip(*changes, strict=True))
+    begun = np.concatenate([[0.0], np.cumsum(np.diff(ticks_of) * lengths[:-1] / ticks)])
+
+    def seconds(tick: np.ndarray) -> np.ndarray:
+        index = np.searchsorted(ticks_of, tick, "right") - 1
+        return (begun[index] + (tick - ticks_of[index]) * lengths[index] / ticks) / MICROSECONDS
+
+    times = seconds(np.arange(pickup, beat + 1) * ticks)
+    shifted = {
+        part: tuple(replace(note, onset=note.onset - pickup) for note in notes)
+        for part, notes in parts.items()
+    }
+    named = tuple((float(seconds(np.array(t))), name) for t, name in markers if name != PICKUP_END)
+    tempo_map = TempoMap(times, tuple(bar_starts))
+    return Score(shifted, tempo_map, key, named, _ticks_to_hold(ticks))

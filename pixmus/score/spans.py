@@ -1,0 +1,93 @@
+"""The beats that a cue sheet comes to: each cue's span and the placed hit points.
+
+Conventions: as in `tempo`. A *placed* hit point lies within `PLACED_TOLERANCE_S` of a point of the
+eighth-note grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pixmus.cues.sheet import Cue, CueSheet, HitPoint
+from pixmus.score.tempo import TempoMap
+
+PLACED_TOLERANCE_S = 0.015
+LAST_CHORD_S = (1.0, 3.0)  # the last chord starts this long before its cue's end
+ENTRY_TOLERANCE_S = 0.5  # music may enter this long after its cue's start
+
+
+@dataclass(frozen=True)
+class PlacedHit:
+    """A hit point that the grid meets: its time and strength, and its beat in halves."""
+
+    time: float
+    strength: float
+    beat: float
+
+
+@dataclass(frozen=True)
+class CueSpan:
+    """The beats of one cue: where its music enters, and where its last chord is struck."""
+
+    first_beat: int
+    final_beat: int
+
+
+def place_hits(tempo_map: TempoMap, hit_points: Sequence[HitPoint]) -> list[PlacedHit]:
+    """Find the hit points that lie within `PLACED_TOLERANCE_S` of an eighth-note grid point."""
+    placed = []
+    for hit in hit_points:
+        beat, off = nearest_eighth(tempo_map, hit.time)
+        if off <= PLACED_TOLERANCE_S + 1e-9 and 0 <= beat <= tempo_map.num_beats:
+            placed.append(PlacedHit(hit.time, hit.strength, beat))
+    return placed
+
+
+def nearest_eighth(tempo_map: TempoMap, time: float) -> tuple[float, float]:
+    """The beat of the eighth-note grid point nearest to a time, and how far off it is, in s."""
+    beat = round(2 * tempo_map.to_beats(time)) / 2
+    return beat, abs(tempo_map.to_seconds(beat) - time)
+
+
+def hits_in_cues(cue_sheet: CueSheet) -> list[HitPoint]:
+    """The hit points at which music plays: in a gap between cues nothing can be acknowledged."""
+    return [
+        hit
+        for hit in cue_sheet.hit_points
+        if any(cue.start - PLACED_TOLERANCE_S <= hit.time < cue.end for cue in cue_sheet.cues)
+    ]
+
+
+def cue_span(tempo_map: TempoMap, cue: Cue) -> CueSpan:
+    """Choose the beat on which a cue's music enters and the beat of its last chord.
+
+    The entry is a downbeat where one comes within `ENTRY_TOLERANCE_S` and the cue's first half,
+    else the first beat of the cue. The last chord stands 1 to 3 s before the cue's end, on a
+    downbeat where there is one in that time, else on the strongest beat nearest to its middle; a
+    short cue ends where it can.
+    """
+    times = tempo_map.beat_times[:-1]
+    downbeats = np.array(tempo_map.bar_starts)
+    inside = np.flatnonzero(times >= cue.start - PLACED_TOLERANCE_S)
+    first = int(inside[0]) if len(inside) else len(times) - 1
+    early = times[downbeats] <= min(cue.start + ENTRY_TOLERANCE_S, (cue.start + cue.end) / 2)
+    entries = downbeats[(downbeats >= first) & early]
+    if len(entries):
+        first = int(entries[0])
+
+    beats = np.arange(first, len(times))
+    low, high = cue.end - LAST_CHORD_S[1], cue.end - LAST_CHORD_S[0]
+    in_window = beats[(times[beats] >= low - 1e-6) & (times[beats] <= high + 1e-6)]
+    if len(in_window) == 0:
+        before_end = beats[times[beats] < cue.end]
+        nearest = before_end if len(before_end) else beats[:1]
+        distance = np.abs(times[nearest] - (low + high) / 2)
+        return CueSpan(first, int(nearest[np.argmin(distance)]))
+    bar_of = np.searchsorted(downbeats, in_window, side="right") - 1
+    position = in_window - downbeats[bar_of]
+    weakness = np.where(position == 0, 0.0, np.where(position == 2, 10.0, 20.0))
+    distance = np.abs(times[in_window] - (low + high) / 2)
+    return CueSpan(first, int(in_window[np.argmin(weakness + distance)]))

@@ -1,0 +1,290 @@
+"""`SoundFontRenderer`: a synth and the SoundFont that it plays, as one renderer of scores.
+
+Conventions: events are sorted by sample, times are seconds, waveforms float32 (2, samples) at
+44.1 kHz.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from pixmus.cues.sheet import CueSheet
+from pixmus.curves import Curve
+from pixmus.ensembles import DRUM_BANK, DRUM_PITCHES, PARTS, Ensemble, Voice
+from pixmus.errors import PixMusError
+from pixmus.score.notes import Note, Score
+from pixmus.sound.expression import cue_window, follow_energy, stress
+from pixmus.sound.loudness import from_db
+from pixmus.sound.measurement import (
+    MEASURED_PITCHES,
+    MEASUREMENTS,
+    Measurement,
+    measure_sound,
+    measurement_name,
+    stored_measurements,
+)
+from pixmus.sound.performance import (
+    PlayedNote,
+    Timed,
+    events_of,
+    final_chords,
+    open_low_chords,
+    parts_to_double,
+    play_notes,
+)
+from pixmus.sound.room import place
+from pixmus.sound.stems import Stems
+from pixmus.sound.synth import FONT_VARIABLE, SYNTHS, Event, Sound, Synth, installed_synths
+from pixmus.waveform import SAMPLE_RATE, Waveform
+
+FLUID_FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
+NUM_PROGRAMS = 128
+RING_S = 2.5  # how long a score without a cue sheet rings after its last note
+
+REFERENCE_LUFS = -20.0  # of the melody's stem
+VELOCITY_DB = 0.08  # a part struck one velocity harder than the score's mean is this much louder
+VELOCITY_LIMIT_DB = 3.0
+
+
+@dataclass(frozen=True)
+class SoundFontRenderer:
+    """A synth by name and the SoundFont that it plays; `Renderer` says what it promises."""
+
+    synth: str
+    font: Path
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What plays, for take.json."""
+        return {"synth": self.synth, "font": self.font.name}
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of the SoundFont."""
+        return {"font": self.sha256}
+
+    def __str__(self) -> str:
+        return f"{self.synth} with {self.font.name}"
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the SoundFont's bytes."""
+        status = self.font.stat()
+        return _file_hash(self.font, status.st_size, status.st_mtime_ns)
+
+    def play(self, events: Sequence[Event], sounds: Sequence[Sound], num_samples: int) -> Waveform:
+        """The events played by a synth that nobody else is using, kept for later calls."""
+        idle = _idle_synths(self)
+        try:
+            synth: Synth = idle.get_nowait()
+        except Empty:
+            synth = SYNTHS[self.synth](self.font)
+        waveform = synth.play(events, sounds, num_samples)
+        idle.put(synth)
+        return waveform
+
+    def measure(self, sound: Sound, pitch: int | None = None) -> Measurement:
+        """What is known of a programme or of one drum (`pitch`) of a kit; measured when unknown."""
+        name = measurement_name(sound, pitch)
+        stored = stored_measurements(self.synth, self.font.name, self.font.stat().st_size)
+        return stored[name] if name in stored else measure_sound(self, sound, pitch)
+
+    def sound_of(self, voice: Voice) -> Sound:
+        """The programme that a voice plays with this font, by measured attack."""
+        if voice.bank == DRUM_BANK:
+            return Sound(voice.bank, voice.programs[0])
+        sounds = [Sound(voice.bank, program) for program in voice.programs]
+        attacks = [self.measure(sound).attack(voice.attack_pitch) for sound in sounds]
+        for sound, attack in zip(sounds, attacks, strict=True):
+            if attack <= voice.attack_limit:
+                return sound
+        return sounds[int(np.argmin(attacks))]
+
+    def render(
+        self,
+        score: Score,
+        players: Ensemble,
+        *,
+        hits: Sequence[Timed] = (),
+        strokes: Sequence[Timed] = (),
+        cue_sheet: CueSheet | None = None,
+        seed: int = 0,
+    ) -> Stems:
+        """The stem of every part that has notes: played, levelled, placed in the ensemble's room.
+
+        Notes on `hits` are played exactly in time; at `strokes`, the accents among them, all parts
+        are stressed. Without a cue sheet the stems ring for `RING_S` after the last note.
+        """
+        opened = open_low_chords(score.parts)
+        parts = {part: opened[part] for part in PARTS if opened.get(part)}
+        duration, cues = _length(score, parts, cue_sheet)
+        num_samples = round(duration * SAMPLE_RATE)
+        finals = final_chords(parts, score, cues)
+        hit_times = np.array(sorted(hit.time for hit in hits))
+        played = {
+            part: play_notes(notes, score, part, finals, hit_times, seed)
+            for part, notes in parts.items()
+        }
+        doubled = parts_to_double(played, players, self)
+        envelope = cue_window(cues, played, num_samples)
+        stress(envelope, [stroke.time for stroke in strokes])
+        levels_db = _levels_db(parts, players)
+
+        def make(part: str) -> Waveform:
+            voice = players.voice(part)
+            dry = self._perform(played[part], doubled.get(part, ()), voice, num_samples)
+            if cue_sheet is not None:
+                follow_energy(dry, cue_sheet.curves[Curve.ENERGY], voice.expression_db)
+            wet = place(dry, voice, players.room, REFERENCE_LUFS + levels_db[part])
+            wet *= envelope
+            return wet
+
+        return Stems.made(parts, num_samples, make)
+
+    def _perform(
+        self,
+        notes: Sequence[PlayedNote],
+        doubled: Sequence[PlayedNote],
+        voice: Voice,
+        num_samples: int,
+    ) -> Waveform:
+        """The dry sound of a part."""
+        sound = self.sound_of(voice)
+        waveform = self.play(events_of(notes, sound, self), [sound], num_samples)
+        if doubled:
+            accent = Sound(0, voice.accent)
+            # Both at one loudness: the harp gives the attack, the section the body.
+            gain = from_db(self.measure(sound).loudness - self.measure(accent).loudness)
+            waveform += np.float32(gain) * self.play(
+                events_of(doubled, accent, self), [accent], num_samples
+            )
+        return waveform
+
+
+def _length(
+    score: Score, parts: Mapping[str, Sequence[Note]], cue_sheet: CueSheet | None
+) -> tuple[float, list[tuple[float, float]]]:
+    """Duration and cues (start, end): the cue sheet's, or one that rings after the last note."""
+    if cue_sheet is not None:
+        return cue_sheet.duration, [(cue.start, cue.end) for cue in cue_sheet.cues]
+    ends = [note.onset + note.duration for notes in parts.values() for note in notes]
+    duration = score.tempo_map.to_seconds(max(ends)) + RING_S if ends else 0.0
+    return duration, [(0.0, duration)]
+
+
+def _levels_db(parts: Mapping[str, Sequence[Note]], players: Ensemble) -> dict[str, float]:
+    """Each part's level against the melody's: its voice's, and how hard it is struck on average."""
+    mean = float(np.mean([note.velocity for notes in parts.values() for note in notes] or [0]))
+    levels = {}
+    for part, notes in parts.items():
+        offset = VELOCITY_DB * (float(np.mean([note.velocity for note in notes])) - mean)
+        offset = float(np.clip(offset, -VELOCITY_LIMIT_DB, VELOCITY_LIMIT_DB))
+        levels[part] = players.voice(part).level_db + offset
+    return levels
+
+
+def soundfont_renderer() -> SoundFontRenderer:
+    """The renderer of this machine: `PIXMUS_SOUNDFONT`, else FluidR3_GM, else TimGM6mb.
+
+    FluidSynth plays where its library is installed, else tinysoundfont.
+    """
+    synths = installed_synths()
+    if not synths:
+        raise PixMusError(
+            "no synthesiser is installed: run `pip install --no-deps tinysoundfont`, "
+            "or install libfluidsynth3"
+        )
+    wanted = os.environ.get(FONT_VARIABLE)
+    if wanted:
+        if not Path(wanted).is_file():
+            raise PixMusError(f"{wanted} is not a file: set {FONT_VARIABLE} to a SoundFont (.sf2)")
+        return SoundFontRenderer(synths[0], Path(wanted))
+    if synths[0] == "fluidsynth" and FLUID_FONT.is_file():
+        return SoundFontRenderer("fluidsynth", FLUID_FONT)
+    tim = tim_font()
+    if tim is None:
+        raise PixMusError(
+            f"no SoundFont was found: install fluid-soundfont-gm ({FLUID_FONT}) or the pretty_midi "
+            f"package, or set {FONT_VARIABLE} to a SoundFont (.sf2)"
+        )
+    return SoundFontRenderer(synths[-1], tim)
+
+
+def tim_font() -> Path | None:
+    """TimGM6mb.sf2 inside the pretty_midi package, found without importing it."""
+    spec = importlib.util.find_spec("pretty_midi")
+    if spec is None or spec.origin is None:
+        return None
+    font = Path(spec.origin).with_name("TimGM6mb.sf2")
+    return font if font.is_file() else None
+
+
+def _everything() -> list[tuple[Sound, int | None]]:
+    programs: list[tuple[Sound, int | None]] = [(Sound(0, p), None) for p in range(NUM_PROGRAMS)]
+    return programs + [(Sound(DRUM_BANK, 0), pitch) for pitch in DRUM_PITCHES]
+
+
+def measure_font(renderer: SoundFontRenderer) -> dict[str, Any]:
+    """Attack and loudness of every programme and of the drums of the standard kit, as JSON data."""
+    programs = {}
+    for sound, pitch in _everything():
+        with suppress(PixMusError):  # a small font lacks some programmes
+            programs[measurement_name(sound, pitch)] = asdict(measure_sound(renderer, sound, pitch))
+    return {
+        "synth": renderer.synth,
+        "font": renderer.font.name,
+        "size": renderer.font.stat().st_size,
+        "sha256": renderer.sha256,
+        "pitches": list(MEASURED_PITCHES),
+        "programs": programs,
+    }
+
+
+def write_measurements(path: Path = MEASUREMENTS) -> list[SoundFontRenderer]:
+    """Measure each renderer of this machine into the JSON file; return them.
+
+    Measurements of fonts that are not here stay in the file.
+    """
+    fonts = [font for font in (FLUID_FONT, tim_font()) if font is not None and font.is_file()]
+    renderers = [SoundFontRenderer(synth, font) for font in fonts for synth in installed_synths()]
+    entries = json.loads(path.read_text()) if path.is_file() else []
+    for renderer in renderers:
+        entry = measure_font(renderer)
+        key = (entry["synth"], entry["sha256"])
+        entries = [old for old in entries if (old["synth"], old["sha256"]) != key] + [entry]
+    heads = [
+        json.dumps({name: value for name, value in entry.items() if name != "programs"})[:-1]
+        + ', "programs": {\n'
+        + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in entry["programs"].items())
+        + "\n }}"
+        for entry in entries
+    ]
+    path.write_text("[\n " + ",\n ".join(heads) + "\n]\n")
+    stored_measurements.cache_clear()
+    return renderers
+
+
+@lru_cache(maxsize=8)
+def _idle_synths(renderer: SoundFontRenderer) -> SimpleQueue[Synth]:
+    return SimpleQueue()
+
+
+@lru_cache(maxsize=8)
+def _file_hash(path: Path, size: int, modified_ns: int) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

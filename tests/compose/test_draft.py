@@ -1,0 +1,394 @@
+"""What is kept stays note for note; what is redone lies in its bars and parts."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pixmus.compose.accents import accent
+from pixmus.compose.bars import format_bars, parse_bars
+from pixmus.compose.canvas import Canvas, prepare
+from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
+from pixmus.compose.conditions import COLUMNS, NUM_CONDITIONS
+from pixmus.compose.draft import Draft, Region, blank_draft, keep_score
+from pixmus.compose.form import Echoes
+from pixmus.compose.sampling import Decoding, default_scheduler
+from pixmus.compose.texture import COLUMNS_PER_PART
+from pixmus.compose.windows import CONTEXT_BARS, WINDOW_BARS, gap_bounds
+from pixmus.compose.writing import compose, fit_beside
+from pixmus.cues.sheet import Cue, CueSheet, HitPoint
+from pixmus.curves import CURVES, num_curve_values
+from pixmus.ensembles import ENSEMBLES, PARTS
+from pixmus.errors import PixMusError
+from pixmus.model.denoiser import ScoreDenoiser
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.midi import read_midi, write_midi
+from pixmus.score.notes import NUM_CELLS, Note, Score
+from pixmus.score.spans import cue_span, hits_in_cues, place_hits
+from pixmus.score.tempo import TempoMap
+
+DURATION = 40.0  # 20 bars at 120 bpm
+SPARSE = Decoding(log_odds=dict.fromkeys(PARTS, -0.6))  # some 700 notes of the tiny model
+
+
+def sheet(duration: float = DURATION, key: str = "G minor", ensemble: str = "band") -> CueSheet:
+    return CueSheet(
+        duration=duration,
+        frame_rate=Fraction(24),
+        cuts=(),
+        hit_points=tuple(HitPoint(time, 0.9) for time in (4.0, 18.0, 21.5) if time < duration),
+        curves={name: np.full(num_curve_values(duration), 0.5, np.float32) for name in CURVES},
+        cues=(Cue(0.0, duration, "all"),),
+        key=key,
+        tempo_bpm=120.0,
+        tempo_fixed=False,
+        style="pop",
+        ensemble=ensemble,
+        parts=ENSEMBLES[ensemble].parts,
+        inputs=("motion",),
+    )
+
+
+@pytest.fixture(scope="module")
+def kept(denoiser: ScoreDenoiser) -> Score:
+    """A composed score with notes as people leave them: off the grid, long, out of range."""
+    score = compose(
+        denoiser,
+        default_scheduler(),
+        blank_draft(sheet(), TempoMap.constant(120, DURATION)),
+        seed=1,
+        num_inference_steps=2,
+        decoding=SPARSE,
+    )
+    rng = np.random.default_rng(0)
+    parts = {
+        part: tuple(
+            sorted(
+                replace(
+                    note,
+                    onset=max(0.0, note.onset + rng.choice([0, 0, 0.03, -0.02, 0.1])),
+                    duration=note.duration + rng.choice([0, 0, 0.17, 6.0]),
+                    velocity=int(rng.integers(1, 128)),
+                )
+                for note in notes
+            )
+        )
+        for part, notes in score.parts.items()
+    }
+    parts["melody"] += (Note(77.0, 21, 2.0, 90),)
+    return replace(score, parts=parts)
+
+
+def rewrite(denoiser: ScoreDenoiser, asked: Draft, seed: int = 2) -> Score:
+    """Redone and accented, as the pipeline does it."""
+    score = compose(
+        denoiser, default_scheduler(), asked, seed=seed, num_inference_steps=2, decoding=SPARSE
+    )
+    placed = place_hits(score.tempo_map, hits_in_cues(asked.cue_sheet))
+    return accent(score, placed, region=asked.region)[0]
+
+
+def split(score: Score, region: Region) -> tuple[dict, dict]:
+    """The notes within a region and those outside."""
+    inside = {
+        part: [note for note in notes if region.holds(part, note.onset)]
+        for part, notes in score.parts.items()
+    }
+    outside = {
+        part: [note for note in notes if not region.holds(part, note.onset)]
+        for part, notes in score.parts.items()
+    }
+    return inside, outside
+
+
+def same_pitch_together(score: Score, region: Region) -> Iterator[tuple[Note, Note]]:
+    """Pairs of one pitch and part that sound at once, of which one was redone."""
+    for part, notes in score.parts.items():
+        for note in notes:
+            for other in notes:
+                if (
+                    note is not other
+                    and region.holds(part, note.onset)
+                    and note.pitch == other.pitch
+                    and note.onset < other.onset + other.duration - 1e-9
+                    and other.onset < note.onset + note.duration - 1e-9
+                ):
+                    yield note, other
+
+
+@pytest.mark.parametrize("parts", [None, "harmony", "melody,drums", ("bass",)])
+@pytest.mark.parametrize("bars", [None, "1", "9-12", "2,8-9,11", "13-", "1-20", (5, 6)])
+def test_what_is_kept_stays_note_for_note(
+    denoiser: ScoreDenoiser, kept: Score, bars: str | None, parts: str | None
+) -> None:
+    if bars is None and parts is None:
+        return
+    asked = keep_score(sheet(), kept, bars, parts)
+    score = rewrite(denoiser, asked)
+    before, after = split(kept, asked.region), split(score, asked.region)
+    assert after[1] == before[1]
+    assert after[0] != before[0] and any(after[0].values())
+    assert score.tempo_map == kept.tempo_map and score.key == kept.key
+    assert not list(same_pitch_together(score, asked.region))
+
+
+def test_only_the_cue_that_is_meant_is_redone(denoiser: ScoreDenoiser, kept: Score) -> None:
+    halves = replace(sheet(), cues=(Cue(0.0, 18.0, "one"), Cue(22.0, DURATION, "two")))
+    score = rewrite(denoiser, keep_score(halves, kept, "10-14"))  # 18 s to 28 s
+    for part, notes in score.parts.items():
+        assert [n for n in notes if not 36 <= n.onset < 56] == [
+            n for n in kept.parts[part] if not 36 <= n.onset < 56
+        ]
+        assert not [n for n in notes if 36 <= n.onset < 44]
+        assert [n for n in notes if 44 <= n.onset < 56]
+
+
+def test_bars_count_from_1_and_their_ends_are_redone(denoiser: ScoreDenoiser, kept: Score) -> None:
+    asked = keep_score(sheet(), kept, "9-12", None)
+    assert asked.region.spans == ((32, 48),)
+    changed = {
+        int(note.onset // 4) + 1
+        for part, notes in rewrite(denoiser, asked).parts.items()
+        for note in set(notes) ^ set(kept.parts[part])
+    }
+    assert changed == {9, 10, 11, 12}
+
+
+def test_same_seed_same_redo_and_another_seed_another(denoiser: ScoreDenoiser, kept: Score) -> None:
+    asked = keep_score(sheet(), kept, "9-12", "harmony,bass")
+    first = rewrite(denoiser, asked, seed=5)
+    assert rewrite(denoiser, asked, seed=5).parts == first.parts
+    assert rewrite(denoiser, asked, seed=6).parts != first.parts
+
+
+def test_a_melody_in_a_foreign_file_is_harmonised(denoiser: ScoreDenoiser, tmp_path: Path) -> None:
+    """Its own tempo and key stay; the parts of the cue sheet that nobody asked for stay empty."""
+    tune = tuple(
+        Note(0.02 + 0.75 * i, 62 + (0, 4, 7, 5, 2)[i % 5], 0.7, 60 + i % 40) for i in range(80)
+    )
+    write_midi(
+        Score({"melody": tune}, TempoMap.constant(97, 41.0), "D major"), tmp_path / "tune.mid"
+    )
+    given = read_midi(tmp_path / "tune.mid")
+    asked = keep_score(sheet(ensemble="orchestra"), tmp_path / "tune.mid", None, "harmony,bass")
+    score = rewrite(denoiser, asked)
+    assert score.parts["melody"] == given.parts["melody"]
+    assert score.parts["harmony"] and score.parts["bass"]
+    assert not score.parts["pad"] and not score.parts["counter"]
+    assert score.key == "D major" and score.tempo_map == given.tempo_map
+    assert any("D major" in line and "G minor" in line for line in asked.report.notices())
+    write_midi(score, tmp_path / "score.mid")
+    assert read_midi(tmp_path / "score.mid").parts["melody"] == given.parts["melody"]
+
+
+def test_an_opening_is_continued_to_the_end_of_the_picture(
+    denoiser: ScoreDenoiser, kept: Score
+) -> None:
+    opening = Score(
+        {part: tuple(n for n in notes if n.onset < 24) for part, notes in kept.parts.items()},
+        TempoMap.constant(100, 14.4),
+        "G minor",
+    )
+    asked = keep_score(sheet(), opening, "7-")
+    score = rewrite(denoiser, asked)
+    assert asked.report.bars_kept == 6 and asked.report.bars_added == 11
+    assert score.tempo_map.beat_times[-1] >= DURATION
+    assert score.tempo_map.local_tempo_bpm == pytest.approx(100)
+    for part, notes in opening.parts.items():
+        assert [note for note in score.parts[part] if note.onset < 24] == list(notes)
+    final = cue_span(score.tempo_map, sheet().cues[0]).final_beat
+    last = score.parts["bass"][-1]
+    assert last.onset == final and last.pitch % 12 == 7  # the tonic
+    assert score.tempo_map.to_seconds(last.onset + last.duration) == pytest.approx(DURATION)
+
+
+def test_the_last_chord_leads_only_where_the_kept_notes_agree(denoiser: ScoreDenoiser) -> None:
+    """Over a kept last note outside the tonic chord, no tonic chord is set."""
+    tempo_map = TempoMap.constant(120, DURATION)
+    final = cue_span(tempo_map, sheet().cues[0]).final_beat
+    for pitch, is_tonic in ((67, True), (69, False)):  # G and A in G minor
+        melody = (Note(0.0, 67, 4.0, 80), Note(final - 1.0, pitch, 4.0, 80))
+        asked = keep_score(
+            sheet(), Score({"melody": melody}, tempo_map, "G minor"), None, "harmony"
+        )
+        ending = {
+            n.pitch % 12 for n in rewrite(denoiser, asked).parts["harmony"] if n.onset == final
+        }
+        assert (ending == {7, 10, 2}) == is_tonic
+
+
+def test_a_kept_note_rings_on_and_new_ones_make_way() -> None:
+    ringing = Note(30.0, 60, 3.1, 80)  # until 33.1
+    inside = [Note(32.0, 60, 1.0, 70), Note(32.5, 60, 2.0, 70), Note(32.0, 64, 2.0, 70)]
+    assert fit_beside("harmony", inside, [ringing]) == [
+        Note(33.25, 60, 1.25, 70),  # waited for its pitch, on the grid
+        Note(32.0, 64, 2.0, 70),
+    ]
+    assert fit_beside("melody", [Note(32.0, 64, 2.0, 70)], [ringing]) == [Note(33.25, 64, 0.75, 70)]
+    assert fit_beside("melody", [Note(32.0, 64, 1.0, 70)], [ringing]) == []
+    legato = Note(31.0, 60, 1.05, 80)
+    assert fit_beside("melody", [Note(32.0, 64, 1.0, 70)], [legato]) == [Note(32.0, 64, 1.0, 70)]
+    (same,) = fit_beside("melody", [Note(32.0, 60, 1.0, 70)], [legato])
+    assert same.onset == pytest.approx(32.05) and same.onset + same.duration == pytest.approx(33.0)
+    ahead = Note(33.5, 64, 1.0, 80)
+    assert fit_beside("bass", [Note(33.0, 40, 2.0, 70)], [ahead]) == [Note(33.0, 40, 0.5, 70)]
+
+
+def test_redone_bars_are_told_how_the_kept_ones_beside_them_move(
+    denoiser: ScoreDenoiser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bass = tuple(Note(float(beat), 40, 0.5, 80) for beat in range(0, 76))
+    score = Score({"bass": bass}, TempoMap.constant(120, DURATION), "G minor")
+    seen: list[Canvas] = []
+    monkeypatch.setattr(
+        "pixmus.compose.writing.write_canvases", lambda *rest, **settings: seen.extend(rest[2])
+    )
+    asked = keep_score(sheet(), score, "3-4,9-", None)
+    compose(denoiser, default_scheduler(), asked, seed=1)
+    told = seen[0].conditions[:, COLUMNS["textures"]].reshape(-1, len(PARTS), COLUMNS_PER_PART)
+    played = told[:32, PARTS.index("bass")]
+    assert (played[:, 0] == 1).all() and (played[:, 1:STEPS_PER_BEAT] == -1).all()
+    assert not told[32:, PARTS.index("bass")].any()  # nothing is kept there, no bank to draw from
+    assert not told[:, PARTS.index("pad")].any()
+
+
+@pytest.mark.parametrize("num_bars", [1, 7, 12, 20, 61])
+def test_windows_hold_context_on_both_sides(num_bars: int) -> None:
+    for first in range(num_bars):
+        for last in {first, min(first + 3, num_bars - 1), (first + num_bars) // 2, num_bars - 1}:
+            states = np.full((4 * num_bars, len(PARTS)), GIVEN)
+            states[4 * first : 4 * (last + 1), 1] = TO_MAKE
+            canvas = Canvas(
+                np.zeros((4 * num_bars, NUM_CELLS), np.uint8),
+                states,
+                np.zeros((4 * num_bars, NUM_CONDITIONS), np.float32),
+                4 * np.arange(num_bars),
+                Echoes.none(num_bars),
+            )
+            bounds = [(start // 4, end // 4) for start, end in gap_bounds(canvas)]
+            made = first
+            for start, end in bounds:
+                assert end - start <= WINDOW_BARS and start <= made < end
+                assert made - start >= min(CONTEXT_BARS, made)
+                made = end
+            assert bounds[-1][1] - (last + 1) >= min(CONTEXT_BARS, num_bars - last - 1)
+            assert made > last
+            if last - first < 4 and num_bars >= WINDOW_BARS:
+                assert [end - start for start, end in bounds] == [WINDOW_BARS]
+
+
+def test_the_model_is_given_what_stays_and_not_what_nobody_wrote(
+    denoiser: ScoreDenoiser, kept: Score, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pixmus.compose.writing as module
+
+    canvases: list[Canvas] = []
+
+    def watching(*arguments, **settings):  # noqa: ANN002, ANN003, ANN202
+        canvases.append(prepare(*arguments, **settings))
+        return canvases[-1]
+
+    monkeypatch.setattr(module, "prepare", watching)
+    monkeypatch.setattr(module, "write_canvases", lambda *_, **__: None)
+    without_bass = replace(kept, parts={**kept.parts, "bass": ()})
+    compose(
+        denoiser, default_scheduler(), keep_score(sheet(), without_bass, "9-12", "harmony"), seed=1
+    )
+    states = canvases[0].states
+    assert (states[32:48, PARTS.index("harmony")] == TO_MAKE).all()
+    assert (states[:32, PARTS.index("harmony")] == GIVEN).all()
+    assert (states[48:, PARTS.index("harmony")] == GIVEN).all()
+    assert (states[:, PARTS.index("melody")] == GIVEN).all()
+    assert (states[:, PARTS.index("bass")] == OFF).all()
+
+
+def test_hit_points_off_the_kept_map_are_reported(kept: Score) -> None:
+    marked = replace(kept, markers=((4.0, "hit 0.90"), (18.1, "hit 0.90")))
+    moved = replace(
+        sheet(), hit_points=(HitPoint(4.01, 0.9), HitPoint(18.1, 0.7), HitPoint(21.6, 0.9))
+    )
+    report = keep_score(moved, marked, "9-12").report
+    assert [(hit.time, hit.moved) for hit in report.hits_off_map] == [(18.1, False), (21.6, True)]
+    assert report.hits_off_map[1].off == pytest.approx(0.1)
+    (line,) = report.notices()
+    assert "21.60 s by 100 ms (moved or new), 18.10 s by 100 ms." in line
+    assert not keep_score(sheet(), kept, "9-12").report.notices()
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [("3", "3"), ("9-12", "9-12"), (" 9 - 12 , 17-20", "9-12,17-20"), ("22-", "22-24"),
+     ("5,3-4,4", "3-5"), ("24", "24"), ("1-", "1-24"), ((7, 2, 3), "2-3,7")],
+)  # fmt: skip
+def test_bars_are_read_as_musicians_write_them(text: str, numbers: str) -> None:
+    assert format_bars(parse_bars(text, 24)) == numbers
+
+
+@pytest.mark.parametrize(
+    ("bars", "words"),
+    [
+        ("nine", "'nine' cannot be read; write them like 9-12"),
+        ("9-12-14", "cannot be read"),
+        ("", "cannot be read"),
+        ("-3", "cannot be read"),
+        ("12-9", "run backwards; write 9-12"),
+        ("0-3", "no bar 0"),
+        ("20-25", "no bar 25: the piece has 24 bars"),
+        ("999999999999-", "no bar 999999999999"),
+        ("1-999999999999", "no bar 999999999999"),
+        ((), "No bar is named"),
+        ((-1,), "no bar -1"),
+    ],
+)
+def test_bars_that_cannot_be_are_refused(bars: str, words: str) -> None:
+    with pytest.raises(PixMusError, match=words):
+        parse_bars(bars, 24)
+
+
+def test_what_cannot_be_kept_is_refused(
+    denoiser: ScoreDenoiser, kept: Score, tmp_path: Path
+) -> None:
+    with pytest.raises(PixMusError, match="nothing to redo"):
+        keep_score(sheet(), kept)
+    with pytest.raises(PixMusError, match="no part 'kazoo' .* melody, harmony, bass, drums"):
+        keep_score(sheet(), kept, None, "harmony,kazoo")
+    with pytest.raises(PixMusError, match="a part drums, but the cue sheet's parts are melody"):
+        keep_score(sheet(ensemble="piano"), kept, "9-12")
+    with pytest.raises(PixMusError, match="bars of 3 beats"):
+        waltz = replace(kept, tempo_map=TempoMap.constant(120, DURATION, beats_per_bar=3))
+        keep_score(sheet(), waltz, "9-12")
+    with pytest.raises(PixMusError, match="no bar 21: the piece has 20 bars"):
+        keep_score(sheet(), kept, "21")
+    write_midi(Score({"melody": ()}, kept.tempo_map), tmp_path / "empty.mid")
+    with pytest.raises(PixMusError, match="empty.mid holds no notes"):
+        keep_score(sheet(), tmp_path / "empty.mid", "9-12")
+    half = replace(sheet(), cues=(Cue(0.0, 20.0, "first half"),))
+    with pytest.raises(PixMusError, match="bars 15-16 lie where the cue sheet wants no music"):
+        rewrite(denoiser, keep_score(half, kept, "15-16"))
+
+
+def test_a_file_that_names_no_key_gets_the_one_that_fits(tmp_path: Path) -> None:
+    import mido
+
+    def key_of(pitches: list[int]) -> str:
+        track = mido.MidiTrack()
+        for pitch in pitches:
+            track.append(mido.Message("note_on", note=pitch, velocity=64))
+            track.append(mido.Message("note_off", note=pitch, time=480))
+        midi = mido.MidiFile()
+        midi.tracks.append(track)
+        midi.save(tmp_path / "tune.mid")
+        return keep_score(sheet(), tmp_path / "tune.mid", None, "bass").score.key
+
+    e_major = [64, 66, 68, 69, 71, 73, 75, 76, 71, 68, 64]
+    assert key_of(e_major) == "E major"
+    assert key_of([67, 69, 70, 72, 74, 70, 67, 62, 67]) == "G minor"  # the cue sheet's fits
+
+
+def test_composing_is_redoing_everything(denoiser: ScoreDenoiser, kept: Score) -> None:
+    again = rewrite(denoiser, keep_score(sheet(), kept, "1-", None), seed=1)
+    anew = rewrite(denoiser, blank_draft(sheet(), kept.tempo_map), seed=1)
+    assert again.parts == anew.parts and again.markers == anew.markers

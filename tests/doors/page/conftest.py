@@ -1,0 +1,88 @@
+"""One page for all tests of it, and clips whose cuts are known."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from running_page import Page, Visitor
+
+from pixmus.take.pipeline import PixMusPipeline
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+
+@pytest.fixture(scope="session")
+def clips(
+    tmp_path_factory: pytest.TempPathFactory, paint_clip: Callable[..., Path]
+) -> dict[str, Path]:
+    """Clips of known cuts: one as phones make them, with sound, and a few that must be refused."""
+    folder = tmp_path_factory.mktemp("clips")
+    sound = 0.2 * np.sin(np.arange(8 * 44100) / 12)[None].astype(np.float32)
+    shots = [(3.0, (30, 60, 120)), (2.0, (220, 120, 40)), (3.0, (60, 160, 90))]
+    how: dict[str, Any] = {"codec": "libx264", "size": (320, 180), "moving": True}
+    words = folder / "words.mp4"
+    words.write_text("These are words, and no video at all.\n" * 100)
+    return {
+        "eight": paint_clip(folder / "eight.mp4", shots, sound=sound, **how),
+        "ten": paint_clip(folder / "ten.mp4", [(4.0, 200), (3.0, (90, 20, 20)), (3.0, 240)], **how),
+        "long": paint_clip(folder / "long.mp4", [(182.0, 90)], frame_rate=2),
+        "words": words,
+    }
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory: pytest.TempPathFactory, clips: dict[str, Path]) -> Iterator[Page]:
+    """The page with one example of its own."""
+    examples = tmp_path_factory.mktemp("examples")
+    shutil.copyfile(clips["eight"], examples / "squares.mp4")
+    facts = {"title": "Three squares", "intent": "A square crosses three colours."}
+    (examples / "squares.json").write_text(json.dumps(facts))
+    (examples / "outputs").mkdir()
+    pipe = PixMusPipeline.from_pretrained()
+    pipe(examples / "squares.mp4", seed=21, num_inference_steps=6).save(
+        examples / "outputs" / "squares"
+    )
+    found = Page(tmp_path_factory.mktemp("page"), "--examples", str(examples))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium; without it what needs a browser is skipped."""
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium; install it with: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        found = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def visit(browser: Any, page: Page) -> Iterator[Callable[..., Visitor]]:
+    """`visit()` opens the page; at the end none of the visitors may have seen anything amiss."""
+    visitors: list[Visitor] = []
+
+    def open_page(**how: Any) -> Visitor:
+        visitors.append(Visitor(browser, page.url, **how))
+        return visitors[-1]
+
+    yield open_page
+    for visitor in visitors:
+        visitor.context.close()
+    assert [line for visitor in visitors for line in visitor.trouble] == []

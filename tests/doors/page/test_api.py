@@ -1,0 +1,134 @@
+"""The page through its API, as a program calls it."""
+
+from __future__ import annotations
+
+import json
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from running_page import Page
+
+from pixmus.picture.sound import read_audio
+from pixmus.picture.video import probe
+from pixmus.score.midi import read_midi
+
+# Gradio and its parts warn about each other's futures.
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture
+def client(page: Page) -> Any:
+    from gradio_client import Client
+
+    return Client(page.url, verbose=False)
+
+
+def test_a_program_has_a_soundtrack_made(
+    page: Page, clips: dict[str, Path], tmp_path: Path, client: Any
+) -> None:
+    from gradio_client import handle_file
+
+    job = client.submit(
+        handle_file(clips["eight"]),
+        text="dark",
+        seed=4,
+        num_inference_steps=4,
+        api_name="/soundtrack",
+    )
+    video, midi, sheet, everything, facts = job.result()
+    assert probe(video).duration == pytest.approx(8.0, abs=0.05)
+    sound = read_audio(probe(video))
+    assert sound is not None and np.abs(sound).max() > 0.1
+    assert facts["seed"] == 4 and "--text dark" in facts["shell"]
+    assert any(read_midi(midi).parts.values())
+    assert json.loads(Path(sheet).read_text())["duration"] == 8.0
+    assert zipfile.is_zipfile(everything)
+
+
+def test_a_program_spots_edits_and_composes(clips: dict[str, Path], client: Any) -> None:
+    from gradio_client import handle_file
+
+    path, reasons = client.predict(handle_file(clips["eight"]), api_name="/spot")
+    sheet = json.loads(Path(path).read_text())
+    assert sheet["cuts"] == [3.0, 5.0] and reasons["key"]
+    sheet["key"] = "E minor"
+    Path(path).write_text(json.dumps(sheet))
+    midi, wav, seed = client.predict(
+        handle_file(path), seed=6, num_inference_steps=4, api_name="/compose"
+    )
+    score = read_midi(midi)
+    assert score.key == "E minor" and seed == 6
+    assert Path(wav).stat().st_size > 8 * 44100 * 6
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"clip": "words"}, "words.mp4 is not a video"),
+        ({"clip": "eight", "tempo_bpm": 3}, "tempo"),
+        ({"clip": None}, "There is no file"),
+    ],
+)
+def test_a_program_reads_what_went_wrong(
+    clips: dict[str, Path], client: Any, asked: dict[str, Any], told: str
+) -> None:
+    from gradio_client import handle_file
+    from gradio_client.exceptions import AppError
+
+    clip = asked.pop("clip")
+    file = handle_file(clips[clip]) if clip else None
+    with pytest.raises(AppError, match=told):
+        client.predict(file, **asked, api_name="/soundtrack")
+
+
+def test_two_programs_at_once_get_what_each_would_get_alone(
+    page: Page, clips: dict[str, Path]
+) -> None:
+    from gradio_client import Client, handle_file
+
+    def ask(name: str, seed: int) -> Any:
+        return Client(page.url, verbose=False).submit(
+            handle_file(clips[name]), seed=seed, num_inference_steps=6, api_name="/soundtrack"
+        )
+
+    def score(job: Any) -> dict[str, Any]:
+        return {part: list(notes) for part, notes in read_midi(job.result()[1]).parts.items()}
+
+    together = [ask("eight", 1), ask("ten", 2)]
+    both = [score(job) for job in together]
+    assert both == [score(ask("eight", 1)), score(ask("ten", 2))]
+    assert both[0] != both[1]
+
+
+def test_the_endpoints_say_what_they_take(client: Any) -> None:
+    endpoints = client.view_api(return_format="dict")["named_endpoints"]
+    assert set(endpoints) == {"/soundtrack", "/spot", "/compose"}
+    for endpoint in endpoints.values():
+        first, *others = endpoint["parameters"]
+        assert not first["parameter_has_default"]
+        assert all(parameter["parameter_has_default"] for parameter in others)
+
+
+def test_what_was_uploaded_and_made_is_removed(tmp_path: Path, clips: dict[str, Path]) -> None:
+    from gradio_client import Client, handle_file
+
+    page = Page(tmp_path, "--keep-minutes", "0.1")
+    try:
+        client = Client(page.url, verbose=False)
+        client.predict(handle_file(clips["eight"]), num_inference_steps=4, api_name="/soundtrack")
+
+        def there() -> list[Path]:
+            kinds = (".mp4", ".wav", ".mid", ".zip", ".json", ".png")
+            return [p for p in page.temporary.rglob("*") if p.suffix in kinds]
+
+        assert there()
+        end = time.monotonic() + 200
+        while there() and time.monotonic() < end:
+            time.sleep(0.5)
+        assert not there()
+    finally:
+        page.close()

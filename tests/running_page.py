@@ -1,0 +1,126 @@
+"""A page that runs as a visitor's machine starts it, and a visitor in a real browser."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def free_port() -> int:
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        return int(place.getsockname()[1])
+
+
+class Page:
+    """A running page and its address."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.log = folder / "page.log"
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}/"
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir()
+        begun = time.monotonic()
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "app.py", "--port", str(port), *options],
+                cwd=REPOSITORY,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "TMPDIR": str(self.temporary)},
+            )
+        while True:
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() - begun < 240, self.log.read_text()
+            try:
+                urllib.request.urlopen(self.url, timeout=5).read()
+                break
+            except OSError:
+                time.sleep(0.1)
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
+class Visitor:
+    """One browser page, which remembers what went wrong on it."""
+
+    def __init__(self, browser: Any, url: str, width: int = 1280, height: int = 800) -> None:
+        self.context = browser.new_context(
+            viewport={"width": width, "height": height}, accept_downloads=True
+        )
+        self.tab = self.context.new_page()
+        self.trouble: list[str] = []
+        self.tab.on("pageerror", lambda error: self.trouble.append(f"page error: {error}"))
+        self.tab.on("console", self._hear)
+        self.tab.on("request", self._watch)
+        self.tab.on("response", self._read)
+        self.tab.set_default_timeout(120_000)  # ms; a busy machine is no error
+        self.tab.goto(url)
+        self.tab.wait_for_selector("#make")
+        self.tab.wait_for_timeout(500)
+
+    def _hear(self, message: Any) -> None:
+        if message.type == "error":
+            self.trouble.append(f"console: {message.text}")
+
+    def _read(self, response: Any) -> None:
+        if response.status >= 400:
+            self.trouble.append(f"{response.status}: {response.url}")
+
+    def _watch(self, request: Any) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+            self.trouble.append(f"another host was asked: {request.url}")
+
+    def upload(self, clip: Path) -> None:
+        self.tab.set_input_files("#clip input[type=file]", str(clip))
+        self.tab.wait_for_selector("#clip video", state="attached")
+
+    def sampling(self, **values: int) -> None:
+        """Opens the sampling choices and sets steps, seed or num-takes."""
+        if not self.tab.locator("#seed").count():
+            self.tab.get_by_text("Sampling: guidance, steps, seed, takes").click()
+            self.tab.wait_for_selector("#seed")
+        for name, value in values.items():
+            box = f"#{name.replace('_', '-')}"
+            field = (
+                f"{box} textarea, {box} input" if name == "seed" else f"{box} input[type=number]"
+            )
+            self.tab.locator(field).first.fill(str(value))
+            self.tab.keyboard.press("Tab")
+
+    def status(self) -> str:
+        return str(self.tab.inner_text("#status"))
+
+    def wait_for_status(self, text: str, seconds: float = 240) -> None:
+        self.tab.wait_for_function(
+            "text => document.querySelector('#status').innerText.includes(text)",
+            arg=text,
+            timeout=1000 * seconds,
+        )
+
+    def make(self, done: str = "Done in") -> None:
+        self.tab.click("#make")
+        self.tab.wait_for_timeout(200)
+        self.wait_for_status(done)
+
+    def source(self) -> str:
+        return str(self.tab.get_attribute("#result video", "src"))
+
+    def facts(self) -> dict[str, str]:
+        return dict(
+            self.tab.evaluate(
+                "[...document.querySelectorAll('#facts dl > div')].map(row => "
+                "[row.children[0].textContent, row.children[1].textContent])"
+            )
+        )

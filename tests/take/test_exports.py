@@ -1,0 +1,225 @@
+"""A bundle holds every file, or nothing; nothing is overwritten unasked."""
+
+import csv
+import json
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pixmus.check.findings import Check, Finding
+from pixmus.cues.sheet import Cue, CueSheet, HitPoint
+from pixmus.curves import CURVES, num_curve_values
+from pixmus.ensembles import ENSEMBLES
+from pixmus.errors import PixMusError
+from pixmus.score.midi import read_midi, write_midi
+from pixmus.score.notes import Note, Score
+from pixmus.score.tempo import TempoMap
+from pixmus.sound.programs import ensemble_of, programs_of
+from pixmus.take.exports import (
+    EXPORTS,
+    Export,
+    add_export,
+    remove_export,
+    stored_exports,
+    write_bundle,
+    write_export,
+)
+from pixmus.take.markers import timecode, write_markers
+from pixmus.waveform import write_wav
+
+DURATION = 4.0
+
+
+@dataclass
+class Report:
+    strengthened: int = 2
+    moved: int = 1
+
+
+class SmallTake:
+    """A take of four seconds made by hand; its clip is three bytes."""
+
+    def __init__(self) -> None:
+        self.tempo_map = TempoMap.constant(120.0, DURATION)
+        self.score = Score(
+            {"melody": (Note(0.0, 60, 1.0, 80), Note(4.0, 64, 1.0, 80))},
+            self.tempo_map,
+            "C major",
+            ((2.0, "hit point 1"), (0.0, "opening")),
+        )
+        self.cue_sheet = CueSheet(
+            duration=DURATION,
+            frame_rate=Fraction(30000, 1001),
+            cuts=(2.0,),
+            hit_points=(HitPoint(2.0, 1.0),),
+            curves={name: np.full(num_curve_values(DURATION), 0.5, np.float32) for name in CURVES},
+            cues=(Cue(0.0, DURATION, "opening"),),
+            key="C major",
+            tempo_bpm=120.0,
+            tempo_fixed=False,
+            style="pop",
+            ensemble="piano",
+            parts=ENSEMBLES["piano"].parts,
+            inputs=("colour",),
+        )
+        generator = np.random.default_rng(0)
+        noise = generator.uniform(-0.5, 0.5, (2, int(DURATION * 44100)))
+        self.music = noise.astype(np.float32)
+        self.stems = {"melody": self.music}
+        self.accent_report = Report()
+        self.check = Check("pop", ("melody",), 600, 1, (Finding("silence", 0.5, 0, 0.25, 1, 1),))
+        self.timings = {"compose": 1.23456}
+        self.settings = {"seed": 7, "clip": Path("clip.mp4"), "steps": np.int64(20)}
+        self.hashes = {"model": "00ff"}
+        self.thumbnails = ()
+
+    def write_video(self, path: Path, overwrite: bool = False) -> None:
+        Path(path).write_bytes(b"mp4")
+
+
+@pytest.fixture
+def no_pictures():
+    """Pictures take a second each and have tests of their own."""
+    written = list(EXPORTS.values())
+    for export in written:
+        remove_export(export.name)
+    for export in written:
+        if not export.name.endswith(".png"):
+            add_export(export)
+    yield
+    for name in list(EXPORTS):
+        remove_export(name)
+    for export in written:
+        add_export(export)
+
+
+def names(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_bundle_holds_every_file(tmp_path):
+    take = SmallTake()
+    write_bundle(take, tmp_path / "bundle")
+    assert names(tmp_path) == {
+        f"bundle/{name}"
+        for name in (
+            "scored.mp4", "music.wav", "stems/melody.wav", "score.mid", "cues.json",
+            "markers.csv", "cues.png", "pianoroll.png", "spectrogram.png", "take.json",
+        )
+    }  # fmt: skip
+    folder = tmp_path / "bundle"
+    music, rate = soundfile.read(folder / "music.wav", always_2d=True)
+    assert rate == 44100 and soundfile.info(folder / "music.wav").subtype == "PCM_24"
+    np.testing.assert_allclose(music.T, take.music, atol=2**-23)
+    assert CueSheet.load(folder / "cues.json").hit_points == take.cue_sheet.hit_points
+    assert [note.pitch for note in read_midi(folder / "score.mid").parts["melody"]] == [60, 64]
+    description = json.loads((folder / "take.json").read_text())
+    assert description["seed"] == 7
+    assert description["settings"] == {"seed": 7, "clip": "clip.mp4", "steps": 20}
+    assert description["accents"] == {"strengthened": 2, "moved": 1}
+    assert description["check"]["outside"] == ["silence"]
+    assert description["check"]["descriptors"]["silence"]["value"] == 0.5
+    assert description["tempo"]["largest_change_percent"] == 0.0
+    assert description["sha256"] == {"model": "00ff"}
+    assert "python" in description["versions"]
+
+
+def test_a_finished_clip_is_copied(tmp_path, no_pictures):
+    (tmp_path / "out.mp4").write_bytes(b"finished")
+    write_bundle(SmallTake(), tmp_path / "bundle", made={"scored.mp4": tmp_path / "out.mp4"})
+    assert (tmp_path / "bundle" / "scored.mp4").read_bytes() == b"finished"
+
+
+def test_an_export_is_added_in_one_place(tmp_path, no_pictures):
+    def write_key(take, path):
+        path.write_text(take.score.key)
+
+    add_export(Export("key.txt", write_key, "the key", is_stored=True))
+    with pytest.raises(PixMusError, match="already"):
+        add_export(Export("key.txt", write_key, "the key again"))
+    try:
+        write_export(SmallTake(), "key.txt", tmp_path / "key.txt")
+        write_bundle(SmallTake(), tmp_path / "bundle")
+        assert "key.txt" in stored_exports()
+    finally:
+        remove_export("key.txt")
+    assert (tmp_path / "key.txt").read_text() == "C major"
+    assert (tmp_path / "bundle" / "key.txt").read_text() == "C major"
+    with pytest.raises(PixMusError, match='no export "key.txt"; choose one of scored.mp4'):
+        write_export(SmallTake(), "key.txt", tmp_path / "other.txt")
+
+
+def test_every_export_says_what_it_is_for():
+    for export in EXPORTS.values():
+        assert export.purpose and not export.purpose.endswith(".")
+
+
+def test_a_full_folder_is_refused_and_replaced_only_with_overwrite(tmp_path, no_pictures):
+    folder = tmp_path / "bundle"
+    (folder / "stems").mkdir(parents=True)
+    (folder / "stems" / "drums.wav").write_bytes(b"old")
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(PixMusError, match="not empty"):
+        write_bundle(SmallTake(), folder)
+    assert names(folder) == {"stems/drums.wav", "notes.txt"}
+    write_bundle(SmallTake(), folder, overwrite=True)
+    assert "stems/drums.wav" not in names(folder)
+    assert {"stems/melody.wav", "notes.txt", "take.json"} <= names(folder)
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError, PixMusError("no")])
+def test_a_failure_leaves_nothing(tmp_path, failure, monkeypatch):
+    take = SmallTake()
+
+    def fail(path: Path, overwrite: bool = False) -> None:
+        Path(path).write_bytes(b"half")
+        raise failure
+
+    monkeypatch.setattr(take, "write_video", fail)
+    with pytest.raises(failure if isinstance(failure, type) else type(failure)):
+        write_bundle(take, tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("time", "rate", "expected"),
+    [
+        (0.0, Fraction(25), "00:00:00:00"),
+        (1.0, Fraction(25), "00:00:01:00"),
+        (3661.52, Fraction(25), "01:01:01:13"),
+        (1001 / 1000, Fraction(30000, 1001), "00:00:01:00"),
+        (1001 / 30000 * 7, Fraction(30000, 1001), "00:00:00:07"),
+        (2.5, Fraction(1, 2), "00:00:01:00"),
+    ],
+)
+def test_timecode_is_the_nearest_frame(time, rate, expected):
+    assert timecode(time, rate) == expected
+
+
+@pytest.mark.parametrize("ensemble", ENSEMBLES)
+def test_a_midi_file_names_its_ensemble(ensemble, tmp_path):
+    parts = dict.fromkeys(ENSEMBLES[ensemble].parts, (Note(0.0, 48, 1.0, 80),))
+    score = Score(parts, TempoMap.constant(120.0, DURATION))
+    write_midi(score, tmp_path / "score.mid", programs_of(ensemble, parts))
+    assert ensemble_of(tmp_path / "score.mid", parts) == ensemble
+
+
+def test_markers_are_in_order_and_quoted(tmp_path):
+    write_markers(tmp_path / "markers.csv", [(2.0, 'a, "b"'), (1.0, "c")], Fraction(24))
+    with open(tmp_path / "markers.csv", newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["time", "timecode", "name"],
+            ["1.000", "00:00:01:00", "c"],
+            ["2.000", "00:00:02:00", 'a, "b"'],
+        ]
+
+
+def test_a_wave_beyond_full_scale_is_not_clipped(tmp_path):
+    loud = np.array([[0.0, 1.5, -2.0], [0.0, 0.1, 0.2]], np.float32)
+    write_wav(tmp_path / "loud.wav", loud)
+    read, _ = soundfile.read(tmp_path / "loud.wav", always_2d=True)
+    np.testing.assert_array_equal(read.T.astype(np.float32), loud)

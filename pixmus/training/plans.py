@@ -51,7 +51,7 @@ def bar_dynamics(piece: Piece) -> np.ndarray:
 
     By the mean velocity of the notes that start in it (not of a pad made from chords); a bar in
     which none does keeps the level before it. UNKNOWN_DYNAMIC throughout where the corpus has no
-    velocities.
+    velocities, and where drums play alone.
     """
     num_bars = piece.num_beats // BEATS_PER_BAR
     if not piece.has_velocity:
@@ -62,6 +62,8 @@ def bar_dynamics(piece: Piece) -> np.ndarray:
     counts = np.bincount(bars, minlength=num_bars)
     sums = np.bincount(bars, notes[:, 4], num_bars)
     known = np.flatnonzero(counts)
+    if not len(known):
+        return np.full(num_bars, UNKNOWN_DYNAMIC)
     last = np.searchsorted(known, np.arange(num_bars), "right") - 1  # -1 before the first
     nearest = known[np.maximum(last, 0)]
     levels = np.digitize(sums[nearest] / counts[nearest], DYNAMIC_EDGES)

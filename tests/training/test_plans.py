@@ -117,3 +117,12 @@ def test_a_plans_cadences_stand_where_last_chords_begin() -> None:
     assert chord_before(plan.chords, 5) == Chord(7)
     assert tonic_share(plan.chords, False) == 0.4
     assert root_changes_per_bar(plan.chords) == pytest.approx(2 * 5 / 9)
+
+
+def test_drums_alone_have_a_plan_without_chords() -> None:
+    hits = [(4 * k, 1, 36, 90) for k in range(16)]
+    piece = make_piece("groove", "drummer", {"drums": hits}, 120.0)
+    assert piece is not None
+    plan = plan_of(piece)
+    assert plan.chords == (None,) * 8 and (plan.dynamics == UNKNOWN_DYNAMIC).all()
+    assert plan.plays[:, PARTS.index(Part.DRUMS)].all() and len(plan.phrases) == 1

@@ -118,6 +118,9 @@ class Piece:
     num_beats: int
     notes: np.ndarray
     tonic: int = -1
+    # Chords that the corpus notes, int16 (chords, 4): onset step, then a row of `chord_rows`, each
+    # until the next; none where it notes none.
+    chords: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.int16))
 
     @property
     def has_velocity(self) -> bool:
@@ -203,6 +206,8 @@ def save_pieces(pieces: list[Piece], path: Path, ledger: Ledger | None = None) -
         "name": np.array([piece.name for piece in unique]),
         "tonic": np.array([piece.tonic for piece in unique], np.int8),
         "style": np.array([piece.style for piece in unique]),
+        "chords": np.concatenate([piece.chords for piece in unique]),
+        "num_chords": np.array([len(piece.chords) for piece in unique]),
         "ledger": np.array(ledger.to_json()),
     }
     # A name would get .npz appended.
@@ -230,7 +235,9 @@ def _read_arrays(path: Path) -> dict[str, Any]:
 def load_pieces(path: Path) -> list[Piece]:
     """The pieces of a compact corpus file."""
     data = _read_arrays(path)
-    ends = np.cumsum(data["num_notes"])  # files made before tonics were kept have none
+    ends = np.cumsum(data["num_notes"])  # files made before tonics or chords were kept have none
+    counts = data.get("num_chords", np.zeros(len(ends), int))
+    chords = np.split(data.get("chords", np.zeros((0, 4), np.int16)), np.cumsum(counts)[:-1])
     return [
         Piece(
             str(data["corpus"][i]),
@@ -241,6 +248,7 @@ def load_pieces(path: Path) -> list[Piece]:
             int(data["num_beats"][i]),
             data["notes"][end - data["num_notes"][i] : end],
             int(data["tonic"][i]) if "tonic" in data else -1,
+            chords[i],
         )
         for i, end in enumerate(ends)
     ]

@@ -91,8 +91,12 @@ def make_piece(
     tempo_bpm: float,
     label: str | None = None,
     style: str = "",
+    chords: np.ndarray | None = None,
 ) -> Piece | None:
-    """A piece transposed to C major or A minor, its silent ends cut; None when it is too short."""
+    """A piece transposed to C major or A minor, its silent ends cut; None when it is too short.
+
+    `chords` are those of `Piece`, in the key and on the grid of the notes as they come.
+    """
     rows = np.array(
         [(PARTS.index(part), *note) for part, notes in parts.items() for note in notes], np.int16
     ).reshape(-1, 5)
@@ -112,6 +116,8 @@ def make_piece(
         minor, tonic = key >= 12, key % 12
         shift = ((9 if minor else 0) - key % 12 + 6) % 12 - 6
         rows[rows[:, 0] != PARTS.index(Part.DRUMS), 3] += shift
+        if chords is not None and len(chords):
+            chords = _move_chords(chords, first, shift)
     rows[:, 2] = np.minimum(rows[:, 2], num_beats * STEPS_PER_BEAT - rows[:, 1])
     order = np.lexsort((rows[:, 3], rows[:, 1], rows[:, 0]))
     return Piece(
@@ -123,4 +129,16 @@ def make_piece(
         num_beats,
         rows[order],
         tonic,
+        *(() if chords is None else (chords,)),
     )
+
+
+def _move_chords(chords: np.ndarray, first: int, shift: int) -> np.ndarray:
+    """Chords as `Piece` has them, counted from step `first` and transposed."""
+    moved = chords.copy()
+    moved[:, 0] = np.maximum(moved[:, 0] - first, 0)
+    there = moved[:, 1] >= 0
+    for column in (1, 3):
+        moved[there, column] = (moved[there, column] + shift) % 12
+    last_of_step = np.append(np.diff(moved[:, 0]) > 0, True)
+    return moved[last_of_step]

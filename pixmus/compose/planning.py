@@ -1,0 +1,254 @@
+"""From what is wanted to a `Plan`: conditions, and the masked diffusion that fills tokens in.
+
+Writing starts with every token masked but those that are given. In each step the network says what
+the masked ones may be, values are drawn, and the share that the step has to reveal is kept. What is
+given (chords, phrases, who plays, bars) is a token that was never masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pixmus.curves import CURVES
+from pixmus.ensembles import PARTS, STYLES, Style
+from pixmus.model.plan_network import PlanDenoiser
+from pixmus.score.chords import Chord, Quality
+from pixmus.score.plan import HALVES, Approach, Plan, tonic_of
+from pixmus.score.plan_tokens import (
+    CHORD_COLUMNS,
+    MASKS,
+    PLAYS_COLUMNS,
+    chord_tokens,
+    decode_plan,
+    masked_tokens,
+)
+
+HIT_HORIZON = 16  # half bars: a hit further away is not felt
+NEAR, FAR = 8, 64  # bars from a cue's border, on two scales
+MOOD = slice(0, len(CURVES) + 1)  # the curves, and whether they are known
+TIMING = slice(MOOD.stop, MOOD.stop + 4)  # hit points, and whether they are known
+_PLACE = slice(TIMING.stop, TIMING.stop + 9)
+MODE_COLUMN = _PLACE.stop
+_STYLES = slice(MODE_COLUMN + 1, MODE_COLUMN + 1 + len(STYLES))
+_PARTS = slice(_STYLES.stop, _STYLES.stop + len(PARTS))
+NUM_PLAN_CONDITIONS = _PARTS.stop
+
+
+def _hit_distances(hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Half bars since the last and until the next hit, int, HIT_HORIZON at most."""
+    index = np.arange(len(hits))
+    there = np.flatnonzero(hits > 0)
+    if not len(there):
+        return np.full(len(hits), HIT_HORIZON), np.full(len(hits), HIT_HORIZON)
+    after = np.searchsorted(there, index)
+    until = np.where(
+        after < len(there), there[np.minimum(after, len(there) - 1)] - index, HIT_HORIZON
+    )
+    before = np.searchsorted(there, index, "right") - 1
+    since = np.where(before >= 0, index - there[np.maximum(before, 0)], HIT_HORIZON)
+    return np.minimum(since, HIT_HORIZON), np.minimum(until, HIT_HORIZON)
+
+
+def plan_conditions(
+    curves: np.ndarray,
+    hits: np.ndarray,
+    tempo_bpm: np.ndarray,
+    cue_starts: Sequence[int],
+    *,
+    minor: bool,
+    style: str,
+    parts: Sequence[str],
+    bars_before: int = 0,
+    bars_after: int = 0,
+) -> np.ndarray:
+    """What is wanted of a plan, float32 (half bars, NUM_PLAN_CONDITIONS).
+
+    `curves` is (bars, 4), 0..1 in the order of CURVES; `hits` (half bars,) the strength 0..1 of the
+    strongest hit point in each; `tempo_bpm` (bars,); `cue_starts` the bars that begin a cue, 0 the
+    first. `bars_before` and `bars_after` are those of the first and last cue outside the plan.
+    """
+    num_bars = len(curves)
+    assert len(hits) == HALVES * num_bars, f"{len(hits)=} {num_bars=}"
+    bars = np.arange(num_bars)
+    starts = np.array(cue_starts, int)
+    cue = np.searchsorted(starts, bars, "right") - 1
+    first = np.where(cue == 0, -bars_before, starts[cue])
+    ends = np.append(starts[1:], num_bars + bars_after)[cue]
+    since, to_end = bars - first, ends - 1 - bars
+    columns = np.zeros((HALVES * num_bars, NUM_PLAN_CONDITIONS), np.float32)
+    columns[:, : len(CURVES)] = np.repeat(2 * curves - 1, HALVES, 0)
+    columns[:, MOOD.stop - 1] = 1
+    since_hit, until_hit = _hit_distances(hits)
+    columns[:, TIMING.start] = hits
+    columns[:, TIMING.start + 1] = 1 - until_hit / HIT_HORIZON
+    columns[:, TIMING.start + 2] = 1 - since_hit / HIT_HORIZON
+    columns[:, TIMING.stop - 1] = 1
+    place = [
+        np.log2(tempo_bpm / 100),
+        np.minimum(since, NEAR) / NEAR,
+        np.minimum(to_end, NEAR) / NEAR,
+        np.minimum(since, FAR) / FAR,
+        np.minimum(to_end, FAR) / FAR,
+        since == 0,
+        to_end == 0,
+        np.log2((ends - first) / 32),
+    ]
+    columns[:, _PLACE.start : _PLACE.stop - 1] = np.repeat(np.stack(place, 1), HALVES, 0)
+    columns[1::HALVES, _PLACE.stop - 1] = 1
+    columns[:, MODE_COLUMN] = 1 if minor else -1
+    columns[:, _STYLES.start + STYLES.index(style)] = 1
+    columns[:, [_PARTS.start + PARTS.index(part) for part in parts]] = 1
+    return columns
+
+
+# What stands before a last tonic, by style in major and in minor, as `ending_shares` of
+# `pixmus.training.plans` counts it over pieces that end on their tonic (none of the test split).
+# Freedoom's music loops and seldom ends: its 29 endings of both modes are one row.
+ENDING_SHARES: dict[str, tuple[dict[Approach, float], dict[Approach, float]]] = {
+    style: tuple(dict(zip(Approach, shares, strict=True)) for shares in modes)  # type: ignore[misc]
+    for style, modes in {
+        Style.POP: ((0.63, 0.23, 0.05, 0.09), (0.24, 0.10, 0.53, 0.13)),
+        Style.SONG: ((0.65, 0.22, 0.02, 0.11), (0.44, 0.22, 0.05, 0.29)),
+        Style.QUARTET: ((0.49, 0.27, 0.08, 0.16), (0.59, 0.27, 0.00, 0.14)),
+        Style.GAME: ((0.07, 0.41, 0.18, 0.34), (0.07, 0.41, 0.18, 0.34)),
+    }.items()
+}
+# The chord that stands for each approach, in semitones above the tonic: in major, in minor.
+_APPROACH_CHORDS = {
+    Approach.DOMINANT: ((7, Quality.MAJOR), (7, Quality.MAJOR)),
+    Approach.SUBDOMINANT: ((5, Quality.MAJOR), (5, Quality.MINOR)),
+    Approach.SUBTONIC: ((10, Quality.MAJOR), (10, Quality.MAJOR)),
+}
+
+
+def give_ending(
+    tokens: np.ndarray, rng: np.random.Generator, *, minor: bool, style: str, end_bar: int
+) -> np.ndarray:
+    """Tokens whose last bar before `end_bar` is the tonic, and before it what leads to it.
+
+    The half bar before the last bar holds the dominant, the subdominant or the subtonic, drawn by
+    `ENDING_SHARES` without the other approaches, which have no chord of their own.
+    """
+    tonic, shares = tonic_of(minor), ENDING_SHARES[style][int(minor)]
+    kinds = list(_APPROACH_CHORDS)
+    weights = np.array([shares[kind] for kind in kinds])
+    kind = kinds[int(rng.choice(len(kinds), p=weights / weights.sum()))]
+    above, quality = _APPROACH_CHORDS[kind][int(minor)]
+    last = Chord(tonic, Quality.MINOR if minor else Quality.MAJOR)
+    ending: list[Chord | None] = [Chord((tonic + above) % 12, quality), last, last]
+    first = HALVES * (end_bar - 1) - 1
+    return give_chords(tokens, ending[max(0, -first) :], max(0, first))
+
+
+def without_wishes(conditions: np.ndarray | Tensor) -> np.ndarray | Tensor:
+    """Conditions with curves and hit points unknown."""
+    dropped = conditions.clone() if isinstance(conditions, Tensor) else conditions.copy()
+    dropped[..., MOOD] = 0
+    dropped[..., TIMING] = 0
+    return dropped
+
+
+def give_chords(tokens: np.ndarray, chords: Sequence[Chord | None], first: int = 0) -> np.ndarray:
+    """Tokens with the chords of the half bars from `first` on given."""
+    given = tokens.copy()
+    given[first : first + len(chords), CHORD_COLUMNS] = [chord_tokens(chord) for chord in chords]
+    return given
+
+
+def give_parts(tokens: np.ndarray, parts: Sequence[str]) -> np.ndarray:
+    """Tokens in which all parts but these are silent."""
+    given = tokens.copy()
+    for index, part in enumerate(PARTS):
+        if part not in parts:
+            given[:, PLAYS_COLUMNS.start + index] = 0
+    return given
+
+
+@torch.no_grad()
+def unmask(
+    denoiser: PlanDenoiser,
+    tokens: Tensor,
+    conditions: Tensor,
+    generator: torch.Generator,
+    num_inference_steps: int = 48,
+    guidance_scale: float = 1.0,
+    choice_noise: float = 4.0,
+    temperature: float = 1.0,
+) -> Tensor:
+    """Tokens (B, T, F) with every mask filled in; `conditions` is (B, T, NUM_PLAN_CONDITIONS).
+
+    The tokens that a step reveals are those drawn with most confidence, log probability plus
+    Gumbel noise times `choice_noise`, which fades (MaskGIT, Chang et al. 2022); with much noise the
+    order is all but random. Guidance away from unknown curves and hit points (Ho & Salimans 2022).
+    """
+    tokens = tokens.clone()
+    masks = torch.as_tensor(MASKS, device=tokens.device)
+    total = (tokens == masks).flatten(1).sum(1)
+    for step in range(num_inference_steps):
+        masked = tokens == masks
+        logits = denoiser(tokens, conditions)
+        if guidance_scale != 1:
+            free = denoiser(tokens, without_wishes(conditions))
+            logits = [b + guidance_scale * (a - b) for a, b in zip(logits, free, strict=True)]
+        drawn, confidence = [], []
+        for field in logits:
+            odds = (field / temperature).log_softmax(-1)
+            value = (odds + _gumbel(odds.shape, generator)).argmax(-1)
+            drawn.append(value)
+            confidence.append(odds.gather(-1, value[..., None])[..., 0])
+        left = 1 - step / num_inference_steps
+        order = torch.stack(confidence, -1)
+        order = order + choice_noise * left * _gumbel(order.shape, generator)
+        order = order.masked_fill(~masked, -torch.inf)
+        kept = (total * (1 - (step + 1) / num_inference_steps)).long()  # masked after this step
+        reveal = masked.flatten(1).sum(1) - kept
+        rank = order.flatten(1).argsort(1, descending=True).argsort(1)
+        chosen = (rank < reveal[:, None]).view_as(masked) & masked
+        tokens = torch.where(chosen, torch.stack(drawn, -1), tokens)
+    return tokens
+
+
+def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
+    uniform = torch.rand(shape, generator=generator).clamp(1e-9, 1 - 1e-7)
+    return -torch.log(-torch.log(uniform))
+
+
+def draw_plans(
+    denoiser: PlanDenoiser,
+    conditions: np.ndarray,
+    generator: torch.Generator,
+    given: np.ndarray | None = None,
+    **how: float,
+) -> list[Plan]:
+    """Plans for conditions (plans, half bars, NUM_PLAN_CONDITIONS), each in its own mode.
+
+    `given` are tokens (plans, half bars, NUM_FIELDS) that hold what is decided already; `how` is
+    what `unmask` takes. What one plan becomes depends on the others beside it.
+    """
+    if given is None:
+        given = np.tile(masked_tokens(conditions.shape[1] // HALVES), (len(conditions), 1, 1))
+    filled = unmask(
+        denoiser,
+        torch.as_tensor(given),
+        torch.as_tensor(conditions),
+        generator,
+        **how,  # type: ignore[arg-type]
+    )
+    minor = conditions[:, 0, MODE_COLUMN] > 0
+    return [decode_plan(t.numpy(), bool(m)) for t, m in zip(filled, minor, strict=True)]
+
+
+def draw_plan(
+    denoiser: PlanDenoiser,
+    conditions: np.ndarray,
+    generator: torch.Generator,
+    given: np.ndarray | None = None,
+    **how: float,
+) -> Plan:
+    """`draw_plans` for one plan: without the first axis of conditions and given tokens."""
+    many = None if given is None else given[None]
+    return draw_plans(denoiser, conditions[None], generator, many, **how)[0]

@@ -1,0 +1,136 @@
+"""What is asked of a plan, and tokens that are filled in around what is given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pixmus.compose.planning import (
+    ENDING_SHARES,
+    MODE_COLUMN,
+    MOOD,
+    NUM_PLAN_CONDITIONS,
+    TIMING,
+    draw_plan,
+    give_chords,
+    give_ending,
+    give_parts,
+    plan_conditions,
+    unmask,
+    without_wishes,
+)
+from pixmus.curves import CURVES
+from pixmus.ensembles import PARTS, STYLES, Part, Style
+from pixmus.model.plan_network import PlanDenoiser
+from pixmus.score.chords import QUALITIES, Chord, parse_chord
+from pixmus.score.plan import is_dominant
+from pixmus.score.plan_tokens import CHORD_COLUMNS, FIELD_SIZES, MASKS, masked_tokens
+
+TRIO = (Part.MELODY, Part.HARMONY, Part.BASS)
+
+
+def conditions(num_bars: int = 8, minor: bool = False, cue_starts: tuple[int, ...] = (0,), **more):
+    hits = np.zeros(2 * num_bars)
+    hits[5] = 0.8
+    return plan_conditions(
+        np.full((num_bars, len(CURVES)), 0.75),
+        hits,
+        np.full(num_bars, 100.0),
+        cue_starts,
+        minor=minor,
+        style=Style.POP,
+        parts=TRIO,
+        **more,
+    )
+
+
+@pytest.fixture(scope="module")
+def planner() -> PlanDenoiser:
+    """A tiny one, shaken so that its answers differ."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        tiny = PlanDenoiser(FIELD_SIZES, NUM_PLAN_CONDITIONS, width=16, num_layers=2, num_heads=2)
+        with torch.no_grad():
+            for parameter in tiny.parameters():
+                parameter.add_(0.2 * torch.randn_like(parameter))
+    return tiny.eval()
+
+
+def test_conditions_say_what_is_wanted() -> None:
+    array = conditions(minor=True)
+    assert array.shape == (16, NUM_PLAN_CONDITIONS) and array.dtype == np.float32
+    assert (array[:, : len(CURVES)] == 0.5).all() and (array[:, MODE_COLUMN] == 1).all()
+    hit, until, since, known = array[:, TIMING].T
+    assert hit.argmax() == 5 and until[5] == since[5] == 1 and (known == 1).all()
+    assert until[4] == since[6] == pytest.approx(15 / 16) and until[6] == since[4] == 0
+    free = without_wishes(array)
+    assert not free[:, MOOD].any() and not free[:, TIMING].any() and array[:, MOOD].any()
+
+
+def test_places_count_from_cue_borders() -> None:
+    one, two = conditions(), conditions(cue_starts=(0, 4))
+    assert np.array_equal(two[:8, MODE_COLUMN:], one[:8, MODE_COLUMN:])
+    assert not np.array_equal(one, two)
+    place = slice(TIMING.stop + 1, MODE_COLUMN - 2)  # since, to the end, first, last
+    assert np.array_equal(two[8:, place], two[:8, place])
+    inside = conditions(bars_before=16, bars_after=16)
+    assert inside[0, TIMING.stop + 1] == inside[-1, TIMING.stop + 2] == 1
+
+
+def test_everything_is_filled_in_and_what_is_given_stays(planner: PlanDenoiser) -> None:
+    given = give_parts(masked_tokens(8), TRIO)
+    wanted = [parse_chord(name) for name in ("C", "C", "F", "Dm7/F", "G7", "N.C.")]
+    given = give_chords(given, wanted, first=4)
+    for steps in (1, 3, 200):
+        plan = draw_plan(
+            planner,
+            conditions(),
+            torch.Generator().manual_seed(1),
+            given,
+            num_inference_steps=steps,
+        )
+        assert list(plan.chords[4:10]) == wanted
+        assert not plan.plays[:, PARTS.index(Part.DRUMS)].any() and plan.num_bars == 8
+
+
+def test_one_seed_one_plan_whatever_is_beside_it(planner: PlanDenoiser) -> None:
+    wished = conditions(minor=True)
+    plans = [
+        draw_plan(planner, wished, torch.Generator().manual_seed(seed), num_inference_steps=8)
+        for seed in (3, 3, 4)
+    ]
+    assert plans[0].chords == plans[1].chords != plans[2].chords
+    assert plans[0].minor
+
+
+def test_batches_unmask_each_its_own_masks(planner: PlanDenoiser) -> None:
+    tokens = torch.as_tensor(np.stack([masked_tokens(4)] * 2))
+    tokens[1] = 0
+    wished = torch.as_tensor(conditions(4)).expand(2, -1, -1)
+    filled = unmask(planner, tokens, wished, torch.Generator().manual_seed(0), 5, 2.0)
+    assert (filled < torch.as_tensor(MASKS)).all() and (filled[1] == 0).all()
+
+
+@pytest.mark.parametrize("minor", [False, True])
+@pytest.mark.parametrize("style", STYLES)
+def test_an_ending_leads_to_the_tonic(style: str, minor: bool) -> None:
+    rng = np.random.default_rng(0)
+    tonic = 9 if minor else 0
+    led = []
+    for _ in range(200):
+        tokens = give_ending(masked_tokens(8), rng, minor=minor, style=style, end_bar=8)
+        assert (tokens[:13] == MASKS).all() and (tokens[14:, 0] == tonic).all()
+        root, quality, bass = tokens[13, CHORD_COLUMNS]
+        assert root != tonic and bass == 0
+        led.append(is_dominant(Chord(int(root), QUALITIES[quality]), tonic))
+    shares = ENDING_SHARES[style][int(minor)]
+    assert sum(shares.values()) == pytest.approx(1, abs=0.02)
+    most = max(shares, key=lambda kind: shares[kind])
+    assert (np.mean(led) > 0.45) == (most == "dominant")
+
+
+def test_an_ending_fits_into_one_bar() -> None:
+    rng = np.random.default_rng(0)
+    tokens = give_ending(masked_tokens(1), rng, minor=False, style=Style.POP, end_bar=1)
+    assert (tokens[:, 0] == 0).all()

@@ -1,0 +1,111 @@
+"""Windows of plans, masks, and a few iterations of training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from open_music import write_pieces
+
+from pixmus.compose.planning import NUM_PLAN_CONDITIONS
+from pixmus.model.plan_network import PlanDenoiser
+from pixmus.score.curves import RAW_CURVES, CurveTables
+from pixmus.score.plan_tokens import DYNAMICS_COLUMN, FIELD_SIZES, MASKS, NUM_FIELDS
+from pixmus.studies.plan import measure
+from pixmus.training.train_plan import (
+    GROUPS,
+    LETTER,
+    LIKENESS,
+    PLACE,
+    MeasuredPlan,
+    PlanSampler,
+    draw_masks,
+    load_measured,
+    measure_plan,
+    named_anew,
+    plan_losses,
+    save_measured,
+    spliced,
+    train,
+    window_of,
+)
+
+
+@pytest.fixture(scope="module")
+def plans() -> list[MeasuredPlan]:
+    tables = CurveTables({name: np.linspace(0, 1, 5) for name in RAW_CURVES})
+    return [measure_plan(piece, tables) for piece in write_pieces(6, 24)]
+
+
+def test_measured_plans_come_back_from_their_file(
+    plans: list[MeasuredPlan], tmp_path: Path
+) -> None:
+    save_measured(plans, tmp_path / "measured.npz")
+    for plan, back in zip(plans, load_measured(tmp_path / "measured.npz"), strict=True):
+        assert (plan.name, plan.style, plan.split, plan.minor) == (
+            back.name, back.style, back.split, back.minor,
+        )  # fmt: skip
+        for name in ("tokens", "curves", "hits"):
+            assert np.array_equal(getattr(plan, name), getattr(back, name))
+
+
+def test_every_field_belongs_to_one_group() -> None:
+    assert sorted(sum(GROUPS.values(), [])) == list(range(NUM_FIELDS))
+
+
+def test_letters_are_named_in_order_and_the_first_is_like_nothing() -> None:
+    tokens = np.zeros((16, NUM_FIELDS), int)
+    tokens[:, LETTER] = np.repeat([5, 2, 5, 5], 4)
+    tokens[:, PLACE] = np.tile([0, 0, 1, 1], 4)
+    tokens[:, LIKENESS] = 3
+    anew = named_anew(tokens)
+    assert anew[::4, LETTER].tolist() == [0, 1, 0, 0]
+    assert anew[::4, LIKENESS].tolist() == [0, 0, 3, 3]
+
+
+def test_windows_know_their_place(plans: list[MeasuredPlan]) -> None:
+    tokens, conditions = window_of(plans[0], 4, 8)
+    assert tokens.shape == (16, NUM_FIELDS) and conditions.shape == (16, NUM_PLAN_CONDITIONS)
+    whole = window_of(plans[0], 0, 24)[1]
+    assert np.array_equal(whole[8:24], conditions) or np.allclose(
+        whole[8:24, :5], conditions[:, :5]
+    )
+    short, wished = spliced(np.random.default_rng(0), plans[0], 12)
+    assert len(short) == len(wished) == 24
+    assert np.array_equal(short[-4:, :3], plans[0].tokens[-4:, :3])  # the piece's own end
+
+
+def test_masks_are_even_and_groups_go_together() -> None:
+    masked = draw_masks(np.random.default_rng(0), 400, 8)
+    assert masked.mean() == pytest.approx(0.5, abs=0.05)
+    chords = masked[:, :, GROUPS["chords"]].reshape(400, -1)
+    assert 0.15 < (~chords).all(1).mean() < 0.35 and 0.15 < chords.all(1).mean() < 0.35
+
+
+def test_unknown_dynamics_cost_nothing(plans: list[MeasuredPlan]) -> None:
+    denoiser = PlanDenoiser(FIELD_SIZES, NUM_PLAN_CONDITIONS, width=16, num_layers=1, num_heads=2)
+    silent = [plan for plan in plans if plan.corpus != "freedoom"]
+    batch = PlanSampler(silent).batch(np.random.default_rng(0), 8, 4)
+    assert (batch.tokens[..., DYNAMICS_COLUMN] == int(MASKS[DYNAMICS_COLUMN])).all()
+    loss, groups = plan_losses(denoiser, batch, torch.ones_like(batch.tokens, dtype=torch.bool))
+    assert "dynamics" not in groups and torch.isfinite(loss)
+    uniform = np.log([size for i, size in enumerate(FIELD_SIZES) if i != DYNAMICS_COLUMN]).mean()
+    assert loss.item() == pytest.approx(uniform, rel=1e-4)  # the head begins at zero
+
+
+def test_training_learns_writes_a_log_and_can_be_measured(
+    plans: list[MeasuredPlan], tmp_path: Path
+) -> None:
+    denoiser = train(plans, tmp_path, minutes=0.05, width=16, num_layers=1, learning_rate=1e-2)
+    loaded = PlanDenoiser.from_pretrained(tmp_path / "plan_denoiser").eval()
+    for name, value in denoiser.state_dict().items():
+        assert torch.equal(value, loaded.state_dict()[name])
+    more = train(plans, tmp_path, minutes=0.005, init=tmp_path / "plan_denoiser", learning_rate=0)
+    assert more.config["width"] == 16
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
+    answer = measure(loaded, plans, num=8, num_bars=8, num_inference_steps=2)
+    json.dumps(answer)
+    assert 0 <= answer["distance of roots"] <= 1

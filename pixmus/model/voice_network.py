@@ -222,8 +222,9 @@ class Unit(nn.Module):
         has_dynamics: bool = True,
         top: float = 1.0,
     ) -> tuple[Tensor, Tensor]:
-        """Tokens (M, n) of masked units, and the log probability of each unit's own (M,)."""
+        """Tokens (M, n) of masked units, and the mean log probability of each unit's (M,)."""
         M = prepared.shape[1]
+        asked = prepared.new_zeros(M)
         layout = self.layout
         tokens = prepared.new_zeros(M, self.num_tokens, dtype=torch.int64)
         before = torch.zeros_like(prepared)
@@ -261,11 +262,13 @@ class Unit(nn.Module):
                     log_p[:, 0] = -torch.inf
                 p = _sharpened(log_p, temperature, top)
                 drawn = torch.multinomial(p, 1, generator=generator)
-                total[at] += p.gather(1, drawn)[:, 0].clamp(min=1e-9).log()
+                if kind in ("gates", "voices"):
+                    total[at] += p.gather(1, drawn)[:, 0].clamp(min=1e-9).log()
+                    asked[at] += 1
                 forced = forced.index_put((at,), drawn[:, 0])
             tokens[:, i] = forced
             before = before + self.before(forced + self.offsets[i])
-        return tokens, total
+        return tokens, total / asked.clamp(min=1)
 
 
 def _sharpened(log_p: Tensor, temperature: float, top: float) -> Tensor:

@@ -40,7 +40,7 @@ from pixmus.training.windows import (
     measured_conditions,
 )
 
-WINDOW_BARS = ((8, 0.3), (12, 0.3), (16, 0.25), (20, 0.15))
+WINDOW_BARS = ((8, 0.35), (12, 0.35), (16, 0.2), (20, 0.1))
 BEATS_PER_BATCH = 1024
 BLOCK_BARS = (2, 3, 4)
 FUTURE_BARS = 4  # at most so many bars after a block are shown the plan of
@@ -243,16 +243,14 @@ def draw_states(
         written = [part for part in parts if part not in given] or [parts[rng.integers(len(parts))]]
     draw = rng.random()
     first, end, known_after = 0, num_bars, False
-    if draw < 0.65:
+    if draw < 0.35:  # a block, as it is written
         length = int(rng.choice(BLOCK_BARS))
-        future = int(rng.integers(FUTURE_BARS + 1))
-        if rng.random() < 0.3:
-            first = int(rng.integers(0, num_bars - length + 1))
-        else:
-            first = max(0, num_bars - length - future)
-        end = min(num_bars, first + length)
+        first = max(0, num_bars - length - int(rng.integers(FUTURE_BARS + 1)))
+        end = first + length
         known_after = rng.random() < 0.1
-    elif draw < 0.8:
+    elif draw < 0.7:  # all that follows known bars: more to learn from for the same time
+        first = int(rng.integers(0, num_bars - 1))
+    elif draw < 0.85:  # between known bars
         length = int(rng.integers(1, num_bars))
         first = int(rng.integers(0, num_bars - length + 1))
         end, known_after = first + length, True

@@ -121,6 +121,9 @@ class Piece:
     num_beats: int
     notes: np.ndarray
     tonic: int = -1
+    # Chords that the corpus notes, int16 (chords, 4): onset step, then a row of `chord_rows`, each
+    # until the next; none where it notes none.
+    chords: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.int16))
 
     @property
     def has_velocity(self) -> bool:
@@ -227,8 +230,12 @@ def make_piece(
     tempo_bpm: float,
     label: str | None = None,
     style: str = "",
+    chords: np.ndarray | None = None,
 ) -> Piece | None:
-    """A piece transposed to C major or A minor, its silent ends cut; None when it is too short."""
+    """A piece transposed to C major or A minor, its silent ends cut; None when it is too short.
+
+    `chords` are those of `Piece`, in the key and on the grid of the notes as they come.
+    """
     rows = np.array(
         [(PARTS.index(part), *note) for part, notes in parts.items() for note in notes], np.int16
     ).reshape(-1, 5)
@@ -248,6 +255,8 @@ def make_piece(
         minor, tonic = key >= 12, key % 12
         shift = ((9 if minor else 0) - key % 12 + 6) % 12 - 6
         rows[rows[:, 0] != PARTS.index(Part.DRUMS), 3] += shift
+        if chords is not None and len(chords):
+            chords = _move_chords(chords, first, shift)
     rows[:, 2] = np.minimum(rows[:, 2], num_beats * STEPS_PER_BEAT - rows[:, 1])
     order = np.lexsort((rows[:, 3], rows[:, 1], rows[:, 0]))
     return Piece(
@@ -259,7 +268,19 @@ def make_piece(
         num_beats,
         rows[order],
         tonic,
+        *(() if chords is None else (chords,)),
     )
+
+
+def _move_chords(chords: np.ndarray, first: int, shift: int) -> np.ndarray:
+    """Chords as `Piece` has them, counted from step `first` and transposed."""
+    moved = chords.copy()
+    moved[:, 0] = np.maximum(moved[:, 0] - first, 0)
+    there = moved[:, 1] >= 0
+    for column in (1, 3):
+        moved[there, column] = (moved[there, column] + shift) % 12
+    last_of_step = np.append(np.diff(moved[:, 0]) > 0, True)
+    return moved[last_of_step]
 
 
 # --------------------------------------------------------------------------------------- The file
@@ -319,6 +340,8 @@ def save_pieces(pieces: list[Piece], path: Path, ledger: Ledger | None = None) -
         "name": np.array([piece.name for piece in unique]),
         "tonic": np.array([piece.tonic for piece in unique], np.int8),
         "style": np.array([piece.style for piece in unique]),
+        "chords": np.concatenate([piece.chords for piece in unique]),
+        "num_chords": np.array([len(piece.chords) for piece in unique]),
         "ledger": np.array(ledger.to_json()),
     }
     unfinished = path.with_name(path.name + ".part")
@@ -347,7 +370,9 @@ def _read_arrays(path: Path) -> dict[str, Any]:
 def load_pieces(path: Path) -> list[Piece]:
     """The pieces of a compact corpus file."""
     data = _read_arrays(path)
-    ends = np.cumsum(data["num_notes"])  # files made before tonics were kept have none
+    ends = np.cumsum(data["num_notes"])  # files made before tonics or chords were kept have none
+    counts = data.get("num_chords", np.zeros(len(ends), int))
+    chords = np.split(data.get("chords", np.zeros((0, 4), np.int16)), np.cumsum(counts)[:-1])
     return [
         Piece(
             str(data["corpus"][i]),
@@ -358,6 +383,7 @@ def load_pieces(path: Path) -> list[Piece]:
             int(data["num_beats"][i]),
             data["notes"][end - data["num_notes"][i] : end],
             int(data["tonic"][i]) if "tonic" in data else -1,
+            chords[i],
         )
         for i, end in enumerate(ends)
     ]

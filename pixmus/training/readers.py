@@ -17,6 +17,7 @@ import pretty_midi
 from pixmus.ensembles import PARTS, Part
 from pixmus.errors import PixMusError
 from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.training.chord_labels import label_rows
 from pixmus.training.corpus import (
     MIN_BARS,
     MIN_PITCHED_NOTES,
@@ -190,6 +191,7 @@ def read_pop909(folder: Path, ledger: Ledger) -> Iterator[Piece]:
             },
             tempo,
             label,
+            chords=label_rows([c for c in chords if len(c) == 3], beats),
         )
         if piece:
             yield piece

@@ -1,0 +1,202 @@
+"""From what is wanted to a `Plan`: conditions, and the masked diffusion that fills tokens in.
+
+Writing starts with every token masked but those that are given. In each step the network says what
+the masked ones may be, values are drawn, and the share that the step has to reveal is kept. What is
+given (chords, phrases, who plays, bars) is a token that was never masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pixmus.curves import CURVES
+from pixmus.ensembles import PARTS, STYLES
+from pixmus.model.plan_network import PlanDenoiser
+from pixmus.score.chords import Chord
+from pixmus.score.plan import HALVES, Plan
+from pixmus.score.plan_tokens import (
+    CHORD_COLUMNS,
+    MASKS,
+    PLAYS_COLUMNS,
+    chord_tokens,
+    decode_plan,
+    masked_tokens,
+)
+
+HIT_HORIZON = 16  # half bars: a hit further away is not felt
+NEAR, FAR = 8, 64  # bars from a cue's border, on two scales
+MOOD = slice(0, len(CURVES) + 1)  # the curves, and whether they are known
+TIMING = slice(MOOD.stop, MOOD.stop + 4)  # hit points, and whether they are known
+_PLACE = slice(TIMING.stop, TIMING.stop + 9)
+MODE_COLUMN = _PLACE.stop
+_STYLES = slice(MODE_COLUMN + 1, MODE_COLUMN + 1 + len(STYLES))
+_PARTS = slice(_STYLES.stop, _STYLES.stop + len(PARTS))
+NUM_PLAN_CONDITIONS = _PARTS.stop
+
+
+def _hit_distances(hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Half bars since the last and until the next hit, int, HIT_HORIZON at most."""
+    index = np.arange(len(hits))
+    there = np.flatnonzero(hits > 0)
+    if not len(there):
+        return np.full(len(hits), HIT_HORIZON), np.full(len(hits), HIT_HORIZON)
+    after = np.searchsorted(there, index)
+    until = np.where(
+        after < len(there), there[np.minimum(after, len(there) - 1)] - index, HIT_HORIZON
+    )
+    before = np.searchsorted(there, index, "right") - 1
+    since = np.where(before >= 0, index - there[np.maximum(before, 0)], HIT_HORIZON)
+    return np.minimum(since, HIT_HORIZON), np.minimum(until, HIT_HORIZON)
+
+
+def plan_conditions(
+    curves: np.ndarray,
+    hits: np.ndarray,
+    tempo_bpm: np.ndarray,
+    cue_starts: Sequence[int],
+    *,
+    minor: bool,
+    style: str,
+    parts: Sequence[str],
+    bars_before: int = 0,
+    bars_after: int = 0,
+) -> np.ndarray:
+    """What is wanted of a plan, float32 (half bars, NUM_PLAN_CONDITIONS).
+
+    `curves` is (bars, 4), 0..1 in the order of CURVES; `hits` (half bars,) the strength 0..1 of the
+    strongest hit point in each; `tempo_bpm` (bars,); `cue_starts` the bars that begin a cue, 0 the
+    first. `bars_before` and `bars_after` are those of the first and last cue outside the plan.
+    """
+    num_bars = len(curves)
+    assert len(hits) == HALVES * num_bars, f"{len(hits)=} {num_bars=}"
+    bars = np.arange(num_bars)
+    starts = np.array(cue_starts, int)
+    cue = np.searchsorted(starts, bars, "right") - 1
+    first = np.where(cue == 0, -bars_before, starts[cue])
+    ends = np.append(starts[1:], num_bars + bars_after)[cue]
+    since, to_end = bars - first, ends - 1 - bars
+    columns = np.zeros((HALVES * num_bars, NUM_PLAN_CONDITIONS), np.float32)
+    columns[:, : len(CURVES)] = np.repeat(2 * curves - 1, HALVES, 0)
+    columns[:, MOOD.stop - 1] = 1
+    since_hit, until_hit = _hit_distances(hits)
+    columns[:, TIMING.start] = hits
+    columns[:, TIMING.start + 1] = 1 - until_hit / HIT_HORIZON
+    columns[:, TIMING.start + 2] = 1 - since_hit / HIT_HORIZON
+    columns[:, TIMING.stop - 1] = 1
+    place = [
+        np.log2(tempo_bpm / 100),
+        np.minimum(since, NEAR) / NEAR,
+        np.minimum(to_end, NEAR) / NEAR,
+        np.minimum(since, FAR) / FAR,
+        np.minimum(to_end, FAR) / FAR,
+        since == 0,
+        to_end == 0,
+        np.log2((ends - first) / 32),
+    ]
+    columns[:, _PLACE.start : _PLACE.stop - 1] = np.repeat(np.stack(place, 1), HALVES, 0)
+    columns[1::HALVES, _PLACE.stop - 1] = 1
+    columns[:, MODE_COLUMN] = 1 if minor else -1
+    columns[:, _STYLES.start + STYLES.index(style)] = 1
+    columns[:, [_PARTS.start + PARTS.index(part) for part in parts]] = 1
+    return columns
+
+
+def without_wishes(conditions: np.ndarray | Tensor) -> np.ndarray | Tensor:
+    """Conditions with curves and hit points unknown."""
+    dropped = conditions.clone() if isinstance(conditions, Tensor) else conditions.copy()
+    dropped[..., MOOD] = 0
+    dropped[..., TIMING] = 0
+    return dropped
+
+
+def give_chords(tokens: np.ndarray, chords: Sequence[Chord | None], first: int = 0) -> np.ndarray:
+    """Tokens with the chords of the half bars from `first` on given."""
+    given = tokens.copy()
+    given[first : first + len(chords), CHORD_COLUMNS] = [chord_tokens(chord) for chord in chords]
+    return given
+
+
+def give_parts(tokens: np.ndarray, parts: Sequence[str]) -> np.ndarray:
+    """Tokens in which all parts but these are silent."""
+    given = tokens.copy()
+    for index, part in enumerate(PARTS):
+        if part not in parts:
+            given[:, PLAYS_COLUMNS.start + index] = 0
+    return given
+
+
+@torch.no_grad()
+def unmask(
+    denoiser: PlanDenoiser,
+    tokens: Tensor,
+    conditions: Tensor,
+    generator: torch.Generator,
+    num_inference_steps: int = 48,
+    guidance_scale: float = 1.0,
+    choice_noise: float = 4.0,
+    temperature: float = 1.0,
+) -> Tensor:
+    """Tokens (B, T, F) with every mask filled in; `conditions` is (B, T, NUM_PLAN_CONDITIONS).
+
+    The tokens that a step reveals are those drawn with most confidence, log probability plus
+    Gumbel noise times `choice_noise`, which fades (MaskGIT, Chang et al. 2022); with much noise the
+    order is all but random. Guidance away from unknown curves and hit points (Ho & Salimans 2022).
+    """
+    tokens = tokens.clone()
+    masks = torch.as_tensor(MASKS, device=tokens.device)
+    total = (tokens == masks).flatten(1).sum(1)
+    for step in range(num_inference_steps):
+        masked = tokens == masks
+        logits = denoiser(tokens, conditions)
+        if guidance_scale != 1:
+            free = denoiser(tokens, without_wishes(conditions))
+            logits = [b + guidance_scale * (a - b) for a, b in zip(logits, free, strict=True)]
+        drawn, confidence = [], []
+        for field in logits:
+            odds = (field / temperature).log_softmax(-1)
+            value = (odds + _gumbel(odds.shape, generator)).argmax(-1)
+            drawn.append(value)
+            confidence.append(odds.gather(-1, value[..., None])[..., 0])
+        left = 1 - step / num_inference_steps
+        order = torch.stack(confidence, -1)
+        order = order + choice_noise * left * _gumbel(order.shape, generator)
+        order = order.masked_fill(~masked, -torch.inf)
+        kept = (total * (1 - (step + 1) / num_inference_steps)).long()  # masked after this step
+        reveal = masked.flatten(1).sum(1) - kept
+        rank = order.flatten(1).argsort(1, descending=True).argsort(1)
+        chosen = (rank < reveal[:, None]).view_as(masked) & masked
+        tokens = torch.where(chosen, torch.stack(drawn, -1), tokens)
+    return tokens
+
+
+def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
+    uniform = torch.rand(shape, generator=generator).clamp(1e-9, 1 - 1e-7)
+    return -torch.log(-torch.log(uniform))
+
+
+def draw_plan(
+    denoiser: PlanDenoiser,
+    conditions: np.ndarray,
+    generator: torch.Generator,
+    given: np.ndarray | None = None,
+    num_inference_steps: int = 48,
+    guidance_scale: float = 1.0,
+) -> Plan:
+    """A plan for conditions (half bars, NUM_PLAN_CONDITIONS), in their mode.
+
+    `given` are tokens (half bars, NUM_FIELDS) that hold what is decided already.
+    """
+    tokens = masked_tokens(len(conditions) // HALVES) if given is None else given
+    filled = unmask(
+        denoiser,
+        torch.as_tensor(tokens)[None],
+        torch.as_tensor(conditions)[None],
+        generator,
+        num_inference_steps,
+        guidance_scale,
+    )
+    return decode_plan(filled[0].numpy(), bool(conditions[0, MODE_COLUMN] > 0))

@@ -1,0 +1,394 @@
+"""Training of the network that writes plans, on the plans that corpus pieces turned out to have.
+
+A window is a stretch of a piece, or its beginning and its end joined at phrase borders, which is
+what a short cue is. Tokens are masked at random, whole groups of fields given or masked now and
+then, and the loss is the log loss of the masked ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pixmus.compose.conditions import CurveTables, beat_statistics, measure_bars
+from pixmus.compose.planning import NUM_PLAN_CONDITIONS, plan_conditions, without_wishes
+from pixmus.curves import CURVES
+from pixmus.ensembles import PARTS
+from pixmus.errors import PixMusError
+from pixmus.model.plan_network import PlanDenoiser
+from pixmus.score.chords import HALF_BAR_STEPS
+from pixmus.score.plan import HALVES
+from pixmus.score.plan_tokens import (
+    CADENCE_COLUMN,
+    CHORD_COLUMNS,
+    DYNAMICS_COLUMN,
+    FIELD_SIZES,
+    MASKS,
+    NUM_FIELDS,
+    PHRASE_COLUMNS,
+    PLAYS_COLUMNS,
+    encode_plan,
+)
+from pixmus.score.tempo import BEATS_PER_BAR
+from pixmus.training.corpus import Piece, corpus_shares, load_pieces
+from pixmus.training.plans import plan_of
+from pixmus.training.windows import encode_piece, hit_points_of
+
+GROUPS: dict[str, list[int]] = {
+    "chords": list(range(*CHORD_COLUMNS.indices(NUM_FIELDS))),
+    "phrases": list(range(*PHRASE_COLUMNS.indices(NUM_FIELDS))),
+    "cadences": [CADENCE_COLUMN],
+    "dynamics": [DYNAMICS_COLUMN],
+    "who plays": list(range(*PLAYS_COLUMNS.indices(NUM_FIELDS))),
+}
+WINDOW_BARS = {8: 0.2, 16: 0.3, 32: 0.3, 64: 0.2}  # and how often
+HALF_BARS_A_BATCH = 1024
+SPLICED = 0.3  # of windows, a beginning joined to an end
+GIVEN, ALL_MASKED = 0.2, 0.2  # of groups of a window
+WITHOUT_WISHES = 0.15
+AVERAGED_OVER = 500  # iterations, of the weights that are kept
+PLACE, LETTER, LIKENESS = PHRASE_COLUMNS.start + 1, PHRASE_COLUMNS.start, PHRASE_COLUMNS.stop - 1
+
+
+@dataclass(frozen=True)
+class MeasuredPlan:
+    """A piece's plan as tokens, with what would have asked for it."""
+
+    corpus: str
+    name: str
+    style: str
+    split: str
+    minor: bool
+    tempo_bpm: float
+    tokens: np.ndarray  # int8 (half bars, NUM_FIELDS)
+    curves: np.ndarray  # float32 (bars, 4)
+    hits: np.ndarray  # float32 (half bars,)
+
+    @property
+    def num_bars(self) -> int:
+        return len(self.curves)
+
+    @property
+    def parts(self) -> list[str]:
+        """The parts that play anywhere in it."""
+        return [PARTS[i] for i in np.flatnonzero(self.tokens[:, PLAYS_COLUMNS].any(0))]
+
+
+def measure_plan(piece: Piece, tables: CurveTables) -> MeasuredPlan:
+    """The plan of a piece, its curves and hit points."""
+    encoded = encode_piece(piece)
+    statistics = beat_statistics(encoded.cells).sum(1)
+    starts = range(0, len(statistics), BEATS_PER_BAR)
+    seconds = np.full(len(starts), BEATS_PER_BAR * 60 / piece.tempo_bpm)
+    curves = tables.curves(measure_bars(statistics, starts, seconds), piece.has_velocity)
+    hits = hit_points_of(encoded.strengths).reshape(-1, HALF_BAR_STEPS).max(1)
+    return MeasuredPlan(
+        piece.corpus,
+        piece.name,
+        piece.style,
+        piece.split,
+        piece.minor,
+        piece.tempo_bpm,
+        encode_plan(plan_of(piece)).astype(np.int8),
+        np.stack([curves[name] for name in CURVES], 1).astype(np.float32),
+        hits.astype(np.float32),
+    )
+
+
+def save_measured(plans: Sequence[MeasuredPlan], path: Path) -> None:
+    """Write measured plans to one array file."""
+    facts = ("corpus", "name", "style", "split", "minor", "tempo_bpm", "num_bars")
+    arrays = {fact: np.array([getattr(plan, fact) for plan in plans]) for fact in facts}
+    for name in ("tokens", "curves", "hits"):
+        arrays[name] = np.concatenate([getattr(plan, name) for plan in plans])
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+def load_measured(path: Path) -> list[MeasuredPlan]:
+    """`save_measured` undone."""
+    with np.load(path) as file:
+        data = {name: file[name] for name in file.files}
+    ends = np.cumsum(data["num_bars"])[:-1]
+    arrays = [
+        np.split(data["tokens"], HALVES * ends),
+        np.split(data["curves"], ends),
+        np.split(data["hits"], HALVES * ends),
+    ]
+    facts = [data[name] for name in ("corpus", "name", "style", "split", "minor", "tempo_bpm")]
+    return [
+        MeasuredPlan(str(c), str(n), str(s), str(split), bool(minor), float(tempo), *three)
+        for c, n, s, split, minor, tempo, *three in zip(*facts, *arrays, strict=True)
+    ]
+
+
+# --------------------------------------------------------------------------------------- Windows
+
+
+@dataclass
+class PlanBatch:
+    """`tokens` int64 (batch, half bars, NUM_FIELDS); conditions float32 (batch, half bars, ...)."""
+
+    tokens: Tensor
+    conditions: Tensor
+
+
+def named_anew(tokens: np.ndarray) -> np.ndarray:
+    """Tokens of a window with letters in order of appearance, the first of each like nothing."""
+    renamed = tokens.copy()
+    letters, places = tokens[:, LETTER], tokens[:, PLACE]
+    names: dict[int, int] = {}
+    begins = np.flatnonzero((np.diff(places, prepend=99) < 0) | (np.diff(letters, prepend=-1) != 0))
+    for first, end in zip(begins, [*begins[1:], len(tokens)], strict=True):
+        letter = int(letters[first])
+        if letter not in names:
+            names[letter] = len(names)
+            renamed[first:end, LIKENESS] = 0
+        renamed[first:end, LETTER] = names[letter]
+    return renamed
+
+
+def window_of(plan: MeasuredPlan, first_bar: int, num_bars: int) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens and conditions of a stretch of a piece; it is told how much comes before and after."""
+    bars = slice(first_bar, first_bar + num_bars)
+    return _take(plan, np.arange(plan.num_bars)[bars], first_bar)
+
+
+def _take(
+    plan: MeasuredPlan, bars: np.ndarray, before: int, whole: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    halves = (HALVES * bars[:, None] + np.arange(HALVES)).ravel()
+    conditions = plan_conditions(
+        plan.curves[bars],
+        plan.hits[halves],
+        np.full(len(bars), plan.tempo_bpm),
+        [0],
+        minor=plan.minor,
+        style=plan.style,
+        parts=plan.parts,
+        bars_before=0 if whole else before,
+        bars_after=0 if whole else plan.num_bars - before - len(bars),
+    )
+    return named_anew(plan.tokens[halves]), conditions
+
+
+def spliced(
+    rng: np.random.Generator, plan: MeasuredPlan, num_bars: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A beginning of the piece and its end as one whole of `num_bars` bars, joined at a border.
+
+    The join is where a phrase begins, where the end's bars allow it.
+    """
+    starts = np.flatnonzero(plan.tokens[::HALVES, PLACE] == 0)
+    ending = [plan.num_bars - s for s in starts if 2 <= plan.num_bars - s <= num_bars - 2]
+    last = int(rng.choice(ending)) if ending else num_bars // 2
+    bars = np.concatenate(
+        [np.arange(num_bars - last), np.arange(plan.num_bars - last, plan.num_bars)]
+    )
+    return _take(plan, bars, 0, whole=True)
+
+
+class PlanSampler:
+    """Draws batches of windows, the corpora by their shares."""
+
+    def __init__(self, plans: Sequence[MeasuredPlan]) -> None:
+        self.plans = [plan for plan in plans if plan.num_bars >= min(WINDOW_BARS)]
+        shares = corpus_shares({plan.corpus for plan in self.plans})
+        totals: dict[str, float] = {}
+        for plan in self.plans:
+            totals[plan.corpus] = totals.get(plan.corpus, 0.0) + plan.num_bars**0.5
+        weights = [shares[p.corpus] * p.num_bars**0.5 / totals[p.corpus] for p in self.plans]
+        self.weights = np.array(weights) / np.sum(weights)
+
+    def batch(self, rng: np.random.Generator, num_bars: int = 0, size: int = 0) -> PlanBatch:
+        """Windows of one length, drawn when 0, as many as fit HALF_BARS_A_BATCH when 0."""
+        num_bars = num_bars or int(rng.choice(list(WINDOW_BARS), p=list(WINDOW_BARS.values())))
+        size = size or HALF_BARS_A_BATCH // (HALVES * num_bars)
+        tokens, conditions = [], []
+        while len(tokens) < size:
+            plan = self.plans[int(rng.choice(len(self.plans), p=self.weights))]
+            if plan.num_bars < num_bars:
+                continue
+            if plan.num_bars > num_bars and rng.random() < SPLICED:
+                made = spliced(rng, plan, num_bars)
+            else:
+                latest = plan.num_bars - num_bars
+                edge = rng.random()
+                first = int(rng.integers(latest + 1))
+                first = 0 if edge < 0.15 else latest if edge < 0.3 else first
+                made = window_of(plan, first, num_bars)
+            tokens.append(made[0])
+            wished = made[1] + 0.05 * rng.normal(size=made[1].shape) * (made[1] != 0)
+            if rng.random() < WITHOUT_WISHES:
+                wished = without_wishes(wished)
+            conditions.append(wished)
+        return PlanBatch(
+            torch.from_numpy(np.stack(tokens)).long(),
+            torch.from_numpy(np.stack(conditions)).float(),
+        )
+
+
+def draw_masks(rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+    """Which tokens are masked, bool (batch, half bars, NUM_FIELDS).
+
+    Each by a share of its window's that is even in 0..1; then now and then a group of fields is
+    given, or masked, throughout.
+    """
+    masked = rng.random(shape) < rng.random((shape[0], 1, 1))
+    for fields in GROUPS.values():
+        draw = rng.random(shape[0])
+        masked[np.ix_(draw < GIVEN, range(shape[1]), fields)] = False
+        masked[np.ix_(draw > 1 - ALL_MASKED, range(shape[1]), fields)] = True
+    return masked
+
+
+def plan_losses(
+    denoiser: PlanDenoiser, batch: PlanBatch, masked: Tensor
+) -> tuple[Tensor, dict[str, tuple[float, int]]]:
+    """Mean log loss of masked tokens in nats, and of every group its sum and how many tokens.
+
+    Tokens that are unknown in the piece itself (dynamics without velocities) do not count.
+    """
+    masks = torch.as_tensor(MASKS)
+    logits = denoiser(torch.where(masked, masks, batch.tokens), batch.conditions)
+    counted = masked & (batch.tokens < masks)
+    total, groups = torch.zeros(()), {}
+    for name, fields in GROUPS.items():
+        losses = [
+            F.cross_entropy(logits[f][counted[..., f]], batch.tokens[..., f][counted[..., f]])
+            * counted[..., f].sum()
+            for f in fields
+            if counted[..., f].any()
+        ]
+        if losses:
+            group = torch.stack(losses).sum()
+            total = total + group
+            groups[name] = (float(group.detach()), int(counted[..., fields].sum()))
+    return total / counted.sum().clamp(min=1), groups
+
+
+def held_out_loss(denoiser: PlanDenoiser, plans: Sequence[MeasuredPlan]) -> dict[str, float]:
+    """Log loss in nats a masked token, of all and of every group, on fixed windows and masks."""
+    rng = np.random.default_rng(0)
+    sampler = PlanSampler(plans)
+    sums: dict[str, list[float]] = {}
+    denoiser.eval()
+    with torch.no_grad():
+        for num_bars in (8, 16, 32, 32, 64, 64):
+            batch = sampler.batch(rng, num_bars)
+            masked = torch.from_numpy(draw_masks(rng, tuple(batch.tokens.shape)))
+            for name, (loss, count) in plan_losses(denoiser, batch, masked)[1].items():
+                for key in (name, "all"):
+                    entry = sums.setdefault(key, [0.0, 0.0])
+                    entry[0] += loss
+                    entry[1] += count
+    return {name: round(loss / count, 4) for name, (loss, count) in sums.items()}
+
+
+def train(
+    plans: Sequence[MeasuredPlan],
+    out: Path,
+    minutes: float,
+    clock_minutes: float = float("inf"),
+    seed: int = 0,
+    learning_rate: float = 1.5e-3,
+    width: int = 128,
+    num_layers: int = 6,
+) -> PlanDenoiser:
+    """Train for so many minutes of processor time, or of the clock where those are over first.
+
+    Averaged weights and a log go to `out`.
+    """
+    training = [plan for plan in plans if plan.split == "training"]
+    held_out = [plan for plan in plans if plan.split == "validation"] or training
+    if not training:
+        raise PixMusError("No piece of the corpus fell to training; give a larger corpus.")
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    denoiser = PlanDenoiser(FIELD_SIZES, NUM_PLAN_CONDITIONS, width, num_layers)
+    average = torch.optim.swa_utils.AveragedModel(
+        denoiser, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(1 - 1 / AVERAGED_OVER)
+    )
+    matrices = [p for p in denoiser.parameters() if p.ndim > 1]
+    others = [p for p in denoiser.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
+        lr=learning_rate,
+        betas=(0.9, 0.98),
+    )
+    sampler = PlanSampler(training)
+    out.mkdir(parents=True, exist_ok=True)
+    print(f"{sum(p.numel() for p in denoiser.parameters())} parameters", flush=True)
+    begun, clock = time.process_time(), time.monotonic()
+    iteration, heard, reported, done = 0, [], 0.0, 0.0
+    with open(out / "log.jsonl", "a") as log:
+        while done < 1:
+            denoiser.train()
+            rate = learning_rate * min(1, (iteration + 1) / 100) * (1 - done**2) + 1e-6
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            batch = sampler.batch(rng)
+            masked = torch.from_numpy(draw_masks(rng, tuple(batch.tokens.shape)))
+            loss, _ = plan_losses(denoiser, batch, masked)
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)
+            optimiser.step()
+            if iteration < 2 * AVERAGED_OVER and iteration % 10 == 0:
+                average.n_averaged.zero_()  # the first weights are no part of the average
+            average.update_parameters(denoiser)
+            heard.append(float(loss.detach()))
+            iteration += 1
+            spent = (time.process_time() - begun) / 60
+            done = max(spent / minutes, (time.monotonic() - clock) / 60 / clock_minutes)
+            if spent - reported >= max(1.0, minutes / 20):
+                reported = spent
+                row = {"iteration": iteration, "minutes": round(spent, 2)}
+                row |= {"loss": round(float(np.mean(heard)), 4)}
+                row |= {"held_out": held_out_loss(average.module, held_out)}
+                heard.clear()
+                print(json.dumps(row), file=log, flush=True)
+                print(json.dumps(row), flush=True)
+                average.module.save_pretrained(out / "plan_denoiser")
+    average.module.save_pretrained(out / "plan_denoiser")
+    return average.module.eval()
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """`python -m pixmus.training.train_plan CORPUS.npz --out FOLDER`."""
+    parser = argparse.ArgumentParser(prog="pixmus.training.train_plan", description=main.__doc__)
+    parser.add_argument("corpus", type=Path, help="corpus file, .npz")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--tables", type=Path, required=True, help="curve_tables.json")
+    parser.add_argument("--minutes", type=float, default=40.0, help="of processor time")
+    parser.add_argument(
+        "--clock-minutes", type=float, default=float("inf"), help="at most, on the clock"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args(argv)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    measured = arguments.out / "measured.npz"
+    if not measured.exists():
+        tables = CurveTables.load(arguments.tables)
+        pieces = [piece for piece in load_pieces(arguments.corpus) if piece.corpus != "groove"]
+        save_measured([measure_plan(piece, tables) for piece in pieces], measured)
+    torch.set_num_threads(1)
+    train(
+        load_measured(measured),
+        arguments.out,
+        arguments.minutes,
+        arguments.clock_minutes,
+        arguments.seed,
+    )
+
+
+if __name__ == "__main__":
+    main()

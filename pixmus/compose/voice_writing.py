@@ -57,7 +57,12 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
         return min(max(0, math.floor(at_first * share)), max(0, at_first - step - 1))
 
     def step(
-        self, confidence: Tensor, beats: Tensor, step: int, at_first: int, generator: torch.Generator
+        self,
+        confidence: Tensor,
+        beats: Tensor,
+        step: int,
+        at_first: int,
+        generator: torch.Generator,
     ) -> Tensor:
         """Which of the masked units are uncovered, bool (M,); `beats` (M,) is where they lie.
 
@@ -119,6 +124,8 @@ def fill(
     states: np.ndarray,
     conditions: np.ndarray,
     targets: np.ndarray,
+    echo: np.ndarray,
+    echoed: np.ndarray,
     *,
     generator: torch.Generator,
     guidance: VoiceGuidance,
@@ -127,22 +134,24 @@ def fill(
 ) -> np.ndarray:
     """A window's tokens (T, NUM_TOKENS) with the masked units of `targets` bool (T, P) written.
 
-    `states` int (T, P) says what is known; masked units that are no targets stay masked.
+    `states` int (T, P) says what is known; masked units that are no targets stay masked. `echo`
+    holds the bars that are returned to where `echoed` bool (T,).
     """
-    T = len(tokens)
     filled = torch.from_numpy(tokens.astype(np.int64))
     state = torch.from_numpy(states.astype(np.int64)).clone()
     wanted = torch.from_numpy(targets) & (state == MASKED)
     certainty = torch.zeros(state.shape)
     asked = guidance.variants(conditions)
-    positions = torch.arange(T)
+    # what is led away from returns to nothing
+    returned = torch.from_numpy(np.stack([echoed, *[echoed & False] * (len(asked) - 1)]))
+    returning = (torch.from_numpy(echo.astype(np.int64)).expand(len(asked), -1, -1), returned)
     at_first = int(wanted.sum())
     scheduler.set_timesteps(sampling.num_steps)
     for step in range(sampling.num_steps):
         if not wanted.any():
             break
         drawn, own = _draw(
-            network, filled, state, asked, positions, wanted, generator, guidance, sampling
+            network, filled, state, asked, returning, wanted, generator, guidance, sampling
         )
         units = wanted.nonzero()
         confidence = own[units[:, 0], units[:, 1]]
@@ -162,7 +171,7 @@ def fill(
         state[least[:, 0], least[:, 1]] = MASKED
         wanted[least[:, 0], least[:, 1]] = True
         drawn, _ = _draw(
-            network, filled, state, asked, positions, wanted, generator, guidance, sampling
+            network, filled, state, asked, returning, wanted, generator, guidance, sampling
         )
         for beat, part in least.tolist():
             place = cast(Unit, network.units[part]).layout.tokens
@@ -175,7 +184,7 @@ def _draw(
     tokens: Tensor,
     states: Tensor,
     conditions: Tensor,
-    positions: Tensor,
+    returning: tuple[Tensor, Tensor],
     wanted: Tensor,
     generator: torch.Generator,
     guidance: VoiceGuidance,
@@ -184,7 +193,11 @@ def _draw(
     """Tokens drawn for all wanted units, (T, NUM_TOKENS), and their mean log probability (T, P)."""
     V = len(conditions)
     heard = network.hear(
-        tokens.expand(V, -1, -1), states.expand(V, -1, -1), conditions, positions
+        tokens.expand(V, -1, -1),
+        states.expand(V, -1, -1),
+        conditions,
+        torch.arange(len(tokens)),
+        *returning,
     )
     drawn = torch.zeros_like(tokens)
     certainty = torch.zeros(states.shape)
@@ -194,7 +207,7 @@ def _draw(
         if not len(beats):
             continue
         at = (torch.arange(V)[:, None] * len(tokens) + beats).flatten()
-        prepared = unit.prepare(heard.units[part], heard.beats, conditions, at)
+        prepared = unit.prepare(heard, part, conditions, at)
         written, log_p = unit.sample(
             prepared.unflatten(0, (V, -1)),
             weights,
@@ -216,6 +229,7 @@ def write_blocks(
     states: np.ndarray,
     conditions: np.ndarray,
     bar_starts: Sequence[int] | np.ndarray,
+    sources: Sequence[int] | np.ndarray | None = None,
     *,
     seed: int,
     guidance: VoiceGuidance | None = None,
@@ -227,8 +241,9 @@ def write_blocks(
 
     Block after block of `block_bars` bars, each seeing `CONTEXT_BARS` before it, what is known
     after it, and the plan. `states` (beats, P), `conditions` (beats, conditions) and the first
-    beats of the bars describe the whole cue. Each block draws from a generator of its own, so what
-    is asked of one does not change the noise of another.
+    beats of the bars describe the whole cue; `sources` (bars,) are the bars that bars return to,
+    -1 for none: they are shown where they are written already. Each block draws from a generator
+    of its own, so what is asked of one does not change the noise of another.
     """
     guidance, sampling = guidance or VoiceGuidance(), sampling or Sampling()
     written, state = tokens.copy(), states.copy()
@@ -244,6 +259,7 @@ def write_blocks(
             targets = np.zeros((end - begin, state.shape[1]), bool)
             targets[block.start - begin : block.stop - begin] = True
             window = slice(begin, end)
+            echo, echoed = _echo(written, state, edges, sources)
             written[window] = fill(
                 network,
                 scheduler,
@@ -251,6 +267,8 @@ def write_blocks(
                 state[window],
                 conditions[window],
                 targets,
+                echo[window],
+                echoed[window],
                 generator=torch.Generator().manual_seed(seed * 1009 + number),
                 guidance=guidance,
                 sampling=sampling,
@@ -260,3 +278,21 @@ def write_blocks(
         if on_block is not None:
             on_block(number + 1, len(firsts))
     return written
+
+
+def _echo(
+    tokens: np.ndarray,
+    states: np.ndarray,
+    edges: Sequence[int],
+    sources: Sequence[int] | np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The bars that are returned to, beside those that do: tokens and where there are any."""
+    echo, echoed = np.zeros_like(tokens), np.zeros(len(tokens), bool)
+    for bar, source in enumerate([] if sources is None else sources):
+        if source < 0 or (states[edges[source] : edges[source + 1]] == MASKED).any():
+            continue
+        beats = min(edges[bar + 1] - edges[bar], edges[source + 1] - edges[source])
+        mine = slice(edges[bar], edges[bar] + beats)
+        echo[mine] = tokens[edges[source] : edges[source] + beats]
+        echoed[mine] = True
+    return echo, echoed

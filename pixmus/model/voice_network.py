@@ -37,6 +37,7 @@ class Heard:
 
     beats: Tensor  # (B, T, D)
     units: list[Tensor]  # per part (B, T, d): what is known of each unit
+    echoes: list[Tensor]  # per part (B, T, d): the unit that it returns to, 0 = none
 
 
 class Unit(nn.Module):
@@ -54,15 +55,15 @@ class Unit(nn.Module):
         self.num_carried = layout.num_voices if self.has_pitch else 0
         self.num_carries = 2 + 2 * layout.num_pitches
         self.read = nn.EmbeddingBag(int(values.sum()), inner, mode="sum")
-        self.carry = nn.EmbeddingBag(
-            max(1, self.num_carried * self.num_carries), inner, mode="sum"
-        )
+        self.carry = nn.EmbeddingBag(max(1, self.num_carried * self.num_carries), inner, mode="sum")
         self.state = nn.Parameter(0.1 * torch.randn(NUM_STATES, inner))
         self.to_token = nn.Linear(inner, width, bias=False)
         self.from_token = nn.Linear(width, inner)
         self.from_condition = nn.Linear(num_conditions, inner, bias=False)
-        self.from_neighbours = nn.Linear(len(NEIGHBOURS) * inner, inner, bias=False)
-        self.gate_neighbours = nn.Linear(width, len(NEIGHBOURS) * inner)
+        self.echo_to_token = nn.Linear(inner, width, bias=False)
+        beside = (len(NEIGHBOURS) + 1) * inner  # the echo is the last
+        self.from_neighbours = nn.Linear(beside, inner, bias=False)
+        self.gate_neighbours = nn.Linear(width, beside)
         self.before = nn.Embedding(int(values.sum()), inner)  # what earlier tokens say of later
         self.place = nn.Parameter(0.02 * torch.randn(self.num_tokens, inner))
         self.inside = nn.Linear(inner, 2 * inner)
@@ -139,17 +140,19 @@ class Unit(nn.Module):
             found = found + brought * (states != SILENT)[..., None]
         return F.silu(found + self.state[states])
 
-    def prepare(self, heard: Tensor, beats: Tensor, conditions: Tensor, at: Tensor) -> Tensor:
+    def prepare(self, heard: Heard, part: int, conditions: Tensor, at: Tensor) -> Tensor:
         """What the masked units `at` (M,) of B * T are written from, (M, d)."""
-        T = heard.shape[1]
+        beats, units = heard.beats, heard.units[part]
+        T = units.shape[1]
         shifted = []
         for away in NEIGHBOURS:
             if abs(away) >= T:
-                shifted.append(torch.zeros_like(heard))
+                shifted.append(torch.zeros_like(units))
             elif away < 0:
-                shifted.append(F.pad(heard[:, :away], (0, 0, -away, 0)))
+                shifted.append(F.pad(units[:, :away], (0, 0, -away, 0)))
             else:
-                shifted.append(F.pad(heard[:, away:], (0, 0, 0, away)))
+                shifted.append(F.pad(units[:, away:], (0, 0, 0, away)))
+        shifted.append(heard.echoes[part])
         # index_select, whose gradient is a sum of rows; that of plain indexing is far slower
         beside = torch.cat(shifted, -1).flatten(0, 1).index_select(0, at)
         token = beats.flatten(0, 1).index_select(0, at)
@@ -158,7 +161,7 @@ class Unit(nn.Module):
             self.from_token(token)
             + self.from_neighbours(beside)
             + self.from_condition(conditions.flatten(0, 1).index_select(0, at))
-            + heard.flatten(0, 1).index_select(0, at)
+            + units.flatten(0, 1).index_select(0, at)
         )
 
     def write(self, summary: Tensor, before: Tensor, place: Tensor) -> Tensor:
@@ -203,10 +206,7 @@ class Unit(nn.Module):
             gates = tokens[:, 1 : 1 + STEPS_PER_BEAT]
             moves = gates >= Gate.STROKE
             counts[:, voices] = moves.repeat_interleave(layout.num_voices, 1)
-        if self.has_pitch:
-            struck = (split >= FIRST_PITCH).any(-1)
-        else:
-            struck = (split > 0).any(-1)
+        struck = (split >= FIRST_PITCH).any(-1) if self.has_pitch else (split > 0).any(-1)
         counts[:, -STEPS_PER_BEAT:] = struck & has_velocity[:, None]
         counts[:, 0] = has_velocity
         return counts
@@ -231,9 +231,7 @@ class Unit(nn.Module):
         total = prepared.new_zeros(M)
         kinds = self.kinds()
         for i in range(self.num_tokens):
-            kind = next(
-                k for k, s in kinds.items() if s.start <= i + layout.start < s.stop
-            )
+            kind = next(k for k, s in kinds.items() if s.start <= i + layout.start < s.stop)
             column = i + layout.start - kinds[kind].start
             counts = torch.ones(M, dtype=torch.bool)
             forced = torch.zeros(M, dtype=torch.int64)
@@ -320,16 +318,22 @@ class VoiceNetwork(ModelMixin, ConfigMixin):
         states: Tensor,  # (B, T, P) int64: KNOWN, MASKED or SILENT
         conditions: Tensor,  # (B, T, num_conditions)
         positions: Tensor,  # (T,) or (B, T): beats
+        echo: Tensor,  # (B, T, NUM_TOKENS) int64: units of the bars that are returned to
+        echoed: Tensor,  # bool (B, T): where there are such
     ) -> Heard:
         """The trunk's answer for every beat."""
-        heard = []
+        heard, echoes = [], []
         condition = F.silu(self.condition_in(conditions))
         h = condition
         for index, unit in enumerate(cast("list[Unit]", list(self.units))):
             own = tokens[..., unit.layout.tokens]
             found = unit.hear(own, states[..., index])
             heard.append(found)
-            h = h + unit.to_token(found)
+            there = echoed & (states[..., index] != SILENT)
+            returned = torch.where(there, KNOWN, SILENT)
+            returned = unit.hear(echo[..., unit.layout.tokens], returned) * there[..., None]
+            echoes.append(returned)
+            h = h + unit.to_token(found) + unit.echo_to_token(returned)
         if positions.dim() == 1:
             positions = positions[None]
         rotation = rotations(positions, self.head_width).to(h.dtype)
@@ -337,7 +341,7 @@ class VoiceNetwork(ModelMixin, ConfigMixin):
         for block in self.blocks:
             h = block(h, modulation, rotation)
         shift, scale = self.final_modulation(condition).chunk(2, dim=-1)
-        return Heard(F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift, heard)
+        return Heard(F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift, heard, echoes)
 
     def forward(
         self,
@@ -347,17 +351,19 @@ class VoiceNetwork(ModelMixin, ConfigMixin):
         positions: Tensor,
         has_velocity: Tensor,  # bool (B,)
         targets: Tensor,  # bool (B, T, P): the masked units that are asked for
+        echo: Tensor,
+        echoed: Tensor,
     ) -> list[tuple[Tensor, Tensor]]:
         """Per part the units asked for, indices (M,) of B * T, and their tokens' log losses (M, n).
 
         `tokens` are all clean; what is masked is not shown.
         """
-        heard = self.hear(tokens, states, conditions, positions)
+        heard = self.hear(tokens, states, conditions, positions, echo, echoed)
         found = []
         T = tokens.shape[1]
         for index, unit in enumerate(cast("list[Unit]", list(self.units))):
             at = targets[..., index].flatten().nonzero()[:, 0]
             own = tokens[..., unit.layout.tokens].flatten(0, 1)[at]
-            prepared = unit.prepare(heard.units[index], heard.beats, conditions, at)
+            prepared = unit.prepare(heard, index, conditions, at)
             found.append((at, unit.log_losses(prepared, own, has_velocity[at // T])))
         return found

@@ -227,9 +227,7 @@ def _encode_chords(
     return gates, voices
 
 
-def _place(
-    new: dict[int, int], going_on: dict[int, tuple[int, int]]
-) -> dict[int, tuple[int, int]]:
+def _place(new: dict[int, int], going_on: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
     """A free voice for each new pitch, low to high; what finds none is left out, inner notes first.
 
     `new` is {pitch: end}, the answer and `going_on` {voice: (pitch, end)}.

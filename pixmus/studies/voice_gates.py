@@ -22,8 +22,9 @@ from pixmus.compose.voice_conditions import (
     LIKENESS_COLUMNS,
     NUM_BASE,
     NUM_LIKENESS,
-    SOUNDS_COLUMNS,
+    PLAN_COLUMNS,
     add_plan,
+    form_columns,
 )
 from pixmus.compose.voice_writing import (
     Sampling,
@@ -38,7 +39,14 @@ from pixmus.score.notes import STEPS_PER_BEAT
 from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.score.voices import decode_voices
 from pixmus.training.train_voices import load_average
-from pixmus.training.voice_corpus import VoicePiece, load_voice_pieces
+from pixmus.training.voice_corpus import (
+    DYNAMIC,
+    LENGTH,
+    PLACE,
+    RETURN,
+    VoicePiece,
+    load_voice_pieces,
+)
 from pixmus.training.windows import DRUMS, hit_points_of, measured_conditions
 
 PER_CORPUS = {"pop909": 10, "lieder": 6, "quartets": 4}
@@ -55,6 +63,7 @@ class GateWindow:
     parts: list[int]
     minor: bool
     has_velocity: bool
+    sources: np.ndarray  # (bars,): the bar that each returns to, -1 = none
 
     @property
     def num_bars(self) -> int:
@@ -74,15 +83,13 @@ def gate_windows(
             piece = own[index]
             for _ in range(20):  # a place where the melody plays
                 start = int(rng.integers(4, piece.num_bars - num_bars + 1))
-                if piece.sounds[start : start + num_bars, 0].mean() > 0.7:
+                if piece.plays[2 * start : 2 * (start + num_bars), 0].mean() > 0.7:
                     break
             windows.append(gate_window(piece, tables, start, num_bars))
     return windows
 
 
-def gate_window(
-    piece: VoicePiece, tables: CurveTables, start: int, num_bars: int
-) -> GateWindow:
+def gate_window(piece: VoicePiece, tables: CurveTables, start: int, num_bars: int) -> GateWindow:
     parts = [part for part in piece.present if part != DRUMS]
     beats = np.arange(num_bars * BEATS_PER_BAR)
     hits = hit_points_of(piece.strengths[:, parts]).reshape(-1, STEPS_PER_BEAT)
@@ -100,14 +107,25 @@ def gate_window(
     rows = np.concatenate([piece.chords, np.full((2, 3), -1, np.int8)])
     told = np.zeros((len(beats), len(PARTS)), bool)
     told[:, parts] = True
+    like = piece.likeness[bars].reshape(len(beats), len(PARTS), NUM_LIKENESS)
+    like = np.where(told[..., None], like, np.nan)
+    sources = piece.sources[start : start + num_bars]
+    sources = np.where(sources >= start, sources - start, -1)  # what lies before is not shown
+    like[..., NUM_LIKENESS - 2 :][sources[bars - start] < 0] = np.nan
+    form = piece.form[bars]
     conditions = add_plan(
         base,
         rows[halves],
         rows[halves + 1],
-        piece.likeness[bars].reshape(len(beats), len(PARTS), NUM_LIKENESS),
+        like,
+        piece.plays[halves],
         told,
-        piece.sounds[bars],
-        told,
+        form_columns(
+            form[:, PLACE],
+            form[:, LENGTH],
+            form[:, DYNAMIC],
+            np.where(sources[bars - start] >= 0, form[:, RETURN], np.nan),
+        ),
     )
     first = start * BEATS_PER_BAR
     return GateWindow(
@@ -118,6 +136,7 @@ def gate_window(
         parts,
         piece.piece.minor,
         Style(piece.piece.style).has_dynamics,
+        sources,
     )
 
 
@@ -131,8 +150,8 @@ def without(conditions: np.ndarray, *columns: slice) -> np.ndarray:
 
 WAYS = {  # how windows are written: what is not told, what is given, block, known bars
     "plan": ((), (), 4, 0),
-    "no plan": ((CHORD_COLUMNS,), (), 4, 0),
-    "no plan, no likeness": ((CHORD_COLUMNS, LIKENESS_COLUMNS, SOUNDS_COLUMNS), (), 4, 0),
+    "no chords": ((CHORD_COLUMNS,), (), 4, 0),
+    "no plan": ((LIKENESS_COLUMNS, PLAN_COLUMNS), (), 4, 0),
     "no likeness": ((LIKENESS_COLUMNS,), (), 4, 0),
     "whole window": ((), (), 99, 0),
     "harmony given": ((), (Part.HARMONY, Part.BASS, Part.PAD, Part.COUNTER), 4, 0),
@@ -184,6 +203,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 states,
                 without(w.conditions, *dropped),
                 np.arange(0, len(w.tokens), BEATS_PER_BAR),
+                w.sources if LIKENESS_COLUMNS not in dropped else None,
                 seed=seed,
                 guidance=VoiceGuidance(a.guidance),
                 sampling=Sampling(a.steps, a.temperature, a.top, w.has_velocity),

@@ -25,7 +25,7 @@ from pixmus.score.notes import STEPS_PER_BEAT
 from pixmus.score.voices import UNIT_LAYOUTS
 from pixmus.training.corpus import corpus_shares
 from pixmus.training.train import copy_weights, find_device, stop_asked
-from pixmus.training.voice_corpus import VoicePiece, load_voice_pieces
+from pixmus.training.voice_corpus import load_voice_pieces
 from pixmus.training.voice_windows import BEATS_PER_BATCH, VoiceBatch, VoiceSampler
 from pixmus.training.windows import fit_tables
 
@@ -51,6 +51,8 @@ def voice_loss(network: VoiceNetwork, batch: VoiceBatch) -> tuple[Tensor, np.nda
         batch.positions,
         batch.has_velocity,
         batch.targets,
+        batch.echo,
+        batch.echoed,
     )
     total, units = torch.zeros(()), 0
     sums = np.zeros((len(PARTS), 2))

@@ -12,15 +12,18 @@ from pathlib import Path
 import numpy as np
 
 from pixmus.compose.conditions import NUM_STATISTICS
-from pixmus.ensembles import PARTS, Part
-from pixmus.score.chords import chord_rows, read_chords
+from pixmus.ensembles import PARTS
+from pixmus.score.chords import chord_rows
 from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.plan import Plan
 from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.score.voices import NUM_TOKENS, UNIT_LAYOUTS, encode_voices
 from pixmus.training.corpus import Piece, load_pieces
+from pixmus.training.plans import plan_of
 from pixmus.training.windows import encode_piece
 
 LIKENESS_DISTANCES = (1, 2, 4, 8)  # bars
+NUM_SOURCES = len(LIKENESS_DISTANCES) + 1
 STEPS_PER_BAR = BEATS_PER_BAR * STEPS_PER_BEAT
 
 
@@ -33,7 +36,9 @@ class VoicePiece:
     statistics: np.ndarray  # float32 (beats, parts, NUM_STATISTICS)
     strengths: np.ndarray  # float32 (steps, parts): velocity-weighted onsets
     chords: np.ndarray  # int8 (half bars, 3): rows of `chord_rows`
-    likeness: np.ndarray  # float32 (bars, parts, distances, 2): see `bar_likeness`
+    plays: np.ndarray  # bool (half bars, parts)
+    form: np.ndarray  # float32 (bars, NUM_FORM): see `form_of`
+    likeness: np.ndarray  # float32 (bars, parts, NUM_SOURCES, 2): see `bar_likeness`
 
     @property
     def num_bars(self) -> int:
@@ -44,53 +49,86 @@ class VoicePiece:
         return tuple(int(part) for part in np.flatnonzero(self.strengths.any(0)))
 
     @property
-    def sounds(self) -> np.ndarray:
-        """Whether each part sounds in each bar, bool (bars, parts)."""
-        heard = self.statistics[..., 3] > 0
-        drums = PARTS.index(Part.DRUMS)
-        struck = self.strengths.reshape(len(self.tokens), STEPS_PER_BEAT, -1)[..., drums]
-        heard[:, drums] = struck.any(1)
-        return np.any(heard.reshape(self.num_bars, BEATS_PER_BAR, -1), axis=1)
+    def sources(self) -> np.ndarray:
+        """The bar that each bar returns to, as its phrase does; -1: none. Int (bars,)."""
+        return self.form[:, SOURCE].astype(int)
 
 
-def bar_likeness(notes: np.ndarray, num_bars: int) -> np.ndarray:
-    """How like every bar is to the bars 1, 2, 4 and 8 before, float32 (bars, parts, distances, 2).
+NUM_FORM = 5
+SOURCE, RETURN, PLACE, LENGTH, DYNAMIC = range(NUM_FORM)
 
-    F1 of a part's onsets and pitches, then of its struck steps alone; where both bars are silent
-    1, where only one is, or there is no such bar, 0.
+
+def form_of(plan: Plan) -> np.ndarray:
+    """What a plan says of each bar, float32 (bars, NUM_FORM).
+
+    The bar that it returns to (-1: none), how like that its phrase is, its place in the phrase, the
+    phrase's length in bars, and the level of dynamics (-1: not known).
     """
-    found = np.zeros((num_bars, len(PARTS), len(LIKENESS_DISTANCES), 2), np.float32)
+    form = np.full((plan.num_bars, NUM_FORM), -1, np.float32)
+    form[:, DYNAMIC] = plan.dynamics
+    form[:, RETURN] = 0
+    for phrase in plan.phrases:
+        bars = np.arange(phrase.first_bar, phrase.end_bar)
+        form[bars, PLACE] = np.arange(phrase.num_bars)
+        form[bars, LENGTH] = phrase.num_bars
+        if phrase.source >= 0:
+            source = plan.phrases[phrase.source]
+            inside = np.arange(phrase.num_bars) < source.num_bars
+            form[bars[inside], SOURCE] = source.first_bar + np.arange(phrase.num_bars)[inside]
+            form[bars[inside], RETURN] = phrase.likeness
+    return form
+
+
+def bar_likeness(notes: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    """How like every bar is to others, float32 (bars, parts, columns of `sources`, 2).
+
+    `sources` (bars, columns) are bars, -1 for none. F1 of a part's onsets and pitches, then of its
+    struck steps alone; where both bars are silent 1, where there is no such bar 0.
+    """
+    num_bars, columns = sources.shape
+    found = np.zeros((num_bars, len(PARTS), columns, 2), np.float32)
+    there = sources >= 0
     for part in range(len(PARTS)):
-        rows = notes[notes[:, 0] == part]
+        rows = notes[notes[:, 0] == part].astype(int)
         bars, steps = rows[:, 1] // STEPS_PER_BAR, rows[:, 1] % STEPS_PER_BAR
-        inside = bars < num_bars
         struck = np.zeros((num_bars, STEPS_PER_BAR), np.float32)
-        struck[bars[inside], steps[inside]] = 1
+        struck[bars, steps] = 1
         pitched = np.zeros((num_bars, STEPS_PER_BAR * 128), np.float32)
-        pitched[bars[inside], (steps * 128 + rows[:, 3])[inside]] = 1
+        pitched[bars, steps * 128 + rows[:, 3]] = 1
         for kind, onsets in enumerate((pitched, struck)):
             counts = onsets.sum(1)
-            for column, distance in enumerate(LIKENESS_DISTANCES):
-                if distance >= num_bars:
-                    continue
-                same = (onsets[distance:] * onsets[:-distance]).sum(1)
-                both = counts[distance:] + counts[:-distance]
-                f1 = np.where(both > 0, 2 * same / np.maximum(both, 1), 1)
-                found[distance:, part, column, kind] = f1
+            for column in range(columns):
+                own, other = np.flatnonzero(there[:, column]), sources[there[:, column], column]
+                same = (onsets[own] * onsets[other]).sum(1)
+                both = counts[own] + counts[other]
+                found[own, part, column, kind] = np.where(
+                    both > 0, 2 * same / np.maximum(both, 1), 1
+                )
     return found
+
+
+def sources_of(form: np.ndarray) -> np.ndarray:
+    """The bars that likeness is measured to, int (bars, NUM_SOURCES): 1, 2, 4 and 8 bars before,
+    then the one that the phrase returns to."""
+    bars = np.arange(len(form))
+    before = [np.maximum(bars - distance, -1) for distance in LIKENESS_DISTANCES]
+    return np.stack([*before, form[:, SOURCE].astype(int)], 1)
 
 
 def encode_voice_piece(piece: Piece) -> VoicePiece:
     """Everything that is measured once on a piece."""
     encoded = encode_piece(piece)
-    num_beats = piece.num_beats
+    plan = plan_of(piece)
+    form = form_of(plan)
     return VoicePiece(
         piece,
-        encode_voices(piece.notes, num_beats),
+        encode_voices(piece.notes, piece.num_beats),
         encoded.statistics,
         encoded.strengths,
-        chord_rows(read_chords(piece.notes, num_beats * STEPS_PER_BEAT)),
-        bar_likeness(piece.notes, num_beats // BEATS_PER_BAR),
+        chord_rows(plan.chords),
+        plan.plays,
+        form,
+        bar_likeness(piece.notes, sources_of(form)),
     )
 
 
@@ -105,6 +143,8 @@ def save_voice_pieces(pieces: Sequence[VoicePiece], path: Path) -> None:
             statistics=np.concatenate([p.statistics.astype(np.float16) for p in pieces]),
             strengths=np.concatenate([p.strengths.astype(np.float16) for p in pieces]),
             chords=np.concatenate([p.chords for p in pieces]),
+            plays=np.concatenate([p.plays for p in pieces]),
+            form=np.concatenate([p.form for p in pieces]),
             likeness=np.concatenate([p.likeness.astype(np.float16) for p in pieces]),
         )
     unfinished.replace(path)
@@ -132,6 +172,8 @@ def load_voice_pieces(corpus: Path, path: Path) -> list[VoicePiece]:
                 data["statistics"][beat:end].astype(np.float32),
                 data["strengths"][beat * STEPS_PER_BEAT : end * STEPS_PER_BEAT].astype(np.float32),
                 data["chords"][half],
+                data["plays"][half],
+                data["form"][bar],
                 data["likeness"][bar].astype(np.float32),
             )
         )

@@ -18,14 +18,15 @@ from pixmus.compose.voice_conditions import (
     NUM_BASE,
     NUM_LIKENESS,
     add_plan,
+    form_columns,
     without_wishes,
 )
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT
 from pixmus.score.notes import STEPS_PER_BEAT
 from pixmus.score.tempo import BEATS_PER_BAR
-from pixmus.score.voices import NUM_TOKENS, UNIT_LAYOUTS
-from pixmus.training.voice_corpus import VoicePiece
+from pixmus.score.voices import UNIT_LAYOUTS
+from pixmus.training.voice_corpus import DYNAMIC, LENGTH, PLACE, RETURN, VoicePiece
 from pixmus.training.windows import (
     DRUMS,
     GROOVES_DRAWN,
@@ -46,7 +47,7 @@ BLOCK_BARS = (2, 3, 4)
 FUTURE_BARS = 4  # at most so many bars after a block are shown the plan of
 # How often a window's plan is told whole, in part, or not; its likeness; which parts sound.
 PLAN_WHOLE, PLAN_PARTLY = 0.75, 0.12
-LIKENESS_TOLD, SOUNDS_TOLD = 0.8, 0.7
+LIKENESS_TOLD, PLAYS_TOLD, FORM_TOLD, ECHO_TOLD = 0.7, 0.7, 0.75, 0.75
 PARTS_GIVEN = 0.5
 
 
@@ -55,6 +56,8 @@ class VoiceBatch:
     """Arrays of one training batch; `tokens` are clean."""
 
     tokens: Tensor  # int64 (B, T, NUM_TOKENS)
+    echo: Tensor  # int64 (B, T, NUM_TOKENS): the bars that the phrases return to
+    echoed: Tensor  # bool (B, T): whether there is such a bar
     states: Tensor  # int64 (B, T, P)
     targets: Tensor  # bool (B, T, P): masked units that count
     conditions: Tensor  # float32 (B, T, NUM_VOICE_CONDITIONS)
@@ -95,9 +98,11 @@ class VoiceSampler:
         size = max(2, beats // (num_bars * BEATS_PER_BAR))
         chosen = rng.choice(len(self.pieces), size, p=self.shares)
         windows = [self._window(rng, self.pieces[i], num_bars) for i in chosen]
-        tokens, states, targets, conditions, velocity = zip(*windows, strict=True)
+        tokens, echo, echoed, states, targets, conditions, velocity = zip(*windows, strict=True)
         return VoiceBatch(
             torch.from_numpy(np.stack(tokens).astype(np.int64)),
+            torch.from_numpy(np.stack(echo).astype(np.int64)),
+            torch.from_numpy(np.stack(echoed)),
             torch.from_numpy(np.stack(states)),
             torch.from_numpy(np.stack(targets)),
             torch.from_numpy(np.stack(conditions)),
@@ -107,21 +112,21 @@ class VoiceSampler:
 
     def _window(
         self, rng: np.random.Generator, piece: VoicePiece, num_bars: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool]:
+    ) -> tuple[np.ndarray, ...]:
         start = _window_start(rng, piece.num_bars, num_bars)
         beats, short_bar = _beats(rng, num_bars)
         tokens = _slice(piece.tokens, start, num_bars + 1)
-        likeness = _bars(piece.likeness, start, num_bars + 1)
-        sounds = _bars(piece.sounds, start, num_bars + 1)
+        likeness = _rows(piece.likeness, start, num_bars + 1, 0)
+        plays = _rows(piece.plays, 2 * start, 2 * num_bars + 2, False)
         present = set(piece.present)
         if DRUMS not in present and self.grooves and rng.random() < 0.3:
-            tokens, likeness, sounds = tokens.copy(), likeness.copy(), sounds.copy()
+            tokens, likeness, plays = tokens.copy(), likeness.copy(), plays.copy()
             low = [PARTS.index(part) for part in (Part.BASS, Part.HARMONY, Part.PAD)]
             struck = _slice(piece.strengths, start, num_bars + 1, STEPS_PER_BEAT)[:, low] > 0
             drums, like = self._groove(rng, piece, struck_share(struck.mean(1)), start, num_bars)
             tokens[:, UNIT_LAYOUTS[Part.DRUMS].tokens] = drums
             likeness[:, DRUMS] = like
-            sounds[:, DRUMS] = True
+            plays[:, DRUMS] = True
             present.add(DRUMS)
         parts = _choose_parts(rng, present)
         tempo = piece.piece.tempo_bpm * float(np.exp(rng.normal(0, 0.05)))
@@ -132,10 +137,16 @@ class VoiceSampler:
         base = measured_conditions(
             self.tables, piece, pitched, start, beats, tempo, hits, short_bar
         )[:, :NUM_BASE]
-        conditions = self._plan(rng, piece, base, parts, start, beats, likeness, sounds)
         bars = beats // BEATS_PER_BAR
+        sources = _rows(piece.sources, start, num_bars + 1, -1)
+        if rng.random() > ECHO_TOLD:
+            sources = np.full_like(sources, -1)
+        conditions = self._plan(rng, piece, base, parts, start, beats, likeness, plays, sources)
+        echoed = sources[bars] >= 0
+        echo = piece.tokens[np.where(echoed, sources[bars] * BEATS_PER_BAR + beats % 4, 0)]
         states, targets = draw_states(rng, parts, bars)
-        return tokens[beats], states, targets, conditions, piece.piece.has_velocity
+        velocity = piece.piece.has_velocity
+        return tokens[beats], echo, echoed, states, targets, conditions, velocity
 
     def _plan(
         self,
@@ -146,7 +157,8 @@ class VoiceSampler:
         start: int,
         beats: np.ndarray,
         likeness: np.ndarray,
-        sounds: np.ndarray,
+        plays: np.ndarray,
+        sources: np.ndarray,
     ) -> np.ndarray:
         """All conditions of a window, some of them left out."""
         drop = rng.random()
@@ -154,27 +166,34 @@ class VoiceSampler:
             base = without_mood_and_timing(base)
         elif drop < 0.16:
             base = without_mood(base)
-        halves = beats // 2
-        rows = _halves(piece.chords, start, int(halves[-1]) + 2)
+        halves, bars = beats // 2, beats // BEATS_PER_BAR
+        chords = _rows(piece.chords, 2 * start, int(halves[-1]) + 2, -1)
         draw = rng.random()
         if draw > PLAN_WHOLE + PLAN_PARTLY:
-            rows = np.full_like(rows, -2)
+            chords = np.full_like(chords, -2)
         elif draw > PLAN_WHOLE:
-            rows = np.where(rng.random((len(rows), 1)) < rng.random(), -2, rows)
-        bars = beats // BEATS_PER_BAR
+            chords = np.where(rng.random((len(chords), 1)) < rng.random(), -2, chords)
         T, P = len(beats), len(PARTS)
         playing = np.zeros(P, bool)
         playing[list(parts)] = True
-        like_known = playing & (rng.random() < LIKENESS_TOLD) & (rng.random(P) < 0.9)
-        sounds_known = playing & (rng.random() < SOUNDS_TOLD)
+        told = playing & (rng.random() < LIKENESS_TOLD) & (rng.random(P) < 0.9)
+        like = np.where(told[:, None], likeness[bars].reshape(T, P, NUM_LIKENESS), np.nan)
+        like[..., NUM_LIKENESS - 2 :][sources[bars] < 0] = np.nan  # no echo, no likeness to it
+        if rng.random() < 0.3:
+            like[..., : NUM_LIKENESS - 2] = np.nan
+        form = _rows(piece.form, start, int(bars[-1]) + 1, -1)[bars]
+        if rng.random() > FORM_TOLD:
+            form = np.full_like(form, -1)
+        dynamics = np.where(rng.random() < 0.6, form[:, DYNAMIC], -1)
+        returns = np.where(sources[bars] >= 0, form[:, RETURN], np.nan)
         conditions = add_plan(
             base,
-            rows[halves],
-            rows[halves + 1],
-            likeness[bars].reshape(T, P, NUM_LIKENESS),
-            np.broadcast_to(like_known, (T, P)),
-            sounds[bars],
-            np.broadcast_to(sounds_known, (T, P)),
+            chords[halves],
+            chords[halves + 1],
+            like,
+            plays[halves],
+            np.broadcast_to(playing & (rng.random() < PLAYS_TOLD), (T, P)),
+            form_columns(form[:, PLACE], form[:, LENGTH], dynamics, returns),
         )
         return without_wishes(conditions) if rng.random() < 0.08 else conditions
 
@@ -202,7 +221,9 @@ class VoiceSampler:
             fill = self.fills[int(rng.integers(len(self.fills)))].tokens[:BEATS_PER_BAR, layout]
             if len(fill) == BEATS_PER_BAR:
                 drums[(start + np.arange(num_bars + 1)) % 8 == 7] = fill
-        return drums.reshape(-1, drums.shape[-1]), groove.likeness[bars, DRUMS]
+        like = groove.likeness[bars, DRUMS].copy()
+        like[:, -1] = 0  # what the piece's phrases return to has no drums
+        return drums.reshape(-1, drums.shape[-1]), like
 
 
 def struck_share(struck: np.ndarray) -> np.ndarray:
@@ -212,19 +233,12 @@ def struck_share(struck: np.ndarray) -> np.ndarray:
     return np.asarray(struck[: bars * steps].reshape(bars, steps), float).mean(0)
 
 
-def _bars(array: np.ndarray, start: int, num_bars: int) -> np.ndarray:
-    part = array[start : start + num_bars]
-    missing = num_bars - len(part)
-    if missing:
-        part = np.concatenate([part, np.zeros((missing, *array.shape[1:]), array.dtype)])
-    return part
-
-
-def _halves(chords: np.ndarray, start: int, num: int) -> np.ndarray:
-    part = chords[2 * start : 2 * start + num]
+def _rows(array: np.ndarray, first: int, num: int, beyond: float) -> np.ndarray:
+    """Rows of an array, `beyond` past its end."""
+    part = array[first : first + num]
     missing = num - len(part)
     if missing > 0:
-        part = np.concatenate([part, np.full((missing, 3), -1, part.dtype)])
+        part = np.concatenate([part, np.full((missing, *array.shape[1:]), beyond, array.dtype)])
     return part
 
 

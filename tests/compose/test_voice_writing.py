@@ -45,7 +45,9 @@ def a_song() -> np.ndarray:
     return encode_voices(np.array(notes), 4 * BARS)
 
 
-def write(network: VoiceNetwork, tokens: np.ndarray, states: np.ndarray, seed: int = 0) -> np.ndarray:
+def write(
+    network: VoiceNetwork, tokens: np.ndarray, states: np.ndarray, seed: int = 0
+) -> np.ndarray:
     return write_blocks(
         network,
         UnmaskingScheduler(),

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pixmus.compose.conditions import NUM_STATISTICS
-from pixmus.ensembles import PARTS
+from pixmus.ensembles import PARTS, Part
 from pixmus.score.chords import chord_rows
 from pixmus.score.notes import STEPS_PER_BEAT
 from pixmus.score.plan import Plan
@@ -115,18 +115,29 @@ def sources_of(form: np.ndarray) -> np.ndarray:
     return np.stack([*before, form[:, SOURCE].astype(int)], 1)
 
 
+def plan_arrays(piece: Piece) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Chords, who plays, and form of a piece; of one that is drums alone nothing is told."""
+    if (piece.notes[:, 0] == PARTS.index(Part.DRUMS)).all():
+        halves, bars = piece.num_beats // 2, piece.num_beats // BEATS_PER_BAR
+        plays = np.zeros((halves, len(PARTS)), bool)
+        plays[:, PARTS.index(Part.DRUMS)] = True
+        form = np.full((bars, NUM_FORM), -1, np.float32)
+        return np.full((halves, 3), -1, np.int8), plays, form
+    plan = plan_of(piece)
+    return chord_rows(plan.chords), plan.plays, form_of(plan)
+
+
 def encode_voice_piece(piece: Piece) -> VoicePiece:
     """Everything that is measured once on a piece."""
     encoded = encode_piece(piece)
-    plan = plan_of(piece)
-    form = form_of(plan)
+    chords, plays, form = plan_arrays(piece)
     return VoicePiece(
         piece,
         encode_voices(piece.notes, piece.num_beats),
         encoded.statistics,
         encoded.strengths,
-        chord_rows(plan.chords),
-        plan.plays,
+        chords,
+        plays,
         form,
         bar_likeness(piece.notes, sources_of(form)),
     )

@@ -32,8 +32,9 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
 
     As diffusers' `AmusedScheduler` for tokens: the share that stays masked falls as `schedule`
     says, the most confident are uncovered first, confidence blurred by Gumbel noise of
-    `choice_temperature` (which falls to nothing). Of units in one beat one is uncovered before
-    another, where there are beats enough: they could not hear each other.
+    `choice_temperature` (which falls to nothing). Not `by_confidence` the choice is left to
+    chance, and only what is chosen is drawn, which is several times as fast. Of units in one beat
+    one is uncovered before another, where there are beats enough: they could not hear each other.
     """
 
     config: Any
@@ -41,7 +42,11 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
 
     @register_to_config
     def __init__(
-        self, schedule: str = "cosine", choice_temperature: float = 4.0, second_look: float = 0.1
+        self,
+        schedule: str = "cosine",
+        by_confidence: bool = True,
+        choice_temperature: float = 4.0,
+        second_look: float = 0.1,
     ) -> None:
         self.num_steps = 1
 
@@ -150,12 +155,20 @@ def fill(
     for step in range(sampling.num_steps):
         if not wanted.any():
             break
-        drawn, own = _draw(
-            network, filled, state, asked, returning, wanted, generator, guidance, sampling
-        )
         units = wanted.nonzero()
+        at_random = not scheduler.config.by_confidence
+        if at_random:
+            nothing = torch.zeros(len(units))
+            units = units[scheduler.step(nothing, units[:, 0], step, at_first, generator)]
+        asked_for = torch.zeros_like(wanted)
+        asked_for[units[:, 0], units[:, 1]] = True
+        drawn, own = _draw(
+            network, filled, state, asked, returning, asked_for, generator, guidance, sampling
+        )
         confidence = own[units[:, 0], units[:, 1]]
-        chosen = units[scheduler.step(confidence, units[:, 0], step, at_first, generator)]
+        chosen = units
+        if not at_random:
+            chosen = units[scheduler.step(confidence, units[:, 0], step, at_first, generator)]
         for beat, part in chosen.tolist():
             place = cast(Unit, network.units[part]).layout.tokens
             filled[beat, place] = drawn[beat, place]

@@ -31,14 +31,14 @@ from pixmus.training.windows import (
     DRUMS,
     GROOVES_DRAWN,
     GROOVES_HEARD,
-    _agreement,
-    _beats,
-    _choose_parts,
-    _slice,
-    _thin,
-    _window_start,
+    agreement,
+    choose_parts,
     hit_points_of,
     measured_conditions,
+    slice_bars,
+    thin_hits,
+    window_beats,
+    window_start,
 )
 
 WINDOW_BARS = ((8, 0.35), (12, 0.35), (16, 0.2), (20, 0.1))
@@ -113,27 +113,27 @@ class VoiceSampler:
     def _window(
         self, rng: np.random.Generator, piece: VoicePiece, num_bars: int
     ) -> tuple[np.ndarray, ...]:
-        start = _window_start(rng, piece.num_bars, num_bars)
-        beats, short_bar = _beats(rng, num_bars)
-        tokens = _slice(piece.tokens, start, num_bars + 1)
+        start = window_start(rng, piece.num_bars, num_bars)
+        beats, short_bar = window_beats(rng, num_bars)
+        tokens = slice_bars(piece.tokens, start, num_bars + 1)
         likeness = _rows(piece.likeness, start, num_bars + 1, 0)
         plays = _rows(piece.plays, 2 * start, 2 * num_bars + 2, False)
         present = set(piece.present)
         if DRUMS not in present and self.grooves and rng.random() < 0.3:
             tokens, likeness, plays = tokens.copy(), likeness.copy(), plays.copy()
             low = [PARTS.index(part) for part in (Part.BASS, Part.HARMONY, Part.PAD)]
-            struck = _slice(piece.strengths, start, num_bars + 1, STEPS_PER_BEAT)[:, low] > 0
+            struck = slice_bars(piece.strengths, start, num_bars + 1, STEPS_PER_BEAT)[:, low] > 0
             drums, like = self._groove(rng, piece, struck_share(struck.mean(1)), start, num_bars)
             tokens[:, UNIT_LAYOUTS[Part.DRUMS].tokens] = drums
             likeness[:, DRUMS] = like
             plays[:, DRUMS] = True
             present.add(DRUMS)
-        parts = _choose_parts(rng, present)
+        parts = choose_parts(rng, present)
         tempo = piece.piece.tempo_bpm * float(np.exp(rng.normal(0, 0.05)))
         pitched = [part for part in parts if part != DRUMS]
         hits = hit_points_of(piece.strengths[:, pitched])
-        hits = _slice(hits, start, num_bars + 1, STEPS_PER_BEAT)
-        hits = _thin(rng, hits.reshape(-1, STEPS_PER_BEAT)[beats].ravel())
+        hits = slice_bars(hits, start, num_bars + 1, STEPS_PER_BEAT)
+        hits = thin_hits(rng, hits.reshape(-1, STEPS_PER_BEAT)[beats].ravel())
         base = measured_conditions(
             self.tables, piece, pitched, start, beats, tempo, hits, short_bar
         )[:, :NUM_BASE]
@@ -210,7 +210,7 @@ class VoiceSampler:
         ratio = np.log2(self.tempos[picks] / piece.piece.tempo_bpm)
         distance = np.abs(ratio[:, None] + np.array([0, 1, -1])).min(1)
         near = picks[np.argsort(distance)[:GROOVES_HEARD]]
-        best = max(near, key=lambda i: _agreement(self.patterns[i], pattern))
+        best = max(near, key=lambda i: agreement(self.patterns[i], pattern))
         groove = self.grooves[best]
         first = int(rng.integers(max(1, groove.num_bars - num_bars)))
         bars = (first + np.arange(num_bars + 1)) % groove.num_bars

@@ -1,0 +1,311 @@
+"""Writing voices: masked units are filled in, block after block, by `VoiceNetwork`.
+
+What is known stays: bars before, parts that are given, bars that are kept. So writing a cue, going
+on with one, redoing bars and harmonising a melody are one function; only the mask differs. Units
+are one part in one beat (`pixmus.score.voices`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from diffusers import ConfigMixin, SchedulerMixin
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor
+
+from pixmus.compose.voice_conditions import without_wishes
+from pixmus.model.voice_network import KNOWN, MASKED, Unit, VoiceNetwork
+
+# A window shows so many bars before a block, and the plan of so many after it.
+CONTEXT_BARS, BLOCK_BARS, FUTURE_BARS = 12, 4, 4
+NUM_INFERENCE_STEPS = 12
+DEFAULT_GUIDANCE_SCALE = 1.5
+
+
+class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
+    """How many units each step uncovers, and which (MaskGIT, Chang et al. 2022).
+
+    As diffusers' `AmusedScheduler` for tokens: the share that stays masked falls as `schedule`
+    says, the most confident are uncovered first, confidence blurred by Gumbel noise of
+    `choice_temperature` (which falls to nothing). Not `by_confidence` the choice is left to
+    chance, and only what is chosen is drawn, which is several times as fast. Of units in one beat
+    one is uncovered before another, where there are beats enough: they could not hear each other.
+    """
+
+    config: Any
+    order = 1
+
+    @register_to_config
+    def __init__(
+        self,
+        schedule: str = "cosine",
+        by_confidence: bool = True,
+        choice_temperature: float = 4.0,
+        second_look: float = 0.1,
+    ) -> None:
+        self.num_steps = 1
+
+    def set_timesteps(self, num_inference_steps: int) -> None:
+        """Fill a window in so many steps."""
+        self.num_steps = num_inference_steps
+        self.timesteps = torch.arange(num_inference_steps).flip(0)
+
+    def num_masked(self, step: int, at_first: int) -> int:
+        """Units that stay masked after a step, 0 after the last; at least one is uncovered."""
+        done = (step + 1) / self.num_steps
+        share = math.cos(done * math.pi / 2) if self.config.schedule == "cosine" else 1 - done
+        return min(max(0, math.floor(at_first * share)), max(0, at_first - step - 1))
+
+    def step(
+        self,
+        confidence: Tensor,
+        beats: Tensor,
+        step: int,
+        at_first: int,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Which of the masked units are uncovered, bool (M,); `beats` (M,) is where they lie.
+
+        `confidence` is a log probability, the mean over a unit's tokens.
+        """
+        M = len(confidence)
+        count = M - min(self.num_masked(step, at_first), M - 1)
+        if step == self.num_steps - 1:
+            count = M
+        noise = torch.rand(M, generator=generator).clamp(1e-9, 1 - 1e-9)
+        blur = self.config.choice_temperature * (1 - (step + 1) / self.num_steps)
+        score = confidence - blur * torch.log(-torch.log(noise))
+        order = score.argsort(descending=True)
+        seen: dict[int, int] = {}
+        rank = torch.zeros(M)
+        for index in order.tolist():
+            beat = int(beats[index])
+            rank[index] = seen[beat] = seen.get(beat, -1) + 1
+        chosen = torch.zeros(M, dtype=torch.bool)
+        keys = rank * (score.max() - score.min() + 1) - score
+        chosen[keys.argsort()[:count]] = True
+        return chosen
+
+
+@dataclass(frozen=True)
+class VoiceGuidance:
+    """Classifier-free guidance of curves, hit points and plan; never of dynamics. 1 is none."""
+
+    scale: float = DEFAULT_GUIDANCE_SCALE
+
+    def variants(self, conditions: np.ndarray) -> Tensor:
+        """Conditions of each prediction, (variants, T, conditions)."""
+        asked = [conditions] if self.scale == 1 else [conditions, without_wishes(conditions)]
+        return torch.from_numpy(np.stack(asked)).float()
+
+    @property
+    def weights(self) -> tuple[Tensor, Tensor]:
+        """Weights of the variants' log probabilities: of notes, and of dynamics."""
+        if self.scale == 1:
+            return torch.ones(1), torch.ones(1)
+        return torch.tensor([self.scale, 1 - self.scale]), torch.tensor([1.0, 0.0])
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn."""
+
+    num_steps: int = NUM_INFERENCE_STEPS
+    temperature: float = 1.0
+    top: float = 0.98  # the nucleus: values beyond it are never drawn
+    has_dynamics: bool = True
+
+
+@torch.inference_mode()
+def fill(
+    network: VoiceNetwork,
+    scheduler: UnmaskingScheduler,
+    tokens: np.ndarray,
+    states: np.ndarray,
+    conditions: np.ndarray,
+    targets: np.ndarray,
+    echo: np.ndarray,
+    echoed: np.ndarray,
+    *,
+    generator: torch.Generator,
+    guidance: VoiceGuidance,
+    sampling: Sampling,
+    on_step: Callable[[int, np.ndarray], None] | None = None,
+) -> np.ndarray:
+    """A window's tokens (T, NUM_TOKENS) with the masked units of `targets` bool (T, P) written.
+
+    `states` int (T, P) says what is known; masked units that are no targets stay masked. `echo`
+    holds the bars that are returned to where `echoed` bool (T,).
+    """
+    filled = torch.from_numpy(tokens.astype(np.int64))
+    state = torch.from_numpy(states.astype(np.int64)).clone()
+    wanted = torch.from_numpy(targets) & (state == MASKED)
+    certainty = torch.zeros(state.shape)
+    asked = guidance.variants(conditions)
+    # what is led away from returns to nothing
+    returned = torch.from_numpy(np.stack([echoed, *[echoed & False] * (len(asked) - 1)]))
+    returning = (torch.from_numpy(echo.astype(np.int64)).expand(len(asked), -1, -1), returned)
+    at_first = int(wanted.sum())
+    scheduler.set_timesteps(sampling.num_steps)
+    for step in range(sampling.num_steps):
+        if not wanted.any():
+            break
+        units = wanted.nonzero()
+        at_random = not scheduler.config.by_confidence
+        if at_random:
+            nothing = torch.zeros(len(units))
+            units = units[scheduler.step(nothing, units[:, 0], step, at_first, generator)]
+        asked_for = torch.zeros_like(wanted)
+        asked_for[units[:, 0], units[:, 1]] = True
+        drawn, own = _draw(
+            network, filled, state, asked, returning, asked_for, generator, guidance, sampling
+        )
+        confidence = own[units[:, 0], units[:, 1]]
+        chosen = units
+        if not at_random:
+            chosen = units[scheduler.step(confidence, units[:, 0], step, at_first, generator)]
+        for beat, part in chosen.tolist():
+            place = cast(Unit, network.units[part]).layout.tokens
+            filled[beat, place] = drawn[beat, place]
+        state[chosen[:, 0], chosen[:, 1]] = KNOWN
+        certainty[chosen[:, 0], chosen[:, 1]] = own[chosen[:, 0], chosen[:, 1]]
+        wanted[chosen[:, 0], chosen[:, 1]] = False
+        if on_step is not None:
+            on_step(step, filled.numpy())
+    again = round(scheduler.config.second_look * at_first)
+    if again:
+        units = torch.from_numpy(targets & (states == MASKED)).nonzero()
+        least = units[certainty[units[:, 0], units[:, 1]].argsort()[:again]]
+        state[least[:, 0], least[:, 1]] = MASKED
+        wanted[least[:, 0], least[:, 1]] = True
+        drawn, _ = _draw(
+            network, filled, state, asked, returning, wanted, generator, guidance, sampling
+        )
+        for beat, part in least.tolist():
+            place = cast(Unit, network.units[part]).layout.tokens
+            filled[beat, place] = drawn[beat, place]
+    return filled.numpy().astype(np.uint8)
+
+
+def _draw(
+    network: VoiceNetwork,
+    tokens: Tensor,
+    states: Tensor,
+    conditions: Tensor,
+    returning: tuple[Tensor, Tensor],
+    wanted: Tensor,
+    generator: torch.Generator,
+    guidance: VoiceGuidance,
+    sampling: Sampling,
+) -> tuple[Tensor, Tensor]:
+    """Tokens drawn for all wanted units, (T, NUM_TOKENS), and their mean log probability (T, P)."""
+    V = len(conditions)
+    heard = network.hear(
+        tokens.expand(V, -1, -1),
+        states.expand(V, -1, -1),
+        conditions,
+        torch.arange(len(tokens)),
+        *returning,
+    )
+    drawn = torch.zeros_like(tokens)
+    certainty = torch.zeros(states.shape)
+    weights, dynamics_weights = guidance.weights
+    for part, unit in enumerate(cast("list[Unit]", list(network.units))):
+        beats = wanted[:, part].nonzero()[:, 0]
+        if not len(beats):
+            continue
+        at = (torch.arange(V)[:, None] * len(tokens) + beats).flatten()
+        prepared = unit.prepare(heard, part, conditions, at)
+        written, log_p = unit.sample(
+            prepared.unflatten(0, (V, -1)),
+            weights,
+            dynamics_weights,
+            sampling.temperature,
+            generator,
+            sampling.has_dynamics,
+            sampling.top,
+        )
+        drawn[beats, unit.layout.tokens] = written
+        certainty[beats, part] = log_p
+    return drawn, certainty
+
+
+def write_blocks(
+    network: VoiceNetwork,
+    scheduler: UnmaskingScheduler,
+    tokens: np.ndarray,
+    states: np.ndarray,
+    conditions: np.ndarray,
+    bar_starts: Sequence[int] | np.ndarray,
+    sources: Sequence[int] | np.ndarray | None = None,
+    *,
+    seed: int,
+    guidance: VoiceGuidance | None = None,
+    sampling: Sampling | None = None,
+    block_bars: int = BLOCK_BARS,
+    on_block: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """The tokens (beats, NUM_TOKENS) of a cue of any length with all masked units written.
+
+    Block after block of `block_bars` bars, each seeing `CONTEXT_BARS` before it, what is known
+    after it, and the plan. `states` (beats, P), `conditions` (beats, conditions) and the first
+    beats of the bars describe the whole cue; `sources` (bars,) are the bars that bars return to,
+    -1 for none: they are shown where they are written already. Each block draws from a generator
+    of its own, so what is asked of one does not change the noise of another.
+    """
+    guidance, sampling = guidance or VoiceGuidance(), sampling or Sampling()
+    written, state = tokens.copy(), states.copy()
+    edges = [*(int(beat) for beat in bar_starts), len(tokens)]
+    num_bars = len(edges) - 1
+    firsts = range(0, num_bars, block_bars)
+    for number, first in enumerate(firsts):
+        last = min(first + block_bars, num_bars)
+        block = slice(edges[first], edges[last])
+        if (state[block] == MASKED).any():
+            begin = edges[max(0, first - CONTEXT_BARS)]
+            end = edges[min(num_bars, last + FUTURE_BARS)]
+            targets = np.zeros((end - begin, state.shape[1]), bool)
+            targets[block.start - begin : block.stop - begin] = True
+            window = slice(begin, end)
+            echo, echoed = _echo(written, state, edges, sources)
+            written[window] = fill(
+                network,
+                scheduler,
+                written[window],
+                state[window],
+                conditions[window],
+                targets,
+                echo[window],
+                echoed[window],
+                generator=torch.Generator().manual_seed(seed * 1009 + number),
+                guidance=guidance,
+                sampling=sampling,
+            )
+            made = state[block] == MASKED
+            state[block] = np.where(made, KNOWN, state[block])
+        if on_block is not None:
+            on_block(number + 1, len(firsts))
+    return written
+
+
+def _echo(
+    tokens: np.ndarray,
+    states: np.ndarray,
+    edges: Sequence[int],
+    sources: Sequence[int] | np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The bars that are returned to, beside those that do: tokens and where there are any."""
+    echo, echoed = np.zeros_like(tokens), np.zeros(len(tokens), bool)
+    for bar, source in enumerate([] if sources is None else sources):
+        if source < 0 or (states[edges[source] : edges[source + 1]] == MASKED).any():
+            continue
+        beats = min(edges[bar + 1] - edges[bar], edges[source + 1] - edges[source])
+        mine = slice(edges[bar], edges[bar] + beats)
+        echo[mine] = tokens[edges[source] : edges[source] + beats]
+        echoed[mine] = True
+    return echo, echoed

@@ -1,0 +1,369 @@
+"""The network that fills in the voices: a transformer over beats, a small decoder inside a unit.
+
+A unit (one part in one beat, `pixmus.score.voices`) is known, masked or silent by wish. The trunk
+sees all known units of a window, one token a beat; the decoder then writes the tokens of each
+masked unit one after the other, each knowing those before it (NADE, Larochelle & Murray 2011), so
+that the voices of a chord, or the rhythm of a beat, are decided together.
+
+B = batch, T = beats, P = parts, M = masked units, n = tokens of a unit, D = width, d = unit width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor, nn
+
+from pixmus.ensembles import PARTS
+from pixmus.model.network import Block, rotations
+from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.voices import FIRST_PITCH, HOLD, REST, UNIT_LAYOUTS, Gate, UnitLayout
+
+# What is known of a unit.
+KNOWN, MASKED, SILENT = 0, 1, 2
+NUM_STATES = 3
+# Beats away of the units that are read beside a masked one: its neighbours, and bars before.
+NEIGHBOURS = (-1, 1, -4, 4, -8, -16, -32)
+
+
+@dataclass
+class Heard:
+    """What the trunk made of a window: inputs of the decoders."""
+
+    beats: Tensor  # (B, T, D)
+    units: list[Tensor]  # per part (B, T, d): what is known of each unit
+    echoes: list[Tensor]  # per part (B, T, d): the unit that it returns to, 0 = none
+
+
+class Unit(nn.Module):
+    """One part's own tokens: read into a vector a beat, and written out of one."""
+
+    def __init__(self, layout: UnitLayout, width: int, inner: int, num_conditions: int) -> None:
+        super().__init__()
+        self.layout = layout
+        values = torch.tensor([0, *layout.num_values])
+        self.num_tokens = layout.num_tokens
+        self.offsets: Tensor
+        self.register_buffer("offsets", values.cumsum(0)[:-1], persistent=False)
+        # Of each voice, before the beat: not known, nothing, a pitch that sounds or has ended.
+        self.has_pitch = layout.lowest_pitch > 0
+        self.num_carried = layout.num_voices if self.has_pitch else 0
+        self.num_carries = 2 + 2 * layout.num_pitches
+        self.read = nn.EmbeddingBag(int(values.sum()), inner, mode="sum")
+        self.carry = nn.EmbeddingBag(max(1, self.num_carried * self.num_carries), inner, mode="sum")
+        self.state = nn.Parameter(0.1 * torch.randn(NUM_STATES, inner))
+        self.to_token = nn.Linear(inner, width, bias=False)
+        self.from_token = nn.Linear(width, inner)
+        self.from_condition = nn.Linear(num_conditions, inner, bias=False)
+        self.echo_to_token = nn.Linear(inner, width, bias=False)
+        beside = (len(NEIGHBOURS) + 1) * inner  # the echo is the last
+        self.from_neighbours = nn.Linear(beside, inner, bias=False)
+        self.gate_neighbours = nn.Linear(width, beside)
+        self.before = nn.Embedding(int(values.sum()), inner)  # what earlier tokens say of later
+        self.place = nn.Parameter(0.02 * torch.randn(self.num_tokens, inner))
+        self.inside = nn.Linear(inner, 2 * inner)
+        self.inside_out = nn.Linear(2 * inner, inner)
+        self.heads = nn.ModuleDict(
+            {
+                kind: nn.Linear(inner, layout.num_values[places.start - layout.start])
+                for kind, places in self.kinds().items()
+            }
+        )
+        # Of each token, a bias of its own: how often it has each value at its place in the beat.
+        self.biases = nn.ParameterDict(
+            {
+                kind: nn.Parameter(torch.zeros(places.stop - places.start, head.out_features))
+                for (kind, places), head in zip(
+                    self.kinds().items(),
+                    cast("list[nn.Linear]", list(self.heads.values())),
+                    strict=True,
+                )
+            }
+        )
+        for embedding in (self.read, self.carry, self.before):
+            nn.init.normal_(embedding.weight, std=0.15)
+        nn.init.zeros_(self.gate_neighbours.weight)
+        nn.init.zeros_(self.gate_neighbours.bias)
+        for head in self.heads.values():
+            nn.init.zeros_(cast(nn.Linear, head).weight)
+            nn.init.zeros_(cast(nn.Linear, head).bias)
+
+    def kinds(self) -> dict[str, slice]:
+        """The runs of tokens of one kind, within a row of all parts' tokens."""
+        layout = self.layout
+        level = slice(layout.start, layout.start + 1)
+        kinds = {"level": level, "gates": layout.gates}
+        kinds |= {"voices": layout.voices, "accents": layout.accents}
+        return {kind: places for kind, places in kinds.items() if places.stop > places.start}
+
+    def carried(self, tokens: Tensor, known: Tensor) -> Tensor:
+        """What each voice brings into each beat, int64 (B, T, voices), 0..num_carries.
+
+        `tokens` (B, T, n), `known` bool (B, T).
+        """
+        B, T = known.shape
+        layout = self.layout
+        first = layout.voices.start - layout.start
+        voices = tokens[..., first : first + STEPS_PER_BEAT * layout.num_voices]
+        voices = voices.reshape(B, T * STEPS_PER_BEAT, layout.num_voices)
+        step_known = known.repeat_interleave(STEPS_PER_BEAT, 1)[..., None]
+        time = torch.arange(T * STEPS_PER_BEAT, device=tokens.device)[None, :, None]
+        is_pitch = voices >= FIRST_PITCH
+        telling = is_pitch | ~step_known  # where the last pitch is decided
+        last = torch.where(telling, time, -1).cummax(1).values
+        ended = torch.where((voices == REST) & step_known, time, -1).cummax(1).values
+        at = last.clamp(min=0)
+        pitch = voices.gather(1, at) - FIRST_PITCH
+        sure = step_known.expand_as(voices).gather(1, at)
+        brought = 2 + pitch + torch.where(ended > last, layout.num_pitches, 0)
+        brought = torch.where(sure, brought, 0)
+        brought = torch.where(last < 0, 1, brought)
+        # what holds after the last step of a beat is carried into the next
+        ends = brought[:, STEPS_PER_BEAT - 1 :: STEPS_PER_BEAT]
+        unknown = torch.zeros_like(ends[:, :1])
+        return torch.cat([unknown, ends[:, :-1]], 1)
+
+    def hear(self, tokens: Tensor, states: Tensor) -> Tensor:
+        """What is known of each unit, (B, T, d); `tokens` (B, T, n) int64, `states` (B, T)."""
+        known = states == KNOWN
+        flat = (tokens + self.offsets).flatten(0, 1)
+        found = self.read(flat).unflatten(0, known.shape) * known[..., None]
+        if self.num_carried:
+            voice = torch.arange(self.num_carried, device=tokens.device) * self.num_carries
+            carried = (self.carried(tokens, known) + voice).flatten(0, 1)
+            brought = self.carry(carried).unflatten(0, known.shape)
+            found = found + brought * (states != SILENT)[..., None]
+        return F.silu(found + self.state[states])
+
+    def prepare(self, heard: Heard, part: int, conditions: Tensor, at: Tensor) -> Tensor:
+        """What the masked units `at` (M,) of B * T are written from, (M, d)."""
+        beats, units = heard.beats, heard.units[part]
+        T = units.shape[1]
+        shifted = []
+        for away in NEIGHBOURS:
+            if abs(away) >= T:
+                shifted.append(torch.zeros_like(units))
+            elif away < 0:
+                shifted.append(F.pad(units[:, :away], (0, 0, -away, 0)))
+            else:
+                shifted.append(F.pad(units[:, away:], (0, 0, 0, away)))
+        shifted.append(heard.echoes[part])
+        # index_select, whose gradient is a sum of rows; that of plain indexing is far slower
+        beside = torch.cat(shifted, -1).flatten(0, 1).index_select(0, at)
+        token = beats.flatten(0, 1).index_select(0, at)
+        beside = beside * (1 + self.gate_neighbours(token))
+        return (
+            self.from_token(token)
+            + self.from_neighbours(beside)
+            + self.from_condition(conditions.flatten(0, 1).index_select(0, at))
+            + units.flatten(0, 1).index_select(0, at)
+        )
+
+    def write(self, summary: Tensor, before: Tensor, place: Tensor) -> Tensor:
+        """Hidden values of tokens from what the unit, the tokens before and their place say."""
+        hidden = summary + before + place
+        return hidden + self.inside_out(F.silu(self.inside(F.silu(hidden))))
+
+    def log_losses(self, prepared: Tensor, tokens: Tensor, has_velocity: Tensor) -> Tensor:
+        """Log loss of every token, (M, n), 0 where it follows from others or is not known.
+
+        `prepared` (M, d), `tokens` (M, n), `has_velocity` bool (M,).
+        """
+        M, n = tokens.shape
+        counts = self.counts(tokens, has_velocity)  # (M, n)
+        told = self.before(tokens + self.offsets)
+        before = told.cumsum(1) - told
+        losses = prepared.new_zeros(M * n)
+        for kind, places in self.kinds().items():
+            inside = slice(places.start - self.layout.start, places.stop - self.layout.start)
+            row, column = counts[:, inside].nonzero(as_tuple=True)
+            if not len(row):
+                continue
+            place = column + inside.start
+            flat = row * n + place
+            hidden = self.write(
+                prepared.index_select(0, row),
+                before.flatten(0, 1).index_select(0, flat),
+                F.embedding(place, self.place),
+            )
+            logits = self.heads[kind](F.silu(hidden)) + F.embedding(column, self.biases[kind])
+            loss = F.cross_entropy(logits, tokens.flatten()[flat], reduction="none")
+            losses = losses.index_add(0, flat, loss)
+        return losses.view(M, n)
+
+    def counts(self, tokens: Tensor, has_velocity: Tensor) -> Tensor:
+        """Which tokens are to be told, bool (M, n): the others follow from those before them."""
+        layout = self.layout
+        counts = torch.ones_like(tokens, dtype=torch.bool)
+        voices = slice(layout.voices.start - layout.start, layout.voices.stop - layout.start)
+        split = tokens[:, voices].unflatten(1, (STEPS_PER_BEAT, -1))
+        if layout.has_gates:
+            gates = tokens[:, 1 : 1 + STEPS_PER_BEAT]
+            moves = gates >= Gate.STROKE
+            counts[:, voices] = moves.repeat_interleave(layout.num_voices, 1)
+        struck = (split >= FIRST_PITCH).any(-1) if self.has_pitch else (split > 0).any(-1)
+        counts[:, -STEPS_PER_BEAT:] = struck & has_velocity[:, None]
+        counts[:, 0] = has_velocity
+        return counts
+
+    @torch.no_grad()
+    def sample(
+        self,
+        prepared: Tensor,  # (V, M, d): of each variant of the conditions
+        weights: Tensor,  # (V,): of the variants' logits
+        dynamics_weights: Tensor,  # (V,)
+        temperature: float,
+        generator: torch.Generator,
+        has_dynamics: bool = True,
+        top: float = 1.0,
+    ) -> tuple[Tensor, Tensor]:
+        """Tokens (M, n) of masked units, and the mean log probability of each unit's (M,)."""
+        M = prepared.shape[1]
+        asked = prepared.new_zeros(M)
+        layout = self.layout
+        tokens = prepared.new_zeros(M, self.num_tokens, dtype=torch.int64)
+        before = torch.zeros_like(prepared)
+        total = prepared.new_zeros(M)
+        kinds = self.kinds()
+        for i in range(self.num_tokens):
+            kind = next(k for k, s in kinds.items() if s.start <= i + layout.start < s.stop)
+            column = i + layout.start - kinds[kind].start
+            counts = torch.ones(M, dtype=torch.bool)
+            forced = torch.zeros(M, dtype=torch.int64)
+            allowed: Tensor | None = None
+            if kind in ("level", "accents") and not has_dynamics:
+                counts[:] = False
+            elif kind == "accents":
+                voices = tokens[:, layout.voices.start - layout.start :][
+                    :, column * layout.num_voices : (column + 1) * layout.num_voices
+                ]
+                counts = (voices >= (FIRST_PITCH if self.has_pitch else 1)).any(1)
+            elif kind == "voices" and layout.has_gates:
+                gate = tokens[:, 1 + column // layout.num_voices]
+                counts = gate >= Gate.STROKE
+                forced = torch.where(gate == Gate.HOLD, HOLD, REST)
+                allowed = gate == Gate.STROKE  # no voice goes on
+            if counts.any():
+                at = counts.nonzero()[:, 0]
+                hidden = self.write(prepared[:, at], before[:, at], self.place[i])
+                logits = self.heads[kind](F.silu(hidden)) + self.biases[kind][column]
+                blend = weights if kind in ("gates", "voices") else dynamics_weights
+                log_p = (blend[:, None, None] * logits.log_softmax(-1)).sum(0)
+                if allowed is not None:
+                    log_p[allowed[at], HOLD] = -torch.inf
+                if kind == "accents":
+                    log_p[:, 0] = -torch.inf
+                p = _sharpened(log_p, temperature, top)
+                drawn = torch.multinomial(p, 1, generator=generator)
+                if kind in ("gates", "voices"):
+                    total[at] += p.gather(1, drawn)[:, 0].clamp(min=1e-9).log()
+                    asked[at] += 1
+                forced = forced.index_put((at,), drawn[:, 0])
+            tokens[:, i] = forced
+            before = before + self.before(forced + self.offsets[i])
+        return tokens, total / asked.clamp(min=1)
+
+
+def _sharpened(log_p: Tensor, temperature: float, top: float) -> Tensor:
+    """Probabilities at a temperature, of the likeliest values that make up `top` (nucleus)."""
+    p = (log_p / temperature).softmax(-1)
+    if top < 1:
+        order = p.sort(-1, descending=True)
+        beyond = order.values.cumsum(-1) - order.values >= top
+        p = p.scatter(-1, order.indices, order.values.masked_fill(beyond, 0))
+        p = p / p.sum(-1, keepdim=True)
+    return p
+
+
+class VoiceNetwork(ModelMixin, ConfigMixin):
+    """Trunk and units; `hear` once, then `log_losses` or `sample` of each part's units."""
+
+    config: Any
+
+    @register_to_config
+    def __init__(
+        self,
+        num_conditions: int,
+        width: int = 320,
+        num_layers: int = 8,
+        num_heads: int = 5,
+        unit_width: int = 128,
+    ) -> None:
+        super().__init__()
+        self.head_width = width // num_heads
+        self.units = nn.ModuleList(
+            Unit(UNIT_LAYOUTS[part], width, unit_width, num_conditions) for part in PARTS
+        )
+        self.condition_in = nn.Sequential(
+            nn.Linear(num_conditions, width), nn.SiLU(), nn.Linear(width, width)
+        )
+        self.modulation = nn.Linear(width, 6 * width)
+        self.blocks = nn.ModuleList(Block(width, num_heads) for _ in range(num_layers))
+        self.final_modulation = nn.Linear(width, 2 * width)
+        for layer in (self.modulation, self.final_modulation):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        # attention and MLP begin at a tenth, not at nothing: there is no time to wake them
+        gates = torch.arange(6 * width).div(width, rounding_mode="floor")
+        self.modulation.bias.data[(gates == 2) | (gates == 5)] = 0.1
+
+    def hear(
+        self,
+        tokens: Tensor,  # (B, T, NUM_TOKENS) int64
+        states: Tensor,  # (B, T, P) int64: KNOWN, MASKED or SILENT
+        conditions: Tensor,  # (B, T, num_conditions)
+        positions: Tensor,  # (T,) or (B, T): beats
+        echo: Tensor,  # (B, T, NUM_TOKENS) int64: units of the bars that are returned to
+        echoed: Tensor,  # bool (B, T): where there are such
+    ) -> Heard:
+        """The trunk's answer for every beat."""
+        heard, echoes = [], []
+        condition = F.silu(self.condition_in(conditions))
+        h = condition
+        for index, unit in enumerate(cast("list[Unit]", list(self.units))):
+            own = tokens[..., unit.layout.tokens]
+            found = unit.hear(own, states[..., index])
+            heard.append(found)
+            there = echoed & (states[..., index] != SILENT)
+            returned = torch.where(there, KNOWN, SILENT)
+            returned = unit.hear(echo[..., unit.layout.tokens], returned) * there[..., None]
+            echoes.append(returned)
+            h = h + unit.to_token(found) + unit.echo_to_token(returned)
+        if positions.dim() == 1:
+            positions = positions[None]
+        rotation = rotations(positions, self.head_width).to(h.dtype)
+        modulation = self.modulation(condition).unflatten(-1, (6, -1))
+        for block in self.blocks:
+            h = block(h, modulation, rotation)
+        shift, scale = self.final_modulation(condition).chunk(2, dim=-1)
+        return Heard(F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift, heard, echoes)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        states: Tensor,
+        conditions: Tensor,
+        positions: Tensor,
+        has_velocity: Tensor,  # bool (B,)
+        targets: Tensor,  # bool (B, T, P): the masked units that are asked for
+        echo: Tensor,
+        echoed: Tensor,
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Per part the units asked for, indices (M,) of B * T, and their tokens' log losses (M, n).
+
+        `tokens` are all clean; what is masked is not shown.
+        """
+        heard = self.hear(tokens, states, conditions, positions, echo, echoed)
+        found = []
+        T = tokens.shape[1]
+        for index, unit in enumerate(cast("list[Unit]", list(self.units))):
+            at = targets[..., index].flatten().nonzero()[:, 0]
+            own = tokens[..., unit.layout.tokens].flatten(0, 1)[at]
+            prepared = unit.prepare(heard, index, conditions, at)
+            found.append((at, unit.log_losses(prepared, own, has_velocity[at // T])))
+        return found

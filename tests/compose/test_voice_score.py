@@ -1,0 +1,121 @@
+"""Cues written in voices: the plan reaches the network, the last chord stays, masks do the rest."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from pixmus.compose.voice_conditions import (
+    CHORD_COLUMNS,
+    CHORD_WIDTH,
+    FORM_COLUMNS,
+    NUM_VOICE_CONDITIONS,
+)
+from pixmus.compose.voice_score import (
+    VoiceCanvas,
+    prepare_voices,
+    read_voices,
+    sources_of_plan,
+    write_canvas,
+)
+from pixmus.compose.voice_writing import Sampling, UnmaskingScheduler
+from pixmus.cues.sheet import Cue, CueSheet, num_curve_values
+from pixmus.curves import CURVES
+from pixmus.ensembles import PARTS, Part, Style
+from pixmus.model.voice_network import KNOWN, MASKED, SILENT, VoiceNetwork
+from pixmus.score.chords import Chord, Quality
+from pixmus.score.notes import Note
+from pixmus.score.plan import HALVES, Phrase, Plan
+from pixmus.score.tempo import CueSpan, TempoMap
+
+BARS = 6
+MELODY, HARMONY = PARTS.index(Part.MELODY), PARTS.index(Part.HARMONY)
+
+
+@pytest.fixture(scope="module")
+def network() -> VoiceNetwork:
+    torch.manual_seed(0)
+    network = VoiceNetwork(NUM_VOICE_CONDITIONS, width=32, num_layers=1, num_heads=2, unit_width=16)
+    for unit in network.units:
+        for head in unit.heads.values():
+            torch.nn.init.normal_(head.weight, std=0.3)
+    return network.eval()
+
+
+def a_plan(minor: bool = False) -> Plan:
+    chords = [Chord(0), Chord(9, Quality.MINOR), Chord(5), Chord(7)] * 3
+    plays = np.ones((HALVES * BARS, len(PARTS)), bool)
+    phrases = (Phrase(0, 2, "A"), Phrase(2, 2, "B"), Phrase(4, 2, "A", 0, 0.8))
+    return Plan(minor, tuple(chords), phrases, plays, np.arange(BARS))
+
+
+def canvas_and_span(key: str = "D major") -> tuple[VoiceCanvas, CueSheet, CueSpan]:
+    seconds = 2.0 * BARS
+    curve = np.full(num_curve_values(seconds), 0.5, np.float32)
+    sheet = CueSheet(
+        duration=seconds,
+        frame_rate=Fraction(24),
+        cuts=(),
+        hit_points=(),
+        curves={name: curve for name in CURVES},
+        cues=(Cue(0.0, seconds, "all"),),
+        key=key,
+        tempo_bpm=120,
+        tempo_fixed=False,
+        style=Style.POP,
+        ensemble="piano",
+        parts=(Part.MELODY, Part.HARMONY),
+        inputs=(),
+    )
+    tempo_map = TempoMap.constant(120, seconds)
+    span = CueSpan(0, 4 * BARS - 4)
+    return prepare_voices(sheet, tempo_map, span, a_plan()), sheet, span
+
+
+def test_a_plan_says_what_each_bar_returns_to() -> None:
+    assert sources_of_plan(a_plan()).tolist() == [-1, -1, -1, -1, 0, 1]
+
+
+def test_the_plan_is_told_beat_by_beat() -> None:
+    canvas, _, _ = canvas_and_span()
+    told = canvas.conditions[:, CHORD_COLUMNS].reshape(-1, 2, CHORD_WIDTH)
+    assert np.flatnonzero(told[2, 0, 12:24]).tolist() == [9]
+    assert np.flatnonzero(told[2, 1, 12:24]).tolist() == [5]
+    returning = canvas.conditions[:, FORM_COLUMNS][:, -2]
+    assert returning[:16].sum() == 0 and returning[16:].all()
+
+
+def test_a_cue_is_written_to_its_last_chord(network: VoiceNetwork) -> None:
+    canvas, sheet, span = canvas_and_span()
+    assert (canvas.states[-4:, [MELODY, HARMONY]] == KNOWN).all()
+    write_canvas(network, UnmaskingScheduler(), canvas, seed=1, sampling=Sampling(2))
+    assert set(np.unique(canvas.states)) == {KNOWN, SILENT}
+    parts = read_voices(canvas, sheet, span, 4 * BARS - 0.5)
+    assert set(parts) == {Part.MELODY, Part.HARMONY}
+    last = [note for note in parts[Part.HARMONY] if note.onset == 4 * BARS - 4]
+    assert {note.pitch % 12 for note in last} == {2, 6, 9}
+    assert all(note.onset + note.duration == 4 * BARS - 0.5 for note in last)
+    assert all(note.onset + note.duration <= 4 * BARS - 4 for note in parts[Part.MELODY][:-1])
+
+
+def test_a_melody_is_harmonised(network: VoiceNetwork) -> None:
+    canvas, sheet, span = canvas_and_span("C major")
+    melody = [Note(float(beat), 60 + beat % 5, 1.0, 80) for beat in range(4 * BARS - 4)]
+    canvas.give({Part.MELODY: melody}, slice(0, 4 * BARS - 4))
+    write_canvas(network, UnmaskingScheduler(), canvas, seed=1, sampling=Sampling(2))
+    kept = read_voices(canvas, sheet, span, 4 * BARS)[Part.MELODY]
+    told = [(note.onset, note.pitch, note.duration) for note in kept[:-1]]
+    assert told == [(note.onset, note.pitch, note.duration) for note in melody]
+
+
+def test_bars_are_redone_and_the_others_kept(network: VoiceNetwork) -> None:
+    canvas, _, _ = canvas_and_span()
+    write_canvas(network, UnmaskingScheduler(), canvas, seed=1, sampling=Sampling(2))
+    before = canvas.tokens.copy()
+    canvas.states[8:12, HARMONY] = MASKED
+    write_canvas(network, UnmaskingScheduler(), canvas, seed=2, sampling=Sampling(2))
+    changed = (before != canvas.tokens).any(1)
+    assert changed[8:12].any() and not changed[:8].any() and not changed[12:].any()

@@ -1,0 +1,152 @@
+"""The voices' network and its writing: what is known stays, what is masked is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pixmus.compose.voice_conditions import (
+    CHORD_COLUMNS,
+    NUM_VOICE_CONDITIONS,
+    chord_vectors,
+    without_wishes,
+)
+from pixmus.compose.voice_writing import (
+    Sampling,
+    UnmaskingScheduler,
+    VoiceGuidance,
+    write_blocks,
+)
+from pixmus.ensembles import PARTS, Part
+from pixmus.model.voice_network import KNOWN, MASKED, SILENT, Unit, VoiceNetwork
+from pixmus.score.voices import FIRST_PITCH, UNIT_LAYOUTS, decode_voices, encode_voices
+
+BARS = 3
+BAR_STARTS = np.arange(0, 4 * BARS, 4)
+MELODY, HARMONY, DRUMS = (PARTS.index(p) for p in (Part.MELODY, Part.HARMONY, Part.DRUMS))
+
+
+@pytest.fixture(scope="module")
+def network() -> VoiceNetwork:
+    torch.manual_seed(0)
+    network = VoiceNetwork(NUM_VOICE_CONDITIONS, width=32, num_layers=1, num_heads=2, unit_width=16)
+    for unit in network.units:
+        for head in unit.heads.values():  # untrained heads say nothing: let them say something
+            torch.nn.init.normal_(head.weight, std=0.3)
+    return network.eval()
+
+
+def a_song() -> np.ndarray:
+    notes = [(MELODY, 4 * i, 3, 60 + i, 80) for i in range(4 * BARS)]
+    notes += [(HARMONY, 8 * i, 8, 48 + p, 70) for i in range(2 * BARS) for p in (0, 4, 7)]
+    return encode_voices(np.array(notes), 4 * BARS)
+
+
+def write(
+    network: VoiceNetwork, tokens: np.ndarray, states: np.ndarray, seed: int = 0
+) -> np.ndarray:
+    return write_blocks(
+        network,
+        UnmaskingScheduler(),
+        tokens,
+        states,
+        np.zeros((len(tokens), NUM_VOICE_CONDITIONS), np.float32),
+        BAR_STARTS,
+        seed=seed,
+        guidance=VoiceGuidance(1.5),
+        sampling=Sampling(num_steps=3),
+        block_bars=2,
+    )
+
+
+def test_what_is_known_stays_and_what_is_masked_is_written(network: VoiceNetwork) -> None:
+    tokens = a_song()
+    states = np.full((len(tokens), len(PARTS)), SILENT)
+    states[:, [MELODY, HARMONY]] = KNOWN
+    states[4:8, HARMONY] = MASKED
+    made = write(network, tokens, states)
+    outside = np.ones(len(tokens), bool)
+    outside[4:8] = False
+    harmony = UNIT_LAYOUTS[Part.HARMONY].tokens
+    assert np.array_equal(np.delete(made, np.r_[harmony], 1), np.delete(tokens, np.r_[harmony], 1))
+    assert np.array_equal(made[outside, harmony], tokens[outside, harmony])
+    assert not np.array_equal(made[4:8, harmony], tokens[4:8, harmony])
+
+
+def test_masked_tokens_are_not_heard(network: VoiceNetwork) -> None:
+    tokens, other = a_song(), a_song()
+    states = np.full((len(tokens), len(PARTS)), SILENT)
+    states[:, MELODY] = MASKED
+    other[:, UNIT_LAYOUTS[Part.MELODY].tokens] = 0
+    assert np.array_equal(write(network, tokens, states), write(network, other, states))
+
+
+def test_a_seed_decides_and_a_part_that_is_silent_stays_so(network: VoiceNetwork) -> None:
+    states = np.full((4 * BARS, len(PARTS)), MASKED)
+    states[:, DRUMS] = SILENT
+    nothing = np.zeros_like(a_song())
+    made = write(network, nothing, states, seed=3)
+    assert np.array_equal(made, write(network, nothing, states, seed=3))
+    assert not np.array_equal(made, write(network, nothing, states, seed=4))
+    assert DRUMS not in decode_voices(made)[:, 0]
+
+
+def test_a_tokens_loss_is_what_sampling_draws_it_with(network: VoiceNetwork) -> None:
+    """The chain rule: the teacher-forced loss of drawn tokens is their log probability."""
+    unit = network.units[HARMONY]
+    assert isinstance(unit, Unit)
+    torch.manual_seed(1)
+    prepared = torch.randn(5, 16)
+    tokens, mean = unit.sample(
+        prepared[None], torch.ones(1), torch.ones(1), 1.0, torch.Generator().manual_seed(0)
+    )
+    losses = unit.log_losses(prepared, tokens, torch.ones(5, dtype=torch.bool))
+    gates, voices = losses[:, 1:5], losses[:, 5:-4]
+    counted = unit.counts(tokens, torch.ones(5, dtype=torch.bool))[:, 1:-4].sum(1)
+    # where a hold is forbidden sampling is surer than the loss
+    free = (tokens[:, 1:5] != 2).all(1)
+    told = -(gates.sum(1) + voices.sum(1)) / counted
+    assert torch.allclose(told[free], mean[free], atol=1e-4)
+    assert (told <= mean + 1e-4).all()
+
+
+def test_what_a_voice_brings_into_a_beat() -> None:
+    layout = UNIT_LAYOUTS[Part.MELODY]
+    unit = Unit(layout, 8, 4, 3)
+    tokens = torch.from_numpy(a_song()[None, :3].astype(np.int64))[..., layout.tokens]
+    known = torch.ones(1, 3, dtype=torch.bool)
+    # three steps of a pitch, then a rest: the pitch has ended before the next beat
+    brought = unit.carried(tokens, known)[0, :, 0].tolist()
+    row = 60 - layout.lowest_pitch
+    assert brought == [0, 2 + row + layout.num_pitches, 2 + row + 1 + layout.num_pitches]
+    known[0, 1] = False
+    assert unit.carried(tokens, known)[0, 2, 0] == 0
+    assert tokens[0, 0, 1] == FIRST_PITCH + row
+
+
+def test_every_unit_is_uncovered_and_no_two_of_a_beat_at_once() -> None:
+    scheduler = UnmaskingScheduler()
+    scheduler.set_timesteps(4)
+    beats = torch.arange(8).repeat(2)
+    generator = torch.Generator().manual_seed(0)
+    first = scheduler.step(torch.zeros(16), beats, 0, 16, generator)
+    assert 0 < first.sum() <= 8 and len(beats[first].unique()) == first.sum()
+    assert scheduler.step(torch.zeros(5), beats[:5], 3, 16, generator).all()
+
+
+def test_it_reads_back_what_it_wrote(network: VoiceNetwork, tmp_path: Path) -> None:
+    network.save_pretrained(tmp_path)
+    back = VoiceNetwork.from_pretrained(tmp_path)
+    for name, value in network.state_dict().items():
+        assert torch.equal(back.state_dict()[name], value), name
+
+
+def test_chords_as_the_network_sees_them() -> None:
+    vectors = chord_vectors(np.array([[9, 1, 0], [-1, -1, -1], [-2, -2, -2]]))
+    assert np.flatnonzero(vectors[0]).tolist() == [0, 4, 9, 12 + 9, 24, 36]
+    assert np.flatnonzero(vectors[1]).tolist() == [36] and not vectors[2].any()
+    told = np.ones((2, NUM_VOICE_CONDITIONS), np.float32)
+    assert not without_wishes(told)[:, CHORD_COLUMNS].any() and told.all()

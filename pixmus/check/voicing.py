@@ -13,8 +13,7 @@ import numpy as np
 
 from pixmus.ensembles import PARTS, Part
 from pixmus.score.chords import Chord, read_chords
-from pixmus.score.notes import STEPS_PER_BEAT
-from pixmus.score.tempo import BEATS_PER_BAR
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 
 STEPS_PER_BAR = BEATS_PER_BAR * STEPS_PER_BEAT
 RUN = 4  # intervals of a melody's shape

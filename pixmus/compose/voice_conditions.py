@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from pixmus.compose.conditions import MOOD_COLUMNS, TEXTURE_COLUMNS, TIMING_COLUMNS
+from pixmus.compose.conditions import COLUMNS, MOOD_COLUMNS, TIMING_COLUMNS
 from pixmus.ensembles import PARTS
 from pixmus.score.chords import QUALITIES
 
-NUM_BASE = TEXTURE_COLUMNS.start
+NUM_BASE = COLUMNS["textures"].start
 CHORD_WIDTH = 3 * 12 + 1  # tones, root, bass, known
 NUM_LIKENESS = 5 * 2  # to the bars 1, 2, 4, 8 before and the phrase's source; notes and rhythm
 NUM_FORM_COLUMNS = 8

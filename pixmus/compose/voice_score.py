@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pixmus.compose.canvas import transposition
 from pixmus.compose.conditions import BeatConditions, condition
+from pixmus.compose.endings import last_chord
 from pixmus.compose.voice_conditions import NUM_LIKENESS, add_plan, form_columns
 from pixmus.compose.voice_writing import (
     Sampling,
@@ -20,15 +22,16 @@ from pixmus.compose.voice_writing import (
     VoiceGuidance,
     write_blocks,
 )
-from pixmus.compose.writing import last_chord, transposition
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, Part, Style
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT, VoiceNetwork
 from pixmus.score.chords import chord_rows
-from pixmus.score.notes import STEPS_PER_BEAT, Note
+from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.notes import Note
 from pixmus.score.plan import HALVES, Plan
-from pixmus.score.tempo import CueSpan, TempoMap, place_hits
+from pixmus.score.spans import CueSpan, place_hits
+from pixmus.score.tempo import TempoMap
 from pixmus.score.voices import NUM_TOKENS, UNIT_LAYOUTS, decode_voices, encode_voices
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from pixmus.ensembles import PARTS
 from pixmus.model.network import Block, rotations
-from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.voices import FIRST_PITCH, HOLD, REST, UNIT_LAYOUTS, Gate, UnitLayout
 
 # What is known of a unit.

@@ -81,7 +81,7 @@ _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _SHARP_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _FLAT_NAMES = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 _SHARP_MAJORS = (7, 2, 9, 4, 11, 6)  # tonics of the major keys that are written with sharps
-_CHORD_NAME = re.compile(r"(?P<root>[A-G][#b♯♭]*)(?P<suffix>[^/]*)(?:/(?P<bass>[A-G][#b♯♭]*))?")
+_CHORD_NAME = re.compile(r"(?P<root>[A-G][#b♯♭]*)(?P<suffix>[^/]*)(?:/(?P<below>[A-G][#b♯♭]*))?")
 NO_CHORD = "N.C."
 
 
@@ -102,7 +102,7 @@ class Chord:
         assert 0 <= self.root < 12 and -1 <= self.bass < 12, f"{self.root=} {self.bass=}"
         object.__setattr__(self, "quality", Quality(self.quality))
         if self.bass < 0:
-            object.__setattr__(self, "bass", self.root)
+            vars(self).update(bass=self.root)
 
     @property
     def pitch_classes(self) -> tuple[int, ...]:
@@ -146,7 +146,7 @@ def parse_chord(text: str) -> Chord | None:
             f"The chord {text!r} is none; write it like Am, F/C or {NO_CHORD} (no chord). Known "
             f"are, on every root: {known}."
         )
-    bass = _pitch_class(match["bass"]) if match["bass"] else -1
+    bass = _pitch_class(match["below"]) if match["below"] else -1
     return Chord(_pitch_class(match["root"]), Quality(quality), bass)
 
 

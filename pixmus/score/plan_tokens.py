@@ -24,7 +24,7 @@ from pixmus.score.plan import (
 )
 
 LIKENESS_LEVELS = 4  # of equal width
-_CHORD_FIELDS = {"root": 12 + 1, "quality": len(QUALITIES) + 1, "bass": 12 + 1}  # the last: none
+_CHORD_FIELDS = {"root": 12 + 1, "quality": len(QUALITIES) + 1, "lowest": 12 + 1}  # the last: none
 FIELDS: dict[str, int] = (
     _CHORD_FIELDS  # the bass counts from the root
     | {
@@ -40,7 +40,7 @@ FIELD_SIZES = tuple(FIELDS.values())
 NUM_FIELDS = len(FIELDS)
 MASKS = np.array(FIELD_SIZES)  # the token of every field that is not known
 _COLUMN = {name: index for index, name in enumerate(FIELDS)}
-CHORD_COLUMNS = slice(_COLUMN["root"], _COLUMN["bass"] + 1)
+CHORD_COLUMNS = slice(_COLUMN["root"], _COLUMN["lowest"] + 1)
 PHRASE_COLUMNS = slice(_COLUMN["letter"], _COLUMN["likeness"] + 1)
 CADENCE_COLUMN, DYNAMICS_COLUMN = _COLUMN["cadence"], _COLUMN["dynamics"]
 PLAYS_COLUMNS = slice(_COLUMN["dynamics"] + 1, NUM_FIELDS)

@@ -26,8 +26,7 @@ from functools import cached_property
 import numpy as np
 
 from pixmus.ensembles import DRUM_PITCHES, ONE_VOICE_PARTS, PARTS, Part
-from pixmus.score.notes import STEPS_PER_BEAT
-from pixmus.score.tempo import BEATS_PER_BAR
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 
 REST, HOLD, FIRST_PITCH = 0, 1, 2
 CHORD_VOICES = 6

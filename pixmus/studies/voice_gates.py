@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from pixmus.check.voicing import measure_all
-from pixmus.compose.conditions import CurveTables
+from pixmus.compose.texture import DRUMS
 from pixmus.compose.voice_conditions import (
     CHORD_COLUMNS,
     LIKENESS_COLUMNS,
@@ -35,9 +35,10 @@ from pixmus.compose.voice_writing import (
 from pixmus.ensembles import PARTS, Part, Style
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT
 from pixmus.score.chords import Chord, chords_of_rows
-from pixmus.score.notes import STEPS_PER_BEAT
-from pixmus.score.tempo import BEATS_PER_BAR
+from pixmus.score.curves import CurveTables
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.voices import decode_voices
+from pixmus.training.encoded import hit_points_of, measured_conditions
 from pixmus.training.train_voices import load_average
 from pixmus.training.voice_corpus import (
     DYNAMIC,
@@ -47,7 +48,6 @@ from pixmus.training.voice_corpus import (
     VoicePiece,
     load_voice_pieces,
 )
-from pixmus.training.windows import DRUMS, hit_points_of, measured_conditions
 
 PER_CORPUS = {"pop909": 10, "lieder": 6, "quartets": 4}
 

@@ -140,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{'the half fitted on' if fitted else 'the other half'}: {len(rows)} songs, ", end=""
         )
         print(f"{int(rows[:, 3].sum())} half bars")
-        for column, what in enumerate(("root", "root and third", "bass")):
+        for column, what in enumerate(("root", "root and third", "lowest note")):
             mean = np.average(rows[:, column], weights=rows[:, 3])
             spread = np.percentile(rows[:, column], (0, 5, 25, 50, 75, 95))
             print(f"  {what}: {mean:.3f}; per song, percentiles 0 5 25 50 75 95: ", end="")

@@ -17,17 +17,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pixmus.compose.conditions import CurveTables
 from pixmus.compose.voice_conditions import NUM_VOICE_CONDITIONS
 from pixmus.ensembles import PARTS
 from pixmus.model.voice_network import VoiceNetwork
-from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.curves import CurveTables
+from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.voices import UNIT_LAYOUTS
 from pixmus.training.corpus import corpus_shares
-from pixmus.training.train import copy_weights, find_device, stop_asked
+from pixmus.training.encoded import fit_tables
+from pixmus.training.run import copy_weights
+from pixmus.training.train import find_device, stop_asked
 from pixmus.training.voice_corpus import load_voice_pieces
 from pixmus.training.voice_windows import BEATS_PER_BATCH, VoiceBatch, VoiceSampler
-from pixmus.training.windows import fit_tables
 
 SECONDS_BETWEEN_SAVES = 180
 LEVEL_WEIGHT, ACCENT_WEIGHT = 0.25, 0.5  # of dynamics against notes; a level stands in every beat

@@ -11,16 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from pixmus.compose.conditions import NUM_STATISTICS
 from pixmus.ensembles import PARTS, Part
 from pixmus.score.chords import chord_rows
-from pixmus.score.notes import STEPS_PER_BEAT
+from pixmus.score.curves import NUM_STATISTICS
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.plan import Plan
-from pixmus.score.tempo import BEATS_PER_BAR
 from pixmus.score.voices import NUM_TOKENS, UNIT_LAYOUTS, encode_voices
 from pixmus.training.corpus import Piece, load_pieces
+from pixmus.training.encoded import encode_piece
 from pixmus.training.plans import plan_of
-from pixmus.training.windows import encode_piece
 
 LIKENESS_DISTANCES = (1, 2, 4, 8)  # bars
 NUM_SOURCES = len(LIKENESS_DISTANCES) + 1

@@ -9,11 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixmus.compose.conditions import (
-    CurveTables,
-    without_mood,
-    without_mood_and_timing,
-)
+from pixmus.compose.conditions import without_mood, without_mood_and_timing
+from pixmus.compose.texture import DRUMS
 from pixmus.compose.voice_conditions import (
     NUM_BASE,
     NUM_LIKENESS,
@@ -23,19 +20,16 @@ from pixmus.compose.voice_conditions import (
 )
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT
-from pixmus.score.notes import STEPS_PER_BEAT
-from pixmus.score.tempo import BEATS_PER_BAR
+from pixmus.score.curves import CurveTables
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.voices import UNIT_LAYOUTS
+from pixmus.training.encoded import hit_points_of, measured_conditions, take_bars
 from pixmus.training.voice_corpus import DYNAMIC, LENGTH, PLACE, RETURN, VoicePiece
 from pixmus.training.windows import (
-    DRUMS,
     GROOVES_DRAWN,
     GROOVES_HEARD,
     agreement,
     choose_parts,
-    hit_points_of,
-    measured_conditions,
-    slice_bars,
     thin_hits,
     window_beats,
     window_start,
@@ -115,14 +109,14 @@ class VoiceSampler:
     ) -> tuple[np.ndarray, ...]:
         start = window_start(rng, piece.num_bars, num_bars)
         beats, short_bar = window_beats(rng, num_bars)
-        tokens = slice_bars(piece.tokens, start, num_bars + 1)
+        tokens = take_bars(piece.tokens, start, num_bars + 1)
         likeness = _rows(piece.likeness, start, num_bars + 1, 0)
         plays = _rows(piece.plays, 2 * start, 2 * num_bars + 2, False)
         present = set(piece.present)
         if DRUMS not in present and self.grooves and rng.random() < 0.3:
             tokens, likeness, plays = tokens.copy(), likeness.copy(), plays.copy()
             low = [PARTS.index(part) for part in (Part.BASS, Part.HARMONY, Part.PAD)]
-            struck = slice_bars(piece.strengths, start, num_bars + 1, STEPS_PER_BEAT)[:, low] > 0
+            struck = take_bars(piece.strengths, start, num_bars + 1, STEPS_PER_BEAT)[:, low] > 0
             drums, like = self._groove(rng, piece, struck_share(struck.mean(1)), start, num_bars)
             tokens[:, UNIT_LAYOUTS[Part.DRUMS].tokens] = drums
             likeness[:, DRUMS] = like
@@ -132,7 +126,7 @@ class VoiceSampler:
         tempo = piece.piece.tempo_bpm * float(np.exp(rng.normal(0, 0.05)))
         pitched = [part for part in parts if part != DRUMS]
         hits = hit_points_of(piece.strengths[:, pitched])
-        hits = slice_bars(hits, start, num_bars + 1, STEPS_PER_BEAT)
+        hits = take_bars(hits, start, num_bars + 1, STEPS_PER_BEAT)
         hits = thin_hits(rng, hits.reshape(-1, STEPS_PER_BEAT)[beats].ravel())
         base = measured_conditions(
             self.tables, piece, pitched, start, beats, tempo, hits, short_bar

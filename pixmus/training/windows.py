@@ -100,22 +100,22 @@ class WindowSampler:
         self, rng: np.random.Generator, encoded: EncodedPiece, num_bars: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool]:
         piece = encoded.piece
-        start = _window_start(rng, encoded.num_bars, num_bars)
-        beats, short_bar = _beats(rng, num_bars)
+        start = window_start(rng, encoded.num_bars, num_bars)
+        beats, short_bar = window_beats(rng, num_bars)
         cells = take_bars(encoded.cells, start, num_bars + 1)
         present = set(encoded.present)
         if DRUMS not in present and self.grooves and rng.random() < 0.35:
             cells = cells.copy()
             cells[:, PART_LAYOUTS[Part.DRUMS].cells] = self._groove(rng, piece, cells, start)
             present.add(DRUMS)
-        parts = _choose_parts(rng, present)
+        parts = choose_parts(rng, present)
 
         tempo = piece.tempo_bpm * float(np.exp(rng.normal(0, 0.05)))
         pitched = [part for part in parts if part != DRUMS]
         hits = take_bars(
             hit_points_of(encoded.strengths[:, pitched]), start, num_bars + 1, STEPS_PER_BEAT
         )
-        hits = _thin(rng, hits.reshape(-1, STEPS_PER_BEAT)[beats].ravel())
+        hits = thin_hits(rng, hits.reshape(-1, STEPS_PER_BEAT)[beats].ravel())
         conditions = measured_conditions(
             self.tables, encoded, pitched, start, beats, tempo, hits, short_bar
         )
@@ -195,7 +195,7 @@ class WindowSampler:
         near = [self.grooves[picks[i]] for i in np.argsort(distance)[:GROOVES_HEARD]]
         low = [PARTS.index(part) for part in (Part.BASS, Part.HARMONY, Part.PAD)]
         pattern = measure_texture(cells, low)[low, :STEPS_PER_BAR].mean(0)
-        groove = max(near, key=lambda g: _agreement(g.drum_pattern, pattern))
+        groove = max(near, key=lambda g: agreement(g.drum_pattern, pattern))
         layout = PART_LAYOUTS[Part.DRUMS].cells
         first = int(rng.integers(max(1, groove.num_bars - num_bars)))
         bars = first + np.arange(num_bars)
@@ -210,7 +210,7 @@ class WindowSampler:
         return drums
 
 
-def _agreement(pattern: np.ndarray, other: np.ndarray) -> float:
+def agreement(pattern: np.ndarray, other: np.ndarray) -> float:
     """Correlation of two patterns; 0 where one of them is even."""
     a, b = pattern - pattern.mean(), other - other.mean()
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-9))
@@ -232,7 +232,7 @@ def _textures(cells: np.ndarray, parts: Sequence[int], num_bars: int) -> np.ndar
     )
 
 
-def _beats(rng: np.random.Generator, num_bars: int) -> tuple[np.ndarray, int]:
+def window_beats(rng: np.random.Generator, num_bars: int) -> tuple[np.ndarray, int]:
     """Which beats of `num_bars` + 1 bars make the window, and the bar cut to 2/4 (-1: none).
 
     One window in eight has a 2/4 bar, so that composing can use one before a hit point.
@@ -246,7 +246,7 @@ def _beats(rng: np.random.Generator, num_bars: int) -> tuple[np.ndarray, int]:
     return beats[: num_bars * BEATS_PER_BAR], short_bar
 
 
-def _window_start(rng: np.random.Generator, piece_bars: int, num_bars: int) -> int:
+def window_start(rng: np.random.Generator, piece_bars: int, num_bars: int) -> int:
     """First bar of a window; beginnings and ends are drawn more often than their share."""
     last = max(0, piece_bars - num_bars)
     draw = rng.random()
@@ -257,7 +257,7 @@ def _window_start(rng: np.random.Generator, piece_bars: int, num_bars: int) -> i
     return int(rng.integers(last + 1))
 
 
-def _choose_parts(rng: np.random.Generator, present: set[int]) -> list[int]:
+def choose_parts(rng: np.random.Generator, present: set[int]) -> list[int]:
     """An ensemble that the piece can play, all that it has, or a random half."""
     draw = rng.random()
     if draw < 0.5:
@@ -278,7 +278,7 @@ def _choose_parts(rng: np.random.Generator, present: set[int]) -> list[int]:
     return sorted(kept) if pitched else sorted(present)
 
 
-def _thin(rng: np.random.Generator, hits: np.ndarray) -> np.ndarray:
+def thin_hits(rng: np.random.Generator, hits: np.ndarray) -> np.ndarray:
     """Hits randomly thinned, one in ten moved by a step."""
     keep = hits * (rng.random(len(hits)) < rng.uniform(0.2, 1.0))
     thinned = np.zeros_like(keep)

@@ -10,12 +10,12 @@ from pixmus.compose.texture import (
     DRUMS,
     MEASURES,
     NUM_VALUES,
-    STEPS_PER_BAR,
     TextureBank,
     measure_texture,
     texture_columns,
 )
 from pixmus.ensembles import PARTS, STYLES
+from pixmus.score.grid import STEPS_PER_BAR
 from pixmus.score.notes import NUM_CELLS, Note, Score, encode_score
 from pixmus.score.tempo import TempoMap
 

@@ -22,14 +22,15 @@ from pixmus.compose.voice_score import (
     write_canvas,
 )
 from pixmus.compose.voice_writing import Sampling, UnmaskingScheduler
-from pixmus.cues.sheet import Cue, CueSheet, num_curve_values
-from pixmus.curves import CURVES
+from pixmus.cues.sheet import Cue, CueSheet
+from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import PARTS, Part, Style
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT, VoiceNetwork
 from pixmus.score.chords import Chord, Quality
 from pixmus.score.notes import Note
 from pixmus.score.plan import HALVES, Phrase, Plan
-from pixmus.score.tempo import CueSpan, TempoMap
+from pixmus.score.spans import CueSpan
+from pixmus.score.tempo import TempoMap
 
 BARS = 6
 MELODY, HARMONY = PARTS.index(Part.MELODY), PARTS.index(Part.HARMONY)

@@ -15,8 +15,10 @@ from pixmus.dataset.shards import Measured, ShardWriter
 from pixmus.dataset.split import Assignment
 from pixmus.dataset.table import Row
 from pixmus.errors import PixMusError
-from pixmus.picture.features import FEATURE_CURVES, Features, Moment, Transition
+from pixmus.picture.features import FEATURE_CURVES, Features
+from pixmus.picture.moments import Moment
 from pixmus.picture.palette import PALETTE
+from pixmus.picture.transitions import Transition
 from pixmus.training import pairs
 from pixmus.training.music import MUSIC_CURVES, MusicCurves
 from pixmus.training.pairs import code_version, fit_folder, read_shards, shard_paths

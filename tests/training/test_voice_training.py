@@ -10,7 +10,8 @@ from pixmus.compose.voice_conditions import CHORD_COLUMNS, CHORD_WIDTH, NUM_VOIC
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT
 from pixmus.score.voices import decode_voices
-from pixmus.training.corpus import Piece, make_piece, save_pieces
+from pixmus.training.corpus import Piece, save_pieces
+from pixmus.training.encoded import fit_tables
 from pixmus.training.train_voices import VoiceRun, load_average, voice_loss
 from pixmus.training.voice_corpus import (
     RETURN,
@@ -20,7 +21,7 @@ from pixmus.training.voice_corpus import (
     load_voice_pieces,
 )
 from pixmus.training.voice_windows import VoiceSampler, draw_states
-from pixmus.training.windows import fit_tables
+from pixmus.training.voices import make_piece
 
 C_SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
 PLAYING = (Part.MELODY, Part.HARMONY, Part.BASS)

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from pixmus.choice import Choice, Step
-from pixmus.choices import choices_of
+from pixmus.choices import RENDERER, choices_of
 from pixmus.cues.sheet import CueSheet
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.showing import in_visitors_words
@@ -35,7 +35,7 @@ def choices_by_function() -> dict[str, list[Choice]]:
     return {
         "soundtrack": choices_of(*spotting, Step.COMPOSE, Step.MIX, Step.TAKES),
         "spot": choices_of(*spotting),
-        "compose": choices_of(Step.COMPOSE),
+        "compose": [*choices_of(Step.COMPOSE), RENDERER],
     }
 
 

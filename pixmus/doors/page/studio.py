@@ -167,7 +167,9 @@ class Studio:
         score = self.pipe.compose(cue_sheet, **{**commission.of(Step.COMPOSE), SEED.name: seed})
         check()
         hits = None if commission.accents else ()
-        stems = render(score, cue_sheet=cue_sheet, hits=hits, seed=seed)
+        stems = render(
+            score, renderer=commission.renderer, cue_sheet=cue_sheet, hits=hits, seed=seed
+        )
         return score, mix(stems, cue_sheet, cue_sheet.duration), seed
 
     # ------------------------------------------------------------------------------- The stages

@@ -47,7 +47,8 @@ def bar_overlaps(onsets: np.ndarray) -> np.ndarray:
     F1 of two stretches is twice the sum of their overlaps over the sum of their counts.
     """
     used = onsets[:, onsets.any(0)]
-    return used @ used.T
+    shared: np.ndarray = used @ used.T
+    return shared
 
 
 def _stretch_f1(overlaps: np.ndarray, first: int, other: int, num_bars: int) -> float:

@@ -135,10 +135,11 @@ def make_piece(
 
 def _move_chords(chords: np.ndarray, first: int, shift: int) -> np.ndarray:
     """Chords as `Piece` has them, counted from step `first` and transposed."""
-    moved = chords.copy()
+    moved: np.ndarray = chords.copy()
     moved[:, 0] = np.maximum(moved[:, 0] - first, 0)
     there = moved[:, 1] >= 0
     for column in (1, 3):
         moved[there, column] = (moved[there, column] + shift) % 12
     last_of_step = np.append(np.diff(moved[:, 0]) > 0, True)
-    return moved[last_of_step]
+    kept: np.ndarray = moved[last_of_step]
+    return kept

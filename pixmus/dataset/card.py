@@ -207,6 +207,6 @@ def _licences(corpora: Sequence[str]) -> list[str]:
 
 
 def _yaml(front: Mapping[str, Any]) -> str:
-    from huggingface_hub.utils import yaml_dump  # type: ignore[attr-defined]
+    from huggingface_hub.utils import yaml_dump
 
     return str(yaml_dump(dict(front), sort_keys=False))

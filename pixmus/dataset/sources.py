@@ -162,7 +162,7 @@ class Hub:
                     f"The Hub shows you no dataset {self.dataset}; check the name, or log in with "
                     "`hf auth login` if it is private."
                 ) from error
-            except (errors.HTTPError, OSError) as error:  # type: ignore[attr-defined]
+            except (errors.HTTPError, OSError) as error:
                 raise hub_failure(error) from error
 
         try:
@@ -192,7 +192,7 @@ class Hub:
 
     def _bring(self, store: Store, found: str) -> Object:
         from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError  # type: ignore[attr-defined]
+        from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError
 
         # A folder of its own: hf_hub_download keeps there what it goes on with.
         place = part_of(store.partial, f"hub:{self.dataset}/{found}").with_suffix(".hub")

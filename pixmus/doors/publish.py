@@ -171,7 +171,7 @@ def front_matter(card: Path) -> dict[str, Any]:
 def check_repository_name(repository: str) -> None:
     """Raise unless the Hub allows the name, which is USER/NAME."""
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+    from huggingface_hub.utils import validate_repo_id
 
     try:
         validate_repo_id(repository)
@@ -207,7 +207,7 @@ def upload(
     one that is public where `private` is asked for.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-    from huggingface_hub.errors import (  # type: ignore[attr-defined]
+    from huggingface_hub.errors import (
         HTTPError,
         RepositoryNotFoundError,
     )
@@ -283,7 +283,7 @@ def _fail(repository: str, error: Exception) -> NoReturn:
     elif status is not None:
         said = getattr(error, "server_message", None) or "no reason given"
         told = f"the Hub answered with error {status} ({' '.join(said.split())}); try again later"
-    elif isinstance(error, errors.HTTPError):  # type: ignore[attr-defined]
+    elif isinstance(error, errors.HTTPError):
         told = "the Hub cannot be reached; check the network, or add --dry-run"
     else:
         told = f"{' '.join(str(error).split())}; try again"

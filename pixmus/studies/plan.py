@@ -146,7 +146,8 @@ def histogram_distance(real: Sequence[Plan], made: Sequence[Plan], moves: bool =
                     counts[a, b] += a != b
             else:
                 counts += np.bincount(roots, minlength=12)
-        return counts / max(1.0, counts.sum())
+        shares: np.ndarray = counts / max(1.0, counts.sum())
+        return shares
 
     return float(np.abs(histogram(real) - histogram(made)).sum() / 2)
 

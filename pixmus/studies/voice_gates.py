@@ -92,11 +92,11 @@ def gate_windows(
 def gate_window(piece: VoicePiece, tables: CurveTables, start: int, num_bars: int) -> GateWindow:
     parts = [part for part in piece.present if part != DRUMS]
     beats = np.arange(num_bars * BEATS_PER_BAR)
-    hits = hit_points_of(piece.strengths[:, parts]).reshape(-1, STEPS_PER_BEAT)
-    hits = hits[start * BEATS_PER_BAR :][: len(beats)].ravel()
+    struck = hit_points_of(piece.strengths[:, parts]).reshape(-1, STEPS_PER_BEAT)
+    hits = struck[start * BEATS_PER_BAR :][: len(beats)].ravel()
     base = measured_conditions(
         tables,
-        piece,  # type: ignore[arg-type]
+        piece,
         parts,
         start,
         beats,
@@ -215,7 +215,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         table[way] = rows
         print(f"{way}: {time.process_time() - begun:.0f} s", flush=True)
     if a.save:
-        np.savez_compressed(a.save, **saved)
+        np.savez_compressed(a.save, allow_pickle=False, **saved)
     print(f"{'':22}" + "".join(f"{way[:14]:>15}" for way in table))
     for name in table["real"][0]:
         values = [np.nanmean([row[name] for row in rows]) for rows in table.values()]

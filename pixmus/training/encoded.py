@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -23,6 +24,16 @@ from pixmus.score.notes import PART_LAYOUTS
 from pixmus.training.corpus import Piece
 
 PHRASE_BARS = 4
+
+
+class MeasuredPiece(Protocol):
+    """What `measured_conditions` asks of a piece, however its notes are written."""
+
+    piece: Piece
+    statistics: np.ndarray  # float32 (beats, parts, NUM_STATISTICS)
+
+    @property
+    def num_bars(self) -> int: ...
 
 
 @dataclass
@@ -145,7 +156,7 @@ def fit_tables(pieces: Sequence[EncodedPiece], entries: int = 201) -> CurveTable
 
 def measured_conditions(
     tables: CurveTables,
-    encoded: EncodedPiece,
+    encoded: MeasuredPiece,
     pitched: Sequence[int],
     start: int,
     beats: np.ndarray,

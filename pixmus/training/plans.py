@@ -43,7 +43,8 @@ def parts_that_play(piece: Piece) -> np.ndarray:
         if part != PARTS.index(Part.DRUMS):
             steps[onset : onset + length, part] = True
     held = steps.reshape(num_half_bars, HALF_BAR_STEPS, len(PARTS)).mean(1)
-    return plays | (held >= TAIL)
+    playing: np.ndarray = plays | (held >= TAIL)
+    return playing
 
 
 def bar_dynamics(piece: Piece) -> np.ndarray:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -350,7 +351,7 @@ def train(
             masked = torch.from_numpy(draw_masks(rng, *batch.tokens.shape[:2]))
             loss, _ = plan_losses(denoiser, batch, masked)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)
             optimiser.step()
             # Faster at first, so that the first weights are soon forgotten.
@@ -374,7 +375,7 @@ def train(
                 print(json.dumps(row), file=log, flush=True)
                 print(json.dumps(row), flush=True)
                 average.save_pretrained(out / "plan_denoiser")
-    return average.eval()
+    return cast(PlanDenoiser, average.eval())
 
 
 def main(argv: Sequence[str] | None = None) -> None:

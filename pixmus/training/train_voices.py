@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -98,7 +98,7 @@ class VoiceRun:
         self.runner = self.network
         if dtype != torch.float32:
             self.runner = VoiceNetwork(**config).to(dtype)
-            copy_weights(self.network, self.runner)  # type: ignore[arg-type]
+            copy_weights(self.network, self.runner)
         self.optimiser = make_optimiser(self.network, rate)
         self.base_rate = rate
         self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
@@ -120,7 +120,7 @@ class VoiceRun:
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         if self.runner is not self.network:
-            copy_weights(self.network, self.runner)  # type: ignore[arg-type]
+            copy_weights(self.network, self.runner)
         self.iteration += 1
         keep = min(ema, (1 + self.iteration) / (10 + self.iteration))
         with torch.no_grad():
@@ -153,7 +153,7 @@ class VoiceRun:
         self.iteration, self.cpu_spent = state["iteration"], state["cpu_spent"]
         self.rng.bit_generator.state = json.loads(state["rng"])
         if self.runner is not self.network:
-            copy_weights(self.network, self.runner)  # type: ignore[arg-type]
+            copy_weights(self.network, self.runner)
 
 
 def load_average(path: Path) -> VoiceNetwork:
@@ -161,7 +161,7 @@ def load_average(path: Path) -> VoiceNetwork:
     state = torch.load(path, weights_only=True)
     network = VoiceNetwork(**state["config"])
     network.load_state_dict(state["average"])
-    return network.eval()
+    return cast(VoiceNetwork, network.eval())
 
 
 @torch.no_grad()
@@ -237,7 +237,11 @@ def train(arguments: argparse.Namespace) -> None:
             now = time.time()
             if now - last_report > arguments.report:
                 loss, by_part = validate(run, validation)
-                row = [run.iteration, round(run.cpu_spent), round(beats / (now - last_report))]
+                row: list[float] = [
+                    run.iteration,
+                    round(run.cpu_spent),
+                    round(beats / (now - last_report)),
+                ]
                 row += [round(float(np.mean(losses)), 4), round(loss, 4)]
                 row += [round(float(value), 3) for value in by_part]
                 with open(out / "log.csv", "a") as file:

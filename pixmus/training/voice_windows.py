@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -106,7 +107,7 @@ class VoiceSampler:
 
     def _window(
         self, rng: np.random.Generator, piece: VoicePiece, num_bars: int
-    ) -> tuple[np.ndarray, ...]:
+    ) -> tuple[Any, ...]:
         start = window_start(rng, piece.num_bars, num_bars)
         beats, short_bar = window_beats(rng, num_bars)
         tokens = take_bars(piece.tokens, start, num_bars + 1)
@@ -224,7 +225,8 @@ def struck_share(struck: np.ndarray) -> np.ndarray:
     """Share of bars in which each of 16 steps is struck, (16,)."""
     steps = BEATS_PER_BAR * STEPS_PER_BEAT
     bars = len(struck) // steps
-    return np.asarray(struck[: bars * steps].reshape(bars, steps), float).mean(0)
+    mean: np.ndarray = np.asarray(struck[: bars * steps].reshape(bars, steps), float).mean(0)
+    return mean
 
 
 def _rows(array: np.ndarray, first: int, num: int, beyond: float) -> np.ndarray:
@@ -248,7 +250,9 @@ def draw_states(
     written = list(parts)
     if len(parts) > 1 and rng.random() < PARTS_GIVEN:
         given = [part for part in parts if rng.random() < 0.5]
-        written = [part for part in parts if part not in given] or [parts[rng.integers(len(parts))]]
+        written = [part for part in parts if part not in given] or [
+            parts[int(rng.integers(len(parts)))]
+        ]
     draw = rng.random()
     first, end, known_after = 0, num_bars, False
     if draw < 0.35:  # a block, as it is written

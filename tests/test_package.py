@@ -29,6 +29,9 @@ with torch.inference_mode():
 print(used() - begun)
 """
 
+# Busy until it is ended, and not for ever where nobody is left to end it.
+NEIGHBOUR = "import time\nend = time.monotonic() + 200\nwhile time.monotonic() < end: pass"
+
 
 def run(code: str, **environment: str) -> str:
     """What a fresh interpreter prints, with no word of how threads wait but these."""
@@ -76,7 +79,7 @@ def test_openmp_is_told_before_torch_loads_and_who_says_otherwise_is_followed() 
 def test_threads_that_wait_leave_the_processor_to_others() -> None:
     """Beside busy neighbours, waiting threads that spin cost processor time, and sleeping none."""
     neighbours = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        subprocess.Popen([sys.executable, "-c", NEIGHBOUR])
         for _ in range(len(os.sched_getaffinity(0)))
     ]
     try:

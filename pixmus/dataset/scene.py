@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from pixmus.dataset.brushes import Picture, hue_colour
 from pixmus.dataset.looks import FILM_SIZE, Look
 
 
-class Scene:
+class Scene(ABC):
     """One scene: what is drawn once in `__init__`, and a picture of it from any place."""
 
     travelled = 1.0  # measured motion over the camera's speed (see `measure_motion`)
@@ -23,13 +24,13 @@ class Scene:
         self.is_large = self.height > 2 * FILM_SIZE[1]  # textures would show their pixels
         self.prepare(rng, look)
 
+    @abstractmethod
     def prepare(self, rng: np.random.Generator, look: Look) -> None:
         """Draw what stays."""
-        raise NotImplementedError
 
+    @abstractmethod
     def paint(self, travel: float) -> Picture:
         """The picture after the camera has gone `travel` picture widths."""
-        raise NotImplementedError
 
 
 def draw_hue(rng: np.random.Generator, look: Look) -> float:

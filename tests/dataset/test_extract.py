@@ -187,7 +187,7 @@ def test_a_file_that_kills_or_hangs_its_worker_costs_its_row_alone(media):
 @pytest.mark.filterwarnings("ignore")  # Ray warns of itself
 def test_rows_survive_a_machine_that_dies(media, reference, tmp_path, capfd):
     """A head without processors and two machines with one each, one of which is killed."""
-    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    import ray
     from ray.cluster_utils import Cluster
 
     settings = {"object_store_memory": 80 << 20, "include_dashboard": False}
@@ -221,7 +221,6 @@ def test_rows_survive_a_machine_that_dies(media, reference, tmp_path, capfd):
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_that_does_not_answer_is_one_sentence(media, tmp_path):
-    pytest.importorskip("ray", reason="Ray is not installed")
     with pytest.raises(PixMusError, match="no Ray cluster answers at 127.0.0.1:1"):
         extract(ROWS, media, tmp_path, engine="ray", ray_address="127.0.0.1:1")
 

@@ -274,7 +274,8 @@ def test_broken_lines_are_refused_and_the_rest_is_read(tmp_path):
 
 
 def test_rows_are_counted_as_pandas_does(tmp_path):
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     path = write_thesis_table(tmp_path / "t.csv")
     text = path.read_text().replace("channel 6", '"a\n\nb"').replace("\nrain", "\n\nrain", 2)
     path.write_text(text)
@@ -291,7 +292,7 @@ def test_unnamed_columns_are_those_of_pandas(tmp_path):
 
 
 def test_parquet_with_embedded_media_is_read_without_it(tmp_path):
-    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow
     from pyarrow import parquet
 
     columns = {name: values[:3] for name, values in plain_columns().items()}

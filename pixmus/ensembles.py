@@ -14,17 +14,19 @@ from types import MappingProxyType
 from pixmus.curves import Curve
 from pixmus.errors import PixMusError
 
-# The nine General MIDI drums that the drums part may play, in the order of its piano-roll rows.
+# General MIDI's numbers of drums.
+KICK, SNARE, CLOSED_HAT, OPEN_HAT, CRASH, RIDE = 36, 38, 42, 46, 49, 51
+# The nine drums that the drums part may play, in the order of its piano-roll rows.
 DRUM_NAMES = {
-    36: "kick",
-    38: "snare",
-    42: "closed hat",
-    46: "open hat",
+    KICK: "kick",
+    SNARE: "snare",
+    CLOSED_HAT: "closed hat",
+    OPEN_HAT: "open hat",
     45: "low tom",
     48: "mid tom",
     50: "high tom",
-    49: "crash",
-    51: "ride",
+    CRASH: "crash",
+    RIDE: "ride",
 }
 DRUM_PITCHES = tuple(DRUM_NAMES)
 

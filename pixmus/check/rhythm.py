@@ -9,7 +9,7 @@ from pixmus.check.window import NUM_PITCHES, Window, bars, mean, neighbour_chang
 from pixmus.check.window import (
     groove_similarity as similarity,
 )
-from pixmus.ensembles import DRUM_PITCHES, Part
+from pixmus.ensembles import CLOSED_HAT, DRUM_PITCHES, KICK, OPEN_HAT, RIDE, SNARE, Part
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BAR, STEPS_PER_BEAT
 
 GROOVE = Descriptors()
@@ -18,7 +18,7 @@ REPETITION = Descriptors()
 DYNAMICS = Descriptors()
 DRUMS = Descriptors()
 
-KICK, SNARE, HATS = 36, 38, (42, 46, 51)  # General MIDI; the ride keeps time as hi-hats do
+HATS = (CLOSED_HAT, OPEN_HAT, RIDE)  # the ride keeps time as hi-hats do
 
 
 @GROOVE

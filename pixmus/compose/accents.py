@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from pixmus.compose.draft import Region
-from pixmus.ensembles import ONE_VOICE_PARTS, Part
+from pixmus.ensembles import CRASH, KICK, ONE_VOICE_PARTS, SNARE, Part
 from pixmus.keys import key_is_major, key_tonic
 from pixmus.score.notes import TICKS_PER_BEAT, Note, Score
 from pixmus.score.spans import PlacedHit
@@ -52,7 +52,6 @@ MOVED_PARTS = (
     Part.COUNTER,
     Part.PAD,
 )  # in the order of trying
-BASS_DRUM, SNARE, CRASH = 36, 38, 49
 EPSILON_BEATS = 1e-6
 
 
@@ -286,7 +285,7 @@ class _Editor:
         if self.region is not None and not self.region.holds(Part.DRUMS, hit.beat):
             return
         is_strong = hit.strength >= 0.8
-        pitch = CRASH if is_strong else SNARE if hit.beat % 2 == 1 else BASS_DRUM
+        pitch = CRASH if is_strong else SNARE if hit.beat % 2 == 1 else KICK
         if any(note.pitch == pitch and _sounds_at(note, hit.beat) for note in notes):
             return
         following = [n.onset for n in notes if n.pitch == pitch and n.onset > hit.beat]

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from pixmus.compose.conditions import BeatConditions
 from pixmus.curves import CURVES, Curve
-from pixmus.ensembles import Part
+from pixmus.ensembles import CRASH, KICK, Part
 from pixmus.score.notes import Note
 
 MAJOR_TRIAD, MINOR_TRIAD = (0, 4, 7), (0, 3, 7)
-CRASH, BASS_DRUM = 49, 36
 
 
 def last_chord(
@@ -31,7 +30,7 @@ def last_chord(
         Part.HARMONY: [tonic + tone for tone in triad] + [tonic - 12 + triad[2]],
         Part.BASS: [tonic - 24],
         Part.PAD: [tonic + tone for tone in triad],
-        Part.DRUMS: [CRASH, BASS_DRUM] if energy > 0.3 else [BASS_DRUM],
+        Part.DRUMS: [CRASH, KICK] if energy > 0.3 else [KICK],
     }
     return {
         part: [Note(onset, pitch, duration, velocity) for pitch in pitches[part]] for part in parts

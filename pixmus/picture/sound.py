@@ -46,8 +46,13 @@ def read_audio(video: Video, sample_rate: int = SAMPLE_RATE) -> np.ndarray | Non
     return read_sound(video, sample_rate).waveform
 
 
-def read_sound(video: Video, sample_rate: int = SAMPLE_RATE) -> ClipSound:
-    """Return the clip's own sound, cut and padded to the picture."""
+def read_sound(
+    video: Video, sample_rate: int = SAMPLE_RATE, span: tuple[float, float] = (-math.inf, math.inf)
+) -> ClipSound:
+    """Return the clip's own sound, cut and padded to the picture.
+
+    Bad samples are silent everywhere and counted in frames that sound within `span`, seconds.
+    """
     if not video.has_audio:
         return ClipSound(None)
     num_bad = 0
@@ -57,7 +62,7 @@ def read_sound(video: Video, sample_rate: int = SAMPLE_RATE) -> ClipSound:
         resampler, kind = av.AudioResampler("fltp", "stereo", sample_rate), None
         position, expected = 0, -math.inf  # samples written, and seconds that they reach
         for frame in _decoded_sound(container, stream):
-            num_bad += _silence_bad(frame)
+            bad_here = _silence_bad(frame)
             time = expected
             if frame.pts is not None and frame.time_base is not None:
                 time = float(frame.pts * frame.time_base) - video.start_time
@@ -71,6 +76,8 @@ def read_sound(video: Video, sample_rate: int = SAMPLE_RATE) -> ClipSound:
                 resampler, kind = av.AudioResampler("fltp", layout, sample_rate), this_kind
                 position, expected = round(time * sample_rate), time
             expected += frame.samples / frame.sample_rate
+            if time < span[1] and expected > span[0]:
+                num_bad += bad_here
             frame.pts = None
             position = _place(waveform, resampler.resample(frame), position)
         if kind is not None:

@@ -14,7 +14,7 @@ from pixmus.errors import PixMusError
 from pixmus.files import DISK_TROUBLE, check_new_file, new_file
 from pixmus.picture.copying import copy_picture, is_copyable
 from pixmus.picture.encoding import encode_picture
-from pixmus.picture.sound import read_audio
+from pixmus.picture.sound import read_sound
 from pixmus.picture.video import MIN_DURATION, Video
 from pixmus.waveform import SAMPLE_RATE
 
@@ -49,10 +49,11 @@ def mux(
 
 def trim(
     video: Video, start: float, end: float, out_path: str | Path, *, overwrite: bool = False
-) -> None:
+) -> tuple[str, ...]:
     """Write the part of a clip from `start` to `end` (seconds) as a clip of its own, H.264 mp4.
 
-    Its first frame is the first one displayed at or after `start`; its sound comes along.
+    Its first frame is the first one displayed at or after `start`; its sound comes along. Returns
+    what a person should know of that sound, in sentences: the new clip no longer shows it.
     """
     if video.is_still:
         raise PixMusError(f"{video.path} is a still image and has no parts; choose its length.")
@@ -64,11 +65,13 @@ def trim(
     out_path = Path(out_path)
     _check_writable(video.path, out_path, overwrite)
     end = min(end, video.duration)
-    sound = read_audio(video)
+    found = read_sound(video, span=(start, end))
+    sound = found.waveform
     if sound is not None:
         sound = sound[:, round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
     with _new_clip(out_path, overwrite) as partial:
         encode_picture(video, sound, partial, WRITABLE[out_path.suffix.lower()], (start, end))
+    return found.notices
 
 
 def _check_writable(source: Path, out_path: Path, overwrite: bool) -> None:

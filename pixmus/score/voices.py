@@ -25,14 +25,31 @@ from functools import cached_property
 
 import numpy as np
 
-from pixmus.ensembles import DRUM_PITCHES, ONE_VOICE_PARTS, PARTS, Part
+from pixmus.ensembles import (
+    CLOSED_HAT,
+    CRASH,
+    DRUM_PITCHES,
+    KICK,
+    ONE_VOICE_PARTS,
+    OPEN_HAT,
+    PARTS,
+    RIDE,
+    SNARE,
+    Part,
+)
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 
 REST, HOLD, FIRST_PITCH = 0, 1, 2
 CHORD_VOICES = 6
 BASS_PITCHES = 60  # from its lowest: a cello goes far above the range that a bass part is given
 # Drums by who strikes them: feet, left hand, right hand.
-LIMBS: tuple[tuple[int, ...], ...] = ((36,), (38,), (42, 46), (51, 49), (45, 48, 50))
+LIMBS: tuple[tuple[int, ...], ...] = (
+    (KICK,),
+    (SNARE,),
+    (CLOSED_HAT, OPEN_HAT),
+    (RIDE, CRASH),
+    (45, 48, 50),
+)
 
 NUM_LEVELS, SOFTEST, LEVEL_WIDTH = 16, 20, 7  # velocities of the levels: 20, 27, ... 125
 ACCENTS = (-14, -6, 0, 6, 14)

@@ -8,36 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from described_picture import picture
 
 from pixmus.cues.sheet import CueSheet
 from pixmus.cues.spotting import spot
-from pixmus.curves import CURVES, num_curve_values
+from pixmus.curves import CURVES
 from pixmus.errors import PixMusError
-from pixmus.picture.features import Features
-from pixmus.picture.transitions import Transition
 
 Raw = dict[str, Any]
-
-
-def picture(
-    duration: float = 30.0,
-    *,
-    cuts: tuple[float, ...] = (),
-    motion: float | np.ndarray = 0.03,
-    brightness: float | np.ndarray = 0.45,
-    contrast: float = 0.18,
-    saturation: float = 0.14,
-    warmth: float = 0.05,
-    edges: float = 0.109,
-) -> Features:
-    """Features of a typical clip, but for what is said."""
-    length = num_curve_values(duration)
-    curves = [
-        np.broadcast_to(np.asarray(value, np.float32), (length,)).copy()
-        for value in (motion, brightness, contrast, saturation, warmth, edges)
-    ]
-    transitions = tuple(Transition(t, t, t, "cut") for t in cuts)
-    return Features(duration, Fraction(24000, 1001), transitions, *curves)
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
 """The rules of spotting do what they say, and what was asked for is obeyed."""
 
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
+from described_picture import picture
 
 from pixmus.cues.direction import Direction
 from pixmus.cues.sections import find_sections, shot_novelties
@@ -15,28 +15,6 @@ from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS, key_is_major
 from pixmus.picture.features import Features
-from pixmus.picture.transitions import Transition
-
-
-def picture(
-    duration: float = 30.0,
-    *,
-    cuts: tuple[float, ...] = (),
-    motion: float | np.ndarray = 0.03,
-    brightness: float | np.ndarray = 0.45,
-    contrast: float = 0.18,
-    saturation: float = 0.14,
-    warmth: float = 0.05,
-    edges: float = 0.109,
-) -> Features:
-    """Features of a typical clip, but for what is said."""
-    length = num_curve_values(duration)
-    curves = [
-        np.broadcast_to(np.asarray(value, np.float32), (length,)).copy()
-        for value in (motion, brightness, contrast, saturation, warmth, edges)
-    ]
-    transitions = tuple(Transition(t, t, t, "cut") for t in cuts)
-    return Features(duration, Fraction(24000, 1001), transitions, *curves)
 
 
 def test_a_typical_picture_stands_near_the_middle() -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from pixmus.curves import CURVES
 from pixmus.dataset.split import read_split
-from pixmus.doors.cli import app
+from pixmus.doors.cli import build
 from pixmus.model.folder import MODEL_FOLDER
 from pixmus.take.pipeline import load_encoder
 from pixmus.training.music import MUSIC_RATE
@@ -82,7 +82,7 @@ def music(rng: np.random.Generator) -> np.ndarray:
 
 
 def run(*arguments: str) -> str:
-    done = CliRunner().invoke(app, ["dataset", *arguments])
+    done = CliRunner().invoke(build(), ["dataset", *arguments])
     assert done.exit_code == 0, done.output
     return done.output
 

@@ -4,6 +4,6 @@ Heavy imports (torch, diffusers, matplotlib) stand inside the commands that need
 `--help` and `spot` answer at once. Exit codes: 0 done, 2 bad input or arguments, 130 interrupted.
 """
 
-from pixmus.doors.cli.program import app, main
+from pixmus.doors.cli.program import build, main
 
-__all__ = ["app", "main"]
+__all__ = ["build", "main"]

@@ -189,7 +189,9 @@ def trim(
     if start is None and end is None:
         raise PixMusError("Say which part of the clip is meant, with --from, --to or both.")
     video = probe(clip)
-    write_part(video, start or 0.0, video.duration if end is None else end, out, overwrite=force)
+    end = video.duration if end is None else end
+    for line in write_part(video, start or 0.0, end, out, overwrite=force):
+        typer.echo(line, err=True)
     typer.echo(out)
 
 

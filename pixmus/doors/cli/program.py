@@ -53,9 +53,6 @@ def build() -> typer.Typer:
     return app
 
 
-app = build()
-
-
 def main() -> NoReturn:
     """Run the command line; what a person did wrong is one line on stderr and exit code 2."""
     # A plain `kill` unwinds as Ctrl-C does, so that unfinished files are removed.

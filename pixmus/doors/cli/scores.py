@@ -77,9 +77,8 @@ def render(
     ] = None,
     force: Force = False,
 ) -> None:
-    from pixmus.score.midi import read_midi
-
     """Play a score: stereo, 44.1 kHz, -14 LUFS."""
+    from pixmus.score.midi import read_midi
 
     cue_sheet = None if cues is None else CueSheet.load(cues)
     music = read_midi(score)

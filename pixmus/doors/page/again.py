@@ -52,7 +52,7 @@ def python_lines(
     model: str | None = None,
 ) -> str:
     """The lines of Python that make the take again; see `shell_line`."""
-    imports = {"from pixmus.take.pipeline import PixMusPipeline"}
+    imports = {"from pixmus import PixMusPipeline"}
     lines = []
     clip = settings["clip"]
     if span is not None:
@@ -64,10 +64,10 @@ def python_lines(
     for choice, value in _chosen(settings):
         (direction if choice.step == Step.SPOT else told).append(f"{choice.name}={value!r}")
     if direction:
-        imports.add("from pixmus.cues.direction import Direction")
+        imports.add("from pixmus import Direction")
         told.append(f"direction=Direction({', '.join(direction)})")
     if settings["direction"] is None:
-        imports.add("from pixmus.cues.sheet import CueSheet")
+        imports.add("from pixmus import CueSheet")
         told.append("cue_sheet=CueSheet.load('cues.json')")
     kept = settings["keep"]
     if kept:

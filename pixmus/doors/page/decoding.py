@@ -39,15 +39,16 @@ def watch_apart(
 
 def trim_apart(
     clip: Path, start: float, end: float, out_path: Path, *, on_wait: OnWait | None = None
-) -> None:
-    """`video.trim` in a process of its own."""
-    _run(clip, on_wait, _trim, start, end, out_path)
+) -> tuple[str, ...]:
+    """`write.trim` in a process of its own; returns its sentences."""
+    notices: tuple[str, ...] = _run(clip, on_wait, _trim, start, end, out_path)
+    return notices
 
 
 def mux_apart(
     video: Video, waveform: np.ndarray, out_path: Path, *, on_wait: OnWait | None = None
 ) -> None:
-    """`video.mux` in a process of its own."""
+    """`write.mux` in a process of its own."""
     _run(video.path, on_wait, _mux, video, waveform, out_path)
 
 
@@ -62,10 +63,12 @@ def _watch(tell_length: TellLength, clip: Path, still_duration: float, longest: 
     return watch(clip, still_duration)
 
 
-def _trim(tell_length: TellLength, clip: Path, start: float, end: float, out_path: Path) -> None:
+def _trim(
+    tell_length: TellLength, clip: Path, start: float, end: float, out_path: Path
+) -> tuple[str, ...]:
     video = probe(clip)
     tell_length(min(end, video.duration))
-    trim(video, start, end, out_path)
+    return trim(video, start, end, out_path)
 
 
 def _mux(

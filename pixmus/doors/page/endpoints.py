@@ -14,7 +14,23 @@ from typing import Any
 import gradio as gr
 
 from pixmus.choice import Choice, Step
-from pixmus.choices import RENDERER, choices_of
+from pixmus.choices import (
+    ENERGY,
+    ENSEMBLE,
+    GUIDANCE,
+    INFERENCE_STEPS,
+    KEY,
+    ORIGINAL_AUDIO,
+    PLAYING,
+    RENDERER,
+    SEED,
+    STILL_DURATION,
+    STYLE,
+    TEMPO,
+    TEXT,
+    VALENCE,
+    choices_of,
+)
 from pixmus.cues.sheet import CueSheet
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.showing import in_visitors_words
@@ -28,14 +44,29 @@ from pixmus.waveform import write_wav
 
 KINDS = {float: float | None, int: int | None, bool: bool, str: str | None, tuple: list[str] | None}
 
+PLAYERS = (TEMPO, KEY, STYLE, ENSEMBLE)
+# A program may give its arguments by place: those of version 0.1 keep theirs, newer ones follow.
+FIRST: dict[str, tuple[Choice, ...]] = {
+    "soundtrack": (
+        *(TEXT, SEED, INFERENCE_STEPS, GUIDANCE, *PLAYERS, PLAYING),
+        *(VALENCE, ENERGY, ORIGINAL_AUDIO, STILL_DURATION),
+    ),
+    "spot": (TEXT, *PLAYERS, STILL_DURATION),
+    "compose": (SEED, INFERENCE_STEPS, GUIDANCE),
+}
+
 
 def choices_by_function() -> dict[str, list[Choice]]:
     """The choices that each function takes, in order."""
     spotting = (Step.TRIM, Step.WATCH, Step.WISH, Step.SPOT)
-    return {
+    taken = {
         "soundtrack": choices_of(*spotting, Step.COMPOSE, Step.MIX, Step.TAKES),
         "spot": choices_of(*spotting),
         "compose": [*choices_of(Step.COMPOSE), RENDERER],
+    }
+    return {
+        name: [*FIRST[name], *(choice for choice in choices if choice not in FIRST[name])]
+        for name, choices in taken.items()
     }
 
 

@@ -184,14 +184,16 @@ class Studio:
             visit.footage = None
             span = None
             source = clip
+            notices: tuple[str, ...] = ()
             if commission.is_trimmed:
                 span = self._span(commission)
                 source = visit.new_folder() / f"part-of-{clip.stem}.mp4"
                 report(Progress("watch", detail="taking the part out"))
-                trim_apart(clip, *span, source, on_wait=check)
+                notices = trim_apart(clip, *span, source, on_wait=check)
             footage = watch_apart(
                 source, still_duration=still_duration, longest=self.longest_s, on_wait=check
             )
+            footage = replace(footage, notices=(*notices, *footage.notices))
             if span is not None:
                 span = span[0], min(span[1], round(span[0] + footage.video.duration, 3))
             visit.footage, visit.footage_of = footage, (*key, span)

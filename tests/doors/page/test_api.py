@@ -113,6 +113,21 @@ def test_the_endpoints_say_what_they_take(client: Any) -> None:
         assert all(parameter["parameter_has_default"] for parameter in others)
 
 
+def test_arguments_by_place_are_where_version_0_1_had_them(client: Any) -> None:
+    named = client.view_api(return_format="dict")["named_endpoints"]
+    places = {
+        name: " ".join(p["parameter_name"] for p in endpoint["parameters"])
+        for name, endpoint in named.items()
+    }
+    players = "tempo_bpm key style ensemble"
+    assert places["/soundtrack"].startswith(
+        f"clip text seed num_inference_steps guidance_scale {players} parts valence energy "
+        "original_audio still_duration "
+    )
+    assert places["/spot"].startswith(f"clip text {players} still_duration ")
+    assert places["/compose"].startswith("cue_sheet seed num_inference_steps guidance_scale ")
+
+
 def test_what_was_uploaded_and_made_is_removed(tmp_path: Path, clips: dict[str, Path]) -> None:
     from gradio_client import Client, handle_file
 

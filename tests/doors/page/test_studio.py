@@ -64,6 +64,18 @@ def test_every_stage_and_every_inference_step_is_told(
     assert isinstance(take, Take) and probe(take.clip).duration == pytest.approx(8.0, abs=0.05)
 
 
+def test_a_part_of_a_clip_with_bad_samples_says_so(
+    studio: Studio, visit: Visit, paint_video: Callable[..., Path]
+) -> None:
+    sound = np.full((1, 4 * 44100), 0.1, np.float32)
+    sound[:, 44100:44107] = np.nan
+    clip = paint_video([(4.0, 40)], "bad.mov", sound=sound, sound_codec="pcm_f32le")
+    *_, take = make(studio, visit, clip, start=0.5, end=2.0)
+    assert isinstance(take, Take) and "silence stands for 7 samples" in " ".join(take.notices)
+    *_, take = make(studio, visit, clip, start=2.0, end=3.5)
+    assert isinstance(take, Take) and not take.notices
+
+
 def test_takes_differ_are_ranked_and_equally_loud(studio: Studio, visit: Visit, clip: Path) -> None:
     from pixmus.sound.loudness import loudness
 

@@ -51,7 +51,7 @@ test check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 demo: .venv/installed
 	$(BIN)/pixmus page $(ARGS)

@@ -32,6 +32,7 @@ ROOMS = (
     "ensembles",
     "keys",
     "waveform",
+    "diffusers_base",
     "renderers",
     "choice",
     "choices",

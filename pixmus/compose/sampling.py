@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, SchedulerMixin
 from torch import Tensor
 
 from pixmus.choices import DEFAULT_GUIDANCE_SCALE
@@ -22,6 +21,7 @@ from pixmus.compose.conditions import (
     without_mood,
     without_mood_and_timing,
 )
+from pixmus.diffusers_base import FlowMatchEulerDiscreteScheduler, SchedulerMixin
 from pixmus.ensembles import ONE_VOICE_PARTS, PARTS
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.grid import STEPS_PER_BEAT

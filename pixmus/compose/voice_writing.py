@@ -14,11 +14,10 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from diffusers import ConfigMixin, SchedulerMixin
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 
 from pixmus.compose.voice_conditions import without_wishes
+from pixmus.diffusers_base import ConfigMixin, SchedulerMixin, register_to_config
 from pixmus.model.voice_network import KNOWN, MASKED, Unit, VoiceNetwork
 
 # A window shows so many bars before a block, and the plan of so many after it.

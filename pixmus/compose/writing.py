@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
-from diffusers import SchedulerMixin
 from torch import Tensor
 
 from pixmus.choices import NUM_INFERENCE_STEPS
@@ -27,6 +26,7 @@ from pixmus.compose.sampling import Decoding, Guidance, OnStep, fresh_scheduler,
 from pixmus.compose.texture import TextureBank
 from pixmus.compose.windows import windows_of
 from pixmus.cues.sheet import CueSheet
+from pixmus.diffusers_base import SchedulerMixin
 from pixmus.ensembles import ONE_VOICE_PARTS, Style
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.grid import STEPS_PER_BEAT

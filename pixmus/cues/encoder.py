@@ -20,8 +20,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from torch import nn
 
 from pixmus.cues.direction import Direction
@@ -30,6 +28,7 @@ from pixmus.cues.sheet import CueSheet
 from pixmus.cues.spotting import make_cue_sheet
 from pixmus.cues.wishes import NO_WISHES, Wishes
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
+from pixmus.diffusers_base import ConfigMixin, ModelMixin, register_to_config
 from pixmus.errors import PixMusError
 from pixmus.picture.features import Features
 from pixmus.picture.palette import HUES, PALETTE

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
-
+from pixmus.diffusers_base import ConfigMixin, ModelMixin, register_to_config
 from pixmus.model.network import ScoreNetwork
 
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
+
+from pixmus.diffusers_base import ConfigMixin, ModelMixin, register_to_config
 
 
 class PlanBlock(nn.Module):

@@ -15,10 +15,9 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
+from pixmus.diffusers_base import ConfigMixin, ModelMixin, register_to_config
 from pixmus.ensembles import PARTS
 from pixmus.model.network import Block, rotations
 from pixmus.score.grid import STEPS_PER_BEAT

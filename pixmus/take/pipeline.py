@@ -16,8 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline, SchedulerMixin
-from diffusers.utils import logging as diffusers_logging
 from torch import Tensor
 
 from pixmus.asked import Asked
@@ -37,6 +35,12 @@ from pixmus.cues.encoder import ConditioningEncoder
 from pixmus.cues.sheet import CueSheet
 from pixmus.cues.spotting import spot
 from pixmus.cues.wishes import read_wishes
+from pixmus.diffusers_base import (
+    DiffusionPipeline,
+    SchedulerMixin,
+    diffusers_logging,
+    loading_components,
+)
 from pixmus.errors import PixMusError
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.model.folder import (
@@ -108,9 +112,10 @@ class PixMusPipeline(DiffusionPipeline):
             pretrained_model_name_or_path, revision, token, cache_dir, local_files_only
         )
         diffusers_logging.disable_progress_bar()
-        pipe = super().from_pretrained(
-            str(folder), **{"dtype": torch.float32, "local_files_only": True, **kwargs}
-        )
+        with loading_components():
+            pipe = super().from_pretrained(
+                str(folder), **{"dtype": torch.float32, "local_files_only": True, **kwargs}
+            )
         decoding = json.loads((folder / DECODING).read_text())
         if set(decoding) != {"log_odds"} or not _speaks_this_grid(pipe.denoiser):
             raise PixMusError(

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from pixmus.ensembles import PARTS, Part
 from pixmus.errors import PixMusError
-from pixmus.keys import KEYS, spell_key
+from pixmus.keys import KEYS
 from pixmus.score.grid import BEATS_PER_BAR
+from pixmus.score.midi_events import MidiEvents, read_midi_events
 from pixmus.score.notes import TICKS_PER_BEAT, Note, Score
 from pixmus.score.tempo import TempoMap
 
@@ -29,7 +31,10 @@ MAX_TICKS_PER_BEAT = 32767  # what the file's head can hold
 
 # Tempo events carry whole microseconds; the rounding is spread so that it never adds up.
 MICROSECONDS = 1_000_000
+LONGEST_BEAT_S = 16.0  # what a tempo event can hold, nearly
+LONGEST_SCORE_S = 7200.0  # of a file from outside
 DRUM_CHANNEL = 9
+MOST_NAMED, LONGEST_NAME = 5, 40  # tracks that a sentence names, and characters of each
 # The marker at beat 0 of a file with a pickup: where beats count from when it is read back.
 PICKUP_END = "first downbeat"
 
@@ -40,7 +45,7 @@ def _pickup_beats(tempo_map: TempoMap) -> int:
     if offset <= 0:
         return 0
     beat_length = float(tempo_map.beat_times[1] - tempo_map.beat_times[0])
-    return max(1, round(offset / beat_length))
+    return max(1, round(offset / beat_length), math.ceil(offset / LONGEST_BEAT_S))
 
 
 def write_midi(score: Score, path: Path | str, programs: dict[str, int] | None = None) -> None:
@@ -127,65 +132,19 @@ def read_midi(path: Path | str, unnamed_key: str = "C major") -> Score:
 
     A lone track of another name is the melody, or the drums on the drum channel. Tick 0 is picture
     time 0; the tempo within a beat is levelled, and the last bar filled up. Where the file names no
-    key, the score's is `unnamed_key`.
+    key, the score's is `unnamed_key`. What a pedal holds rings as long. PixMusError with one
+    sentence for what `read_midi_events` refuses, for other parts, and above `LONGEST_SCORE_S`.
     """
     path = Path(path)
-    midi = _open_midi(path)
-    ticks = midi.ticks_per_beat
-    tempos: list[tuple[int, int]] = []
-    signatures: list[tuple[int, int]] = []
-    markers: list[tuple[int, str]] = []
-    key = unnamed_key
-    tracks: list[_ReadTrack] = []
-    end_tick = 0
-    for index, messages in enumerate(midi.tracks):
-        now = 0
-        track = _ReadTrack(index)
-        pending: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        for message in messages:
-            now += message.time
-            if message.type == "track_name":
-                track.name = message.name
-            elif message.type == "set_tempo":
-                tempos.append((now, message.tempo))
-            elif message.type == "time_signature":
-                beats = max(1, round(message.numerator * 4 / message.denominator))
-                signatures.append((now, beats))
-            elif message.type == "marker":
-                markers.append((now, message.text))
-            elif message.type == "key_signature":
-                mode = "minor" if message.key.endswith("m") else "major"
-                key = spell_key(f"{message.key.removesuffix('m')} {mode}")
-            elif message.type == "note_on" and message.velocity > 0:
-                strike = pending.setdefault((message.channel, message.note), [])
-                strike.append((now, message.velocity))
-            elif message.type in ("note_off", "note_on"):
-                waiting = pending.get((message.channel, message.note))
-                if waiting:
-                    track.add(message.channel, message.note, *waiting.pop(0), now, ticks)
-        for (channel, pitch), waiting in pending.items():  # never let go: until the track ends
-            for start, velocity in waiting:
-                track.add(channel, pitch, start, velocity, now, ticks)
-        end_tick = max(end_tick, now)
-        tracks.append(track)
+    events = read_midi_events(path)
+    ticks = events.ticks_per_beat
+    tracks = [_ReadTrack(index, track.name) for index, track in enumerate(events.tracks)]
+    for track, found in zip(tracks, events.tracks, strict=True):
+        for start, end, channel, pitch, velocity in found.notes:
+            track.add(channel, pitch, start, velocity, end, ticks)
     parts = _parts_of(tracks, path.name)
-    return _place_on_map(parts, tempos, signatures, markers, key, end_tick, ticks)
-
-
-def _open_midi(path: Path) -> mido.MidiFile:
-    import mido
-
-    if not path.exists():
-        raise PixMusError(f"{path}: there is no such file; give a MIDI file that PixMus wrote.")
-    try:
-        try:
-            return mido.MidiFile(path, charset="utf-8")
-        except UnicodeDecodeError:  # names as older programs write them
-            return mido.MidiFile(path, charset="latin-1")
-    except Exception as error:  # mido raises many kinds for a file that is not MIDI
-        raise PixMusError(
-            f"{path.name} is not a MIDI file that can be read; give a .mid that PixMus wrote."
-        ) from error
+    key = events.keys[-1] if events.keys else unnamed_key
+    return _place_on_map(parts, events, key, path.name)
 
 
 def _ticks_to_hold(ticks: int) -> int:
@@ -199,15 +158,14 @@ class _ReadTrack:
     """A MIDI file's track while it is read; onsets count from tick 0."""
 
     index: int
-    name: str = ""
+    name: str
     notes: list[Note] = field(default_factory=list)
     channels: set[int] = field(default_factory=set)
 
     def add(
         self, channel: int, pitch: int, start: int, velocity: int, end: int, ticks: int
     ) -> None:
-        duration = max(1, end - start) / ticks
-        self.notes.append(Note(start / ticks, pitch, duration, velocity))
+        self.notes.append(Note(start / ticks, pitch, (end - start) / ticks, velocity))
         self.channels.add(channel)
 
 
@@ -225,7 +183,11 @@ def _parts_of(tracks: Sequence[_ReadTrack], file_name: str) -> dict[str, tuple[N
         elif track.notes:
             unknown.append(track)
     if unknown:
-        names = ", ".join(f"track {track.index} {track.name!r}" for track in unknown)
+        names = ", ".join(
+            f"track {track.index} {track.name[:LONGEST_NAME]!r}" for track in unknown[:MOST_NAMED]
+        )
+        if len(unknown) > MOST_NAMED:
+            names += f" and {len(unknown) - MOST_NAMED} more"
         raise PixMusError(
             f"{file_name}: no part is called like {names}; name each track after a part "
             f"({', '.join(PARTS)}), or leave the melody's track alone in the file."
@@ -234,37 +196,49 @@ def _parts_of(tracks: Sequence[_ReadTrack], file_name: str) -> dict[str, tuple[N
 
 
 def _place_on_map(
-    parts: dict[str, tuple[Note, ...]],
-    tempos: list[tuple[int, int]],
-    signatures: list[tuple[int, int]],
-    markers: list[tuple[int, str]],
-    key: str,
-    end_tick: int,
-    ticks: int,
+    parts: dict[str, tuple[Note, ...]], events: MidiEvents, key: str, file_name: str
 ) -> Score:
     """Rebuild the tempo map of a MIDI file and count beats from its first full bar."""
-    marked = [tick for tick, name in markers if name == PICKUP_END]
-    pickup = marked[0] // ticks if marked else 0
-    signatures = [(0, BEATS_PER_BAR), *sorted(signatures, key=lambda change: change[0])]
-    bar_starts: list[int] = []
-    beat = pickup
-    while beat * ticks < end_tick or not bar_starts:
-        bar_starts.append(beat - pickup)
-        beat += [beats for tick, beats in signatures if tick <= beat * ticks][-1]
-
-    changes = [(0, 500_000), *sorted(tempos, key=lambda change: change[0])]
+    ticks = events.ticks_per_beat
+    changes = [(0, 500_000), *sorted(events.tempos, key=lambda change: change[0])]
     ticks_of, lengths = (np.array(column, float) for column in zip(*changes, strict=True))
     begun = np.concatenate([[0.0], np.cumsum(np.diff(ticks_of) * lengths[:-1] / ticks)])
 
-    def seconds(tick: np.ndarray) -> np.ndarray:
+    def seconds(tick: ArrayLike) -> NDArray[np.float64]:
+        tick = np.asarray(tick, float)
         index = np.searchsorted(ticks_of, tick, "right") - 1
         return (begun[index] + (tick - ticks_of[index]) * lengths[index] / ticks) / MICROSECONDS
 
-    times = seconds(np.arange(pickup, beat + 1) * ticks)
+    last_tick = max(
+        (round((note.onset + note.duration) * ticks) for notes in parts.values() for note in notes),
+        default=0,
+    )
+    if seconds(last_tick) > LONGEST_SCORE_S:
+        raise PixMusError(
+            f"{file_name} lasts {seconds(last_tick) / 60:.0f} minutes; give a score of at most "
+            f"{LONGEST_SCORE_S / 60:.0f} minutes."
+        )
+    # Behind the notes the file may go on, as PixMus' own do to the end of the picture.
+    end_tick = max(track.end_tick for track in events.tracks)
+    if seconds(end_tick) > LONGEST_SCORE_S:
+        end_tick = last_tick
+    markers = [(tick, name) for tick, name in events.markers if tick <= max(end_tick, last_tick)]
+    marked = [tick for tick, name in markers if name == PICKUP_END]
+    pickup = marked[0] // ticks if marked else 0
+
+    signatures = [(0, BEATS_PER_BAR), *sorted(events.signatures, key=lambda change: change[0])]
+    bar_starts: list[int] = []
+    beat, place = pickup, 0
+    while beat * ticks < end_tick or not bar_starts:
+        bar_starts.append(beat - pickup)
+        while place + 1 < len(signatures) and signatures[place + 1][0] <= beat * ticks:
+            place += 1
+        beat += signatures[place][1]
+
     shifted = {
         part: tuple(replace(note, onset=note.onset - pickup) for note in notes)
         for part, notes in parts.items()
     }
-    named = tuple((float(seconds(np.array(t))), name) for t, name in markers if name != PICKUP_END)
-    tempo_map = TempoMap(times, tuple(bar_starts))
+    named = tuple((float(seconds(tick)), name) for tick, name in markers if name != PICKUP_END)
+    tempo_map = TempoMap(seconds(np.arange(pickup, beat + 1) * ticks), tuple(bar_starts))
     return Score(shifted, tempo_map, key, named, _ticks_to_hold(ticks))

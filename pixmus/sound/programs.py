@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pixmus.ensembles import ENSEMBLES
+from pixmus.score.midi_events import read_midi_events
 from pixmus.sound.renderer import Renderer, find_renderer
 from pixmus.sound.soundfont import SoundFontRenderer
 
@@ -26,14 +27,11 @@ def programs_of(
 
 def ensemble_of(midi_path: str | Path, parts: Iterable[str]) -> str:
     """The ensemble whose programmes a MIDI file names most; of equals, the smallest that fits."""
-    import mido
-
     parts = list(parts)
     named: dict[str, int] = {}
-    for track in mido.MidiFile(midi_path, charset="utf-8").tracks:
-        for message in track:
-            if message.type == "program_change":
-                named.setdefault(track.name, message.program)
+    for track in read_midi_events(midi_path).tracks:
+        if track.programs:
+            named.setdefault(track.name.strip().lower(), track.programs[0])
 
     def fit(ensemble: str) -> tuple[int, int, int]:
         programs = programs_of(ensemble, parts)

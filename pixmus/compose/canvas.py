@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
-from pixmus.compose.conditions import COLUMNS, add_textures, condition
+from pixmus.compose.conditions import COLUMNS, POSITION_HORIZON, add_textures, condition
 from pixmus.compose.draft import Draft
 from pixmus.compose.endings import MAJOR_TRIAD, MINOR_TRIAD, chord_for
 from pixmus.compose.form import Echoes, blocks_of, plan_echoes
@@ -31,6 +31,7 @@ from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, decode_notes, enco
 from pixmus.score.spans import CueSpan, place_hits
 from pixmus.score.tempo import TempoMap
 
+INTRODUCED_BARS = 24  # a first cue of so many bars has an introduction
 HALF_STEP = 0.5 / STEPS_PER_BEAT  # beats: legato overlaps by so much, and no note is shorter
 
 
@@ -80,7 +81,9 @@ def prepare(
     The seed draws its form: which bars echo which, and the textures.
     """
     placed = place_hits(tempo_map, cue_sheet.hit_points)
-    conditions = condition(cue_sheet, tempo_map, span, placed)
+    conditions = condition(
+        cue_sheet, tempo_map, span, placed, bars_before(cue_sheet, tempo_map, span)
+    )
     num_beats = len(conditions.curves)
     parts = [part for part in PARTS if part in cue_sheet.parts]
     cells = np.zeros((num_beats, NUM_CELLS), np.uint8)
@@ -117,6 +120,18 @@ def prepare(
         )
         array = add_textures(array, drawn[taken], blocks, conditions.beat_in_bar)
     return Canvas(cells, states, array, bar_starts, echoes)
+
+
+def bars_before(cue_sheet: CueSheet, tempo_map: TempoMap, span: CueSpan) -> int:
+    """How many bars the model is told that stand before a cue.
+
+    Only a piece's first bars are a beginning, where real melodies often wait; where they are all
+    there is of a short piece, or the piece goes on from cue to cue, the music is under way.
+    """
+    starts = np.asarray(tempo_map.bar_starts)
+    bars = int(((starts >= span.first_beat) & (starts < span.final_beat)).sum())
+    is_first = tempo_map.to_seconds(span.first_beat) < cue_sheet.cues[0].end
+    return 0 if is_first and bars >= INTRODUCED_BARS else POSITION_HORIZON
 
 
 def looks_of(cue_sheet: CueSheet, times: np.ndarray) -> np.ndarray:

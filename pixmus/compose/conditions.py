@@ -14,7 +14,7 @@ import numpy as np
 
 from pixmus.compose.texture import NUM_COLUMNS, texture_columns
 from pixmus.cues.sheet import CueSheet
-from pixmus.curves import CURVE_RATE_HZ, CURVES
+from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.ensembles import STYLES
 from pixmus.keys import key_is_major
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
@@ -66,6 +66,7 @@ MOOD_COLUMNS, TIMING_COLUMNS = _left_out_with(MOOD), _left_out_with(TIMING)
 ECHO_COLUMN, MODE_COLUMN = COLUMNS["echo"].start, COLUMNS["mode"].start
 HIT_HORIZON = 16  # beats: a hit further away is not felt
 POSITION_HORIZON = 8  # bars
+STILLEST = 0.06  # density that a calm picture asks for at least: below it bars are all but empty
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,12 @@ def add_textures(
 
 
 def beats_of(tempo_map: TempoMap, span: CueSpan) -> np.ndarray:
-    """The beats of one cue, from its first to the end of the bar of its last chord."""
+    """The beats of one cue, from its first to the end of the bar of its last chord.
+
+    Of one that leads on: to where the next cue enters.
+    """
+    if span.leads_on:
+        return np.arange(span.first_beat, span.final_beat)
     starts, lengths = np.asarray(tempo_map.bar_starts), np.asarray(tempo_map.bar_lengths)
     final = min(span.final_beat, tempo_map.num_beats - 1)
     last_bar = np.searchsorted(starts, final, "right") - 1
@@ -166,11 +172,16 @@ def beats_of(tempo_map: TempoMap, span: CueSpan) -> np.ndarray:
 
 
 def condition(
-    cue_sheet: CueSheet, tempo_map: TempoMap, span: CueSpan, placed: Sequence[PlacedHit]
+    cue_sheet: CueSheet,
+    tempo_map: TempoMap,
+    span: CueSpan,
+    placed: Sequence[PlacedHit],
+    bars_before: int = 0,
 ) -> BeatConditions:
     """The conditions of one cue's beats (see `beats_of`).
 
-    Curves are averaged over each bar; hits are the placed ones.
+    Curves are averaged over each bar; hits are the placed ones. `bars_before` are the bars that
+    went before: only the first cue begins a piece, and one that leads on does not end it.
     """
     starts = np.asarray(tempo_map.bar_starts)
     lengths = np.asarray(tempo_map.bar_lengths)
@@ -188,6 +199,9 @@ def condition(
             middle = np.interp((begin + end) / 2, grid, values)
             curves[row, column] = values[inside].mean() if inside.any() else middle
 
+    density = CURVES.index(Curve.DENSITY)
+    curves[:, density] = np.maximum(curves[:, density], STILLEST)
+
     hits = np.zeros(len(beats) * STEPS_PER_BEAT)
     for hit in placed:
         step = round((hit.beat - span.first_beat) * STEPS_PER_BEAT)
@@ -199,8 +213,8 @@ def condition(
         tempo_bpm=np.asarray(tempo_map.local_tempo_bpm)[beats],
         beat_in_bar=beats - starts[bars],
         bar_length=lengths[bars],
-        bars_since_start=bars - bars[0],
-        bars_to_end=bars[-1] - bars,
+        bars_since_start=bars - bars[0] + bars_before,
+        bars_to_end=bars[-1] - bars + (POSITION_HORIZON if span.leads_on else 0),
         minor=not key_is_major(cue_sheet.key),
         style=STYLES.index(cue_sheet.style),
     )

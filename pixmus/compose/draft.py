@@ -32,6 +32,7 @@ from pixmus.score.key_finding import key_correlations
 from pixmus.score.midi import read_midi
 from pixmus.score.notes import Note, Score
 from pixmus.score.spans import (
+    FOLLOWS_S,
     PLACED_TOLERANCE_S,
     CueSpan,
     PlacedHit,
@@ -149,22 +150,32 @@ class Draft:
 
     @cached_property
     def hits(self) -> list[PlacedHit]:
-        """The hit points on which music plays and that the tempo map meets."""
-        return place_hits(self.score.tempo_map, hits_in_cues(self.cue_sheet))
+        """The hit points on which music plays and that the tempo map meets.
+
+        Those behind a cue's last chord are left to it: it rings, and nothing strikes into it.
+        """
+        rings = [(span.final_beat, end) for span, end in self.spans if not span.leads_on]
+        return [
+            hit
+            for hit in place_hits(self.score.tempo_map, hits_in_cues(self.cue_sheet))
+            if not any(final < hit.beat < end for final, end in rings)
+        ]
 
     @cached_property
     def last_chords(self) -> list[int]:
-        """The beat of each cue's last chord."""
-        return [cue_span(self.score.tempo_map, cue).final_beat for cue in self.cue_sheet.cues]
+        """The beat of each cue's last chord, or on which the next one enters without a rest."""
+        return [span.final_beat for span, _ in self.spans]
 
     @cached_property
     def spans(self) -> list[tuple[CueSpan, float]]:
         """The spans of the cues that a beat falls in, each with the beat at which it has ended.
 
         A cue ends before the next one enters; one that is over before its first beat has no music.
+        Where the next follows at once the music leads on to it instead of ending.
         """
         tempo_map = self.score.tempo_map
         found: list[tuple[CueSpan, float]] = []
+        ended = -math.inf  # when the last of them does, in seconds
         for cue in self.cue_sheet.cues:
             span = cue_span(tempo_map, cue)
             if tempo_map.to_seconds(span.first_beat) >= cue.end:
@@ -173,8 +184,13 @@ class Draft:
                 before, end = found[-1]
                 if span.first_beat <= before.final_beat:
                     continue
-                found[-1] = before, min(end, span.first_beat)
+                if cue.start - ended <= FOLLOWS_S:
+                    before = CueSpan(before.first_beat, span.first_beat, leads_on=True)
+                    found[-1] = before, span.first_beat
+                else:
+                    found[-1] = before, min(end, span.first_beat)
             found.append((span, tempo_map.to_beats(cue.end)))
+            ended = cue.end
         return found
 
 

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pixmus.compose.cadences import draw_approach
 from pixmus.curves import CURVES
-from pixmus.ensembles import PARTS, STYLES, Style
+from pixmus.ensembles import PARTS, STYLES
 from pixmus.model.plan_network import PlanDenoiser
 from pixmus.score.chords import Chord, Quality
-from pixmus.score.plan import HALVES, Approach, Plan, tonic_of
+from pixmus.score.plan import HALVES, Plan, tonic_of
 from pixmus.score.plan_tokens import (
     CHORD_COLUMNS,
     MASKS,
@@ -105,26 +106,6 @@ def plan_conditions(
     return columns
 
 
-# What stands before a last tonic, by style in major and in minor, as `ending_shares` of
-# `pixmus.training.plans` counts it over pieces that end on their tonic (none of the test split).
-# Freedoom's music loops and seldom ends: its 29 endings of both modes are one row.
-ENDING_SHARES: dict[str, tuple[dict[Approach, float], dict[Approach, float]]] = {
-    style: tuple(dict(zip(Approach, shares, strict=True)) for shares in modes)  # type: ignore[misc]
-    for style, modes in {
-        Style.POP: ((0.63, 0.23, 0.05, 0.09), (0.24, 0.10, 0.53, 0.13)),
-        Style.SONG: ((0.65, 0.22, 0.02, 0.11), (0.44, 0.22, 0.05, 0.29)),
-        Style.QUARTET: ((0.49, 0.27, 0.08, 0.16), (0.59, 0.27, 0.00, 0.14)),
-        Style.GAME: ((0.07, 0.41, 0.18, 0.34), (0.07, 0.41, 0.18, 0.34)),
-    }.items()
-}
-# The chord that stands for each approach, in semitones above the tonic: in major, in minor.
-_APPROACH_CHORDS = {
-    Approach.DOMINANT: ((7, Quality.MAJOR), (7, Quality.MAJOR)),
-    Approach.SUBDOMINANT: ((5, Quality.MAJOR), (5, Quality.MINOR)),
-    Approach.SUBTONIC: ((10, Quality.MAJOR), (10, Quality.MAJOR)),
-}
-
-
 def give_ending(
     tokens: np.ndarray, rng: np.random.Generator, *, minor: bool, style: str, end_bar: int
 ) -> np.ndarray:
@@ -133,13 +114,9 @@ def give_ending(
     The half bar before the last bar holds the dominant, the subdominant or the subtonic, drawn by
     `ENDING_SHARES` without the other approaches, which have no chord of their own.
     """
-    tonic, shares = tonic_of(minor), ENDING_SHARES[style][int(minor)]
-    kinds = list(_APPROACH_CHORDS)
-    weights = np.array([shares[kind] for kind in kinds])
-    kind = kinds[int(rng.choice(len(kinds), p=weights / weights.sum()))]
-    above, quality = _APPROACH_CHORDS[kind][int(minor)]
+    tonic = tonic_of(minor)
     last = Chord(tonic, Quality.MINOR if minor else Quality.MAJOR)
-    ending: list[Chord | None] = [Chord((tonic + above) % 12, quality), last, last]
+    ending: list[Chord | None] = [draw_approach(rng, minor, style).transposed(tonic), last, last]
     first = HALVES * (end_bar - 1) - 1
     return give_chords(tokens, ending[max(0, -first) :], max(0, first))
 

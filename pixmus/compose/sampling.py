@@ -27,6 +27,7 @@ from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS
 
+MODE_SIGMA = 0.0
 _IS_VELOCITY = torch.from_numpy(IS_VELOCITY)
 _CELL_PARTS = torch.from_numpy(CELL_PARTS)
 
@@ -77,11 +78,12 @@ class Guidance:
     """Classifier-free guidance (Ho & Salimans 2022): of the mood (curves) and the timing (hits).
 
     1 is none. `timing_scale` None takes `scale`. What is led away from has neither, and the other
-    mode: so the mode is heard as asked, without another prediction.
+    mode: so the mode is heard as asked, without another prediction. Velocities are not guided.
     """
 
     scale: float = DEFAULT_GUIDANCE_SCALE
     timing_scale: float | None = None
+    mode_sigma: float = MODE_SIGMA
 
     @property
     def weights(self) -> dict[str, float]:
@@ -98,19 +100,25 @@ class Guidance:
         }
         return {name: weight for name, weight in weights.items() if weight != 0}
 
-    def variants(self, conditions: np.ndarray) -> Tensor:
+    def variants(self, conditions: np.ndarray, sigma: float = 1.0) -> Tensor:
         """The conditions of each prediction, (variants, tokens, conditions): dropped nested."""
         drop = {
             "full": lambda array: array,
             "timing": without_mood,
-            "none": lambda array: in_other_mode(without_mood_and_timing(array)),
+            "none": lambda array: leave_mode(without_mood_and_timing(array)),
         }
+        leave_mode = in_other_mode if sigma >= self.mode_sigma else np.copy
         return torch.from_numpy(np.stack([drop[name](conditions) for name in self.weights]))
 
     def combine(self, predicted: Tensor) -> Tensor:
         """The guided clean cells (tokens, cells) of the predictions (variants, tokens, cells)."""
         share = torch.tensor(list(self.weights.values()))
-        return (share[:, None, None] * predicted).sum(0)
+        x0 = (share[:, None, None] * predicted).sum(0)
+        if "full" not in self.weights:
+            return x0
+        # Led beyond their mean, dynamics jump from bar to bar: they are never guided.
+        told = predicted[list(self.weights).index("full")]
+        return torch.where(_IS_VELOCITY, told, x0)
 
 
 def settle(x0: Tensor) -> Tensor:
@@ -156,19 +164,19 @@ def sample(
     to_make = cell_states == TO_MAKE
     noise = torch.randn(known.shape, generator=generator)
     x = torch.where(to_make, noise, known)
-    asked = guidance.variants(conditions)
-    num = len(asked)
+    num = len(guidance.weights)
     echoed: Tensor | None = None
     if echo is not None and conditions[:, ECHO_COLUMN].any():
         likeness = torch.from_numpy(conditions[:, ECHO_COLUMN])
         echoed = echo_x0(torch.from_numpy(echo), likeness, part_states)[None]
-    fixed = (asked, part_states.expand(num, -1, -1), torch.arange(len(cells)), echoed)
+    fixed = (part_states.expand(num, -1, -1), torch.arange(len(cells)), echoed)
     previous: Tensor | None = None
     scheduler.set_timesteps(num_inference_steps)
     for step, timestep in enumerate(scheduler.timesteps):
         sigma = float(scheduler.sigmas[step])
         noisy = x.expand(num, -1, -1)
-        predicted = denoiser(noisy, torch.full((num,), sigma), *fixed, previous)
+        asked = guidance.variants(conditions, sigma)
+        predicted = denoiser(noisy, torch.full((num,), sigma), asked, *fixed, previous)
         previous = torch.where(to_make, predicted, known)
         x0 = guidance.combine(predicted)
         x0 = settle(decoding.shift(x0) if decoding else x0)

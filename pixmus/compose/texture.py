@@ -31,7 +31,7 @@ NUM_COLUMNS = len(PARTS) * COLUMNS_PER_PART
 
 MOST_AT_ONCE = 4.0  # notes struck together that count as 1
 WIDEST_SPAN = 12.0  # standard deviation of the line's pitches, in semitones, that counts as 1
-DRUMS = PARTS.index(Part.DRUMS)
+DRUMS, MELODY = PARTS.index(Part.DRUMS), PARTS.index(Part.MELODY)
 
 
 def measure_texture(cells: np.ndarray, parts: Sequence[int]) -> np.ndarray:
@@ -88,7 +88,9 @@ def texture_columns(
 CANDIDATES = 12  # pieces, those that fit best, of which one is drawn
 TEMPO_WEIGHT = 0.5  # of an octave of tempo beside a factor of e in density
 MISSING_PART = 2.0  # what a part costs that the piece does not have
-SILENT_PART = 1.0  # what a part costs that is silent in the block
+SILENT_PART = 1.0  # what a part costs that is silent in the block,
+SILENT_MELODY = 8.0  # and a melody that starts less than `SCARCE` notes a beat: it is to play
+SCARCE = 0.3
 NO_STYLE = 255
 _ARRAYS = ("textures", "has_part", "onsets", "piece", "style", "tempo_bpm", "density_table")
 
@@ -126,8 +128,8 @@ class TextureBank:
 
         All of one piece, drawn from the `CANDIDATES` of the style that fit best: with the parts, at
         a tempo and with densities near the wanted ones; in each block its nearest in density, and
-        rather one in which every part plays. Drums that the piece lacks are one groove of another,
-        that which goes best with bass and chords.
+        rather one in which every part plays, the melody above all. Drums that the piece lacks are
+        one groove of another, that which goes best with bass and chords.
         """
         pitched = [part for part in parts if part != DRUMS]
         quantiles = np.linspace(0, 1, len(self.density_table))
@@ -135,6 +137,8 @@ class TextureBank:
         offered = self.onsets[:, pitched].sum(1)
         off = np.abs(np.log((offered[None] + 0.1) / (wanted[:, None] + 0.1)))  # (wanted, bank)
         off = off + SILENT_PART * (self.onsets[:, pitched] == 0).sum(1)
+        if MELODY in parts:
+            off = off + SILENT_MELODY * (self.onsets[:, MELODY] < SCARCE)
         starts = self._starts
         nearest = np.minimum.reduceat(off, starts, axis=1).mean(0)  # (pieces,)
         missing = (self.has_part[starts][:, parts] == 0).sum(1)

@@ -13,11 +13,14 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pixmus.choices import NUM_INFERENCE_STEPS
+from pixmus.compose.cadences import CADENCE_BEATS, lead_on
 from pixmus.compose.canvas import HALF_STEP, Canvas, give_kept, play_by_rule, prepare, read_canvas
 from pixmus.compose.cells import GIVEN, TO_MAKE
 from pixmus.compose.conditions import ECHO_COLUMN
@@ -27,11 +30,18 @@ from pixmus.compose.texture import TextureBank
 from pixmus.compose.windows import windows_of
 from pixmus.cues.sheet import CueSheet
 from pixmus.diffusers_base import SchedulerMixin
-from pixmus.ensembles import ONE_VOICE_PARTS, Style
+from pixmus.ensembles import ONE_VOICE_PARTS, PARTS, Part, Style
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.grid import STEPS_PER_BEAT
-from pixmus.score.notes import CELL_PARTS, Note, Score
+from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS, Note, Score
 from pixmus.score.spans import CueSpan
+
+# A melody that starts a note in fewer of its bars is written again beside what else was written,
+# each time with more log odds for its notes.
+MELODY_SHARE = 0.6
+FEWEST_NOTES = 4
+MELODY_ATTEMPTS, MELODY_LOG_ODDS = 3, 0.8
+MELODY = PARTS.index(Part.MELODY)
 
 
 def compose(
@@ -69,16 +79,36 @@ def compose(
         on_step=on_step,
     )
     new: dict[str, list[Note]] = {part: [] for part in sheet.parts}
-    for canvas, span, (_, end_beat) in zip(canvases, spans, draft.spans, strict=True):
+    for index, canvas in enumerate(canvases):
+        span, end_beat = spans[index], draft.spans[index][1]
         if not Style(sheet.style).has_dynamics:
             play_by_rule(canvas)
-        for part, notes in read_canvas(canvas, sheet, span, end_beat).items():
+        read = read_canvas(canvas, sheet, span, end_beat)
+        if may_lead_on(draft, span):
+            read = lead_on(read, span, sheet, np.random.default_rng(window_seed(seed, index, -2)))
+        for part, notes in read.items():
             new[part] += [note for note in notes if draft.region.holds(part, note.onset)]
     parts = {
         part: tuple(sorted([*stay, *fit_beside(part, new[part], stay)]))
         for part, stay in draft.stays.items()
     }
     return replace(draft.score, parts=parts, markers=markers_of(sheet))
+
+
+def may_lead_on(draft: Draft, span: CueSpan) -> bool:
+    """Whether a cue's last half bar is all to be composed, so that it may lead to what follows."""
+    start, final = span.final_beat - CADENCE_BEATS, span.final_beat
+    return all(
+        draft.region.holds(part, beat)
+        for part in draft.cue_sheet.parts
+        if part != Part.DRUMS
+        for beat in (start, final - 1, final if not span.leads_on else start)
+    ) and not any(
+        note.onset < final and note.onset + note.duration > start
+        for part, notes in draft.stays.items()
+        if part != Part.DRUMS
+        for note in notes
+    )
 
 
 def write_canvases(
@@ -94,6 +124,7 @@ def write_canvases(
 ) -> None:
     """Write what is to be made on each canvas, window by window."""
     windows = [windows_of(canvas) for canvas in canvases]
+    to_make = [canvas.states == TO_MAKE for canvas in canvases]
     total = num_inference_steps * sum(len(bounds) for bounds in windows)
     done = 0
     for index, (canvas, bounds) in enumerate(zip(canvases, windows, strict=True)):
@@ -116,6 +147,41 @@ def write_canvases(
                 on_step=report,
             )
             done += num_inference_steps
+    for index, (canvas, made) in enumerate(zip(canvases, to_make, strict=True)):
+        for attempt in range(1, MELODY_ATTEMPTS + 1):
+            if not melody_is_missing(canvas, made):
+                break
+            canvas.states[made[:, MELODY], MELODY] = TO_MAKE
+            canvas.cells[made[:, MELODY], PART_LAYOUTS[Part.MELODY].cells] = 0
+            more = decoding.log_odds.get(Part.MELODY, 0.0) + attempt * MELODY_LOG_ODDS
+            for number, (first, end) in enumerate(windows_of(canvas)):
+                write_window(
+                    denoiser,
+                    fresh_scheduler(scheduler),
+                    canvas,
+                    first,
+                    end,
+                    generator=torch.Generator().manual_seed(
+                        window_seed(seed, index, 1000 * attempt + number)
+                    ),
+                    guidance=guidance,
+                    num_inference_steps=num_inference_steps,
+                    decoding=replace(decoding, log_odds={**decoding.log_odds, Part.MELODY: more}),
+                )
+
+
+def melody_is_missing(canvas: Canvas, made: np.ndarray) -> bool:
+    """Whether the melody starts a note in too few of the bars in which it was to be composed.
+
+    `made` (beats, parts) says what was. Who wants no melody leaves the part out.
+    """
+    edges = canvas.edges()
+    struck = canvas.cells[:, PART_LAYOUTS[Part.MELODY].onsets].any(1)
+    bars = [struck[a:b].any() for a, b in pairwise(edges) if made[a:b, MELODY].all()]
+    beats = made[:, MELODY]
+    notes = int(canvas.cells[beats][:, PART_LAYOUTS[Part.MELODY].onsets].sum())
+    wanted = MELODY_SHARE * len(bars)
+    return bool(beats.any()) and (sum(bars) < wanted or notes < min(beats.sum() / 2, FEWEST_NOTES))
 
 
 def window_seed(seed: int, cue: int, window: int) -> int:

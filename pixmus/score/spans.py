@@ -15,7 +15,11 @@ from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.score.tempo import TempoMap
 
 PLACED_TOLERANCE_S = 0.015
-LAST_CHORD_S = (1.0, 3.0)  # the last chord starts this long before its cue's end
+LAST_CHORD_S = (1.0, 3.0)  # the last chord starts this long before its cue's end,
+BEST_RING_S = 2.75  # best so long, so that it rings out,
+BEST_RING_SHARE = 0.35  # or so much of a short cue
+OFF_DOWNBEAT_S = (1.2, 2.4)  # of ringing that a downbeat is worth, against beat 3 and others
+FOLLOWS_S = 0.05  # a cue that starts so soon after another ends is joined to it without a rest
 ENTRY_TOLERANCE_S = 0.5  # music may enter this long after its cue's start
 
 
@@ -30,10 +34,20 @@ class PlacedHit:
 
 @dataclass(frozen=True)
 class CueSpan:
-    """The beats of one cue: where its music enters, and where its last chord is struck."""
+    """The beats of one cue: where its music enters, and where its last chord is struck.
+
+    One that leads on has no last chord: `final_beat` is where the next cue enters.
+    """
 
     first_beat: int
     final_beat: int
+    leads_on: bool = False
+
+
+def best_ring(cue: Cue) -> float:
+    """How long, in seconds, a cue's last chord best rings."""
+    low, high = LAST_CHORD_S
+    return min(max(BEST_RING_SHARE * (cue.end - cue.start), low), BEST_RING_S, high)
 
 
 def place_hits(tempo_map: TempoMap, hit_points: Sequence[HitPoint]) -> list[PlacedHit]:
@@ -65,9 +79,8 @@ def cue_span(tempo_map: TempoMap, cue: Cue) -> CueSpan:
     """Choose the beat on which a cue's music enters and the beat of its last chord.
 
     The entry is a downbeat where one comes within `ENTRY_TOLERANCE_S` and the cue's first half,
-    else the first beat of the cue. The last chord stands 1 to 3 s before the cue's end, on a
-    downbeat where there is one in that time, else on the strongest beat nearest to its middle; a
-    short cue ends where it can.
+    else the first beat of the cue. The last chord stands 1 to 3 s before the cue's end, as near
+    to `best_ring` as a strong beat is; a short cue ends where it can.
     """
     times = tempo_map.beat_times[:-1]
     downbeats = np.array(tempo_map.bar_starts)
@@ -80,14 +93,16 @@ def cue_span(tempo_map: TempoMap, cue: Cue) -> CueSpan:
 
     beats = np.arange(first, len(times))
     low, high = cue.end - LAST_CHORD_S[1], cue.end - LAST_CHORD_S[0]
+    best = cue.end - best_ring(cue)
     in_window = beats[(times[beats] >= low - 1e-6) & (times[beats] <= high + 1e-6)]
     if len(in_window) == 0:
         before_end = beats[times[beats] < cue.end]
         nearest = before_end if len(before_end) else beats[:1]
-        distance = np.abs(times[nearest] - (low + high) / 2)
+        distance = np.abs(times[nearest] - best)
         return CueSpan(first, int(nearest[np.argmin(distance)]))
     bar_of = np.searchsorted(downbeats, in_window, side="right") - 1
     position = in_window - downbeats[bar_of]
-    weakness = np.where(position == 0, 0.0, np.where(position == 2, 10.0, 20.0))
-    distance = np.abs(times[in_window] - (low + high) / 2)
+    third, other = OFF_DOWNBEAT_S
+    weakness = np.where(position == 0, 0.0, np.where(position == 2, third, other))
+    distance = np.abs(times[in_window] - best)
     return CueSpan(first, int(in_window[np.argmin(weakness + distance)]))

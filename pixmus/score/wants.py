@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from pixmus.cues.sheet import CueSheet
 from pixmus.ensembles import Part
-from pixmus.score.spans import ENTRY_TOLERANCE_S, LAST_CHORD_S, PLACED_TOLERANCE_S, hits_in_cues
+from pixmus.score.spans import (
+    ENTRY_TOLERANCE_S,
+    LAST_CHORD_S,
+    PLACED_TOLERANCE_S,
+    best_ring,
+    hits_in_cues,
+)
 
 STRONG_HIT = 0.8  # strength from which a hit point may bend tempo and bars for itself
 
@@ -41,7 +47,7 @@ class Wants:
     times: NDArray[np.float64]
     strengths: NDArray[np.float64]
     entries: tuple[float, ...]
-    ends: tuple[tuple[float, float], ...]  # (earliest, latest) last chord of every cue
+    ends: tuple[tuple[float, float, float], ...]  # earliest, best, latest last chord of every cue
     latest_offset: float
     has_drums: bool
     bend_cost: float
@@ -69,10 +75,10 @@ class Wants:
         for start in self.entries:
             near = (times >= start) & (times <= start + ENTRY_TOLERANCE_S)
             values[near] += ENTRY_VALUE * (1 - (times[near] - start))
-        for earliest, latest in self.ends:
-            middle, half = (earliest + latest) / 2, max((latest - earliest) / 2, 0.01)
-            off = np.abs(times - middle) / half
-            values += np.where(off <= 1, LAST_CHORD_VALUE * (1 - off / 4), 0.0)
+        for earliest, best, latest in self.ends:
+            side = np.where(times < best, best - earliest, latest - best)
+            off = np.abs(times - best) / np.maximum(side, 0.01)
+            values += np.where(off <= 1, LAST_CHORD_VALUE * (1 - off / 2), 0.0)
         return np.asarray(values, dtype=np.float64)
 
 
@@ -87,7 +93,11 @@ def wants_of(cue_sheet: CueSheet, bar: float) -> Wants:
         strengths=table[:, 1],
         entries=tuple(cue.start for cue in cue_sheet.cues if cue.start > ENTRY_TOLERANCE_S),
         ends=tuple(
-            (max(cue.end - LAST_CHORD_S[1], cue.start), cue.end - LAST_CHORD_S[0])
+            (
+                max(cue.end - LAST_CHORD_S[1], cue.start),
+                cue.end - best_ring(cue),
+                cue.end - LAST_CHORD_S[0],
+            )
             for cue in cue_sheet.cues
             if cue.end - LAST_CHORD_S[0] > cue.start
         ),

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from pixmus.compose.cadences import ENDING_SHARES
 from pixmus.compose.planning import (
-    ENDING_SHARES,
     MODE_COLUMN,
     MOOD,
     NUM_PLAN_CONDITIONS,

@@ -21,7 +21,7 @@ from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, Score, encode_score
+from pixmus.score.notes import IS_VELOCITY, NUM_CELLS, PART_LAYOUTS, Note, Score, encode_score
 from pixmus.score.spans import cue_span
 from pixmus.score.tempo import TempoMap
 
@@ -170,6 +170,16 @@ def test_sampling_ends_where_the_denoiser_points(num_inference_steps: int, scale
         num_inference_steps=num_inference_steps,
     )
     assert np.abs(result - settle(answer).numpy()).max() < 1e-4
+
+
+def test_velocities_are_not_guided() -> None:
+    guidance = Guidance(3.0, timing_scale=2.0)
+    predicted = torch.stack([torch.full((4, NUM_CELLS), value) for value in (0.5, 0.25, 0.0)])
+    assert list(guidance.weights) == ["full", "timing", "none"]
+    mixed = guidance.combine(predicted)
+    is_velocity = torch.from_numpy(IS_VELOCITY)
+    assert (mixed[:, is_velocity] == 0.5).all()
+    assert (mixed[:, ~is_velocity] == 3 * 0.5 - 0.25).all()
 
 
 def test_guidance_of_one_needs_one_pass_and_other_scales_mix() -> None:

@@ -19,14 +19,18 @@ import numpy as np
 
 from pixmus.choices import TEMPO
 from pixmus.cues.checks import (
+    LARGEST_SHEET,
+    check_bounds,
     check_choice,
     check_list,
     check_names,
     check_number,
     check_parts,
+    check_text,
     check_times,
     refuse_constant,
     refuse_duplicates,
+    said,
 )
 from pixmus.curves import CURVE_RATE_HZ, CURVES, num_curve_values
 from pixmus.ensembles import (
@@ -39,7 +43,17 @@ from pixmus.keys import KEYS
 SCHEMA_VERSION = 2  # 2 added sections and reasons; files of version 1 have neither
 INPUTS = ("colour", "motion", "cuts", "embedding", "direction", "text")
 TEMPO_RANGE_BPM = (TEMPO.low, TEMPO.high)
+SHORTEST_S = 0.1
+LARGEST_RATE = 1_000_000  # frames a second; cameras of laboratories reach a few hundred thousand
+LARGEST_TERM = 9_999_999
 FRAME_RATE = re.compile(r"-?[0-9]{1,7}(/[0-9]{1,7}|\.[0-9]{1,9})?")
+
+
+def tidy_rate(rate: Fraction) -> Fraction:
+    """A frame rate as a cue sheet can say it, in seven digits above and below the line."""
+    rate = min(rate, Fraction(LARGEST_RATE))
+    tidied = rate.limit_denominator(LARGEST_TERM // max(1, math.ceil(rate)))
+    return max(tidied, Fraction(1, LARGEST_TERM))
 
 
 @dataclass(frozen=True)
@@ -109,18 +123,18 @@ class CueSheet:
             "parts": list(self.parts),
             "inputs": list(self.inputs),
         }
-        lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
+        lines = [f"  {_dumps(name)}: {_dumps(value)}" for name, value in head.items()]
         cues = [{"start": c.start, "end": c.end, "name": c.name} for c in self.cues]
         hit_points = [{"time": h.time, "strength": h.strength} for h in self.hit_points]
         sections = [{"theme": s.theme, "start": s.start, "end": s.end} for s in self.sections]
         lines.append(f'  "cues": {_rows(cues)}')
         lines.append(f'  "hit_points": {_rows(hit_points)}')
         lines.append(f'  "sections": {_rows(sections)}')
-        reasons = [f"    {json.dumps(n)}: {json.dumps(r)}" for n, r in self.reasons.items()]
+        reasons = [f"    {_dumps(n)}: {_dumps(r)}" for n, r in self.reasons.items()]
         lines.append('  "reasons": ' + ("{\n" + ",\n".join(reasons) + "\n  }" if reasons else "{}"))
-        lines.append(f'  "cuts": {json.dumps(list(self.cuts))}')
+        lines.append(f'  "cuts": {_dumps(list(self.cuts))}')
         curves = [
-            f'    "{name}": {json.dumps([round(float(v), 4) for v in self.curves[name]])}'
+            f'    "{name}": {_dumps([round(float(v), 4) for v in self.curves[name]])}'
             for name in CURVES
         ]
         lines.append(f'  "curve_rate_hz": {CURVE_RATE_HZ}')
@@ -140,12 +154,12 @@ class CueSheet:
     @staticmethod
     def from_json(text: str, name: str = "cues.json") -> CueSheet:
         """The cue sheet in `text`; what is wrong is said in one sentence led by `name`."""
+        text = text.removeprefix("\ufeff")
         try:
+            check_bounds(text)
             raw = json.loads(
                 text, parse_constant=refuse_constant, object_pairs_hook=refuse_duplicates
             )
-        except RecursionError:
-            raise PixMusError(f"{name} is nested too deeply to be a cue sheet.") from None
         except json.JSONDecodeError as error:
             raise PixMusError(
                 f"{name} is not valid JSON: {error.msg} in line {error.lineno}; "
@@ -163,7 +177,10 @@ class CueSheet:
         """The cue sheet in a file."""
         path = Path(path)
         try:
-            text = path.read_text(encoding="utf-8")
+            with open(path, "rb") as file:
+                data = file.read(4 * LARGEST_SHEET + 1)
+            # UTF-8 or UTF-16, with or without a byte order mark, by the zeros among its first bytes
+            text = data.decode(json.detect_encoding(data))
         except FileNotFoundError:
             raise PixMusError(
                 f"{path} does not exist; write a cue sheet with `pixmus spot CLIP -o {path.name}`."
@@ -177,17 +194,23 @@ class CueSheet:
         return CueSheet.from_json(text, name=str(path))
 
 
+def _dumps(value: Any) -> str:
+    return json.dumps(value, default=float)  # numpy's numbers are numbers too
+
+
 def _rows(items: list[dict[str, Any]]) -> str:
     if not items:
         return "[]"
-    return "[\n" + ",\n".join(f"    {json.dumps(item)}" for item in items) + "\n  ]"
+    return "[\n" + ",\n".join(f"    {_dumps(item)}" for item in items) + "\n  ]"
 
 
 def _check(sheet: CueSheet) -> None:
     """Raise ValueError with a sentence (no full stop) for the first value that cannot be."""
-    check_number(sheet.duration, '"duration"', 0.0, math.inf, above=True)
-    if not isinstance(sheet.frame_rate, Fraction) or not 0 < sheet.frame_rate <= 1000:
-        raise ValueError(f'"frame_rate" is {sheet.frame_rate}; it must be above 0, at most 1000')
+    check_number(sheet.duration, '"duration"', SHORTEST_S, math.inf)
+    if not isinstance(sheet.frame_rate, Fraction) or not 0 < sheet.frame_rate <= LARGEST_RATE:
+        raise ValueError(
+            f'"frame_rate" is {sheet.frame_rate}; it must be above 0, at most {LARGEST_RATE}'
+        )
     check_times(sheet.cuts, '"cuts"', sheet.duration)
     check_times(tuple(h.time for h in sheet.hit_points), '"hit_points"', sheet.duration)
     for hit in sheet.hit_points:
@@ -209,8 +232,7 @@ def _check(sheet: CueSheet) -> None:
             )
     end = 0.0
     for cue in sheet.cues:
-        if not isinstance(cue.name, str):
-            raise ValueError(f"the name of the cue at {cue.start} s must be text")
+        check_text(cue.name, "the name of a cue")
         check_number(cue.start, f'the start of the cue "{cue.name}"', 0.0, sheet.duration)
         check_number(cue.end, f'the end of the cue "{cue.name}"', 0.0, sheet.duration)
         if cue.end <= cue.start:
@@ -222,8 +244,9 @@ def _check(sheet: CueSheet) -> None:
         end = cue.end
     end = 0.0
     for section in sheet.sections:
-        if not isinstance(section.theme, str) or not section.theme:
-            raise ValueError(f"the theme of the section at {section.start} s must be text")
+        check_text(section.theme, "the theme of a section")
+        if not section.theme:
+            raise ValueError("the theme of a section must be text")
         name = f'the section "{section.theme}"'
         check_number(section.start, f"the start of {name}", 0.0, sheet.duration)
         check_number(section.end, f"the end of {name}", 0.0, sheet.duration)
@@ -235,10 +258,10 @@ def _check(sheet: CueSheet) -> None:
     if not isinstance(sheet.reasons, Mapping):
         raise ValueError('"reasons" must be a JSON object')
     for name, reason in sheet.reasons.items():
-        if not isinstance(reason, str):
-            raise ValueError(f'the reason of "{name}" must be text')
+        check_text(name, "the name of a reason")
+        check_text(reason, f'the reason of "{name}"')
     if sheet.key not in KEYS:
-        raise ValueError(f'"key" is {sheet.key!r}; write it like "C major" or "F# minor"')
+        raise ValueError(f'"key" is {said(sheet.key)}; write it like "C major" or "F# minor"')
     check_number(sheet.tempo_bpm, '"tempo_bpm"', *TEMPO_RANGE_BPM)
     if not isinstance(sheet.tempo_fixed, bool):
         raise ValueError('"tempo_fixed" must be true or false')
@@ -248,7 +271,9 @@ def _check(sheet: CueSheet) -> None:
     for name in sheet.inputs:
         check_choice(name, '"inputs"', INPUTS)
     if type(sheet.schema_version) is not int or sheet.schema_version < 1:
-        raise ValueError(f'"schema_version" is {sheet.schema_version!r}; it must be a whole number')
+        raise ValueError(
+            f'"schema_version" is {said(sheet.schema_version)}; it must be a whole number'
+        )
     if sheet.schema_version > SCHEMA_VERSION:
         raise ValueError(
             f"it has schema version {sheet.schema_version} and this PixMus reads up to "
@@ -280,18 +305,18 @@ def _from_raw(raw: Any) -> CueSheet:
     if raw["curve_rate_hz"] != CURVE_RATE_HZ:
         raise ValueError(f'"curve_rate_hz" must be {CURVE_RATE_HZ:g}')
     try:
-        text = str(raw["frame_rate"])
+        text = str(raw["frame_rate"]) if isinstance(raw["frame_rate"], str | int | float) else ""
         if not FRAME_RATE.fullmatch(text):  # a Fraction of "1e-300000000" is never done
             raise ValueError
         frame_rate = Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise ValueError(
-            f'"frame_rate" is {raw["frame_rate"]!r}; write it like "25" or "30000/1001"'
+            f'"frame_rate" is {said(raw["frame_rate"])}; write it like "25" or "30000/1001"'
         ) from None
     check_names(raw["curves"], '"curves"', CURVES)
     curves = {}
     for name in CURVES:
-        values = check_list(raw["curves"][name], f'the curve "{name}"')
+        values = check_list(raw["curves"][name], f'the curve "{name}"', is_curve=True)
         for value in values:
             check_number(value, f'a value of the curve "{name}"', 0.0, 1.0)
         curves[name] = np.array(values, dtype=np.float32)

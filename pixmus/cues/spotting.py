@@ -13,7 +13,7 @@ from pixmus.cues.moods import mood_of
 from pixmus.cues.players import choose_players
 from pixmus.cues.rule_curves import curve_rows, rule_curves, wished_curves, with_mood
 from pixmus.cues.sections import find_sections, shot_novelties
-from pixmus.cues.sheet import Cue, CueSheet
+from pixmus.cues.sheet import Cue, CueSheet, tidy_rate
 from pixmus.cues.tempo_and_key import choose_key, choose_tempo
 from pixmus.cues.wishes import NO_WISHES, Wishes
 from pixmus.curves import Curve
@@ -74,7 +74,7 @@ def make_cue_sheet(
     parts = direction.parts or left or ENSEMBLES[ensemble].parts
     return CueSheet(
         duration=features.duration,
-        frame_rate=features.frame_rate,
+        frame_rate=tidy_rate(features.frame_rate),
         cuts=tuple(round(time, 4) for time in features.cuts),
         hit_points=find_hit_points(features, with_moments),
         curves=curves,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from pixmus.errors import PixMusError
@@ -55,7 +56,26 @@ def model_folder(
     )
     is_here = Path(chosen).is_dir()  # else it is a snapshot in the cache: .../snapshots/COMMIT
     remedy = "get the model again" if is_here else f"remove {folder.parents[1]} and load it again"
-    return folder, check_manifest(folder, remedy)
+    with loading(folder):
+        return folder, check_manifest(folder, remedy)
+
+
+@contextmanager
+def loading(folder: Path) -> Iterator[None]:
+    """Whatever is wrong in a model folder becomes one sentence.
+
+    Its files come from outside, and what diffusers, transformers, safetensors and torch raise for
+    one that was changed is of every kind; the cause stays with the sentence.
+    """
+    try:
+        yield
+    except PixMusError:
+        raise
+    except Exception as error:
+        raise PixMusError(
+            f"The model in {folder} cannot be loaded ({type(error).__name__}): it was changed, or "
+            "made for another version of PixMus; get the model again."
+        ) from error
 
 
 def write_manifest(folder: Path) -> None:
@@ -88,6 +108,10 @@ def check_manifest(folder: Path, remedy: str = "get the model again") -> str:
             f"{folder} is no complete model folder: {MANIFEST} does not name all of it; {remedy}."
         )
     for name, expected in sums.items():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise PixMusError(
+                f"{folder} is no model folder: {MANIFEST} names a file outside it; {remedy}."
+            )
         if not (folder / name).is_file():
             raise PixMusError(f"The model in {folder} is incomplete: {name} is missing; {remedy}.")
         if file_sha256(folder / name) != expected:

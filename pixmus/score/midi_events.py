@@ -27,6 +27,8 @@ SUSTAIN, ALL_SOUND_OFF, ALL_NOTES_OFF = 64, 120, 123  # controllers
 # Data bytes after a status byte that belongs to no channel.
 SYSTEM_LENGTHS = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 
+Sounding = dict[tuple[int, int], deque[tuple[int, int]]]  # (channel, pitch): (start, velocity)
+
 
 class _CutOff(Exception):
     """The data ends in the middle of an event."""
@@ -256,8 +258,8 @@ class _Play:
         self.track = MidiTrack()
         self.running = 0  # the last status byte of a channel
         self._ticks_per_beat = ticks_per_beat
-        self._pressed: dict[tuple[int, int], deque[tuple[int, int]]] = {}
-        self._held: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        self._pressed: Sounding = {}
+        self._held: Sounding = {}
         self._pedals: set[int] = set()
         self._last = 0  # the last tick at which anything happened
 
@@ -273,7 +275,7 @@ class _Play:
             if waiting:
                 struck = waiting.popleft()
                 if channel in self._pedals:
-                    self._held.setdefault(key, []).append(struck)
+                    self._held.setdefault(key, deque()).append(struck)
                 else:
                     self._add(key, struck, now)
         elif kind == 12:
@@ -301,9 +303,9 @@ class _Play:
         for struck in self._held.pop(key, ()):
             self._add(key, struck, now)
 
-    def _end_all(self, sounding: dict[tuple[int, int], object], channel: int, now: int) -> None:
+    def _end_all(self, sounding: Sounding, channel: int, now: int) -> None:
         for key in [key for key in sounding if key[0] == channel]:
-            for struck in sounding.pop(key):  # type: ignore[attr-defined]
+            for struck in sounding.pop(key):
                 self._add(key, struck, now)
 
     def _add(self, key: tuple[int, int], struck: tuple[int, int], end: int) -> None:

@@ -7,6 +7,7 @@ folder's manifest.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ from pixmus.diffusers_base import (
     diffusers_logging,
     loading_components,
 )
+from pixmus.ensembles import PARTS
 from pixmus.errors import PixMusError
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.model.folder import (
@@ -50,6 +52,7 @@ from pixmus.model.folder import (
     ENCODER,
     MODEL_INDEX,
     TEXTURES,
+    loading,
     model_folder,
     write_manifest,
 )
@@ -112,22 +115,24 @@ class PixMusPipeline(DiffusionPipeline):
             pretrained_model_name_or_path, revision, token, cache_dir, local_files_only
         )
         diffusers_logging.disable_progress_bar()
-        with loading_components():
-            pipe = super().from_pretrained(
-                str(folder), **{"dtype": torch.float32, "local_files_only": True, **kwargs}
-            )
-        decoding = json.loads((folder / DECODING).read_text())
-        if set(decoding) != {"log_odds"} or not _speaks_this_grid(pipe.denoiser):
-            raise PixMusError(
-                f"The model in {folder} was made for another version of PixMus; get the model "
-                "again."
-            )
-        pipe.curve_tables = CurveTables.load(folder / CURVE_TABLES)
-        if (folder / DESCRIPTOR_RANGES).is_file():  # a model of one's own may have none
-            pipe.descriptor_ranges = Ranges.load(folder / DESCRIPTOR_RANGES)
-        if (folder / TEXTURES).is_file():  # likewise
-            pipe.textures = TextureBank.load(folder / TEXTURES)
-        pipe.decoding = Decoding(log_odds=decoding["log_odds"])
+        with loading(folder):
+            with loading_components():
+                pipe = super().from_pretrained(
+                    str(folder), **{"dtype": torch.float32, "local_files_only": True, **kwargs}
+                )
+            decoding = json.loads((folder / DECODING).read_text())
+            if set(decoding) != {"log_odds"} or not _speaks_this_grid(pipe.denoiser):
+                raise PixMusError(
+                    f"The model in {folder} was made for another version of PixMus; get the model "
+                    "again."
+                )
+            pipe.curve_tables = CurveTables.load(folder / CURVE_TABLES)
+            if (folder / DESCRIPTOR_RANGES).is_file():  # a model of one's own may have none
+                pipe.descriptor_ranges = Ranges.load(folder / DESCRIPTOR_RANGES)
+            if (folder / TEXTURES).is_file():  # likewise
+                pipe.textures = TextureBank.load(folder / TEXTURES)
+            pipe.decoding = Decoding(log_odds=decoding["log_odds"])
+            _check_numbers(pipe)
         pipe.model_sha256 = sha256
         return pipe
 
@@ -393,7 +398,8 @@ def load_encoder(
     if not (folder / ENCODER).is_dir():
         return None
     diffusers_logging.disable_progress_bar()
-    return ConditioningEncoder.from_pretrained(folder / ENCODER)
+    with loading(folder):
+        return ConditioningEncoder.from_pretrained(folder / ENCODER)
 
 
 class _Stages:
@@ -426,6 +432,17 @@ def _footage(
 
 def _seed(seed: int | None, generator: torch.Generator | None) -> int:
     return int(torch.randint(2**31, (1,), generator=generator)) if seed is None else seed
+
+
+def _check_numbers(pipe: PixMusPipeline) -> None:
+    """ValueError where a number of the model is none: its music would be silent or an error."""
+    for name, value in pipe.decoding.log_odds.items():
+        if name not in PARTS or not math.isfinite(value):
+            raise ValueError("decoding")
+    for network in (pipe.denoiser, pipe.encoder):
+        for parameter in () if network is None else network.parameters():
+            if not torch.isfinite(parameter).all():
+                raise ValueError("weights")
 
 
 def _speaks_this_grid(denoiser: ScoreDenoiser) -> bool:

@@ -1,7 +1,9 @@
 """The cue sheet's JSON and its refusals, and the rules of `spot` with what overrides them."""
 
 import json
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -65,13 +67,13 @@ BAD: list[tuple[Callable[[Raw], None], str]] = [
     (set_to(3, "schema_version"), "schema version 3 .* update PixMus"),
     (set_to(0, "schema_version"), '"schema_version" is 0'),
     (set_to("one", "schema_version"), "must be a whole number"),
-    (set_to(0, "duration"), '"duration" is 0; it must be above 0'),
+    (set_to(0, "duration"), '"duration" is 0; it must be at least 0.1'),
     (set_to("long", "duration"), '"duration" is .long.; it must be a number'),
     (set_to(True, "duration"), "must be a number"),
     (set_to("25/0", "frame_rate"), '"frame_rate" is'),
     (set_to("-25", "frame_rate"), '"frame_rate" is -25'),
     (set_to("1e-300000000", "frame_rate"), '"frame_rate" is .1e-300000000'),
-    (set_to(10**400, "tempo_bpm"), '"tempo_bpm" is far too large'),
+    (set_to(10**30, "tempo_bpm"), '"tempo_bpm" is far too large'),
     (set_to("H major", "key"), "write it like"),
     (set_to(["C major"], "key"), "write it like"),
     (set_to(900, "tempo_bpm"), '"tempo_bpm" is 900; it must be within 40 and 240'),
@@ -129,13 +131,86 @@ def test_what_is_no_cue_sheet_is_refused(content: str, message: str) -> None:
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(PixMusError, match="none.json does not exist; write a cue sheet with"):
         CueSheet.load(tmp_path / "none.json")
-    (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00\x80")
+    (tmp_path / "binary.json").write_bytes(b"\x89PNG\r\n\x1a\n\xff")
     with pytest.raises(PixMusError, match="is not a text file"):
         CueSheet.load(tmp_path / "binary.json")
     with pytest.raises(PixMusError, match="could not be read"):
         CueSheet.load(tmp_path)
     with pytest.raises(PixMusError, match="could not be written"):
         spot(picture(2.0)).save(tmp_path / "nowhere" / "cues.json")
+
+
+def test_files_of_other_editors_are_read(text: str, tmp_path: Path) -> None:
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"):
+        (tmp_path / "cues.json").write_bytes(text.replace("\n", "\r\n").encode(encoding))
+        assert CueSheet.load(tmp_path / "cues.json").to_json() == text
+    assert CueSheet.from_json("\ufeff" + text).to_json() == text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ('{"a": ' + "[" * 50_000, "nested too deeply"),
+        ("[" + "1," * 300_000 + "1]", "holds more than 250,000 numbers"),
+        ("[" + "9" * 1_000_000 + "]", "has more than 40 digits"),
+        (
+            "{" + ",".join(f'"{i}": 0' for i in range(200_000)) + ', "7": 1}',
+            '"7" stands there twice',
+        ),
+        ('{"' + "x" * 4_000_000 + '": 1}', "unknown key .x{60}.; known are"),
+        ('["' + '\\"' * 1_000_000, "is not valid JSON"),
+        ("[" + " " * 6_000_000 + "]", "larger than 5 MB"),
+    ],
+)
+def test_a_large_file_costs_little_and_gives_one_short_sentence(wrong: str, told: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(PixMusError, match=told) as raised:
+        CueSheet.from_json(wrong)
+    assert len(str(raised.value)) < 500 and time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"duration": 1e-9}, '"duration" is 1e-09; it must be at least 0.1'),
+        ({"key": "x" * 100_000}, '"key" is .x{60}.; write it'),
+        ({"style": ["x"] * 100_000}, '"style" is a list; choose one of'),
+        ({"ensemble": {"a": 1}}, '"ensemble" is a JSON object; choose one of'),
+        ({"frame_rate": [1]}, '"frame_rate" is a list'),
+        ({"cuts": [0.0] * 20_000}, "10,000 are the most"),
+        ({"reasons": {"key": "\ud800"}}, "half of a character"),
+        ({"reasons": {"\udfff": "a"}}, "half of a character"),
+        ({"cues": [{"start": 0, "end": 1, "name": "\ud800"}]}, "half of a character"),
+        ({"cues": [{"start": 0, "end": 1, "name": "a" * 9_000}]}, "9000 characters"),
+        ({"\ud800": 1}, "unknown key"),
+    ],
+)
+def test_wrong_values_are_said_shortly(text: str, changes: Raw, told: str) -> None:
+    with pytest.raises(PixMusError, match=told) as raised:
+        CueSheet.from_json(json.dumps({**json.loads(text), **changes}))
+    assert len(str(raised.value).encode()) < 500  # and can be printed
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [
+        Fraction(2000),
+        Fraction(2997002997, 100000000),
+        Fraction(1, 10**9),
+        Fraction(10**9),
+        Fraction(1000000, 33367),
+    ],
+)
+def test_what_spotting_says_of_any_frame_rate_is_read_back(rate: Fraction) -> None:
+    sheet = spot(replace(picture(2.0), frame_rate=rate))
+    back = CueSheet.from_json(sheet.to_json())
+    assert back.frame_rate == sheet.frame_rate
+    assert float(back.frame_rate) == pytest.approx(min(float(rate), 1e6), abs=2e-7)
+
+
+def test_numbers_of_numpy_are_written_as_numbers() -> None:
+    sheet = replace(spot(picture(2.0)), tempo_bpm=np.float32(90), cuts=(np.float32(0.5),))
+    assert CueSheet.from_json(sheet.to_json()).tempo_bpm == 90.0
 
 
 @pytest.mark.parametrize("duration", [0.5, 1.0, 2.04, 9.999, 59.9766, 600.0])

@@ -233,6 +233,52 @@ def test_a_model_of_another_version_is_refused(model_folder: Path, tmp_path: Pat
         PixMusPipeline.from_pretrained(folder)
 
 
+@pytest.mark.parametrize(
+    ("file", "wrong"),
+    [
+        ("model_index.json", "{}"),
+        ("model_index.json", "[" * 100_000),
+        ("denoiser/config.json", '{"width": "wide"}'),
+        ("denoiser/config.json", "\0"),
+        ("scheduler/scheduler_config.json", "[1]"),
+        ("curve_tables.json", "{}"),
+        ("curve_tables.json", '{"density": [1, 0]}'),
+        ("decoding.json", "{"),
+        ("decoding.json", '{"log_odds": {"melody": NaN}}'),
+        ("decoding.json", '{"log_odds": ["melody"]}'),
+        ("textures.safetensors", "no tensors"),
+        ("descriptor_ranges.json", "[]"),
+        ("manifest.json", "[" * 100_000),
+        ("manifest.json", '{"model_index.json": 1, "curve_tables.json": [], "decoding.json": 0}'),
+        ("manifest.json", '{"model_index.json": "", "curve_tables.json": "", "decoding.json": "", '
+         '"../secret": ""}'),
+    ],
+)  # fmt: skip
+def test_whatever_is_wrong_in_a_model_folder_is_one_sentence(
+    model_folder: Path, tmp_path: Path, file: str, wrong: str
+) -> None:
+    folder = copy_of(model_folder, tmp_path / "model")
+    (folder / file).write_text(wrong)
+    if file != MANIFEST:
+        write_manifest(folder)
+    with pytest.raises(PixMusError) as raised:
+        PixMusPipeline.from_pretrained(folder)
+    assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
+
+
+def test_weights_that_are_no_numbers_are_refused(
+    denoiser: ScoreDenoiser, pipe: PixMusPipeline, tmp_path: Path
+) -> None:
+    broken = copy.deepcopy(denoiser)
+    with torch.no_grad():
+        next(broken.parameters()).view(-1)[0] = float("nan")
+    whole = PixMusPipeline(broken, default_scheduler())
+    whole.curve_tables = pipe.curve_tables
+    whole.save_pretrained(tmp_path)
+    with pytest.raises(PixMusError, match="cannot be loaded"):
+        PixMusPipeline.from_pretrained(tmp_path)
+
+
 def test_a_model_with_an_encoder_spots_by_it_and_one_without_by_rules(
     pipe: PixMusPipeline, denoiser: ScoreDenoiser, tmp_path: Path, clip: Path
 ) -> None:

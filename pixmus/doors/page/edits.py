@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from pixmus.cues.checks import said
 from pixmus.cues.rule_curves import curve_rows, with_mood
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import Curve
@@ -47,29 +48,40 @@ def edit(sheet: CueSheet, hits: Sequence[Sequence[Any]], cues: Sequence[Sequence
     no music. PixMusError names the row that cannot be.
     """
     points = []
+    untouched: dict[HitRow, list[HitPoint]] = {}
+    for shown_hit, hit in zip(hit_rows(sheet), sheet.hit_points, strict=True):
+        untouched.setdefault(shown_hit, []).append(hit)
     for number, row in enumerate(hits, start=1):
         if not _is_empty(row):
+            if same := untouched.get(_times(row)):  # what was not touched is not rounded either
+                points.append(same.pop(0))
+                continue
             what = f"Hit point {number}"
             time = _number(row[0], f"{what}: the time", 0.0, sheet.duration)
             strength = _number(row[1], f"{what}: the strength", 0.0, 1.0)
             points.append(HitPoint(time, strength))
     points.sort(key=lambda hit: hit.time)
-    shown = {row[:2]: (row, cue) for row, cue in zip(cue_rows(sheet), sheet.cues, strict=True)}
+    shown: dict[tuple[float, float], list[tuple[CueRow, Cue]]] = {}
+    for shown_cue, cue in zip(cue_rows(sheet), sheet.cues, strict=True):
+        shown.setdefault(shown_cue[:2], []).append((shown_cue, cue))
     curves = {name: values.copy() for name, values in sheet.curves.items()}
     spans: list[Cue] = []
     for number, row in enumerate(cues, start=1):
         if _is_empty(row):
             continue
         what = f"Cue {number}"
-        start = _number(row[0], f"{what}: the start", 0.0, sheet.duration)
-        end = _number(row[1], f"{what}: the end", 0.0, sheet.duration + 0.01)
+        before = old = None
+        if same_times := shown.get(_times(row)):
+            before, old = same_times.pop(0)
+        if old is not None:  # its times before they were rounded
+            start, end = old.start, old.end
+        else:
+            start = _number(row[0], f"{what}: the start", 0.0, sheet.duration)
+            end = _number(row[1], f"{what}: the end", 0.0, sheet.duration + 0.01)
         valence = _number(row[3], f"{what}: the valence", 0.0, 1.0)
         energy = _number(row[4], f"{what}: the energy", 0.0, 1.0)
         if end <= start:
             raise PixMusError(f"{what} ends at {end:g} s, not after its start; choose a later end.")
-        before, cue = shown.get((round(start, 3), round(end, 3)), (None, None))
-        if cue is not None:  # its times before they were rounded
-            start, end = cue.start, cue.end
         spans.append(Cue(start, min(end, sheet.duration), str(row[2] or f"cue {number}")))
         part = curve_rows(start, end, len(curves[Curve.ENERGY]))
         moved = with_mood(
@@ -100,11 +112,19 @@ def _is_empty(row: Sequence[Any]) -> bool:
     )
 
 
+def _times(row: Sequence[Any]) -> tuple[float, float]:
+    """The first two numbers of a row, as rows show them; NaN where those are none."""
+    try:
+        return round(float(row[0]), 3), round(float(row[1]), 3)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan, math.nan
+
+
 def _number(value: Any, what: str, low: float, high: float) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
-        raise PixMusError(f"{what} is {value!r}, which is no number.") from None
+    except (TypeError, ValueError, OverflowError):
+        raise PixMusError(f"{what} is {said(value)}, which is no number.") from None
     if not low <= number <= high:
         raise PixMusError(f"{what} is {number:g}; give a number from {low:g} to {high:.6g}.")
     return number

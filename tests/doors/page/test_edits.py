@@ -40,7 +40,23 @@ def test_rows_that_nobody_touched_change_no_curve_and_no_cue(sheet: CueSheet) ->
     assert made.cues == sheet.cues
     for name in CURVES:
         np.testing.assert_array_equal(made.curves[name], sheet.curves[name])
-    assert [(h.time, h.strength) for h in made.hit_points] == [(4.0, 0.91)]
+    assert made.hit_points == sheet.hit_points
+
+
+@pytest.mark.parametrize("duration", [7.9996, 8.00049, 1.0004])
+def test_rows_that_rounding_moves_beyond_the_end_or_together_are_taken_back(
+    sheet: CueSheet, duration: float
+) -> None:
+    odd = replace(
+        sheet,
+        duration=duration,
+        cuts=(),
+        curves={name: np.full(num_curve_values(duration), 0.5, np.float32) for name in CURVES},
+        hit_points=tuple(HitPoint(duration - late, 0.5) for late in (0.0006, 0.0002, 0.0)),
+        cues=(Cue(0.0, duration - 0.0004, "all"), Cue(duration - 0.0004, duration, "blink")),
+    )
+    made = edit(odd, hit_rows(odd), cue_rows(odd))
+    assert made.cues == odd.cues and made.hit_points == odd.hit_points
 
 
 def test_hit_points_are_moved_added_removed_and_put_in_order(sheet: CueSheet) -> None:

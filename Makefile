@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 FIRST_EXAMPLE = $(firstword $(sort $(wildcard $(addprefix examples/*.,mp4 mov mkv webm gif jpg png))))
 
 .DEFAULT_GOAL := help
-.PHONY: help soundtrack test check demo fix bench compare reproduce report space-check smoke wheel
+.PHONY: help soundtrack test types tests check demo fix bench compare reproduce report space-check smoke wheel
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -50,7 +50,12 @@ soundtrack: .venv/installed
 test check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	@$(MAKE) --no-print-directory --jobs 2 types tests
+
+types: .venv/installed-dev
 	$(BIN)/mypy
+
+tests: .venv/installed-dev
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 demo: .venv/installed

@@ -18,7 +18,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from pixmus.picture.container import MOVIE_TIMESCALE, create_container, interleave
-from pixmus.picture.video import Scan, Video, open_clip, picture_stream, scan_packets
+from pixmus.picture.video import Scan, Video, open_clip, packets_of, picture_stream, scan_packets
 
 COPIED_CODEC = "h264"
 COPIED_PIXEL_FORMATS = ("yuv420p", "yuvj420p")  # 8-bit 4:2:0, limited and full range
@@ -51,7 +51,8 @@ def copy_picture(video: Video, waveform: np.ndarray, path: Path, container_forma
             copy.time_base = stream.time_base
             if stream.sample_aspect_ratio:
                 copy.codec_context.sample_aspect_ratio = stream.sample_aspect_ratio
-            interleave(out, _copied_packets(source, stream, copy, timing), waveform, video.duration)
+            packets = _copied_packets(source, video.path, stream, copy, timing)
+            interleave(out, packets, waveform, video.duration)
     except (av.error.ArgumentError, av.error.InvalidDataError):
         return False  # times or packets that the mp4 writer does not take
     if sum(packet.is_shown for packet in wanted.packets[: len(timing)]) < len(timing):
@@ -68,7 +69,7 @@ def _in_display_order(scan: Scan, path: Path) -> Scan:
         stream = picture_stream(container, path)
         stream.thread_type = "AUTO"
         count = 0
-        with suppress(av.error.InvalidDataError):
+        with suppress(av.FFmpegError):
             for packet in container.demux(stream):
                 if packet.size:
                     packet.pts, count = count, count + 1  # a decoder hands it on to the frame
@@ -112,11 +113,12 @@ def _copied_timing(scan: Scan) -> list[tuple[int, int, int]] | None:
 
 def _copied_packets(
     source: InputContainer,
+    path: Path,
     stream: VideoStream,
     copy: VideoStream,
     timing: list[tuple[int, int, int]],
 ) -> Iterator[av.Packet]:
-    packets = (packet for packet in source.demux(stream) if packet.size)
+    packets = (packet for packet in packets_of(source, path, stream) if packet.size)
     for packet, (pts, dts, duration) in zip(packets, timing, strict=False):
         packet.stream = copy
         packet.pts, packet.dts, packet.duration = pts, dts, duration

@@ -6,10 +6,9 @@ Conventions: as in `video`; images are uint8 RGB (height, width, 3) as displayed
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
-import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -21,9 +20,11 @@ from pixmus.picture.video import (
     STILL_FRAME_RATE,
     Video,
     display_matrix,
+    frames_of,
     has_display_times,
     is_hidden,
     open_clip,
+    packets_of,
     picture_stream,
     still_image,
     ticks,
@@ -73,21 +74,20 @@ def displayed_frames(
     stream.codec_context.thread_count = DECODING_THREADS
     ordered: list[float] = []  # times of packets as they come; AVI's frames take them in turn
     count, previous = 0, -1.0
-    for packet in container.demux(stream):
+    for packet in packets_of(container, video.path, stream):
         if packet.size and packet.dts is not None and not is_hidden(packet, stream):
             ordered.append(float(packet.dts * ticks(stream)) - video.start_time)
-        with suppress(av.error.InvalidDataError):
-            for frame in packet.decode():
-                if frame.pts is not None and has_display_times(container):
-                    time = float(frame.pts * ticks(stream)) - video.start_time
-                elif count < len(ordered):
-                    time = ordered[count]
-                else:
-                    time = previous + float(1 / video.frame_rate)
-                count += 1
-                if time > previous:
-                    previous = time
-                    yield time, frame
+        for frame in frames_of(packet, stream):
+            if frame.pts is not None and has_display_times(container):
+                time = float(frame.pts * ticks(stream)) - video.start_time
+            elif count < len(ordered):
+                time = ordered[count]
+            else:
+                time = previous + float(1 / video.frame_rate)
+            count += 1
+            if time > previous:
+                previous = time
+                yield time, cast(VideoFrame, frame)
 
 
 def _turn(matrix: tuple[int, int, int, int]) -> Callable[[np.ndarray], np.ndarray]:

@@ -6,16 +6,16 @@ Conventions: a waveform is float32 (2, samples), sample 0 sounds with the first 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import av
 import numpy as np
 from av.container import InputContainer
 
-from pixmus.picture.video import Video, open_clip
+from pixmus.picture.video import Video, frames_of, open_clip, packets_of
 from pixmus.waveform import SAMPLE_RATE
 
 AUDIO_GAP = 0.03  # seconds by which the clip's sound may drift from its timestamps unnoticed
@@ -61,7 +61,7 @@ def read_sound(
         stream = next(s for s in container.streams.audio if s.codec_context is not None)
         resampler, kind = av.AudioResampler("fltp", "stereo", sample_rate), None
         position, expected = 0, -math.inf  # samples written, and seconds that they reach
-        for frame in _decoded_sound(container, stream):
+        for frame in _decoded_sound(container, video.path, stream):
             bad_here = _silence_bad(frame)
             time = expected
             if frame.pts is not None and frame.time_base is not None:
@@ -105,10 +105,12 @@ def _silence_bad(frame: av.AudioFrame) -> int:
     return num_bad
 
 
-def _decoded_sound(container: InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
-    for packet in container.demux(stream):
-        with suppress(av.error.InvalidDataError):  # a damaged packet leaves silence
-            yield from stream.decode(packet)
+def _decoded_sound(
+    container: InputContainer, path: Path, stream: av.AudioStream
+) -> Iterator[av.AudioFrame]:
+    for packet in packets_of(container, path, stream):
+        # A damaged packet leaves silence.
+        yield from cast(Sequence[av.AudioFrame], frames_of(packet, stream))
 
 
 def _place(waveform: np.ndarray, frames: list[av.AudioFrame], position: int) -> int:

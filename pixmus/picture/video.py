@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import struct
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -205,6 +205,39 @@ def open_clip(path: Path) -> Iterator[InputContainer]:
         yield container
 
 
+def packets_of(
+    container: InputContainer, path: Path, *streams: VideoStream | av.AudioStream
+) -> Iterator[av.Packet]:
+    """Yield the packets of a clip; whatever FFmpeg raises while it reads becomes one sentence.
+
+    The errors of who takes the packets, such as a full disk's, do not pass through here.
+    """
+    try:
+        yield from container.demux(*streams)
+    except av.FFmpegError as error:
+        raise PixMusError(
+            f"{path} is damaged and cannot be read to its end; copy or export it again."
+        ) from error
+
+
+def frames_of(
+    packet: av.Packet, stream: VideoStream | av.AudioStream
+) -> Sequence[av.AudioFrame | VideoFrame]:
+    """The frames of a packet; a damaged one has none.
+
+    A decoder says so by errors of many kinds: data that is invalid, an argument, an end or a right
+    that is missing. Only a lack of memory is something else.
+    """
+    try:
+        return stream.decode(packet)
+    except av.error.MemoryError as error:
+        raise PixMusError(
+            "The clip needs more memory to be decoded than there is; export it again, smaller."
+        ) from error
+    except av.FFmpegError:
+        return ()
+
+
 def picture_stream(container: InputContainer, path: Path) -> VideoStream:
     """The first stream of moving pictures (an album cover is none)."""
     cover = av.stream.Disposition.attached_pic
@@ -246,9 +279,8 @@ def scan_packets(container: InputContainer, stream: VideoStream) -> Scan:
                 pts = packet.pts if has_display_times(container) else None
                 scan.packets.append(Packet(pts, packet.dts, packet.duration or 0, is_shown))
             if scan.first_frame is None:
-                with suppress(av.error.InvalidDataError):
-                    scan.first_frame = next(iter(stream.decode(packet)), None)
-    except av.error.InvalidDataError:
+                scan.first_frame = cast(VideoFrame, next(iter(frames_of(packet, stream)), None))
+    except av.FFmpegError:
         scan.is_damaged = True
     return scan
 

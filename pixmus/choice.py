@@ -12,6 +12,7 @@ from typing import Any
 from pixmus.errors import PixMusError
 
 LONGEST_WORD = 40  # characters of a wrong value that are said back
+LARGEST_NUMBER = 10**15
 
 
 class Step(StrEnum):
@@ -96,6 +97,8 @@ class Choice:
                 f"The {self.noun} has {len(value)} characters; say it in "
                 f"{self.highest(shared):.0f}."
             )
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise PixMusError(f"The {self.noun} holds half of a character; type it anew.")
         return value
 
     def read(self, typed: object, shared: bool = False) -> Any:
@@ -143,6 +146,10 @@ class Choice:
         known = self.options()
         if isinstance(value, str):
             value = (value,)
+        if not isinstance(value, list | tuple):
+            raise PixMusError(
+                f"The {self.noun} are {_said(value)}; name some of {', '.join(known)}."
+            )
         if not value:
             raise PixMusError(
                 f"None of the {self.noun} is chosen; choose at least one of {', '.join(known)}."
@@ -160,7 +167,7 @@ class Choice:
         assert self.options is not None
         if self.spell is not None:
             try:
-                return self.spell(value)
+                return self.spell(value[: LONGEST_WORD + 1])  # it says back what it cannot spell
             except ValueError as error:
                 raise PixMusError(f"{str(error)[0].upper()}{str(error)[1:]}.") from error
         if value not in self.options():
@@ -172,6 +179,8 @@ class Choice:
     def _check_number(self, value: Any, shared: bool) -> float | int:
         is_number = isinstance(value, Real) and not isinstance(value, bool)
         if not is_number or not self.low <= value <= self.highest(shared) or value == math.inf:
+            raise self._refusal(value, shared)
+        if abs(value) > LARGEST_NUMBER:  # an integer that no float can be
             raise self._refusal(value, shared)
         if self.kind is int:
             if value != int(value):
@@ -200,8 +209,14 @@ def _said(value: Any) -> str:
     """A wrong value as it is said back."""
     if isinstance(value, Real) and not isinstance(value, bool):
         return _number(value)
-    return repr(value if not isinstance(value, str) else str(value)[:LONGEST_WORD])
+    if isinstance(value, str):
+        return repr(str(value)[:LONGEST_WORD])
+    if isinstance(value, bool):
+        return repr(value)
+    return "a list" if isinstance(value, list | tuple) else "neither a number nor words"
 
 
 def _number(value: Any) -> str:
+    if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+        return "far too large"
     return str(value) if isinstance(value, int) else f"{value:.10g}"

@@ -44,6 +44,32 @@ COMPOSED = (Step.WISH, Step.SPOT, Step.WATCH, Step.COMPOSE, Step.MIX)
 TRIMMED = {"start", "end"}
 
 
+WRONG: tuple[Any, ...] = (
+    "abc", "x" * 100_000, "\ud800", "-1e999", "-", float("nan"), float("inf"), -(10**400), 10**400,
+    2**63, -1,
+    1.5, True, None, "", (), [], [1], [[]], ["drums"] * 3, {}, {"a": 1}, [None], object(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("name", list(CHOICES))
+def test_whatever_is_given_is_a_value_or_one_short_sentence(name: str, shared: bool) -> None:
+    choice = CHOICES[name]
+    refused = 0
+    for value in WRONG:
+        for take in (choice.check, choice.read):
+            try:
+                found = take(value, shared)
+            except PixMusError as error:
+                refused += 1
+                assert choice.noun in str(error) and str(error).endswith(".")
+                assert len(str(error).encode()) < 500 and "\n" not in str(error)
+            else:
+                assert found is None or isinstance(found, choice.kind)
+                assert choice.check(found, shared) == found
+    assert refused > 20
+
+
 def lowest(choice: Choice) -> Any:
     if choice.kind is bool:
         return False

@@ -24,7 +24,7 @@ def shell_line(
     Hub id of a model that did not come along. A take of an edited cue
     sheet needs the take's `cues.json`, one with kept bars or parts its `kept.mid` besides.
     """
-    clip = settings["clip"]
+    clip, upload = _no_option(settings["clip"]), _no_option(upload)
     words: list[str] = []
     if span is not None:
         words += ["pixmus", "trim", upload, clip]
@@ -76,6 +76,11 @@ def python_lines(
     lines.append(f"pipe = PixMusPipeline.from_pretrained({'' if model is None else repr(model)})")
     lines.append(f"pipe({clip!r}, {', '.join(told)}).write_video('scored.mp4')")
     return "\n".join([*sorted(imports), *lines])
+
+
+def _no_option(name: str) -> str:
+    """The name of a file as no program takes it for an option."""
+    return f"./{name}" if name.startswith("-") else name
 
 
 def _chosen(settings: Mapping[str, Any]) -> Iterator[tuple[Choice, Any]]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pixmus.cues.sheet import CueSheet
+from pixmus.doors.page.again import shell_line
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.studio import Studio, reported
 from pixmus.doors.page.takes import Take
@@ -127,3 +128,10 @@ def test_a_take_of_an_edited_cue_sheet_with_kept_bars_needs_its_files(
     (folder / "kept.mid").write_bytes(second.kept_midi.read_bytes())
     (folder / "cues.json").write_bytes(second.quick_files()["cues"].read_bytes())
     assert notes(run_shell(second, folder)) == notes(second.quick_files()["midi"])
+
+
+def test_a_file_whose_name_begins_with_a_dash_is_no_option() -> None:
+    settings = {"clip": "-o.mp4", "direction": {}, "keep": None, **Commission()}
+    words = shlex.split(shell_line(settings, "--force.mov", (1.0, 2.0)))
+    assert words[:4] == ["pixmus", "trim", "./--force.mov", "./-o.mp4"]
+    assert words[words.index("soundtrack") + 1] == "./-o.mp4"

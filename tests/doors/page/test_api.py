@@ -70,6 +70,15 @@ def test_a_program_spots_edits_and_composes(clips: dict[str, Path], client: Any)
     [
         ({"clip": "words"}, "words.mp4 is not a video"),
         ({"clip": "eight", "tempo_bpm": 3}, "tempo"),
+        ({"clip": "eight", "tempo_bpm": "abc"}, "tempo is 'abc'; give a number from 40 to 240 bpm"),
+        ({"clip": "eight", "seed": 2**63}, "seed is far too large"),
+        ({"clip": "eight", "seed": 1.5}, "seed is 1.5"),
+        ({"clip": "eight", "valence": [1]}, "valence of the mood is a list"),
+        ({"clip": "eight", "key": {}}, "key is neither a number nor words; give words"),
+        ({"clip": "eight", "parts": 7}, "parts are 7; name some of melody"),
+        ({"clip": "eight", "parts": ["kazoo"]}, "parts is 'kazoo'"),
+        ({"clip": "eight", "accents": "loud"}, "accents can be on or off"),
+        ({"clip": "eight", "text": "x" * 301}, "301 characters"),
         ({"clip": None}, "There is no file"),
     ],
 )

@@ -34,6 +34,16 @@ def build_api(endpoints: Endpoints, working: dict[str, Any]) -> None:
 
 
 def _widget(choice: Choice) -> Any:
+    """A widget that says what a choice takes and hands on what comes, which the choice checks.
+
+    Gradio's own checks would say what is wrong in the words of its code, or not at all.
+    """
+    widget = _shown(choice)
+    widget.preprocess = lambda payload: payload
+    return widget
+
+
+def _shown(choice: Choice) -> Any:
     if choice.kind is bool:
         return gr.Checkbox(choice.default, label=choice.name)
     if choice.kind is tuple:

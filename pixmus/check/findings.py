@@ -24,6 +24,7 @@ import numpy as np
 
 from pixmus.check.descriptors import describe_window
 from pixmus.check.ranges import CHECKED, EVERY_STYLE, MEASURED, OUT_OF_RANGE, Ranges
+from pixmus.check.remarks import Remark, remarks_on
 from pixmus.check.window import WINDOW_BEATS
 from pixmus.ensembles import PITCHED, STYLES, Part
 from pixmus.errors import PixMusError
@@ -69,6 +70,12 @@ class Check:
     num_real_windows: int
     num_windows: int  # of the take
     findings: tuple[Finding, ...]
+    remarks: tuple[Remark, ...] = ()  # on the take as a whole
+
+    @property
+    def odd(self) -> tuple[Remark, ...]:
+        """What of the take as a whole is unlike real music."""
+        return tuple(remark for remark in self.remarks if remark.is_odd)
 
     @property
     def outside(self) -> tuple[Finding, ...]:
@@ -99,6 +106,16 @@ class Check:
             "windows": self.num_windows,
             "outside": [finding.name for finding in self.outside],
             "distance": round(self.distance, 4),
+            "remarks": {
+                remark.name: {
+                    "value": plain(remark.value),
+                    "low": plain(remark.low),
+                    "high": plain(remark.high),
+                    "odd": remark.is_odd,
+                    "words": str(remark),
+                }
+                for remark in self.remarks
+            },
             "descriptors": {
                 finding.name: {
                     "value": plain(finding.value),
@@ -138,7 +155,8 @@ def check_score(score: Score, ranges: Ranges, style: str | None = None) -> Check
             each = [_distance(float(v), low, high, sides) for v in column]
             worst = bars[int(np.argmax(each))] + 1 if distance > 0 else None
         findings.append(Finding(name, value, low, high, distance, worst))
-    return Check(style, compared, table.num_windows, len(windows), tuple(findings))
+    remarks = remarks_on(score, style if style != EVERY_STYLE else None)
+    return Check(style, compared, table.num_windows, len(windows), tuple(findings), remarks)
 
 
 def style_beside(midi_path: Path | str) -> str | None:

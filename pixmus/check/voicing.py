@@ -17,6 +17,8 @@ from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 
 STEPS_PER_BAR = BEATS_PER_BAR * STEPS_PER_BEAT
 RUN = 4  # intervals of a melody's shape
+PHRASE_BARS = 4
+FEWEST_IN_PHRASE = 8  # onsets: fewer are too easily alike
 
 
 def rows_of(notes: np.ndarray, part: str) -> np.ndarray:
@@ -122,6 +124,47 @@ def silent_melody(notes: np.ndarray, num_bars: int) -> float:
     """Share of bars in which the melody strikes no note."""
     bars = np.unique(rows_of(notes, Part.MELODY)[:, 1] // STEPS_PER_BAR)
     return 1 - len(bars) / num_bars
+
+
+def phrase_returns(notes: np.ndarray, num_bars: int) -> np.ndarray:
+    """Of every fourth bar's phrase of 4 bars its best F1 with any earlier 4 bars, (phrases,).
+
+    Onsets and pitches of all pitched parts are compared; phrases of fewer than 8 are left out.
+    """
+    rows = notes[notes[:, 0] != PARTS.index(Part.DRUMS)].astype(int)
+    size = PHRASE_BARS * STEPS_PER_BAR
+    phrases = []
+    for bar in range(num_bars - PHRASE_BARS + 1):
+        inside = rows[
+            (rows[:, 1] // STEPS_PER_BAR >= bar) & (rows[:, 1] // STEPS_PER_BAR < bar + 4)
+        ]
+        at = inside[:, 1] - bar * STEPS_PER_BAR
+        phrases.append(np.unique((inside[:, 0] * size + at) * 128 + inside[:, 3]))
+    found = []
+    for bar in range(PHRASE_BARS, len(phrases), PHRASE_BARS):
+        own = phrases[bar]
+        if len(own) < FEWEST_IN_PHRASE:
+            continue
+        earlier = phrases[: bar - PHRASE_BARS + 1]
+        found.append(
+            max(
+                2 * len(np.intersect1d(own, other, True)) / (len(own) + len(other))
+                for other in earlier
+            )
+        )
+    return np.array(found)
+
+
+def loudness_spread(notes: np.ndarray, num_bars: int) -> float:
+    """95th less 10th percentile of bars' loudness in dB, as velocities let expect it.
+
+    A sampler's amplitude grows about with velocity squared, so a note's power with its fourth.
+    """
+    rows = notes[(notes[:, 0] != PARTS.index(Part.DRUMS)) & (notes[:, 4] > 0)]
+    power = np.zeros(num_bars)
+    np.add.at(power, np.clip(rows[:, 1] // STEPS_PER_BAR, 0, num_bars - 1), (rows[:, 4] / 127) ** 4)
+    heard = 10 * np.log10(power[power > 0])
+    return float(np.subtract(*np.percentile(heard, (95, 10)))) if len(heard) > 1 else float("nan")
 
 
 def measure_all(

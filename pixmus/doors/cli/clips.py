@@ -234,8 +234,8 @@ def _ranking(checks: list[tuple[str, Check]]) -> list[str]:
     """Lines that rank takes by their checks, and say of each what lies outside real music."""
     told = []
     for name, found in sorted(checks, key=lambda entry: entry[1].rank):
-        warnings = "; ".join(map(str, found.outside))
+        warnings = "; ".join(map(str, [*found.outside, *found.odd]))
         told.append(f"{name}: " + (f"outside are {warnings}" if warnings else "like real music"))
     if len(told) < 2:
-        return [line for line, (_, found) in zip(told, checks, strict=True) if found.outside]
+        return [] if all(found.outside == found.odd == () for _, found in checks) else told
     return ["Ranked:", *(f"{place}. {line}" for place, line in enumerate(told, start=1))]

@@ -158,6 +158,11 @@ def _print_check(score: Path, found: Check) -> None:
     console.print(table)
     for finding in found.outside:
         console.print(f"{finding.name}: {DEFINITIONS[finding.name]}", highlight=False)
+    for remark in found.remarks:
+        style = "bold" if remark.is_odd else None
+        console.print(
+            f"{remark}{', unlike real music' * remark.is_odd}", style=style, highlight=False
+        )
     name = "all styles" if found.style == EVERY_STYLE else f"the style {found.style}"
     judged = sum(finding.is_judged for finding in found.findings)
     console.print(

@@ -110,6 +110,7 @@ def test_every_section_is_measured_and_written(
     common += ["--out", str(tmp_path / "out"), "--windows", "2", "--takes", "2"]
     common += ["--long-takes", "1", "--threads", "1"]
     quick = ["control", "modes", "distributions", "classifiers", "checks", "endings", "copying"]
+    quick += ["notes", "phrases", "whole takes"]
     run("score-model", [*common, "--sections", *quick])
     report = json.loads((tmp_path / "out/score-model.json").read_text())
     assert set(quick) <= set(report)
@@ -117,6 +118,9 @@ def test_every_section_is_measured_and_written(
     assert report["classifiers"]["power"]["random notes in key"]["best single"] > 0.9
     table = (tmp_path / "out/score-model.md").read_text()
     assert "| density control" in table and "`pixmus check`" in table
+    assert report["notes"]["tonic share"]["real"] > 0 and "| ragged ends |" in table
+    assert report["whole takes"]["takes with a melody"] <= report["whole takes"]["takes"] == 2
+    assert sum(report["whole takes"]["before the last chord"].values()) <= 1
     assert (tmp_path / "out/score-model-descriptors.png").stat().st_size > 0
     run("score-model", [*common, "--sections", "drums"])  # what was measured before stays
     assert {"drums", *quick} <= set(json.loads((tmp_path / "out/score-model.json").read_text()))

@@ -4,7 +4,8 @@
 ratings of photographs), how energy and density move inside a clip (from music videos and their
 soundtracks), and, where an image embedding is there, what a clip's look says of density, energy and
 mode. Pace, register and who plays stay rules: nothing was found that beats them
-(`docs/results/encoder.md`). Of the mood only valence enters a curve.
+(`docs/results/encoder.md`). With an image network of its own (`sight`) the mood is that of what is
+shown, and its arousal enters energy; without it, of light and colour, of which only valence does.
 
 Conventions: curves run on the 4 Hz clock of `features`; inside, quantities are z-scores against
 the reference films of training, and become quantiles (0..1) at the end. Embeddings come one a
@@ -25,6 +26,7 @@ from torch import nn
 from pixmus.cues.direction import Direction
 from pixmus.cues.rule_curves import climax, rule_curves, smooth
 from pixmus.cues.sheet import CueSheet
+from pixmus.cues.sight import HEAD_WEIGHTS, Seen, Sight
 from pixmus.cues.spotting import make_cue_sheet
 from pixmus.cues.wishes import NO_WISHES, Wishes
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
@@ -59,6 +61,10 @@ NEVER_CALMER = 2  # the first terms of PICTURE, whose weights are not negative
 # How much of a clip's own ups and downs is learned; the rest are the rules' (see experiment 33).
 INSIDE_SPREAD = 0.6
 LOOK_SPREAD = 0.8
+AROUSAL_SPREAD = 0.3  # of what is shown, in energy (experiment 78)
+# Music that plays is never next to nothing, and broad where something great is shown for long.
+LEAST_PACE, GREAT_PACE = 0.1, 0.3
+GREAT = ("sea", "lake", "mountains", "geyser", "castle", "monuments", "flight")
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,9 +211,11 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
         self.curve_mean = nn.Parameter(torch.zeros(num_curves))
         self.curve_scale = nn.Parameter(torch.ones(num_curves))
         self.requires_grad_(False)
+        object.__setattr__(self, "sight", None)
         object.__setattr__(self, "paired", None)
         object.__setattr__(self, "tuned", None)
 
+    sight: Sight | None
     paired: Paired | None
     tuned: np.ndarray | None  # (len(TUNED), len(PICTURE)), added to raw curves
 
@@ -224,6 +232,8 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
             from safetensors.numpy import load_file
 
             encoder.set_tuned(load_file(path)["picture"].astype(float))
+        if path.with_name(HEAD_WEIGHTS).is_file():
+            encoder.set_sight(Sight.load(path.parent))
         return encoder
 
     def save_pretrained(self, folder: str | Path, **kwargs: Any) -> None:
@@ -239,6 +249,13 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
         path.unlink(missing_ok=True)
         if self.tuned is not None:
             save_file({"picture": self.tuned.astype(np.float32)}, path)
+        path.with_name(HEAD_WEIGHTS).unlink(missing_ok=True)
+        if self.sight is not None:
+            self.sight.save(path.parent)
+
+    def set_sight(self, sight: Sight | None) -> None:
+        """Look at the views of clips with this, or at none."""
+        object.__setattr__(self, "sight", sight)
 
     def set_paired(self, paired: Paired | None) -> None:
         """Use these weights of music videos, or none."""
@@ -279,6 +296,12 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
                 curves[Curve.DENSITY] = curves[Curve.DENSITY] + LOOK_SPREAD * density
                 curves[Curve.ENERGY] = curves[Curve.ENERGY] + LOOK_SPREAD * energy
                 curves[Curve.VALENCE] = curves[Curve.VALENCE] - LOOK_SPREAD * minor
+        if self.sight is not None and features.views is not None:
+            shown = self.sight.mood(features)
+            k = CURVES.index(Curve.VALENCE)
+            mean, scale = _array(self.curve_mean)[k], _array(self.curve_scale)[k]
+            curves[Curve.VALENCE] = mean + scale * shown[:, 0] + curves[Curve.VALENCE] - mood[:, 0]
+            curves[Curve.ENERGY] = curves[Curve.ENERGY] + AROUSAL_SPREAD * shown[:, 1]
         if self.tuned is not None:
             added = picture_terms(features) @ self.tuned.T
             for k, name in enumerate(TUNED):
@@ -297,7 +320,8 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
         }
         arch = climax(len(features.motion), features.duration)
         for name, weight in ((Curve.ENERGY, 1.0), (Curve.DENSITY, 0.5)):
-            quantiles[name] = np.clip(quantiles[name] + weight * (arch - arch.mean()), 0, 1)
+            moved = quantiles[name] + weight * (arch - arch.mean())
+            quantiles[name] = np.clip(moved, self._least_pace(features), 1)
         return {name: curve.astype(np.float32) for name, curve in quantiles.items()}
 
     def spot(
@@ -316,14 +340,34 @@ class ConditioningEncoder(ModelMixin, ConfigMixin):
                 f"This model has no {PAIRED_WEIGHTS}, so it cannot use an image backbone; leave "
                 "--backbone out."
             )
+        seen = self.see(features)
+        more_inputs = () if embedding is None else ("embedding",)
         return make_cue_sheet(
             features,
             self.curves(features, embedding),
             direction,
             wishes,
-            more_inputs=() if embedding is None else ("embedding",),
+            more_inputs=more_inputs if seen is None else ("sight", *more_inputs),
             with_moments=True,
+            seen=seen,
         )
+
+    def see(self, features: Features) -> Seen | None:
+        """What the views of a clip show; None where it has none, or there is no network."""
+        if self.sight is None or features.views is None:
+            return None
+        return self.sight.see(features.views)
+
+    def _least_pace(self, features: Features) -> np.ndarray:
+        """(n,) the least density and energy, quantiles."""
+        least = np.full(len(features.motion), LEAST_PACE)
+        seen = self.see(features)
+        if seen is None or features.views is None:
+            return least
+        times = (np.arange(len(least)) + 0.5) / CURVE_RATE_HZ
+        columns = [seen.things.index(name) for name in GREAT]
+        great = seen.shares[:, columns].sum(axis=1)[features.views.at(times)]
+        return smooth(least + (GREAT_PACE - LEAST_PACE) * np.clip(great, 0, 1))
 
     def _inside(self, features: Features, embedding: np.ndarray | None) -> np.ndarray:
         """(n, len(INSIDE)) how density and energy move inside the clip, mean 0, z-scores."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from pixmus.cues.direction import Direction
 from pixmus.cues.moods import BRIGHT, DARK, HIGH_ENERGY, LOW_ENERGY
@@ -17,6 +18,7 @@ from pixmus.ensembles import (
     PIANO,
     PIANO_AND_STRINGS,
     STRINGS,
+    Ensemble,
     Style,
 )
 from pixmus.errors import PixMusError
@@ -26,17 +28,46 @@ LONG_CLIP = 20.0  # s: time for a pad to unfold
 SHORT_CLIP = 9.0  # s
 
 
+# What is plainly seen for half of a clip may say who plays: thing, with calm, middling and high
+# energy. None leaves it to the mood. A judgement of what a composer would reach for.
+SEEN_PLAYERS: dict[str, tuple[Ensemble | None, Ensemble | None, Ensemble | None]] = {
+    "toys": (MUSIC_BOX, MUSIC_BOX, None),
+    "sea": (AMBIENT, ORCHESTRA, ORCHESTRA),
+    "mountains": (AMBIENT, ORCHESTRA, ORCHESTRA),
+    "flight": (AMBIENT, ORCHESTRA, ORCHESTRA),
+    "castle": (STRINGS, ORCHESTRA, ORCHESTRA),
+    "monuments": (STRINGS, ORCHESTRA, ORCHESTRA),
+    "church": (STRINGS, STRINGS, ORCHESTRA),
+    "wedding": (PIANO_AND_STRINGS, PIANO_AND_STRINGS, None),
+    "sport": (None, BAND, BAND),
+    "vehicles": (None, BAND, BAND),
+    "stage": (None, BAND, BAND),
+}
+
+
 def choose_players(
-    features: Features, energy: float, valence: float, direction: Direction, wishes: Wishes
+    features: Features,
+    energy: float,
+    valence: float,
+    direction: Direction,
+    wishes: Wishes,
+    mostly: Sequence[str] = (),
 ) -> tuple[str, str, str, str]:
     """(ensemble, style, why, why) by the tables above, in accord with whatever was asked for.
 
-    The first row that is true decides; change a row to change who plays.
+    The first row that is true decides; change a row to change who plays. `mostly` is what is
+    plainly seen for half of the clip.
     """
     calm, busy = energy < LOW_ENERGY, energy >= HIGH_ENERGY
     colourful = float(features.saturation.mean()) >= math.exp(TYPICAL_LOG_CHROMA[0])
     long, short = features.duration >= LONG_CLIP, features.duration < SHORT_CLIP
     wanted = direction.style or wishes.style
+    level = int(not calm) + int(busy)
+    shown = [
+        (player.name, f"{thing} is seen")
+        for thing in mostly
+        if (player := SEEN_PLAYERS.get(thing, (None,) * 3)[level]) is not None
+    ]
     table = (
         (direction.ensemble is not None, direction.ensemble, "asked for"),
         (
@@ -49,6 +80,7 @@ def choose_players(
             Style(wanted or Style.POP).players[energy >= 0.5],
             f"it plays the style {wanted}",
         ),
+        *((True, name, why) for name, why in shown),
         (busy and valence < DARK and short, PIANO_AND_STRINGS.name, "dark and strong, but short"),
         (busy and valence < DARK, ORCHESTRA.name, "dark and strong"),
         (busy, BAND.name, "much happens, and it is not dark"),

@@ -6,6 +6,7 @@ Conventions: times are seconds from the first displayed frame.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +14,16 @@ from pixmus.cues.sheet import Section
 from pixmus.curves import CURVE_RATE_HZ
 from pixmus.picture.features import Features
 
+if TYPE_CHECKING:  # the rules need no torch
+    from pixmus.cues.sight import Seen
+
 SCENE_MEMORY = 10.0  # s
 MIN_SECTION = 4.0  # s
 ALIKE = 0.35  # mean scaled difference (see `shot_looks`) below which two sections are alike
+
+# Cosine of what two sections show from which they share a theme: of photographs of unrelated things
+# 0.02 % reach it, of the same thing 10 %.
+SAME_SHOWN = 0.5
 
 
 def shot_looks(features: Features) -> np.ndarray:
@@ -58,9 +66,9 @@ def _unlike(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.abs(first - second).mean())
 
 
-def find_sections(features: Features) -> tuple[Section, ...]:
-    """Spans of picture with one look, at least `MIN_SECTION` long; those that look alike share a
-    theme: A, B, C in order of appearance.
+def find_sections(features: Features, seen: Seen | None = None) -> tuple[Section, ...]:
+    """Spans of picture with one look, at least `MIN_SECTION` long; those that look alike, or show
+    alike as far as that was `seen`, share a theme: A, B, C in order of appearance.
 
     Neighbouring shots are joined, the most alike first, until every section is long enough and
     differs plainly from the next one.
@@ -82,19 +90,41 @@ def find_sections(features: Features) -> tuple[Section, ...]:
         looks[k] = share * looks[k] + (1 - share) * looks[k + 1]
         spans[k][1] = spans[k + 1][1]
         del looks[k + 1], spans[k + 1]
-    themes: list[np.ndarray] = []
+    themes: list[tuple[np.ndarray, np.ndarray | None]] = []
     sections = []
     for (start, end), look in zip(spans, looks, strict=True):
-        distances = [_unlike(look, theme) for theme in themes]
+        shown = _shown(features, seen, start, end)
+        distances = [_unlike(look, theme) for theme, _ in themes]
+        cosines = [
+            -1.0 if shown is None or other is None else _cosine(shown, other) for _, other in themes
+        ]
         if distances and min(distances) < ALIKE:
             number = int(np.argmin(distances))
+        elif cosines and max(cosines) >= SAME_SHOWN:
+            number = int(np.argmax(cosines))
         else:
             number = len(themes)
-            themes.append(look)
+            themes.append((look, shown))
         sections.append(
             Section(round(start, 4), min(round(end, 4), features.duration), _letter(number))
         )
     return tuple(sections)
+
+
+def _cosine(first: np.ndarray, second: np.ndarray) -> float:
+    """Cosine of what two sections show; about 0 for unrelated ones."""
+    return float(first @ second / max(np.linalg.norm(first) * np.linalg.norm(second), 1e-9))
+
+
+def _shown(features: Features, seen: Seen | None, start: float, end: float) -> np.ndarray | None:
+    """What is shown from `start` to `end`, the mean over views by their length; None if unseen."""
+    if seen is None or features.views is None:
+        return None
+    spans = np.clip(features.views.spans, start, end)
+    lengths = np.diff(spans, axis=1)[:, 0]
+    total = float(lengths.sum())
+    mean: np.ndarray = lengths @ seen.looks / max(total, 1e-9)
+    return mean if total > 0 else None
 
 
 def _letter(number: int) -> str:

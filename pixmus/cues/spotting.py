@@ -5,6 +5,8 @@ Conventions: times are seconds from the first displayed frame, curves are 0..1 o
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pixmus.cues.direction import Direction
@@ -21,7 +23,11 @@ from pixmus.ensembles import ENSEMBLES
 from pixmus.errors import PixMusError
 from pixmus.picture.features import Features
 
+if TYPE_CHECKING:  # the rules need no torch
+    from pixmus.cues.sight import Seen
+
 MIN_CUE = 20.0  # s: shorter spans cannot hold a beginning and an ending of their own
+MOST_SAID = 5  # things that are said to be seen
 CUE_CHANGE = 0.35  # of mean energy or valence: then a new scene is a new intent
 
 
@@ -42,22 +48,29 @@ def make_cue_sheet(
     *,
     more_inputs: tuple[str, ...] = (),
     with_moments: bool = False,
+    seen: Seen | None = None,
 ) -> CueSheet:
     """The cue sheet of curves (0..1, (num_curve_values,)) that somebody made of the picture.
 
     `direction` wins over `wishes`, and they over the rules; every choice comes with its reason.
-    `with_moments` makes hit points of flashes, falls and stops too.
+    `with_moments` makes hit points of flashes, falls and stops too. `seen` is what the views of
+    the features show: it is said, may choose who plays, and gives like sections one theme.
     """
     curves = wished_curves(curves, wishes, direction)
     curves = with_mood(curves, direction.valence, direction.energy)
     energy, valence = float(curves[Curve.ENERGY].mean()), float(curves[Curve.VALENCE].mean())
     reasons: dict[str, str] = {}
+    mostly: tuple[str, ...] = ()
+    if seen is not None and features.views is not None:
+        mostly = seen.mostly(features.views)
+        if said := seen.said(features.views):
+            reasons["sight"] = f"seen: {', '.join(said[:MOST_SAID])}"
     tempo, reasons["tempo_bpm"] = choose_tempo(features, energy, direction, wishes)
     key, reasons["key"] = choose_key(
         features, valence, float(curves[Curve.REGISTER].mean()), direction, wishes
     )
     ensemble, style, reasons["ensemble"], reasons["style"] = choose_players(
-        features, energy, valence, direction, wishes
+        features, energy, valence, direction, wishes, mostly
     )
     inputs = ["colour"]
     if features.motion.any():
@@ -86,7 +99,7 @@ def make_cue_sheet(
         ensemble=ensemble,
         parts=parts,
         inputs=tuple(inputs),
-        sections=find_sections(features),
+        sections=find_sections(features, seen),
         reasons=reasons,
     )
 

@@ -23,12 +23,13 @@ from pixmus.picture.motion import motion_curve
 from pixmus.picture.palette import measure_palette
 from pixmus.picture.thumbnails import Reducer, Thumbnails
 from pixmus.picture.transitions import Transition, find_transitions
+from pixmus.picture.views import Views, choose_views
 
 if TYPE_CHECKING:
     from pixmus.picture.frames import Frame
 
 # The files whose code decides what is measured.
-MEASURING = ("features", "moments", "motion", "palette", "thumbnails", "transitions")
+MEASURING = ("features", "moments", "motion", "palette", "thumbnails", "transitions", "views")
 FEATURE_CURVES = ("motion", "brightness", "contrast", "saturation", "warmth", "edges")
 
 
@@ -47,6 +48,7 @@ class Features:
     edges: np.ndarray  # mean luma gradient, 0..1
     palette: np.ndarray | None = None  # float32 (num_curve_values, len(PALETTE))
     moments: tuple[Moment, ...] = ()
+    views: Views | None = None  # for the image network, where frames brought some
 
     @property
     def cuts(self) -> tuple[float, ...]:
@@ -73,11 +75,14 @@ class FeatureExtractor:
         self._frame_rate = frame_rate
         self._times: list[float] = []
         self._reducer = Reducer()
+        self._kept: list[tuple[float, np.ndarray]] = []
 
     def add(self, frame: Frame) -> None:
         """Take the next frame."""
         self._times.append(frame.time)
         self._reducer.add(frame.image)
+        if frame.square is not None:
+            self._kept.append((frame.time, frame.square))
 
     def result(self) -> Features:
         """What all frames so far say."""
@@ -95,6 +100,8 @@ class FeatureExtractor:
         luma, chroma, colours = self._reducer.result()
         thumbs = Thumbnails(np.array(self._times), luma, chroma)
         transitions = find_transitions(thumbs)
+        cuts = [transition.time for transition in transitions]
+        kept = [time for time, _ in self._kept], [square for _, square in self._kept]
         colour_curves = _average(thumbs.times, colours, duration)
         return Features(
             duration,
@@ -104,6 +111,7 @@ class FeatureExtractor:
             **dict(zip(FEATURE_CURVES[1:], colour_curves.T.astype(np.float32), strict=True)),
             palette=measure_palette(thumbs, length),
             moments=find_moments(thumbs, transitions),
+            views=choose_views(*kept, cuts, duration),
         )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # torch is not needed to watch a clip
     from pixmus.picture.backbone import Backbone
 
 NUM_THUMBNAILS = 24
+NO_BACKBONE = "none"  # asks for spotting that looks at no picture of a clip as a whole
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,15 @@ def watch(
     still_duration: float = STILL_DURATION_S,
     backbone: Backbone | str | Path | None = None,
 ) -> Footage:
-    """Decode a clip once: its features, a few small frames and its sound, and with a backbone
-    (which decodes it once more, larger) an image embedding a second."""
+    """Decode a clip once: its features with the views that the encoder's own image network looks
+    at, a few small frames and its sound.
+
+    With a CLIP `backbone` (which decodes it once more, larger) an image embedding a second too;
+    with "none" neither views nor embeddings.
+    """
     embedder = None
-    if backbone is not None:
+    with_views = backbone != NO_BACKBONE
+    if backbone is not None and with_views:
         from pixmus.picture.backbone import Backbone
 
         embedder = backbone if isinstance(backbone, Backbone) else Backbone.load(backbone)
@@ -53,14 +59,15 @@ def watch(
         spacing = video.duration / NUM_THUMBNAILS
         for frame in frames:
             if frame.time >= len(thumbnails) * spacing:
-                thumbnails.append(replace(frame, image=frame.image.copy()))
+                thumbnails.append(replace(frame, image=frame.image.copy(), square=None))
             yield frame
 
     # BLAS's own threads wait for the next small product by spinning, on the cores that decode: with
     # them this takes 1.3 times as long (experiment 42). Where two clips are watched at once the one
     # thread may outlast both, which nothing here minds.
     with threadpool_limits(1, user_api="blas"):
-        features = extract_features(tee(read_frames(video)), video.duration, video.frame_rate)
+        frames = tee(read_frames(video, with_views=with_views))
+        features = extract_features(frames, video.duration, video.frame_rate)
     embedding = embedder.embed(video) if embedder is not None else None
     sound = read_sound(video)
     return Footage(

@@ -5,6 +5,7 @@ Conventions: as in `video`; images are uint8 RGB (height, width, 3) as displayed
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import cast
@@ -29,6 +30,7 @@ from pixmus.picture.video import (
     still_image,
     ticks,
 )
+from pixmus.picture.views import VIEW_SIZE, view_spacing
 
 DECODING_THREADS = 2
 
@@ -39,21 +41,30 @@ class Frame:
 
     time: float
     image: np.ndarray  # (height, width, 3) uint8 RGB
+    square: np.ndarray | None = None  # the same squeezed for a view, where one was due
 
 
-def read_frames(video: Video, max_width: int = 160) -> Iterator[Frame]:
-    """Yield every displayed frame once, in order, its longer side at most `max_width` pixels."""
+def read_frames(video: Video, max_width: int = 160, with_views: bool = False) -> Iterator[Frame]:
+    """Yield every displayed frame once, in order, its longer side at most `max_width` pixels.
+
+    `with_views` squeezes a frame every `view_spacing` seconds for the image network too.
+    """
     scale = min(1.0, max_width / max(video.width, video.height))
     width, height = (max(2, round(side * scale)) for side in (video.width, video.height))
     if video.is_still:
-        image = np.asarray(still_image(video.path).resize((width, height), Image.Resampling.BOX))
+        still = still_image(video.path)
+        image = np.asarray(still.resize((width, height), Image.Resampling.BOX))
+        square = (VIEW_SIZE, VIEW_SIZE)
+        view = np.asarray(still.resize(square, Image.Resampling.BICUBIC)) if with_views else None
         for index in range(max(1, round(video.duration * STILL_FRAME_RATE))):
-            yield Frame(float(index / STILL_FRAME_RATE), image)
+            yield Frame(float(index / STILL_FRAME_RATE), image, view)
+            view = None
         return
     if video.rotation % 180:
         width, height = height, width
-    reformatter = VideoReformatter()
+    reformatter, reformatter_of_views = VideoReformatter(), VideoReformatter()
     turn: Callable[[np.ndarray], np.ndarray] | None = None
+    next_view = 0.0 if with_views else math.inf
     with open_clip(video.path) as container:
         stream = picture_stream(container, video.path)
         for time, frame in displayed_frames(container, stream, video):
@@ -63,7 +74,19 @@ def read_frames(video: Video, max_width: int = 160) -> Iterator[Frame]:
             small = reformatter.reformat(
                 frame, width, height, "rgb24", interpolation=Interpolation.AREA, threads=1
             )
-            yield Frame(time, turn(small.to_ndarray()))
+            view = None
+            if time >= next_view:
+                next_view = time + view_spacing(video.duration) - 1e-3
+                squeezed = reformatter_of_views.reformat(
+                    frame,
+                    VIEW_SIZE,
+                    VIEW_SIZE,
+                    "rgb24",
+                    interpolation=Interpolation.AREA,
+                    threads=1,
+                )
+                view = turn(squeezed.to_ndarray())
+            yield Frame(time, turn(small.to_ndarray()), view)
 
 
 def displayed_frames(

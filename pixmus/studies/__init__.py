@@ -18,6 +18,7 @@ STUDIES = {
         "report",
         "reproduce",
         "score-model",
+        "seen",
         "sound",
         "space",
         "speech",

@@ -147,11 +147,12 @@ def measure(run: Run) -> Result:
     data, model = run.arguments.data, run.arguments.model
     encoder = load_encoder(model)
     assert encoder is not None, f"{model} has no encoder"
+    network = None if encoder.sight is None else encoder.sight.network
     films = load_films(data / "video", run.arguments.cache / "clips")
     tuned = [film for film in films if is_tuned_on(film.name)]
 
     def photographs() -> Photographs:
-        return load_photographs(data / "affect" / "oasis", run.arguments.cache)
+        return load_photographs(data / "affect" / "oasis", run.arguments.cache, network)
 
     def five() -> Result:
         figure, told = draw_five(films, PixMusPipeline.from_pretrained(model))

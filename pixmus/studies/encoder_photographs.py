@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pixmus.cues.encoder import ConditioningEncoder
 from pixmus.cues.rule_curves import rule_curves
+from pixmus.cues.sight import Sight
 from pixmus.cues.spotting import spot
 from pixmus.curves import CURVE_RATE_HZ, Curve
 from pixmus.picture.features import Features
@@ -22,6 +23,7 @@ from pixmus.studies.encoder_statistics import (
     spearman,
 )
 from pixmus.training.films import Photographs, slide_spans, slideshow_features
+from pixmus.training.sight_head import fit_head, held_out, predict
 from pixmus.training.train_encoder import make_encoder
 from pixmus.training.visual_mood import fit_mood, only
 
@@ -38,18 +40,36 @@ def evaluate_photographs(photographs: Photographs) -> Report:
         mood = fit_mood(photographs, np.flatnonzero(fold != number))
         held = np.flatnonzero(fold == number)
         predicted[held] = mood.predict(only(photographs.features, held))
+    seen = predicted if photographs.looks is None else held_out(photographs)
     rules = rule_curves(photographs.features, as_z=True)
     shuffled = np.random.default_rng(1).permutation(len(fold))
     report: Report = {"photographs": len(fold), "themes": len(set(photographs.themes))}
     for k, name, curve in ((0, Curve.VALENCE, Curve.VALENCE), (1, "arousal", Curve.ENERGY)):
         target = getattr(photographs, name)
         report[name] = {
-            "encoder": correlation(predicted[:, k], target),
+            "encoder": correlation(seen[:, k], target),
+            "light and colour": correlation(predicted[:, k], target),
             "rules": correlation(rules[curve], target),
             "constant": {"spearman": 0.0},
-            "shuffled photographs": correlation(predicted[shuffled, k], target),
+            "shuffled photographs": correlation(seen[shuffled, k], target),
+            "pearson": _pearson(seen[:, k], target),
+            "pearson, light and colour": _pearson(predicted[:, k], target),
+            "spread over truth's": round(float(seen[:, k].std()), 4),
+            "categories": {
+                name: _pearson(seen[rows, k], target[rows])
+                for name in sorted(set(photographs.categories))
+                for rows in [np.array([name == each for each in photographs.categories])]
+            },
         }
     return report
+
+
+def _pearson(values: np.ndarray, target: np.ndarray) -> Report:
+    def statistic(rows: np.ndarray) -> float:
+        return float(np.corrcoef(values[rows], target[rows])[0, 1])
+
+    every = np.arange(len(values))
+    return {"r": round(statistic(every), 4), "interval": interval(statistic, len(values))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +130,7 @@ def evaluate_slideshows(
     fold = folds_of(photographs.themes)
     slideshows = slideshows or make_slideshows(photographs)
     encoders, moods = [], np.zeros(len(fold))
+    sighted = photographs.looks is not None and encoder.sight is not None
     for number in range(NUM_FOLDS):
         mood = fit_mood(photographs, np.flatnonzero(fold != number))
         held = np.flatnonzero(fold == number)
@@ -117,11 +138,23 @@ def evaluate_slideshows(
         other = make_encoder(mood, encoder.paired)
         other.curve_mean.data.copy_(encoder.curve_mean)
         other.curve_scale.data.copy_(encoder.curve_scale)
+        if sighted:
+            assert encoder.sight is not None
+            head = fit_head(photographs, np.flatnonzero(fold != number))
+            moods[held] = predict(head, photographs, held)[:, 0]
+            own = encoder.sight.head
+            set_as = replace(head, skill=own.skill, middle=own.middle, scale=own.scale)
+            other.set_sight(Sight(encoder.sight.network, set_as))
         encoders.append(other)
     said: dict[str, dict[str, list[np.ndarray]]] = {Curve.VALENCE: {}, Curve.ENERGY: {}}
     for show in slideshows:
-        for who, say in (("encoder", encoders[show.fold].spot), ("rules", spot)):
-            curves = say(show.features).curves
+        encoder_of = encoders[show.fold]
+        unseen = replace(show.features, views=None)
+        for who, curves in (
+            ("encoder", encoder_of.curves(show.features)),
+            ("light and colour", encoder_of.curves(unseen)),
+            ("rules", spot(show.features).curves),
+        ):
             for curve, answers in said.items():
                 answers.setdefault(who, []).append(span_means(curves[curve], show.spans))
         said[Curve.VALENCE].setdefault("alone", []).append(moods[show.order])

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-NUM_FOLDS = 10
+from pixmus.training.splits import NUM_FOLDS, folds_of
+
 NUM_BOOTSTRAPS = 1000
 
+__all__ = ["NUM_FOLDS", "folds_of"]
 Report = dict[str, Any]
 
 
@@ -38,15 +40,6 @@ def mean_interval(values: Sequence[float] | np.ndarray) -> list[float]:
     """95 % bootstrap interval of a mean."""
     each = np.asarray(values, dtype=float)
     return interval(lambda rows: float(each[rows].mean()), len(each))
-
-
-def folds_of(groups: Sequence[Any]) -> np.ndarray:
-    """(n,) fold of each row; rows of one group stand in one fold."""
-    names = sorted(set(groups))
-    fold = dict(
-        zip(names, np.random.default_rng(0).permutation(len(names)) % NUM_FOLDS, strict=True)
-    )
-    return np.array([fold[group] for group in groups])
 
 
 def correlation(values: np.ndarray, target: np.ndarray) -> Report:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from pixmus.cues.encoder import ConditioningEncoder
 from pixmus.cues.spotting import spot
 from pixmus.curves import Curve
 from pixmus.picture.features import Features, extract_features
-from pixmus.picture.frames import Frame
+from pixmus.picture.views import VIEW_SIZE
 from pixmus.studies.encoder_statistics import Report, mean_interval
-from pixmus.training.films import Film
+from pixmus.training.films import Film, with_squares
 from pixmus.training.montages import is_tuned_on
 
 TRUTH_SECONDS = 12.0  # of every clip
@@ -29,8 +31,21 @@ def graded_images(images: np.ndarray, gain: float, chroma: float) -> np.ndarray:
     )
 
 
-def features_of(images: np.ndarray, times: np.ndarray, duration: float, rate: Fraction) -> Features:
-    return extract_features(map(Frame, times.tolist(), images), duration, rate)
+def features_of(
+    images: np.ndarray,
+    times: np.ndarray,
+    duration: float,
+    rate: Fraction,
+    squares: Mapping[int, np.ndarray] = MappingProxyType({}),
+) -> Features:
+    return extract_features(with_squares(times, images, squares), duration, rate)
+
+
+def _middle(square: np.ndarray) -> np.ndarray:
+    """The middle 70 % of a view, a view again."""
+    edge = round(0.15 * VIEW_SIZE)
+    inner = Image.fromarray(square[edge : VIEW_SIZE - edge, edge : VIEW_SIZE - edge])
+    return np.asarray(inner.resize((VIEW_SIZE, VIEW_SIZE), Image.Resampling.BICUBIC))
 
 
 def evaluate_truths(films: Sequence[Film], encoder: ConditioningEncoder) -> Report:
@@ -44,20 +59,31 @@ def evaluate_truths(films: Sequence[Film], encoder: ConditioningEncoder) -> Repo
         height, width = images.shape[1:3]
         top, left = round(0.15 * height), round(0.15 * width)
         middle = images[:, top : height - top, left : width - left]
-        plain = features_of(images, times, duration, rate)
+        squares = {k: square for k, square in film.squares.items() if k < len(times)}
+
+        def regraded(gain: float, chroma: float, film: Film = film) -> Features:
+            rows = film.times <= TRUTH_SECONDS
+            return features_of(
+                graded_images(film.images[rows], gain, chroma),
+                film.times[rows],
+                min(film.duration, TRUTH_SECONDS),
+                film.frame_rate,
+                {k: graded_images(s, gain, chroma) for k, s in film.squares.items() if rows[k]},
+            )
+
+        inner = {k: _middle(square) for k, square in squares.items()}
+        plain = features_of(images, times, duration, rate, squares)
         changed = {
-            "darker: not happier": features_of(
-                graded_images(images, 0.6, 1), times, duration, rate
+            "darker: not happier": regraded(0.6, 1),
+            "greyer: not happier": regraded(1, 0.4),
+            "darker and greyer: not happier": regraded(0.5, 0.4),
+            "twice as fast: not calmer": features_of(
+                images, times / 2, duration / 2, rate * 2, squares
             ),
-            "greyer: not happier": features_of(
-                graded_images(images, 1, 0.4), times, duration, rate
+            "half as fast: not livelier": features_of(
+                images, times * 2, duration * 2, rate / 2, squares
             ),
-            "darker and greyer: not happier": features_of(
-                graded_images(images, 0.5, 0.4), times, duration, rate
-            ),
-            "twice as fast: not calmer": features_of(images, times / 2, duration / 2, rate * 2),
-            "half as fast: not livelier": features_of(images, times * 2, duration * 2, rate / 2),
-            "cropped to its middle: not calmer": features_of(middle, times, duration, rate),
+            "cropped to its middle: not calmer": features_of(middle, times, duration, rate, inner),
         }
         half = "tuned on" if is_tuned_on(film.name) else "held out"
         for truth, other in changed.items():

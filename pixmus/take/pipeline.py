@@ -197,10 +197,11 @@ class PixMusPipeline(DiffusionPipeline):
         trimming and of takes, by name (`text`, `seed`, `num_inference_steps`, `guidance_scale`,
         `original_audio`, ...: see `choices.CHOICES`). `direction` wins over words, `seed` over
         `generator`, from which a seed is drawn. `backbone`, a CLIP folder or Hub id, lets spotting
-        see what the picture shows (footage brings its own embedding). `cue_sheet` replaces spotting
-        altogether, direction included. With `keep`, a score or MIDI file, only `redo_bars` ("9-12")
-        or `redo_parts` ("harmony,bass") of it are composed and the rest stays (see `compose`); what
-        it could not follow stands in `settings["keep"]`. `renderer`, one or the name of one, plays
+        see with it too (footage brings its own embedding), "none" not even by the model's own
+        network. `cue_sheet` replaces spotting altogether, direction included. With `keep`, a score
+        or MIDI file, only `redo_bars` ("9-12") or `redo_parts` ("harmony,bass") of it are composed
+        and the rest stays (see `compose`); what it could not follow stands in `settings["keep"]`.
+        `renderer`, one or the name of one, plays
         the score; else the best that is here. `callback_on_step_end` is called with the pipeline,
         the inference step (counted through all windows), the share that is done and the noisy
         cells; what it returns is not used.

@@ -10,17 +10,20 @@ from __future__ import annotations
 import csv
 import pickle
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from pixmus.curves import Curve
+from pixmus.picture.efficientnet import EfficientNetLite0
 from pixmus.picture.features import FEATURE_CURVES, Features, extract_features, measuring_version
 from pixmus.picture.frames import Frame, read_frames
 from pixmus.picture.video import probe
+from pixmus.picture.views import VIEW_SIZE, evened
 from pixmus.training.montages import (
     CLIPS_WITH_CUTS,
     MIN_SOURCE_RATE_HZ,
@@ -45,6 +48,7 @@ class Film:
     duration: float
     frame_rate: Fraction
     features: Features
+    squares: Mapping[int, np.ndarray] = field(default_factory=dict)  # of some frames, by number
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +61,11 @@ class Photographs:
     valence: np.ndarray
     arousal: np.ndarray
     images: tuple[np.ndarray, ...]
+    categories: tuple[str, ...] = ()  # "Animal", "Object", ...
+    # uint8 (n, VIEW_SIZE, VIEW_SIZE, 3), whole pictures squeezed; float32 (n, POOLED), what the
+    # image network's layers give of them, evened. None where no network is asked.
+    squares: np.ndarray | None = None
+    looks: np.ndarray | None = None
 
 
 def load_films(folder: Path, cache: Path) -> list[Film]:
@@ -67,11 +76,14 @@ def load_films(folder: Path, cache: Path) -> list[Film]:
         if path.suffix not in VIDEO_SUFFIXES:
             continue
         kept = cache / f"{path.name}.npz"
-        if not kept.is_file():
+        if not kept.is_file() or "squares" not in np.load(kept):
             video = probe(path)
-            frames = list(read_frames(video))
+            frames = list(read_frames(video, with_views=True))
+            numbers = [k for k, frame in enumerate(frames) if frame.square is not None]
             np.savez(
                 kept,
+                numbers=np.array(numbers),
+                squares=np.stack([np.asarray(frames[k].square) for k in numbers]),
                 times=np.array([frame.time for frame in frames]),
                 images=np.stack([frame.image for frame in frames]),
                 duration=video.duration,
@@ -79,33 +91,46 @@ def load_films(folder: Path, cache: Path) -> list[Film]:
             )
         arrays = np.load(kept)
         duration, rate = float(arrays["duration"]), Fraction(str(arrays["rate"]))
+        squares = dict(zip(arrays["numbers"].tolist(), arrays["squares"], strict=True))
         measured = cache / f"{path.name}.{measuring_version()}.pkl"
         if measured.is_file():
             features = pickle.loads(measured.read_bytes())
         else:
-            frames_again = map(Frame, arrays["times"].tolist(), arrays["images"])
+            frames_again = with_squares(arrays["times"], arrays["images"], squares)
             features = extract_features(frames_again, duration, rate)
             measured.write_bytes(pickle.dumps(features))
-        films.append(Film(path.name, arrays["times"], arrays["images"], duration, rate, features))
+        times, images = arrays["times"], arrays["images"]
+        films.append(Film(path.name, times, images, duration, rate, features, squares))
     return films
 
 
-def load_photographs(folder: Path, cache: Path) -> Photographs:
-    """OASIS as it lies in `affect/oasis`."""
+def with_squares(
+    times: np.ndarray, images: np.ndarray, squares: Mapping[int, np.ndarray]
+) -> Iterator[Frame]:
+    """Kept frames as they were read, some with the square that a view may be made of."""
+    for number, (time, image) in enumerate(zip(times.tolist(), images, strict=True)):
+        yield Frame(time, image, squares.get(number))
+
+
+def load_photographs(
+    folder: Path, cache: Path, network: EfficientNetLite0 | None = None
+) -> Photographs:
+    """OASIS as it lies in `affect/oasis`; with a network also what it says of them (a minute)."""
     cache.mkdir(parents=True, exist_ok=True)
     with open(folder / "oasis_norms.csv", newline="") as file:
         rows = [row for row in csv.DictReader(file) if (folder / "images" / row["file"]).is_file()]
     kept = cache / f"oasis.{measuring_version()}.pkl"
     if kept.is_file():
-        stills, images = pickle.loads(kept.read_bytes())
+        stills, images, squares = pickle.loads(kept.read_bytes())
     else:
-        stills, images = [], []
+        stills, images, squares = [], [], []
         for row in rows:
             video = probe(folder / "images" / row["file"], still_duration=0.5)
-            frame = next(iter(read_frames(video)))
+            frame = next(iter(read_frames(video, with_views=True)))
             images.append(frame.image)
+            squares.append(np.asarray(frame.square))
             stills.append(extract_features([Frame(0.0, frame.image)], 0.25, video.frame_rate))
-        kept.write_bytes(pickle.dumps((stills, images)))
+        kept.write_bytes(pickle.dumps((stills, images, squares)))
     return Photographs(
         names=tuple(row["file"] for row in rows),
         themes=tuple(re.sub(r" \d+$", "", row["theme"]) for row in rows),
@@ -113,7 +138,23 @@ def load_photographs(folder: Path, cache: Path) -> Photographs:
         valence=np.array([float(row[Curve.VALENCE]) for row in rows]),
         arousal=np.array([float(row["arousal"]) for row in rows]),
         images=tuple(images),
+        categories=tuple(row["category"] for row in rows),
+        squares=np.stack(squares),
+        looks=_looks(np.stack(squares), network, cache),
     )
+
+
+def _looks(
+    squares: np.ndarray, network: EfficientNetLite0 | None, cache: Path
+) -> np.ndarray | None:
+    """What the network's layers say of the evened squares, from the cache where it is there."""
+    if network is None:
+        return None
+    kept = cache / f"oasis.{measuring_version()}.looks.npy"
+    if not kept.is_file():
+        np.save(kept, network.look(np.stack([evened(square) for square in squares]))[0])
+    looks: np.ndarray = np.load(kept)
+    return looks
 
 
 def in_a_row(stills: Sequence[Features]) -> Features:
@@ -180,5 +221,18 @@ def _slideshow(photographs: Photographs, order: Sequence[int], seed: int) -> Ite
             top = round((image.shape[0] - height) * share)
             left = round((image.shape[1] - width) * share)
             inner = image[top : top + height, left : left + width]
-            yield Frame(float(number / SLIDE_RATE), inner)
+            square = None
+            if (
+                photographs.squares is not None and step % (SLIDE_RATE // 2) == 0
+            ):  # twice a second, as clips are read
+                square = _cropped(photographs.squares[index], share)
+            yield Frame(float(number / SLIDE_RATE), inner, square)
             number += 1
+
+
+def _cropped(square: np.ndarray, share: float) -> np.ndarray:
+    """The part of a square that the moving camera shows, a square again."""
+    side = round(0.92 * VIEW_SIZE)
+    start = round((VIEW_SIZE - side) * share)
+    inner = Image.fromarray(square[start : start + side, start : start + side])
+    return np.asarray(inner.resize((VIEW_SIZE, VIEW_SIZE), Image.Resampling.BICUBIC))

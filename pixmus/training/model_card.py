@@ -52,7 +52,7 @@ def add_encoder_section(folder: Path) -> None:
     text = card.read_text().split(ENCODER_HEADING)[0].rstrip() + "\n"
     if facts_file.is_file():
         facts = json.loads(facts_file.read_text())
-        size = sum(path.stat().st_size for path in (folder / "encoder").iterdir())
+        size = sum(path.stat().st_size for path in (folder / "encoder").rglob("*"))
         text += "\n" + fill(
             TEMPLATES / "encoder.md.j2",
             heading=ENCODER_HEADING,
@@ -61,6 +61,7 @@ def add_encoder_section(folder: Path) -> None:
             films=facts["reference films"],
             videos=facts.get("music videos", 0),
             pairs=facts.get("pairs"),
+            sight=facts.get("sight", {}).get("correlation held out by theme"),
         )
     card.write_text(text)
 

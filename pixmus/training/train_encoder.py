@@ -11,6 +11,7 @@ what of the encoder they may touch:
 
 - OASIS (634 photographs, valence and arousal rated by about 100 people each) and gradings of the
   same photographs: the visual mood.
+- The same ratings and the layers of EfficientNet-Lite0: the mood of what is shown.
 - MuVi-Sync (676 music videos: motion, cuts, a CLIP projection; loudness, note density and key of
   the soundtrack): how density and energy move inside a clip, and what a clip's look says. Colour is
   masked, it is not in the data. These weights go to a file of their own, `muvi_sync.safetensors`;
@@ -43,9 +44,11 @@ from pixmus.cues.encoder import (
     ConditioningEncoder,
     Paired,
 )
+from pixmus.cues.sight import NETWORK, Sight
 from pixmus.curves import CURVES, Curve
 from pixmus.errors import PixMusError
 from pixmus.model.folder import ENCODER, MODEL_FOLDER, MODEL_INDEX, write_manifest
+from pixmus.picture.efficientnet import EfficientNetLite0
 from pixmus.picture.features import Features
 from pixmus.training.films import (
     Film,
@@ -68,6 +71,7 @@ from pixmus.training.music_videos import (
     whole_inputs,
     whole_paired,
 )
+from pixmus.training.sight_head import fit_head, held_out, set_against, skill_of
 from pixmus.training.visual_mood import Mood, fit_mood
 
 if TYPE_CHECKING:
@@ -75,13 +79,14 @@ if TYPE_CHECKING:
 SPREAD: dict[str, float] = {
     Curve.DENSITY: 0.95,
     Curve.ENERGY: 0.95,
-    Curve.VALENCE: 0.8,
+    Curve.VALENCE: 0.3,
     Curve.REGISTER: 0.9,
-}  # of the full range
+}  # of the full range; of valence by light and colour, its correlation with people
 NUM_MONTAGES = 12
 NUM_SLIDESHOWS = 12
 MEAN_SHOTS = (1.5, 2.5, 4.0, 6.0)
 FIRST_SEED = 500
+NETWORK_FOLDER = MODEL_FOLDER / ENCODER / NETWORK
 
 
 # ------------------------------------------------------------------------------------ The spread
@@ -137,10 +142,11 @@ def make_encoder(mood: Mood, paired: Paired | None) -> ConditioningEncoder:
 
 
 def train(
-    data: Path, cache: Path, with_muvi_sync: bool = True
+    data: Path, cache: Path, with_muvi_sync: bool = True, backbone: Path = NETWORK_FOLDER
 ) -> tuple[ConditioningEncoder, dict[str, Any]]:
     """The encoder, and what it was trained on."""
-    photographs = load_photographs(data / "affect" / "oasis", cache)
+    network = EfficientNetLite0.load(backbone)
+    photographs = load_photographs(data / "affect" / "oasis", cache, network)
     films = load_films(data / "video", cache / "clips")
     mood = fit_mood(photographs)
     facts: dict[str, Any] = {
@@ -170,8 +176,16 @@ def train(
         }
         facts["predicted of whole songs"] = list(WHOLE)
     encoder = make_encoder(mood, paired)
+    sight = Sight(network, fit_head(photographs))
+    skill = skill_of(held_out(photographs), photographs)
+    set_against(sight, [film.features for film in films if is_tuned_on(film.name)], skill)
+    facts["sight"] = {
+        "correlation held out by theme": dict(zip(MOODS, np.round(skill, 3).tolist(), strict=True)),
+        "valence by log brightness and log chroma": np.round(sight.head.grading[0], 3).tolist(),
+    }
     reference = reference_features(films, photographs)
     set_spread(encoder, reference)
+    encoder.set_sight(sight)
     facts["reference films"] = len(reference)
     facts["mood weights"] = {
         name: {
@@ -215,6 +229,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--force", action="store_true", help="replace the encoder that --out has")
     parser.add_argument("--cache", type=Path, default=Path("runs/encoder_cache"))
     parser.add_argument("--without-muvi-sync", action="store_true")
+    parser.add_argument(
+        "--backbone",
+        type=Path,
+        default=NETWORK_FOLDER,
+        help="folder of the image network, made by `python -m pixmus.training.import_backbone`",
+    )
     arguments = parser.parse_args(argv)
     if arguments.data is None and arguments.init is None:
         raise PixMusError("name --data to train anew, or --init to fine-tune a model folder.")
@@ -229,7 +249,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     training, held_out = split_shards(arguments.pairs) if arguments.pairs else ((), ())
     if arguments.data is not None:
-        encoder, facts = train(arguments.data, arguments.cache, not arguments.without_muvi_sync)
+        encoder, facts = train(
+            arguments.data, arguments.cache, not arguments.without_muvi_sync, arguments.backbone
+        )
     else:
         encoder, facts = load_trained(arguments.init)
     if training:

@@ -89,4 +89,5 @@ def only(features: Features, rows: np.ndarray) -> Features:
         features,
         duration=len(rows) / 4,
         **{name: getattr(features, name)[rows] for name in names},
+        views=None,
     )

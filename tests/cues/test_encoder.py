@@ -1,12 +1,12 @@
 """The conditioning encoder: truths that hold by construction, files, and what it says it had."""
 
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from wandering import wandering as picture
 
 from pixmus.cues.direction import Direction
 from pixmus.cues.encoder import (
@@ -25,34 +25,11 @@ from pixmus.cues.spotting import spot
 from pixmus.cues.wishes import read_wishes
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.errors import PixMusError
-from pixmus.picture.features import Features
 from pixmus.picture.moments import Moment
-from pixmus.picture.palette import PALETTE
 from pixmus.picture.transitions import Transition
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints" / "pixmus" / "encoder"
 WIDTH, COMPONENTS = 12, 4
-
-
-def picture(duration: float, seed: int, cuts: tuple[float, ...] = ()) -> Features:
-    """A picture whose every curve wanders at random."""
-    rng = np.random.default_rng(seed)
-    length = num_curve_values(duration)
-    light = rng.uniform(0.05, 0.9) * rng.uniform(0.8, 1.2, length)
-    chroma = rng.uniform(0.0, 0.6) * rng.uniform(0.8, 1.2, length)
-    palette = rng.uniform(0, 2, (length, len(PALETTE)))
-    return Features(
-        duration,
-        Fraction(24),
-        tuple(Transition(t, t, t, "cut") for t in cuts),
-        rng.uniform(0, 0.4, length),
-        light,
-        light * rng.uniform(0.1, 0.6),
-        chroma,
-        chroma * rng.uniform(-0.5, 0.5),
-        light * rng.uniform(0.05, 0.4),
-        palette=palette,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -155,6 +155,7 @@ def spot(
 ) -> None:
     """Write the cue sheet of a clip: cuts, hit points, curves, key and tempo, ready to edit."""
     from pixmus.picture.features import extract_features
+    from pixmus.picture.footage import NO_BACKBONE
     from pixmus.picture.frames import read_frames
     from pixmus.picture.video import probe
     from pixmus.take.pipeline import load_encoder, spot_with
@@ -163,8 +164,10 @@ def spot(
     video = probe(clip, still_duration=asked.still_duration)
     with new_file(out, force) as place, stages() as on_stage:
         on_stage("video", None)
+        with_views = backbone != NO_BACKBONE and not rules
         embedding = _embedding(backbone, video)
-        features = extract_features(read_frames(video), video.duration, video.frame_rate)
+        frames = read_frames(video, with_views=with_views)
+        features = extract_features(frames, video.duration, video.frame_rate)
         on_stage("cues", None)
         encoder = None if rules else load_encoder(model, revision)
         sheet = spot_with(encoder, features, direction, asked.text, embedding)
@@ -214,7 +217,9 @@ def _pair(mood: str) -> tuple[float, float]:
 
 
 def _embedding(backbone: str | None, video: Video) -> np.ndarray | None:
-    if backbone is None:
+    from pixmus.picture.footage import NO_BACKBONE
+
+    if backbone in (None, NO_BACKBONE):
         return None
     from pixmus.picture.backbone import Backbone as ImageBackbone
 

@@ -42,7 +42,8 @@ Backbone = Annotated[
     str | None,
     typer.Option(
         metavar="CLIP",
-        help="Folder or Hub id of a CLIP image model that tells spotting what the picture shows.",
+        help='Folder or Hub id of a CLIP image model that spotting asks too; "none" asks not even '
+        "the model's own what the picture shows.",
     ),
 ]
 Keep = Annotated[

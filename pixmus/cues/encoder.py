@@ -61,7 +61,7 @@ NEVER_CALMER = 2  # the first terms of PICTURE, whose weights are not negative
 # How much of a clip's own ups and downs is learned; the rest are the rules' (see experiment 33).
 INSIDE_SPREAD = 0.6
 LOOK_SPREAD = 0.8
-AROUSAL_SPREAD = 0.3  # of what is shown, in energy (experiment 78)
+AROUSAL_SPREAD = 0.5  # of what is shown, in energy (experiment 78)
 # Music that plays is never next to nothing, and broad where something great is shown for long.
 LEAST_PACE, GREAT_PACE = 0.1, 0.3
 GREAT = ("sea", "lake", "mountains", "geyser", "castle", "monuments", "flight")

@@ -201,10 +201,9 @@ class PixMusPipeline(DiffusionPipeline):
         network. `cue_sheet` replaces spotting altogether, direction included. With `keep`, a score
         or MIDI file, only `redo_bars` ("9-12") or `redo_parts` ("harmony,bass") of it are composed
         and the rest stays (see `compose`); what it could not follow stands in `settings["keep"]`.
-        `renderer`, one or the name of one, plays
-        the score; else the best that is here. `callback_on_step_end` is called with the pipeline,
-        the inference step (counted through all windows), the share that is done and the noisy
-        cells; what it returns is not used.
+        `renderer`, one or the name of one, plays the score; else the best that is here.
+        `callback_on_step_end` is called with the pipeline, the inference step (counted through all
+        windows), the share that is done and the noisy cells; what it returns is not used.
         """
         stages = _Stages(on_stage)
         choices[RENDERER.name] = renderer if isinstance(renderer, str) else None  # for take.json

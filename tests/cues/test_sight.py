@@ -42,7 +42,7 @@ def seen_as(*things: str | None, looks: np.ndarray | None = None) -> Seen:
 def with_views(features: Features, edges: Sequence[float]) -> Features:
     spans = np.stack([edges[:-1], edges[1:]], axis=1)
     images = np.zeros((len(spans), VIEW_SIZE, VIEW_SIZE, 3), np.uint8)
-    return replace(features, views=Views(spans, images))
+    return replace(features, views=Views(spans, images, np.arange(len(spans))))
 
 
 def painted(seed: int) -> np.ndarray:
@@ -64,7 +64,7 @@ def graded(features: Features, image: np.ndarray, gain: float, chroma: float) ->
         features,
         brightness=np.full(length, (pixels @ (0.299, 0.587, 0.114)).mean()),
         saturation=np.full(length, (pixels.max(-1) - pixels.min(-1)).mean()),
-        views=Views(np.array([[0.0, features.duration]]), other[None]),
+        views=Views(np.array([[0.0, features.duration]]), other[None], np.zeros(1, int)),
     )
 
 
@@ -108,7 +108,7 @@ def test_music_that_plays_is_never_next_to_nothing(encoder: ConditioningEncoder)
     assert min(curves[Curve.DENSITY].min(), curves[Curve.ENERGY].min()) >= LEAST_PACE - 1e-6
     assert encoder.sight is not None
     sea = with_views(still, [0.0, 10.0])
-    shown = seen_as("sea")
+    shown = seen_as("sea or lake")
     encoder.sight._known[sea.views] = replace(shown, shares=np.where(shown.shares > 0, 1.0, 0.0))  # type: ignore[index]
     curves = encoder.curves(sea)
     assert min(curves[Curve.DENSITY].min(), curves[Curve.ENERGY].min()) >= GREAT_PACE - 1e-6
@@ -117,11 +117,22 @@ def test_music_that_plays_is_never_next_to_nothing(encoder: ConditioningEncoder)
 def test_it_is_said_and_its_absence_too(encoder: ConditioningEncoder) -> None:
     assert encoder.sight is not None
     features = with_views(picture(10.0, 4), [0.0, 6.0, 10.0])
-    encoder.sight._known[features.views] = seen_as("boat", "sea")  # type: ignore[index]
+    encoder.sight._known[features.views] = seen_as("boat", "sea or lake")  # type: ignore[index]
     sheet = encoder.spot(features)
-    assert "sight" in sheet.inputs and sheet.reasons["sight"] == "seen: boat, sea"
+    assert "sight" in sheet.inputs and sheet.reasons["sight"] == "seen: boat, sea or lake"
     without = encoder.spot(replace(features, views=None))
     assert "sight" not in without.inputs and "sight" not in without.reasons
+
+
+def test_a_thing_is_said_where_its_shot_shows_it_on_average() -> None:
+    shares = np.zeros((3, len(THINGS)))
+    shares[:, THINGS.index("dog")] = 0.9, 0.2, 0.7
+    seen = replace(seen_as(None, None, None), shares=shares)
+    spans, images = np.array([[0.0, 4.0], [4.0, 8.0], [8.0, 9.0]]), np.zeros((3, 2, 2, 3), np.uint8)
+    assert seen.said(Views(spans, images, np.array([0, 1, 2]))) == ("dog",)
+    assert seen.mostly(Views(spans, images, np.array([0, 1, 2]))) == ("dog",)
+    assert seen.said(Views(spans, images, np.array([0, 0, 0]))) == ()
+    assert seen.mostly(Views(spans, images, np.array([0, 0, 1]))) == ()
 
 
 def test_things_may_choose_who_plays_and_words_win() -> None:
@@ -138,8 +149,8 @@ def test_things_may_choose_who_plays_and_words_win() -> None:
     for thing, (_, middling, _) in SEEN_PLAYERS.items():
         assert thing in THINGS
         assert players(thing) == (middling.name if middling else usual)
-    assert players("sea", text="strings") == "strings"
-    assert players("sea", ensemble="piano") == "piano"
+    assert players("sea or lake", text="strings") == "strings"
+    assert players("sea or lake", ensemble="piano") == "piano"
 
 
 def test_sections_that_show_the_same_share_a_theme() -> None:
@@ -160,7 +171,7 @@ def test_views_are_looked_at_once_and_files_hold_all(
     encoder.save_pretrained(tmp_path)
     again = ConditioningEncoder.from_pretrained(tmp_path)
     assert encoder.sight is not None and again.sight is not None
-    views = Views(np.array([[0.0, 2.0]]), painted(9)[None])
+    views = Views(np.array([[0.0, 2.0]]), painted(9)[None], np.zeros(1, int))
     seen = again.sight.see(views)
     assert np.allclose(seen.mood, encoder.sight.see(views).mood, atol=1e-5)
     monkeypatch.setattr(again.sight, "network", None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
@@ -38,6 +40,22 @@ def _image(colour: Colour, size: tuple[int, int], square: int | None) -> np.ndar
     return image
 
 
+@contextlib.contextmanager
+def _as_urgent_as_before() -> Iterator[None]:
+    """For root SVT-AV1 makes the thread that it is called by real-time, and leaves it so.
+
+    What it starts later is real-time, too: a page and its browser that let nobody else run.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
+
+
 def _paint(
     path: Path,
     shots: Sequence[tuple[float, Colour]],
@@ -66,7 +84,7 @@ def _paint(
     else:
         ends = np.cumsum([seconds for seconds, _ in shots])
         colours = [shots[min(np.searchsorted(ends, t, "right"), len(shots) - 1)][1] for t in times]
-    with av.open(str(path), "w", format=container_format) as out:
+    with _as_urgent_as_before(), av.open(str(path), "w", format=container_format) as out:
         stream = out.add_stream(codec, rate=frame_rate, options=options or {})
         stream.width, stream.height = size
         stream.pix_fmt = pixel_format
@@ -109,6 +127,14 @@ def _paint(
                     packet.dts += round(start / packet.time_base)
                     out.mux(packet)
     return path
+
+
+@pytest.fixture(autouse=True)
+def nobody_became_urgent() -> Iterator[None]:
+    """A test that made its process real-time would slow down all that follow."""
+    yield
+    if hasattr(os, "sched_getscheduler"):
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 @pytest.fixture(scope="session")

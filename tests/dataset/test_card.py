@@ -88,7 +88,7 @@ def test_a_dry_run_writes_the_whole_dataset_without_a_network(
     use_hub(monkeypatch, dead_address())
     out = tmp_path / "out"
     asked = ["publish-dataset", ID, "--table", str(table), "--media", str(media), "--dry-run"]
-    done = CliRunner().invoke(cli.app, [*asked, "--out", str(out)])
+    done = CliRunner().invoke(cli.build(), [*asked, "--out", str(out)])
     assert done.exit_code == 0, done.output
     made = {f"{MEDIA}/{path.name}" for path in (media / MEDIA).iterdir()}
     assert files_of(out) == {CARD, MARK, NAME, *made} and hub.requests == []
@@ -106,7 +106,7 @@ def test_published_it_is_read_from_the_hub_again(
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     asked = ["publish-dataset", ID, "--table", str(table)]
-    done = CliRunner().invoke(cli.app, [*asked, "--media", str(media)])
+    done = CliRunner().invoke(cli.build(), [*asked, "--media", str(media)])
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[-1] == f"{hub.address}/datasets/{ID}"
     repository = hub.repositories["dataset", ID]
@@ -115,7 +115,7 @@ def test_published_it_is_read_from_the_hub_again(
     assert len(films) == 2
     rows = read_table(ID, token=TOKEN).rows
     assert [row.id for row in rows] == [row.id for row in read_table(table).rows]
-    again = CliRunner().invoke(cli.app, asked)  # without media: those of before go
+    again = CliRunner().invoke(cli.build(), asked)  # without media: those of before go
     assert again.exit_code == 0, again.output
     assert set(repository.commits[-1][1]) == {CARD, MARK, NAME}
 
@@ -126,7 +126,7 @@ def test_a_repository_that_holds_something_else_is_left_alone(
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     hub.repositories["dataset", ID] = Repository()
     hub.repositories["dataset", ID].commit({"train.csv": b"theirs"})
-    done = CliRunner().invoke(cli.app, ["publish-dataset", ID, "--table", str(table)])
+    done = CliRunner().invoke(cli.build(), ["publish-dataset", ID, "--table", str(table)])
     assert isinstance(done.exception, PixMusError)
     assert "holds something else (train.csv); choose another name" in str(done.exception)
     assert len(hub.repositories["dataset", ID].commits) == 1

@@ -230,11 +230,11 @@ def test_the_commands_write_a_table_and_refuse_to_replace_it(tmp_path: Path) -> 
     save_pieces(list(PIECES.values()), tmp_path / "corpus.npz")
     asked = ["dataset", "synthesize", "--rows", "12", "--music", str(tmp_path / "corpus.npz")]
     asked += ["--out", str(tmp_path / "t.parquet"), "--seed", "3", "--agreement", "0.5"]
-    done = CliRunner().invoke(cli.app, asked)
+    done = CliRunner().invoke(cli.build(), asked)
     assert done.exit_code == 0, done.output
     assert "12 synthetic rows, 5 of videos and 7 of stills" in done.output
     rows = read_table(tmp_path / "t.parquet").rows
     assert len(rows) == 12 and read_recipe(rows[0]).agreement == 0.5
     assert set(RECIPE_COLUMNS) <= set(rows[0].extra)
-    again = CliRunner().invoke(cli.app, asked)
+    again = CliRunner().invoke(cli.build(), asked)
     assert isinstance(again.exception, PixMusError) and "is there already" in str(again.exception)

@@ -113,7 +113,7 @@ def test_help_answers_without_the_heavy_imports():
 
 
 def test_every_command_of_the_issue_is_there():
-    text = CliRunner().invoke(cli.app, ["--help"]).output
+    text = CliRunner().invoke(cli.build(), ["--help"]).output
     for command in ("soundtrack", "spot", "compose", "render", "measure-font", "evaluate", "bench"):
         assert f" {command} " in text
 

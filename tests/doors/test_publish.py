@@ -72,7 +72,7 @@ def test_a_dry_run_writes_the_whole_model_without_a_network(
     out = tmp_path / "out"
     (tiny_model / "notes.txt").write_text("not part of the model")
     asked = ["publish", NAME, "--model", str(tiny_model), "--dry-run", "--out", str(out)]
-    done = CliRunner().invoke(cli.app, asked)
+    done = CliRunner().invoke(cli.build(), asked)
     (tiny_model / "notes.txt").unlink()
     assert done.exit_code == 0, done.output
     assert files_of(out) == files_of(tiny_model) and hub.requests == []
@@ -85,9 +85,9 @@ def test_a_dry_run_writes_the_whole_model_without_a_network(
         assert any(line.split() == [f"{size:,}", name] for line in lines), name
     total = sum((out / name).stat().st_size for name in files_of(out))
     assert lines[-2].split() == [f"{total:,}", "bytes", "in", str(len(files_of(out))), "files"]
-    again = CliRunner().invoke(cli.app, asked)
+    again = CliRunner().invoke(cli.build(), asked)
     assert "is there already; name a new folder with --out" in str(again.exception)
-    stray = CliRunner().invoke(cli.app, [word for word in asked if word != "--dry-run"])
+    stray = CliRunner().invoke(cli.build(), [word for word in asked if word != "--dry-run"])
     assert "is the folder of a dry run; add --dry-run" in str(stray.exception)
 
 
@@ -95,7 +95,9 @@ def test_published_and_loaded_again_it_writes_the_same_take(
     hub: LoopbackHub, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    done = CliRunner().invoke(cli.app, ["publish", NAME, "--model", str(tiny_model), "--private"])
+    done = CliRunner().invoke(
+        cli.build(), ["publish", NAME, "--model", str(tiny_model), "--private"]
+    )
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[-1] == f"{hub.address}/{NAME}"
     repository = hub.repositories["model", NAME]

@@ -96,6 +96,7 @@ class FeatureExtractor:
                 **{name: empty.copy() for name in FEATURE_CURVES},
                 palette=None,
                 moments=(),
+                views=None,
             )
         luma, chroma, colours = self._reducer.result()
         thumbs = Thumbnails(np.array(self._times), luma, chroma)

@@ -170,6 +170,7 @@ def in_a_row(stills: Sequence[Features]) -> Features:
         **{name: column(name) for name in FEATURE_CURVES},
         palette=column("palette"),
         moments=(),
+        views=None,
     )
 
 

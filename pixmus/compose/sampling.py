@@ -27,7 +27,7 @@ from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS
 
-MODE_SIGMA = 0.0
+MODE_SIGMA = 0.8  # noise from which on the other mode is led away from: it decides the key early
 _IS_VELOCITY = torch.from_numpy(IS_VELOCITY)
 _CELL_PARTS = torch.from_numpy(CELL_PARTS)
 
@@ -77,8 +77,9 @@ class Decoding:
 class Guidance:
     """Classifier-free guidance (Ho & Salimans 2022): of the mood (curves) and the timing (hits).
 
-    1 is none. `timing_scale` None takes `scale`. What is led away from has neither, and the other
-    mode: so the mode is heard as asked, without another prediction. Velocities are not guided.
+    1 is none. `timing_scale` None takes `scale`. What is led away from has neither, and at noise of
+    `mode_sigma` and more the other mode: so the mode is heard as asked, without another prediction,
+    and harmony does not stick to the tonic. Velocities are not guided.
     """
 
     scale: float = DEFAULT_GUIDANCE_SCALE
@@ -101,7 +102,10 @@ class Guidance:
         return {name: weight for name, weight in weights.items() if weight != 0}
 
     def variants(self, conditions: np.ndarray, sigma: float = 1.0) -> Tensor:
-        """The conditions of each prediction, (variants, tokens, conditions): dropped nested."""
+        """The conditions of each prediction at a noise level, (variants, tokens, conditions).
+
+        What is left out is nested.
+        """
         drop = {
             "full": lambda array: array,
             "timing": without_mood,

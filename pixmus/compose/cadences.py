@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from pixmus.cues.sheet import CueSheet
-from pixmus.ensembles import ONE_VOICE_PARTS, Part, Style
+from pixmus.ensembles import ONE_VOICE_PARTS, PITCHED, Part, Style
 from pixmus.keys import key_is_major, key_tonic
 from pixmus.score.chords import Chord, Quality
 from pixmus.score.notes import Note
@@ -23,6 +23,9 @@ from pixmus.score.spans import CueSpan
 CADENCE_BEATS = 2.0
 PASSING_BEATS = 0.5  # a line's note off the beat and no longer may lie between the chord's tones
 SHORTEST = 0.25  # beats: what is cut off shorter is not heard
+SHORT_BEATS = 4  # a cue with no more of them before its last chord,
+FEWEST_STROKES = 3  # and fewer strokes there, gets a figure that rises
+RISE = (-7, -5, -3, -1)  # semitones below the goal, in major as in melodic minor
 CHORD_PARTS = (Part.BASS, Part.HARMONY, Part.PAD)
 
 # What stands before a last tonic, by style in major and in minor, as `ending_shares` of
@@ -64,7 +67,43 @@ def lead_on(
     if span.leads_on:
         chord = Chord(7)
     chord = chord.transposed(key_tonic(cue_sheet.key))
-    return cadence(parts, span.final_beat, span.first_beat, chord)
+    led = cadence(parts, span.final_beat, span.first_beat, chord)
+    return led if span.leads_on else pickup(led, span.final_beat, span.first_beat)
+
+
+def pickup(parts: dict[str, list[Note]], final: float, first: float) -> dict[str, list[Note]]:
+    """The parts of a very short cue with a figure up to the last chord, where hardly a note is.
+
+    Eighths that rise by the scale to the highest note of the leading part's last chord.
+    """
+    before = [
+        note
+        for part, notes in parts.items()
+        if part != Part.DRUMS
+        for note in notes
+        if note.onset < final
+    ]
+    if final - first > SHORT_BEATS or len({note.onset for note in before}) >= FEWEST_STROKES:
+        return parts
+    leading = next(
+        (part for part in PITCHED if any(note.onset >= final for note in parts.get(part, ()))), None
+    )
+    if leading is None:
+        return parts
+    goal = max((n for n in parts[leading] if n.onset >= final), key=lambda note: note.pitch)
+    steps = RISE[-int(2 * (final - first)) :] if final > first else ()
+    start = final - 0.5 * len(steps)
+    figure = [
+        Note(start + 0.5 * index, goal.pitch + step, 0.5, max(1, goal.velocity - 6 * (4 - index)))
+        for index, step in enumerate(steps)
+    ]
+    kept = [
+        replace(note, duration=min(note.duration, start - note.onset))
+        for note in parts[leading]
+        if note.onset < start
+    ]
+    after = [note for note in parts[leading] if note.onset >= final]
+    return {**parts, leading: sorted([*kept, *figure, *after])}
 
 
 def cadence(

@@ -100,9 +100,12 @@ def cue_span(tempo_map: TempoMap, cue: Cue) -> CueSpan:
         nearest = before_end if len(before_end) else beats[:1]
         distance = np.abs(times[nearest] - best)
         return CueSpan(first, int(nearest[np.argmin(distance)]))
+    if in_window[-1] > first:  # something comes before a last chord wherever it can
+        in_window = in_window[in_window > first]
+    is_short = min(1.0, best_ring(cue) / BEST_RING_S)
+    third, other = (is_short * seconds for seconds in OFF_DOWNBEAT_S)
     bar_of = np.searchsorted(downbeats, in_window, side="right") - 1
     position = in_window - downbeats[bar_of]
-    third, other = OFF_DOWNBEAT_S
     weakness = np.where(position == 0, 0.0, np.where(position == 2, third, other))
     distance = np.abs(times[in_window] - best)
     return CueSpan(first, int(in_window[np.argmin(weakness + distance)]))

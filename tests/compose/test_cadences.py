@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pixmus.compose.cadences import ENDING_SHARES, cadence, draw_approach
+from pixmus.compose.cadences import ENDING_SHARES, cadence, draw_approach, pickup
 from pixmus.compose.draft import blank_draft
 from pixmus.compose.writing import may_lead_on
 from pixmus.cues.sheet import Cue
@@ -78,6 +78,29 @@ def test_music_that_has_hardly_begun_keeps_its_first_beat() -> None:
     parts = {Part.BASS: [Note(0.0, 36, 1.0, 80), Note(1.0, 36, 1.0, 80)]}
     assert [n.pitch for n in cadence(parts, 2.0, 0.0, G_MAJOR)[Part.BASS]] == [36, 31]
     assert cadence(parts, 0.0, 0.0, G_MAJOR) == parts
+
+
+def test_a_very_short_cue_has_a_figure_before_its_chord() -> None:
+    chord = {Part.MELODY: [Note(2.0, 72, 4.0, 80)], Part.BASS: [Note(2.0, 36, 4.0, 80)]}
+    rising = pickup(chord, 2.0, 0.0)[Part.MELODY]
+    assert [note.onset for note in rising] == [0.0, 0.5, 1.0, 1.5, 2.0]
+    assert [note.pitch for note in rising] == [65, 67, 69, 71, 72]
+    busy = {**chord, Part.HARMONY: [Note(i / 2, 60, 0.5, 70) for i in range(4)]}
+    assert pickup(busy, 2.0, 0.0) == busy
+    assert pickup(chord, 2.0, 2.0) == chord and pickup(chord, 8.0, 0.0) == chord
+    only_bass = pickup({Part.BASS: chord[Part.BASS]}, 2.0, 1.0)[Part.BASS]
+    assert [note.pitch for note in only_bass] == [33, 35, 36]
+
+
+@pytest.mark.parametrize("tempo", [60, 75, 100, 130])
+@pytest.mark.parametrize("duration", [2.0, 2.5, 5.0])
+def test_something_comes_before_the_last_chord_of_a_short_clip(
+    tempo: float, duration: float
+) -> None:
+    sheet = draw_cue_sheet(np.random.default_rng(3), duration, Style.SONG)
+    sheet = replace(sheet, tempo_bpm=tempo, hit_points=())
+    (span, _) = blank_draft(sheet).spans[-1]
+    assert span.final_beat > span.first_beat
 
 
 def test_a_cue_that_follows_at_once_is_led_to_and_one_after_a_rest_is_not() -> None:

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
-from pixmus.compose.conditions import COLUMNS, POSITION_HORIZON, add_textures, condition
+from pixmus.compose.conditions import COLUMNS, add_textures, condition
 from pixmus.compose.draft import Draft
 from pixmus.compose.endings import MAJOR_TRIAD, MINOR_TRIAD, chord_for
 from pixmus.compose.form import Echoes, blocks_of, plan_echoes
@@ -31,7 +31,8 @@ from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, decode_notes, enco
 from pixmus.score.spans import CueSpan, place_hits
 from pixmus.score.tempo import TempoMap
 
-INTRODUCED_BARS = 24  # a first cue of so many bars has an introduction
+INTRODUCED_BARS = 24  # a first cue of so many bars has an introduction,
+UNDER_WAY_BARS = 4  # which is over after so many
 HALF_STEP = 0.5 / STEPS_PER_BEAT  # beats: legato overlaps by so much, and no note is shorter
 
 
@@ -131,7 +132,7 @@ def bars_before(cue_sheet: CueSheet, tempo_map: TempoMap, span: CueSpan) -> int:
     starts = np.asarray(tempo_map.bar_starts)
     bars = int(((starts >= span.first_beat) & (starts < span.final_beat)).sum())
     is_first = tempo_map.to_seconds(span.first_beat) < cue_sheet.cues[0].end
-    return 0 if is_first and bars >= INTRODUCED_BARS else POSITION_HORIZON
+    return 0 if is_first and bars >= INTRODUCED_BARS else UNDER_WAY_BARS
 
 
 def looks_of(cue_sheet: CueSheet, times: np.ndarray) -> np.ndarray:

@@ -27,7 +27,6 @@ from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.notes import CELL_PARTS, IS_VELOCITY, PART_LAYOUTS
 
-MODE_SIGMA = 0.8  # noise from which on the other mode is led away from: it decides the key early
 _IS_VELOCITY = torch.from_numpy(IS_VELOCITY)
 _CELL_PARTS = torch.from_numpy(CELL_PARTS)
 
@@ -77,14 +76,12 @@ class Decoding:
 class Guidance:
     """Classifier-free guidance (Ho & Salimans 2022): of the mood (curves) and the timing (hits).
 
-    1 is none. `timing_scale` None takes `scale`. What is led away from has neither, and at noise of
-    `mode_sigma` and more the other mode: so the mode is heard as asked, without another prediction,
-    and harmony does not stick to the tonic. Velocities are not guided.
+    1 is none. `timing_scale` None takes `scale`. What is led away from has neither, and the other
+    mode: so the mode is heard as asked, without another prediction. Velocities are not guided.
     """
 
     scale: float = DEFAULT_GUIDANCE_SCALE
     timing_scale: float | None = None
-    mode_sigma: float = MODE_SIGMA
 
     @property
     def weights(self) -> dict[str, float]:
@@ -101,17 +98,13 @@ class Guidance:
         }
         return {name: weight for name, weight in weights.items() if weight != 0}
 
-    def variants(self, conditions: np.ndarray, sigma: float = 1.0) -> Tensor:
-        """The conditions of each prediction at a noise level, (variants, tokens, conditions).
-
-        What is left out is nested.
-        """
+    def variants(self, conditions: np.ndarray) -> Tensor:
+        """The conditions of each prediction, (variants, tokens, conditions): dropped nested."""
         drop = {
             "full": lambda array: array,
             "timing": without_mood,
-            "none": lambda array: leave_mode(without_mood_and_timing(array)),
+            "none": lambda array: in_other_mode(without_mood_and_timing(array)),
         }
-        leave_mode = in_other_mode if sigma >= self.mode_sigma else np.copy
         return torch.from_numpy(np.stack([drop[name](conditions) for name in self.weights]))
 
     def combine(self, predicted: Tensor) -> Tensor:
@@ -168,19 +161,19 @@ def sample(
     to_make = cell_states == TO_MAKE
     noise = torch.randn(known.shape, generator=generator)
     x = torch.where(to_make, noise, known)
-    num = len(guidance.weights)
+    asked = guidance.variants(conditions)
+    num = len(asked)
     echoed: Tensor | None = None
     if echo is not None and conditions[:, ECHO_COLUMN].any():
         likeness = torch.from_numpy(conditions[:, ECHO_COLUMN])
         echoed = echo_x0(torch.from_numpy(echo), likeness, part_states)[None]
-    fixed = (part_states.expand(num, -1, -1), torch.arange(len(cells)), echoed)
+    fixed = (asked, part_states.expand(num, -1, -1), torch.arange(len(cells)), echoed)
     previous: Tensor | None = None
     scheduler.set_timesteps(num_inference_steps)
     for step, timestep in enumerate(scheduler.timesteps):
         sigma = float(scheduler.sigmas[step])
         noisy = x.expand(num, -1, -1)
-        asked = guidance.variants(conditions, sigma)
-        predicted = denoiser(noisy, torch.full((num,), sigma), asked, *fixed, previous)
+        predicted = denoiser(noisy, torch.full((num,), sigma), *fixed, previous)
         previous = torch.where(to_make, predicted, known)
         x0 = guidance.combine(predicted)
         x0 = settle(decoding.shift(x0) if decoding else x0)

@@ -63,8 +63,9 @@ COLUMNS = {
     "measured on the notes",
 }
 
-# Licences of the SoundFonts that PixMus finds by itself.
+# Licences of the SoundFonts that PixMus plays, or has played, by itself.
 FONT_LICENCES = {
+    "pixmus.sf3": "PixMus' font, made from Fluid (R3), © 2000-2002, 2008 Frank Wen: MIT licence",
     "FluidR3_GM.sf2": "Fluid (R3) General MIDI SoundFont, © 2000-2002, 2008 Frank Wen: MIT licence",
     "TimGM6mb.sf2": "TimGM6mb by Tim Brechbill: GPL 2",
 }

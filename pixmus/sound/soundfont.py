@@ -7,7 +7,6 @@ Conventions: events are sorted by sample, times are seconds, waveforms float32 (
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -49,7 +48,7 @@ from pixmus.sound.stems import Stems
 from pixmus.sound.synth import FONT_VARIABLE, SYNTHS, Event, Sound, Synth, installed_synths
 from pixmus.waveform import SAMPLE_RATE, Waveform
 
-FLUID_FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
+OWN_FONT = Path(__file__).with_name("font") / "pixmus.sf3"
 NUM_PROGRAMS = 128
 RING_S = 2.5  # how long a score without a cue sheet rings after its last note
 
@@ -196,9 +195,9 @@ def _levels_db(parts: Mapping[str, Sequence[Note]], players: Ensemble) -> dict[s
 
 
 def soundfont_renderer() -> SoundFontRenderer:
-    """The renderer of this machine: `PIXMUS_SOUNDFONT`, else FluidR3_GM, else TimGM6mb.
+    """The renderer of this machine: FluidSynth where its library is installed, else tinysoundfont.
 
-    FluidSynth plays where its library is installed, else tinysoundfont.
+    Both play the font that comes along, unless `PIXMUS_SOUNDFONT` names another.
     """
     synths = installed_synths()
     if not synths:
@@ -207,28 +206,11 @@ def soundfont_renderer() -> SoundFontRenderer:
             "or install libfluidsynth3"
         )
     wanted = os.environ.get(FONT_VARIABLE)
-    if wanted:
-        if not Path(wanted).is_file():
-            raise PixMusError(f"{wanted} is not a file: set {FONT_VARIABLE} to a SoundFont (.sf2)")
-        return SoundFontRenderer(synths[0], Path(wanted))
-    if synths[0] == "fluidsynth" and FLUID_FONT.is_file():
-        return SoundFontRenderer("fluidsynth", FLUID_FONT)
-    tim = tim_font()
-    if tim is None:
+    if wanted and not Path(wanted).is_file():
         raise PixMusError(
-            f"no SoundFont was found: install fluid-soundfont-gm ({FLUID_FONT}) or the pretty_midi "
-            f"package, or set {FONT_VARIABLE} to a SoundFont (.sf2)"
+            f"{wanted} is not a file: set {FONT_VARIABLE} to a SoundFont (.sf2 or .sf3)"
         )
-    return SoundFontRenderer(synths[-1], tim)
-
-
-def tim_font() -> Path | None:
-    """TimGM6mb.sf2 inside the pretty_midi package, found without importing it."""
-    spec = importlib.util.find_spec("pretty_midi")
-    if spec is None or spec.origin is None:
-        return None
-    font = Path(spec.origin).with_name("TimGM6mb.sf2")
-    return font if font.is_file() else None
+    return SoundFontRenderer(synths[0], Path(wanted) if wanted else OWN_FONT)
 
 
 def _everything() -> list[tuple[Sound, int | None]]:
@@ -255,15 +237,14 @@ def measure_font(renderer: SoundFontRenderer) -> dict[str, Any]:
 def write_measurements(path: Path = MEASUREMENTS) -> list[SoundFontRenderer]:
     """Measure each renderer of this machine into the JSON file; return them.
 
-    Measurements of fonts that are not here stay in the file.
+    Those of other synths and fonts stay in the file.
     """
-    fonts = [font for font in (FLUID_FONT, tim_font()) if font is not None and font.is_file()]
-    renderers = [SoundFontRenderer(synth, font) for font in fonts for synth in installed_synths()]
+    renderers = [SoundFontRenderer(synth, OWN_FONT) for synth in installed_synths()]
     entries = json.loads(path.read_text()) if path.is_file() else []
     for renderer in renderers:
         entry = measure_font(renderer)
-        key = (entry["synth"], entry["sha256"])
-        entries = [old for old in entries if (old["synth"], old["sha256"]) != key] + [entry]
+        key = (entry["synth"], entry["font"])
+        entries = [old for old in entries if (old["synth"], old["font"]) != key] + [entry]
     heads = [
         json.dumps({name: value for name, value in entry.items() if name != "programs"})[:-1]
         + ', "programs": {\n'

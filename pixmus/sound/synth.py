@@ -19,16 +19,13 @@ import numpy as np
 
 from pixmus.ensembles import DRUM_BANK
 from pixmus.errors import PixMusError
+from pixmus.sound.played_font import played_font, squared
 from pixmus.waveform import SAMPLE_RATE, Waveform
 
 FONT_VARIABLE = "PIXMUS_SOUNDFONT"
 FLUID_BLOCK = 64  # samples; FluidSynth handles events between such blocks
-FLUID_WARNING = 2  # of fluid_log_level
+FLUID_COMPLAINTS = (1, 2)  # of fluid_log_level: errors, which are raised here, and warnings
 FLUID_POLYPHONY = 48  # stereo voices count twice; more are inaudible tails that cost time
-VOLUME_RELEASE = 38  # SoundFont generator
-# FluidR3's harp falls by 10 dB a second after its key is up, which piles up dozens of voices;
-# in FluidSynth it falls four times as fast.
-RELEASE_CENTS = {46: -2400.0}
 DRUM_CHANNEL = 9
 _LOOKING = threading.Lock()
 
@@ -66,14 +63,15 @@ class FluidSynth:
     """
 
     def __init__(self, font: Path) -> None:
-        self._font = font
+        self._font = played_font(font, "fluidsynth")
 
     def play(self, events: Sequence[Event], sounds: Sequence[Sound], num_samples: int) -> Waveform:
         """The events played; `sounds[i]` is on channel i, drum kits on channel 9."""
         import fluidsynth
 
-        # It warns on stderr of modulators in FluidR3 that it has no use for.
-        fluidsynth._fl.fluid_set_log_function(FLUID_WARNING, None, None)
+        # It warns on stderr of modulators that it has no use for, and of every missing programme.
+        for level in FLUID_COMPLAINTS:
+            fluidsynth._fl.fluid_set_log_function(level, None, None)
         # Dynamic loading reads only the presets in use: 0.03 s instead of 0.4 s for 148 MB.
         synth = fluidsynth.Synth(
             gain=0.5,
@@ -106,15 +104,7 @@ class FluidSynth:
         handle = ctypes.c_void_p(synth.synth)
         for channel, sound in _channels(sounds):
             if synth.program_select(channel, font_id, *sound) != 0:
-                raise PixMusError(
-                    f"the SoundFont has no bank {sound.bank} programme {sound.program}"
-                )
-            library.fluid_synth_set_gen(
-                handle,
-                channel,
-                VOLUME_RELEASE,
-                ctypes.c_float(RELEASE_CENTS.get(sound.program, 0.0)),
-            )
+                raise PixMusError(_missing_sound(sound))
         num_blocks = -(-num_samples // FLUID_BLOCK)
         out = np.zeros((2, num_blocks * FLUID_BLOCK), np.float32)
         left, right = (ctypes.c_void_p(row.ctypes.data) for row in out)
@@ -135,14 +125,18 @@ class FluidSynth:
 
 
 class TinySoundFont:
-    """tinysoundfont: one wheel without any system library."""
+    """tinysoundfont: one wheel without any system library.
+
+    Its amplitude is linear in velocity, where General MIDI's (and FluidSynth's) is a square: it is
+    given squares.
+    """
 
     def __init__(self, font: Path) -> None:
         import tinysoundfont
 
         self._synth = tinysoundfont.Synth(gain=-6, samplerate=SAMPLE_RATE)
         try:
-            self._font_id = self._synth.sfload(str(font))
+            self._font_id = self._synth.sfload(str(played_font(font, "tinysoundfont")))
         except Exception as error:
             raise PixMusError(_unreadable_font(font)) from error
 
@@ -166,7 +160,7 @@ class TinySoundFont:
                 self._synth.generate_simple(at - position, buffer[position * frame : at * frame])
                 position = at
             if event.velocity:
-                self._synth.noteon(event.channel, event.pitch, event.velocity)
+                self._synth.noteon(event.channel, event.pitch, squared(event.velocity))
             else:
                 self._synth.noteoff(event.channel, event.pitch)
         if position < num_samples:

@@ -1,10 +1,10 @@
-"""How the shipped sound and the pip-only one sound: every ensemble by both, from the same scores.
+"""How the two synths sound: every ensemble by both, from the same scores.
 
     pixmus evaluate sound [--model DIR] [--takes 3] [--duration 20]
 
 For every ensemble some cue sheets are drawn, each
-is composed once, and its score is rendered and mixed twice: by FluidSynth with FluidR3_GM, and by
-what pip alone brings, tinysoundfont with TimGM6mb.
+is composed once, and its score is rendered and mixed twice, with the font that comes along: by
+FluidSynth, and by tinysoundfont, which pip alone brings.
 
 - *level*: LUFS of the sum of the stems, before the mix is brought to -14 LUFS.
 - *spectral centroid*: Hz, magnitude-weighted mean frequency of a frame, mean over frames weighted
@@ -30,7 +30,7 @@ from pixmus.errors import PixMusError
 from pixmus.sound.loudness import loudness, to_db
 from pixmus.sound.mix import mix, sum_stems
 from pixmus.sound.renderer import render
-from pixmus.sound.soundfont import FLUID_FONT, SoundFontRenderer, tim_font
+from pixmus.sound.soundfont import OWN_FONT, SoundFontRenderer
 from pixmus.sound.synth import installed_synths
 from pixmus.studies.runner import Result, Run, Study
 from pixmus.studies.score_model_takes import draw_cue_sheet
@@ -46,6 +46,7 @@ MEASURES = {
     "level": "LUFS",
 }
 COLOURS = {"shipped": "#c2185b", "pip only": "#0072b2"}
+PLAYED_BY = {"shipped": "fluidsynth", "pip only": "tinysoundfont"}
 SMALLEST = 1e-12
 
 
@@ -79,18 +80,12 @@ def stereo_width(waveform: Waveform) -> float:
 
 
 def renderers() -> dict[str, SoundFontRenderer]:
-    """The shipped renderer and the one that pip alone brings."""
-    tim = tim_font()
-    missing = [name for name in ("fluidsynth", "tinysoundfont") if name not in installed_synths()]
-    if missing or tim is None or not FLUID_FONT.is_file():
+    """Both synths with the font that comes along."""
+    if any(synth not in installed_synths() for synth in PLAYED_BY.values()):
         raise PixMusError(
-            "both renderers are needed to compare them: install libfluidsynth3, "
-            "fluid-soundfont-gm, tinysoundfont and pretty_midi."
+            "both synths are needed to compare them: install libfluidsynth3 and tinysoundfont."
         )
-    return {
-        "shipped": SoundFontRenderer("fluidsynth", FLUID_FONT),
-        "pip only": SoundFontRenderer("tinysoundfont", tim),
-    }
+    return {name: SoundFontRenderer(synth, OWN_FONT) for name, synth in PLAYED_BY.items()}
 
 
 def measure_sounds(
@@ -147,7 +142,7 @@ def plot(result: dict[str, Any]) -> Figure:
     panels[0].set_yticks(places, list(rows), color=INK, fontsize=9)
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
     top = 1 - 0.14 / height
-    figure.text(0.012, top, "Two sounds, the same scores", fontsize=13, fontweight="bold",
+    figure.text(0.012, top, "Two synths, the same scores", fontsize=13, fontweight="bold",
                 color=INK, va="top")  # fmt: skip
     figure.text(0.012, top - 0.32 / height, f"{result['takes']} takes an ensemble, one dot each",
                 fontsize=8.5, color=QUIET, va="top")  # fmt: skip
@@ -184,7 +179,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 STUDY = Study(
     "sound",
-    "The shipped sound and the pip-only one, every ensemble by numbers.",
+    "The two synths, every ensemble by numbers.",
     measure,
     arguments,
     pictures={"sound.png": plot},

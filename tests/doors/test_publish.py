@@ -248,10 +248,7 @@ def test_the_repository_is_a_valid_space(root: Path) -> None:
     pins = (REPOSITORY / "constraints.txt").read_text()
     assert f"gradio=={facts['sdk_version']}\n" in pins
     assert facts["app_file"] == "app.py" and facts["python_version"] == "3.12"
-    assert (REPOSITORY / "packages.txt").read_text().split() == [
-        "libfluidsynth3",
-        "fluid-soundfont-gm",
-    ]
+    assert (REPOSITORY / "packages.txt").read_text().split() == ["libfluidsynth3"]
     taken = [REPOSITORY / name for name in (*SPACE_NEEDS, *SPACE_TAKES)]
     sizes = [path.stat().st_size for place in taken for path in (place, *place.rglob("*"))
              if path.is_file()]  # fmt: skip

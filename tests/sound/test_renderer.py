@@ -11,7 +11,7 @@ import pytest
 from pixmus.ensembles import DRUM_BANK
 from pixmus.errors import PixMusError
 from pixmus.sound.measurement import MEASUREMENTS, attack_time
-from pixmus.sound.soundfont import SoundFontRenderer, soundfont_renderer, tim_font
+from pixmus.sound.soundfont import OWN_FONT, SoundFontRenderer, soundfont_renderer
 from pixmus.sound.synth import DRUM_CHANNEL, FONT_VARIABLE, SYNTHS, Event, Sound, installed_synths
 from pixmus.waveform import SAMPLE_RATE
 
@@ -22,9 +22,7 @@ PIANO, HARP = Sound(0, 0), Sound(0, 46)
 def renderer(request):
     if request.param == "fluidsynth" and request.param not in installed_synths():
         pytest.skip(f"{request.param} is not installed here")
-    font = tim_font()
-    assert font is not None, "TimGM6mb.sf2 comes with pretty_midi"
-    return SoundFontRenderer(request.param, font)
+    return SoundFontRenderer(request.param, OWN_FONT)
 
 
 def test_no_events_are_silence(renderer):

@@ -24,7 +24,7 @@ from pixmus.sound.performance import (
     play_notes,
 )
 from pixmus.sound.renderer import render
-from pixmus.sound.soundfont import SoundFontRenderer, soundfont_renderer, tim_font
+from pixmus.sound.soundfont import OWN_FONT, SoundFontRenderer, soundfont_renderer
 from pixmus.sound.synth import Sound, installed_synths
 from pixmus.waveform import SAMPLE_RATE
 
@@ -44,9 +44,9 @@ def renderer(request):
 
 
 def both_renderers():
-    """The best renderer of this machine, and the one of a machine with pip only."""
+    """Both synths with the font that comes along."""
     best = soundfont_renderer()
-    return {best.synth: best, "tinysoundfont": SoundFontRenderer("tinysoundfont", tim_font())}
+    return {best.synth: best, "tinysoundfont": SoundFontRenderer("tinysoundfont", OWN_FONT)}
 
 
 def one_note(onset, pitch=72, part="melody", velocity=90):

@@ -99,8 +99,7 @@ class Sample:
         if self.is_vorbis:
             import soundfile
 
-            read: NDArray[np.float32] = soundfile.read(io.BytesIO(self.data), dtype="float32")[0]
-            return read
+            return np.asarray(soundfile.read(io.BytesIO(self.data), dtype="float32")[0], np.float32)
         return np.frombuffer(self.data, "<i2").astype(np.float32) / 32768
 
     def with_pcm(self, pcm: NDArray[np.float32], quality: float | None = None) -> Sample:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import copy
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import pixmus  # noqa: F401  # says how OpenMP waits, before torch loads it
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Two test processes that fill numba's cache of compiled functions at once crash.
+    os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="pixmus-numba-")
+    atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
 
 # isort: split
 import av

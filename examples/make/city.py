@@ -117,7 +117,7 @@ FILM = Film(
         Shot(12.75, 16.5, red_light),
     ),
     exposures=5,
-    crf=27.0,
+    crf=31.5,
 )
 
 if __name__ == "__main__":

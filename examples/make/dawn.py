@@ -85,7 +85,7 @@ FILM = Film(
         Shot(11.0, 17.0, into_the_sun),
         Shot(17.0, 22.0, day),
     ),
-    crf=18.5,
+    crf=24.0,
 )
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ FILM = Film(
         Shot(10.75, 16.5, clearing),
         Shot(16.5, 21.0, peace),
     ),
-    crf=26.5,
+    crf=31.0,
 )
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ FILM = Film(
         Shot(11.25, 14.5, box),
         Shot(14.5, 18.0, finale),
     ),
-    crf=22.0,
+    crf=27.0,
 )
 
 if __name__ == "__main__":

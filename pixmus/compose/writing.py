@@ -176,12 +176,13 @@ def melody_is_missing(canvas: Canvas, made: np.ndarray) -> bool:
     `made` (beats, parts) says what was. Who wants no melody leaves the part out.
     """
     edges = canvas.edges()
-    struck = canvas.cells[:, PART_LAYOUTS[Part.MELODY].onsets].any(1)
+    struck: np.ndarray = np.any(canvas.cells[:, PART_LAYOUTS[Part.MELODY].onsets], axis=1)
     bars = [struck[a:b].any() for a, b in pairwise(edges) if made[a:b, MELODY].all()]
     beats = made[:, MELODY]
     notes = int(canvas.cells[beats][:, PART_LAYOUTS[Part.MELODY].onsets].sum())
     wanted = MELODY_SHARE * len(bars)
-    return bool(beats.any()) and (sum(bars) < wanted or notes < min(beats.sum() / 2, FEWEST_NOTES))
+    few = sum(bars) < wanted or notes < min(float(beats.sum()) / 2, FEWEST_NOTES)
+    return bool(beats.any()) and bool(few)
 
 
 def window_seed(seed: int, cue: int, window: int) -> int:

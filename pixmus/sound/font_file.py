@@ -100,7 +100,7 @@ class Sample:
             import soundfile
 
             return np.asarray(soundfile.read(io.BytesIO(self.data), dtype="float32")[0], np.float32)
-        return np.frombuffer(self.data, "<i2").astype(np.float32) / 32768
+        return np.frombuffer(self.data, "<i2").astype(np.float32) / np.float32(32768)
 
     def with_pcm(self, pcm: NDArray[np.float32], quality: float | None = None) -> Sample:
         """The same with other samples, as 16-bit PCM or as Vorbis of a quality (0 to 1)."""

@@ -115,7 +115,7 @@ def _rules_of_song(
         Fraction(25),
         tuple(Transition(at, at, at, "cut") for at in cuts),
         motion=np.repeat(ours, quarter),
-        **{name: np.full(length, value) for name, value in typical.items()},
+        **{name: np.full(length, value) for name, value in typical.items()},  # type: ignore[arg-type]
         palette=None,
         moments=(),
     )

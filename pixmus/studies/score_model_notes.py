@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -54,6 +55,10 @@ def measure_windows(
     return table
 
 
+def _mean_of(values: np.ndarray, rows: np.ndarray) -> float:
+    return mean_known(values[rows])
+
+
 def notes(study: HeldOut, scale: float) -> Section:
     """Means of every measure of `check.voicing`, real and made, with intervals over pieces."""
     real = measure_windows(study.windows, study.real)
@@ -62,9 +67,7 @@ def notes(study: HeldOut, scale: float) -> Section:
         name: {
             "real": mean_known(real[name]),
             "made": mean_known(made[name]),
-            "interval": interval(
-                lambda rows, values=made[name]: mean_known(values[rows]), study.names
-            ),
+            "interval": interval(partial(_mean_of, made[name]), study.names),
         }
         for name in real
     }

@@ -49,8 +49,9 @@ def look_at(film: Film, sheet: Any, judged: dict[str, Any]) -> dict[str, Any]:
         "ensemble": sheet.ensemble,
     }
     judgement = judged.get(film.name)
-    is_of_this = judgement is not None and judgement["proposal"] == proposal(row)
-    return {**row, **({k: judgement[k] for k in ("verdict", "words", "why")} if is_of_this else {})}
+    if judgement is None or judgement["proposal"] != proposal(row):  # judged before it changed
+        return row
+    return {**row, **{key: judgement[key] for key in ("verdict", "words", "why")}}
 
 
 def proposal(row: dict[str, Any]) -> str:

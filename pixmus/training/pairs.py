@@ -250,7 +250,7 @@ def _pairs(table: pyarrow.Table, quantiles: CurveTables) -> Iterator[Pair]:
             row["duration"],
             Fraction(row["frame_rate"]),
             tuple(Transition(**transition) for transition in row["transitions"]),
-            **{name: curves[name][place] for name in FEATURE_CURVES},
+            **{name: curves[name][place] for name in FEATURE_CURVES},  # type: ignore[arg-type]
             palette=palette.reshape(-1, row["palette_width"]) if len(palette) else None,
             moments=tuple(Moment(**moment) for moment in row["moments"]),
         )

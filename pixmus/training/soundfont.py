@@ -74,8 +74,10 @@ class _Making:
     quality: float
     instruments: list[Instrument] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
-    places: dict[tuple, int] = field(default_factory=dict)  # of a sample, treated in some way
-    made: dict[tuple, int] = field(default_factory=dict)  # the same of an instrument
+    places: dict[tuple[object, ...], int] = field(
+        default_factory=dict
+    )  # of a sample, treated in some way
+    made: dict[tuple[object, ...], int] = field(default_factory=dict)  # the same of an instrument
 
 
 def make_font(font: FontFile, quality: float = QUALITY) -> FontFile:
@@ -186,7 +188,8 @@ def narrowed(
 ) -> NDArray[np.float32]:
     """One side of a stereo pair of which only a share `width` of the difference stays."""
     length = min(len(own), len(other))
-    middle, side = (own[:length] + other[:length]) / 2, (own[:length] - other[:length]) / 2
+    half = np.float32(0.5)
+    middle, side = half * (own[:length] + other[:length]), half * (own[:length] - other[:length])
     return middle + np.float32(width) * side
 
 

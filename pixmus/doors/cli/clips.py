@@ -242,5 +242,5 @@ def _ranking(checks: list[tuple[str, Check]]) -> list[str]:
         warnings = "; ".join(map(str, [*found.outside, *found.odd]))
         told.append(f"{name}: " + (f"outside are {warnings}" if warnings else "like real music"))
     if len(told) < 2:
-        return [] if all(found.outside == found.odd == () for _, found in checks) else told
+        return told if any(found.outside or found.odd for _, found in checks) else []
     return ["Ranked:", *(f"{place}. {line}" for place, line in enumerate(told, start=1))]

@@ -85,13 +85,13 @@ def new_folder(
 def check_new_file(path: str | Path, overwrite: bool = False) -> None:
     """Raise unless `path` can be written: not there yet (or to be replaced), in a real folder."""
     path = Path(path)
+    _check_parent(path)
     if path.is_dir():
         raise PixMusError(f"{path} is a folder; name a file in it.")
     if path.exists() and not overwrite:
         raise PixMusError(
             f"{path} is there already; choose another name, or replace it with --force."
         )
-    _check_parent(path)
 
 
 def check_new_folder(folder: str | Path, overwrite: bool = False) -> None:
@@ -106,9 +106,18 @@ def check_new_folder(folder: str | Path, overwrite: bool = False) -> None:
     _check_parent(folder)
 
 
+def _may_look(path: Path) -> bool:
+    try:
+        path.exists()
+    except PermissionError:
+        return False
+    return True
+
+
 def _check_parent(path: Path) -> None:
     parent = path.absolute().parent
-    if not parent.is_dir():
+    # What lies in a folder that may not be entered is hidden, which `os.access` tells.
+    if not os.path.isdir(parent) and _may_look(parent):
         raise PixMusError(f"{path} cannot be written: there is no folder {parent}; make it first.")
     if not os.access(parent, os.W_OK | os.X_OK, effective_ids=EFFECTIVE_IDS):
         raise PixMusError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ def _check_writable(source: Path, out_path: Path, overwrite: bool) -> None:
         raise PixMusError(
             f"{out_path} cannot be written: give the soundtrack's clip a name that ends in .mp4."
         )
-    if out_path.is_file() and out_path.samefile(source):
+    if os.path.isfile(out_path) and out_path.samefile(source):
         raise PixMusError(f"{out_path} is the clip itself; choose another name.")
     check_new_file(out_path, overwrite)
 

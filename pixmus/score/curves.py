@@ -140,20 +140,22 @@ class CurveTables:
 
     @classmethod
     def from_json(cls, text: str) -> CurveTables:
-        """ValueError where a table is no rising row of finite numbers, or a raw curve has none."""
+        """ValueError where a table is no rising row of finite numbers."""
         tables = {name: np.array(table, float) for name, table in json.loads(text).items()}
         for name, table in tables.items():
             if table.ndim != 1 or len(table) < 2 or not np.isfinite(table).all():
                 raise ValueError(f"the table of {name} is no row of numbers")
             if (np.diff(table) < 0).any():
                 raise ValueError(f"the table of {name} falls")
-        if not tables.keys() >= set(RAW_CURVES):
-            raise ValueError("a curve has no table")
         return cls(tables)
 
     @classmethod
     def load(cls, path: Path) -> CurveTables:
-        return cls.from_json(path.read_text())
+        """ValueError also where a raw curve has no table."""
+        found = cls.from_json(path.read_text())
+        if not found.tables.keys() >= set(RAW_CURVES):
+            raise ValueError("a curve has no table")
+        return found
 
 
 def bar_seconds(tempo_map: TempoMap) -> np.ndarray:

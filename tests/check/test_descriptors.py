@@ -283,4 +283,4 @@ def test_a_window_is_measured_within_its_budget():
         start = time.thread_time()
         describe_window(cells, False)
         spent.append(time.thread_time() - start)
-    assert min(spent) < 0.010  # seconds of CPU
+    assert min(spent) < 0.030  # seconds of CPU; 0.006 to 0.010 on machines of 2026

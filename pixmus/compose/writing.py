@@ -127,25 +127,27 @@ def write_canvases(
     to_make = [canvas.states == TO_MAKE for canvas in canvases]
     total = num_inference_steps * sum(len(bounds) for bounds in windows)
     done = 0
-    for index, (canvas, bounds) in enumerate(zip(canvases, windows, strict=True)):
-        for number, (first, end) in enumerate(bounds):
 
-            def report(step: int, x: Tensor, offset: int = done) -> None:
-                if on_step is not None:
-                    on_step(offset + step, total, x)
+    def write(index: int, number: int, bounds: tuple[int, int], decoding: Decoding) -> None:
+        def report(step: int, x: Tensor) -> None:
+            if on_step is not None:  # what is written again is beyond the total
+                on_step(min(done + step, total), total, x)
 
-            write_window(
-                denoiser,
-                fresh_scheduler(scheduler),
-                canvas,
-                first,
-                end,
-                generator=torch.Generator().manual_seed(window_seed(seed, index, number)),
-                guidance=guidance,
-                num_inference_steps=num_inference_steps,
-                decoding=decoding,
-                on_step=report,
-            )
+        write_window(
+            denoiser,
+            fresh_scheduler(scheduler),
+            canvases[index],
+            *bounds,
+            generator=torch.Generator().manual_seed(window_seed(seed, index, number)),
+            guidance=guidance,
+            num_inference_steps=num_inference_steps,
+            decoding=decoding,
+            on_step=report,
+        )
+
+    for index, bounds in enumerate(windows):
+        for number, window in enumerate(bounds):
+            write(index, number, window, decoding)
             done += num_inference_steps
     for index, (canvas, made) in enumerate(zip(canvases, to_make, strict=True)):
         for attempt in range(1, MELODY_ATTEMPTS + 1):
@@ -154,20 +156,9 @@ def write_canvases(
             canvas.states[made[:, MELODY], MELODY] = TO_MAKE
             canvas.cells[made[:, MELODY], PART_LAYOUTS[Part.MELODY].cells] = 0
             more = decoding.log_odds.get(Part.MELODY, 0.0) + attempt * MELODY_LOG_ODDS
-            for number, (first, end) in enumerate(windows_of(canvas)):
-                write_window(
-                    denoiser,
-                    fresh_scheduler(scheduler),
-                    canvas,
-                    first,
-                    end,
-                    generator=torch.Generator().manual_seed(
-                        window_seed(seed, index, 1000 * attempt + number)
-                    ),
-                    guidance=guidance,
-                    num_inference_steps=num_inference_steps,
-                    decoding=replace(decoding, log_odds={**decoding.log_odds, Part.MELODY: more}),
-                )
+            livelier = replace(decoding, log_odds={**decoding.log_odds, Part.MELODY: more})
+            for number, window in enumerate(windows_of(canvas)):
+                write(index, 1000 * attempt + number, window, livelier)
 
 
 def melody_is_missing(canvas: Canvas, made: np.ndarray) -> bool:

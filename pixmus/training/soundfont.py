@@ -74,9 +74,7 @@ class _Making:
     quality: float
     instruments: list[Instrument] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
-    places: dict[tuple[object, ...], int] = field(
-        default_factory=dict
-    )  # of a sample, treated in some way
+    places: dict[tuple[object, ...], int] = field(default_factory=dict)  # of treated samples
     made: dict[tuple[object, ...], int] = field(default_factory=dict)  # the same of an instrument
 
 

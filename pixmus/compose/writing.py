@@ -131,7 +131,7 @@ def write_canvases(
     def write(index: int, number: int, bounds: tuple[int, int], decoding: Decoding) -> None:
         def report(step: int, x: Tensor) -> None:
             if on_step is not None:  # what is written again is beyond the total
-                on_step(min(done + step, total), total, x)
+                on_step(min(done + step, total - 1), total, x)
 
         write_window(
             denoiser,

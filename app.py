@@ -10,8 +10,8 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import argparse
 from pathlib import Path
 
-from pixmus.doors.page.serve import serve
 from pixmus.doors.page.showcase import EXAMPLES
+from pixmus.doors.page.start import start
 from pixmus.doors.page.visits import KEEP_MINUTES
 
 try:  # on ZeroGPU machines of Hugging Face
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--examples", type=Path, default=EXAMPLES)
     parser.add_argument("--keep-minutes", type=float, default=KEEP_MINUTES)
     arguments = parser.parse_args()
-    serve(arguments.model, arguments.port, arguments.examples, arguments.keep_minutes)
+    start(arguments.model, arguments.port, arguments.examples, arguments.keep_minutes)
 
 
 if __name__ == "__main__":

@@ -44,9 +44,9 @@ def page(
     ] = KEEP_MINUTES,
 ) -> None:
     """Serve the page on this machine."""
-    from pixmus.doors.page.serve import serve
+    from pixmus.doors.page.start import start
 
-    serve(model, port, examples, keep_minutes)
+    start(model, port, examples, keep_minutes)
 
 
 def evaluate(context: typer.Context, name: Annotated[str, typer.Argument()] = "--help") -> None:

@@ -1,7 +1,7 @@
 """The page: upload a clip, hear its soundtrack, understand it, take it away.
 
-`serve` puts it together from the panels (`panels/`), whose buttons `wiring` ties to the handlers
-in `work` and `looks`; `studio` does what they ask for, and knows of no widget.
+`start` begins it, `serve` puts it together from the panels (`panels/`), whose buttons `wiring`
+ties to the handlers in `work` and `looks`; `studio` does what they ask for, and knows of no widget.
 """
 
 import os

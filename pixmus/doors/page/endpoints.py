@@ -36,7 +36,7 @@ from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.showing import in_visitors_words
 from pixmus.doors.page.studio import Progress, Studio, reported
 from pixmus.doors.page.takes import Take
-from pixmus.doors.page.visits import Visits
+from pixmus.doors.page.visits import Visit, Visits
 from pixmus.errors import PixMusError
 from pixmus.score.midi import write_midi
 from pixmus.sound.programs import programs_of
@@ -77,6 +77,9 @@ class Endpoints:
         self.studio = studio
         self.visits = visits
 
+    def _visit(self, request: gr.Request | None) -> Visit:
+        return self.visits.of(request.session_hash if request else None)
+
     def function(self, name: str) -> Callable[..., Any]:
         """The method of that name with an argument for each choice in the place of `asked`."""
         return _with_choices(getattr(self, name), choices_by_function()[name])
@@ -97,10 +100,10 @@ class Endpoints:
             The scored video, its MIDI file, its cue sheet (JSON), everything in one zip, and facts
             such as the seed and the cuts met; of several takes those of the best.
         """
-        visit = self.visits.of(request.session_hash if request else None)
         with in_visitors_words():
             commission = Commission.read(asked)
             path = _path(clip)
+            visit = self._visit(request)
             made: list[Take] = []
             for event in reported(
                 lambda report: self.studio.soundtracks(visit, path, commission, report)
@@ -134,13 +137,14 @@ class Endpoints:
         Returns:
             The cue sheet (JSON), and the reason for each choice.
         """
-        visit = self.visits.of(request.session_hash if request else None)
         with in_visitors_words():
             commission = Commission.read(asked)
-            sheet = self.studio.spot(visit, _path(clip), commission, lambda _: None)
-            path = visit.new_folder() / "cues.json"
-            sheet.save(path)
-            return str(path), dict(sheet.reasons)
+            path = _path(clip)
+            visit = self._visit(request)
+            sheet = self.studio.spot(visit, path, commission, lambda _: None)
+            written = visit.new_folder() / "cues.json"
+            sheet.save(written)
+            return str(written), dict(sheet.reasons)
 
     def compose(
         self, cue_sheet: str, asked: dict[str, Any], request: gr.Request | None = None
@@ -153,7 +157,6 @@ class Endpoints:
         Returns:
             The score (MIDI), the music (WAV) and the seed.
         """
-        visit = self.visits.of(request.session_hash if request else None)
         with in_visitors_words():
             commission = Commission.read(asked)
             sheet = CueSheet.load(_path(cue_sheet))
@@ -162,6 +165,7 @@ class Endpoints:
                     f"The cue sheet lasts {sheet.duration:.0f} s; give one of at most "
                     f"{self.studio.longest_s:.0f} s here."
                 )
+            visit = self._visit(request)
             score, music, used = self.studio.play(visit, sheet, commission)
             folder = visit.new_folder()
             write_midi(score, folder / "score.mid", programs_of(sheet.ensemble, score.parts))

@@ -29,7 +29,7 @@ class Looks:
     def on_choose(self, request: gr.Request, number: int | None) -> Shown:
         """Another take."""
         try:
-            take = self.visits.of(request.session_hash).take(number or 1)
+            take = self.visits.find(request.session_hash).take(number or 1)
             yield self.panels.show(take, self.studio.tables)
             yield self.panels.pictures.show(take, self.studio.tables)
         except Exception as error:
@@ -40,7 +40,7 @@ class Looks:
 
         def pack(request: gr.Request, number: int | None) -> str:
             try:
-                return str(which(self.visits.of(request.session_hash).take(number or 1)))
+                return str(which(self.visits.find(request.session_hash).take(number or 1)))
             except Exception as error:
                 raise gr.Error(sentence(error), print_exception=False) from error
 
@@ -48,12 +48,12 @@ class Looks:
 
     def on_keep_seed(self, request: gr.Request, number: int | None) -> int | None:
         """The seed of the chosen take."""
-        takes = self.visits.of(request.session_hash).takes
+        takes = self.visits.find(request.session_hash).takes
         return takes[(number or 1) - 1].seed if takes else None
 
     def on_example(self, request: gr.Request, event: gr.EventData) -> dict[Any, Any]:
         """An example, in the place of whatever the visitor had."""
-        visit = self.visits.of(request.session_hash)
+        visit = self.visits.find(request.session_hash)
         visit.stop()
         visit.replace_takes([])
         visit.cue_sheet = None

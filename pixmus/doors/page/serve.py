@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from pixmus.doors.page import markup
 from pixmus.doors.page.endpoints import Endpoints
+from pixmus.doors.page.gate import Gate
 from pixmus.doors.page.looks import Looks
 from pixmus.doors.page.panels.api import build_api
 from pixmus.doors.page.panels.experiments import build_experiments
 from pixmus.doors.page.panels.panels import Panels
 from pixmus.doors.page.showcase import EXAMPLES, RESULTS, Example, find_examples
 from pixmus.doors.page.studio import Studio
-from pixmus.doors.page.visits import KEEP_MINUTES, Visits, own_root
+from pixmus.doors.page.visits import Visits
 from pixmus.doors.page.wiring import QUEUE_SIZE, WORKING, tie
 from pixmus.doors.page.work import Works
 from pixmus.model.folder import MODEL_FOLDER, model_folder
@@ -82,16 +83,15 @@ def build_page(
 
 
 def serve(
-    model: str | None = None,
-    port: int | None = None,
-    examples: Path | None = None,
-    keep_minutes: float = KEEP_MINUTES,
+    root: Path,
+    uploads: Path,
+    model: str | None,
+    port: int | None,
+    examples: Path | None,
+    keep_minutes: float,
 ) -> None:
-    """Serve the page until the program ends; None: the shipped model, a free port, our examples."""
+    """Serve the page as `start` says; `root` holds all that visitors bring and take."""
     examples = examples or EXAMPLES
-    root = own_root()
-    uploads = root / "uploads"
-    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     folder, _ = model_folder(model)
     pipe = PixMusPipeline.from_pretrained(folder)
     studio = Studio(pipe, LONGEST_S, model=None if folder == MODEL_FOLDER else model)
@@ -109,6 +109,7 @@ def serve(
         run_history=False,
         show_error=True,  # each is one sentence: see showing.py
         footer_links=["api"],
+        app_kwargs={"middleware": [Middleware(Gate)]},
         ssr_mode=False,
         mcp_server=importlib.util.find_spec("mcp") is not None,
     )

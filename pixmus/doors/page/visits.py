@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 PREFIX = "pixmus-page-"
+GONE_QUIET_S = 60.0  # work that has not checked for so long has ended
 KEEP_MINUTES = 30.0  # after which what a visitor uploaded or made is removed
 
 
@@ -43,7 +44,7 @@ def own_root() -> Path:
         owner = path.name.removeprefix(PREFIX).split("-")[0]
         if owner.isdigit() and not _is_running(int(owner)):
             shutil.rmtree(path, ignore_errors=True)
-    root = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+    root = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))  # for this user alone
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     # A plain `kill` ends the program as Ctrl-C does, so that what it registered is done.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -74,6 +75,7 @@ class Visit:
     cue_sheet: CueSheet | None = None  # as spotted last
     takes: list[Take] = field(default_factory=list)
     last_used: float = 0.0
+    can_come_back: bool = True  # else the files that it was given are all that is left of it
     _work: object = None  # what was started last; only that may go on
 
     def start(self) -> Callable[[], None]:
@@ -96,6 +98,17 @@ class Visit:
     def is_idle(self) -> bool:
         """Whether nothing was started that was not stopped."""
         return self._work is None
+
+    @property
+    def holds_something(self) -> bool:
+        """Whether somebody would lose something with it: footage, takes, or work that is going on.
+
+        Work that is going on has checked a moment ago.
+        """
+        is_quiet = time.monotonic() - self.last_used > GONE_QUIET_S
+        if is_quiet and not self.can_come_back:
+            return False
+        return bool(self.footage or self.takes) or not (self.is_idle or is_quiet)
 
     def new_folder(self) -> Path:
         """A new folder in the visit's own."""
@@ -121,7 +134,11 @@ class Visit:
 
 
 class Visits:
-    """All visits by the session that they belong to; the least recently used make room."""
+    """All visits by the session that they belong to.
+
+    At most `capacity` of them hold something. Nobody's make room for a new one but those that hold
+    nothing: whoever invents sessions takes nothing from anybody.
+    """
 
     def __init__(
         self, root: Path, keep_s: float, capacity: int, uploads: Path | None = None
@@ -134,19 +151,51 @@ class Visits:
         self._lock = threading.Lock()
 
     def of(self, session: str | None) -> Visit:
-        """The visit of a session, begun where there is none; without a session always a new one."""
+        """The visit of a session, begun where there is none; without a session always a new one.
+
+        For what makes something. Raises PixMusError with one sentence where the page is full.
+        """
+        can_come_back = session is not None
         session = session or secrets.token_hex(8)
         with self._lock:
             visit = self._visits.get(session)
+            spare = []
             if visit is None:
+                spare = self._make_room()
                 folder = self.root / secrets.token_hex(16)
-                folder.mkdir(parents=True)
-                visit = self._visits[session] = Visit(folder)
+                folder.mkdir(parents=True, mode=0o700)
+                visit = self._visits[session] = Visit(folder, can_come_back=can_come_back)
             visit.last_used = time.monotonic()
-            spare = sorted(self._visits, key=lambda name: self._visits[name].last_used)
-        for name in spare[: -self.capacity]:
+        for name in spare:
             self.end(name)
         return visit
+
+    def find(self, session: str | None) -> Visit:
+        """The visit of a session, or one that has nothing where there is none: none is begun.
+
+        For what only looks at or ends what was made.
+        """
+        with self._lock:
+            visit = self._visits.get(session or "")
+            if visit is None:
+                return Visit(self.root / secrets.token_hex(16))
+            visit.last_used = time.monotonic()
+            return visit
+
+    def _make_room(self) -> list[str]:
+        """The visits that go for a new one; PixMusError where each of them holds something."""
+        if len(self._visits) < self.capacity:
+            return []
+        empty = [name for name, visit in self._visits.items() if not visit.holds_something]
+        if empty:
+            return [min(empty, key=lambda name: self._visits[name].last_used)]
+        oldest = min(visit.last_used for visit in self._visits.values())
+        minutes = max(1, round((oldest + self.keep_s - time.monotonic()) / 60))
+        raise PixMusError(
+            f"{len(self._visits)} visitors have their soundtracks here, which is all that this "
+            f"machine holds; a place is free in {minutes} minutes at the latest. Everything you "
+            "set stays here; please press the button again then."
+        )
 
     def end(self, session: str | None) -> None:
         """Stop what is made for a session and remove all that it has."""

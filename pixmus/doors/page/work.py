@@ -36,9 +36,9 @@ class Works:
         self, request: gr.Request, clip_path: str | None, still_path: str | None, *values: Any
     ) -> Shown:
         """Make the soundtrack."""
-        visit = self.visits.of(request.session_hash)
         try:
             path, commission = chosen_clip(clip_path, still_path), self.read(values)
+            visit = self.visits.of(request.session_hash)
         except Exception as error:
             yield {self.status: markup.failed(sentence(error))}
             return
@@ -50,10 +50,11 @@ class Works:
         self, request: gr.Request, clip_path: str | None, still_path: str | None, *values: Any
     ) -> Shown:
         """Spot first."""
-        visit = self.visits.of(request.session_hash)
         begun = time.monotonic()
+        visit = self.visits.find(request.session_hash)
         try:
             path, commission = chosen_clip(clip_path, still_path), self.read(values)
+            visit = self.visits.of(request.session_hash)
 
             def work(report: Report) -> Iterator[bool]:
                 self.studio.spot(visit, path, commission, report)
@@ -74,7 +75,7 @@ class Works:
         self, request: gr.Request, hits: list[list[Any]], cues: list[list[Any]], *values: Any
     ) -> Shown:
         """Compose from this cue sheet."""
-        visit = self.visits.of(request.session_hash)
+        visit = self.visits.find(request.session_hash)
         try:
             if visit.cue_sheet is None:
                 raise PixMusError("There is no cue sheet yet; spot the clip first.")
@@ -90,7 +91,7 @@ class Works:
         self, request: gr.Request, number: int | None, bars: str, parts: list[str], *values: Any
     ) -> Shown:
         """Redo only these."""
-        visit = self.visits.of(request.session_hash)
+        visit = self.visits.find(request.session_hash)
         try:
             commission = self.read(values)
         except Exception as error:
@@ -103,7 +104,7 @@ class Works:
 
     def on_cancel(self, request: gr.Request) -> str:
         """Cancel."""
-        self.visits.of(request.session_hash).stop()
+        self.visits.find(request.session_hash).stop()
         return markup.idle(CANCELLED)
 
     def _run(self, visit: Visit, work: Callable[[Report], Iterator[Take]]) -> Shown:

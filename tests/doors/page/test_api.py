@@ -7,6 +7,8 @@ import time
 import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -135,6 +137,30 @@ def test_arguments_by_place_are_where_version_0_1_had_them(client: Any) -> None:
     )
     assert places["/spot"].startswith(f"clip text {players} still_duration ")
     assert places["/compose"].startswith("cue_sheet seed num_inference_steps guidance_scale ")
+
+
+@pytest.mark.parametrize(
+    "path", ["gradio_api/process_recording", "monitoring/summary", "gradio_api/monitoring/summary"]
+)
+def test_routes_that_the_page_does_not_need_are_closed(page: Page, path: str) -> None:
+    for data in (None, b"#EXTM3U"):
+        with pytest.raises(HTTPError) as raised:
+            urlopen(page.url + path, data, timeout=60)
+        raised.value.close()
+        assert raised.value.code == 404
+
+
+def test_what_visitors_bring_lies_where_only_this_user_reads(
+    page: Page, clips: dict[str, Path], client: Any
+) -> None:
+    from gradio_client import handle_file
+
+    client.predict(handle_file(clips["eight"]), api_name="/spot")
+    found = list(page.temporary.iterdir())
+    assert found and all(path.name.startswith("pixmus-page-") for path in found)
+    for root in found:
+        assert root.stat().st_mode & 0o077 == 0
+        assert any((root / "uploads").rglob("eight.mp4"))
 
 
 def test_what_was_uploaded_and_made_is_removed(tmp_path: Path, clips: dict[str, Path]) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -63,20 +64,71 @@ def test_what_was_not_used_for_a_while_is_removed(
     assert not new.folder.exists()
 
 
-def test_the_least_recently_used_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
+class Clock:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr("pixmus.doors.page.visits.time.monotonic", lambda: self.now)
 
-    def clock() -> float:
-        nonlocal now
-        now += 1
-        return now
 
-    monkeypatch.setattr("pixmus.doors.page.visits.time.monotonic", clock)
+def test_those_that_hold_nothing_make_room_the_longest_unused_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
     visits = Visits(tmp_path, keep_s=1e9, capacity=2)
-    one, two = visits.of("one"), visits.of("two")
+    one = visits.of("one")
+    clock.now += 1
+    two = visits.of("two")
+    clock.now += 1
     visits.of("one")
     three = visits.of("three")
     assert [visit.folder.exists() for visit in (one, two, three)] == [True, False, True]
+
+
+def test_whoever_invents_sessions_takes_nothing_from_anybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    visits = Visits(tmp_path, keep_s=1800, capacity=3)
+    watched, working = visits.of("watched"), visits.of("working")
+    watched.footage = cast(Any, object())
+    check = working.start()
+    for number in range(50):
+        clock.now += 1
+        check()
+        visits.of(f"invented {number}")
+    assert visits.of("watched") is watched and visits.of("working") is working
+    assert len(list(tmp_path.iterdir())) == 3
+    visits.of("invented 49").footage = cast(Any, object())
+    with pytest.raises(PixMusError, match="3 visitors .* free in 30 minutes at the latest"):
+        visits.of("late")
+    assert watched.folder.exists() and working.folder.exists()
+    clock.now += 61  # the work has ended without a word
+    late = visits.of("late")
+    assert late.folder.exists() and not working.folder.exists()
+
+
+def test_a_visit_without_a_session_goes_when_its_files_were_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    visits = Visits(tmp_path, keep_s=1800, capacity=1)
+    program = visits.of(None)
+    program.footage = cast(Any, object())
+    with pytest.raises(PixMusError, match="1 visitors"):
+        visits.of("next")
+    clock.now += 61
+    assert visits.of("next").folder.exists() and not program.folder.exists()
+
+
+def test_looking_begins_no_visit(tmp_path: Path) -> None:
+    visits = Visits(tmp_path, keep_s=60, capacity=1)
+    with pytest.raises(PixMusError, match="removed after a while"):
+        visits.find("one").take(1)
+    visits.find("one").stop()
+    assert not list(tmp_path.iterdir())
+    assert visits.find(None).takes == []
+    assert visits.find("one") is not visits.of("one")
+    assert visits.find("one") is visits.of("one")
 
 
 def test_a_take_that_is_gone_says_so(tmp_path: Path) -> None:

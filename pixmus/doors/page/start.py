@@ -1,0 +1,24 @@
+"""The page begun: where its files lie is settled before Gradio loads, which reads that once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pixmus.doors.page.visits import KEEP_MINUTES, own_root
+
+
+def start(
+    model: str | None = None,
+    port: int | None = None,
+    examples: Path | None = None,
+    keep_minutes: float = KEEP_MINUTES,
+) -> None:
+    """Serve the page until the program ends; None: the shipped model, a free port, our examples."""
+    root = own_root()
+    uploads = root / "uploads"
+    uploads.mkdir(mode=0o700)
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    from pixmus.doors.page.serve import serve
+
+    serve(root, uploads, model, port, examples, keep_minutes)

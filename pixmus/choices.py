@@ -21,6 +21,8 @@ from pixmus.renderers import RENDERERS
 
 Mode = Literal["keep", "duck", "drop"]  # of the clip's own sound beside the music
 MODES: tuple[Mode, ...] = ("keep", "duck", "drop")
+Length = Literal["picture", "sound"]  # which of the two says how long a clip is
+LENGTHS: tuple[Length, ...] = ("picture", "sound")
 NUM_INFERENCE_STEPS = 20
 DEFAULT_GUIDANCE_SCALE = 2.0
 STILL_DURATION_S = 20.0
@@ -188,6 +190,21 @@ STILL_DURATION = Choice(
     label="Length of a still",
     slide=(2, 180, 1),
 )
+LENGTH = Choice(
+    "length",
+    str,
+    Step.WATCH,
+    "length",
+    "What says how long the clip is: its last frame stays where the sound is longer",
+    otherwise="the picture, or a sound that goes on for more than half a second",
+    options=lambda: LENGTHS,
+    label="Length of the clip",
+    labels={
+        "auto": "auto: the last frame stays for a longer sound",
+        "picture": "the picture's",
+        "sound": "the sound's",
+    },
+)
 MUSIC_FROM = Choice(
     "music_from",
     float,
@@ -321,6 +338,7 @@ for _choice in (
     ORIGINAL_AUDIO,
     RENDERER,
     STILL_DURATION,
+    LENGTH,
     MUSIC_FROM,
     MUSIC_TO,
     TIMING_GUIDANCE,

@@ -67,7 +67,7 @@ def probe_picture(row: Row, media: Media) -> Video:
     path = media.find(row.picture)
     if path is None:
         raise PixMusError(f"the picture {row.picture or '(none named)'} is missing")
-    return probe(path, still_duration=row.duration, max_duration=math.inf)
+    return probe(path, still_duration=row.duration, max_duration=math.inf, length="picture")
 
 
 def check_length(row: Row, video: Video) -> None:

@@ -137,7 +137,7 @@ class _Picture:
             return
         try:
             sight = picture_checks.watch(
-                row, probe(path, still_duration=max(row.duration, MIN_DURATION))
+                row, probe(path, max(row.duration, MIN_DURATION), length="picture")
             )
         except PixMusError as error:
             told = str(error).replace(str(path), row.picture)

@@ -6,6 +6,8 @@ Conventions: a waveform is float32 (2, samples) at `SAMPLE_RATE`; packets carry 
 from __future__ import annotations
 
 import heapq
+import mmap
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -80,3 +82,51 @@ def encode_sound(
         frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, start, Fraction(1, SAMPLE_RATE)
         yield from stream.encode(frame)
     yield from stream.encode(None)
+
+
+def last_timing(timing: list[tuple[int, int, int]], last: int, length: int) -> tuple[int, int, int]:
+    """(pts, dts, duration) of the last packet decoded where the frame displayed last, at `last`
+    ticks, stays for longer than others do.
+
+    An mp4 file's own length is the sum of its packets' lengths in decoding order: the last of them
+    has to make up for the stay of a frame that was decoded before it.
+    """
+    pts, dts, duration = timing[-1]
+    stays = pts != last and length > 1.5 * usual_length(timing)
+    return pts, dts, max(duration, last + length - dts) if stays else duration
+
+
+def usual_length(timing: list[tuple[int, int, int]]) -> int:
+    """The median length of packets, in ticks."""
+    return sorted(length for _, _, length in timing)[len(timing) // 2]
+
+
+def end_edit(path: Path, duration: float) -> None:
+    """Let the picture's edit list end at `duration` seconds."""
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as data:
+        moov = next(span for kind, *span in _boxes(data, 0, len(data)) if kind == b"moov")
+        for kind, *trak in _boxes(data, *moov):
+            if kind != b"trak" or data.find(b"vide", *_box(data, trak, b"mdia", b"hdlr")) < 0:
+                continue
+            edits, _ = _box(data, trak, b"edts", b"elst")
+            if edits and data[edits] == 0:  # version 0: 32-bit lengths (ISO 14496-12, 8.6.6)
+                struct.pack_into(">I", data, edits + 8, round(duration * int(MOVIE_TIMESCALE)))
+
+
+def _box(data: mmap.mmap, span: list[int], *kinds: bytes) -> list[int]:
+    """Where the content of the first box along the path `kinds` starts and ends."""
+    for wanted in kinds:
+        span = next((found for kind, *found in _boxes(data, *span) if kind == wanted), [0, 0])
+    return span
+
+
+def _boxes(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield (kind, start of content, end) of the boxes of an mp4 file (ISO 14496-12, 4.2)."""
+    while start + 8 <= end:
+        size, kind = struct.unpack_from(">I4s", data, start)
+        content = start + 8
+        if size == 1:
+            size, content = struct.unpack_from(">Q", data, content)[0], start + 16
+        size = size if size >= 8 else end - start
+        yield kind, content, start + size
+        start += size

@@ -5,8 +5,6 @@ Conventions: packets' times are ticks of their stream, moved so that the first d
 
 from __future__ import annotations
 
-import mmap
-import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -17,8 +15,16 @@ import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from pixmus.picture.container import MOVIE_TIMESCALE, create_container, interleave
-from pixmus.picture.video import Scan, Video, open_clip, packets_of, picture_stream, scan_packets
+from pixmus.picture.container import (
+    create_container,
+    end_edit,
+    interleave,
+    last_timing,
+    usual_length,
+)
+from pixmus.picture.scan import Scan, scan_packets
+from pixmus.picture.stream import open_clip, packets_of, picture_stream
+from pixmus.picture.video import Video
 
 COPIED_CODEC = "h264"
 COPIED_PIXEL_FORMATS = ("yuv420p", "yuvj420p")  # 8-bit 4:2:0, limited and full range
@@ -39,6 +45,9 @@ def copy_picture(video: Video, waveform: np.ndarray, path: Path, container_forma
     """Write the clip with its packets untouched; False where their times cannot be kept."""
     with open_clip(video.path) as source:
         wanted = scan_packets(source, picture_stream(source, video.path))
+    if not wanted.is_uniform:
+        return False
+    wanted.held_to = round(video.duration / wanted.time_base)
     if any(packet.pts is None for packet in wanted.packets):
         wanted = _in_display_order(wanted, video.path)
     timing = _copied_timing(wanted)
@@ -55,8 +64,9 @@ def copy_picture(video: Video, waveform: np.ndarray, path: Path, container_forma
             interleave(out, packets, waveform, video.duration)
     except (av.error.ArgumentError, av.error.InvalidDataError):
         return False  # times or packets that the mp4 writer does not take
-    if sum(packet.is_shown for packet in wanted.packets[: len(timing)]) < len(timing):
-        _end_edit(path, video.duration)
+    are_hidden = sum(packet.is_shown for packet in wanted.packets[: len(timing)]) < len(timing)
+    if are_hidden or timing[-1][2] > 1.5 * usual_length(timing):
+        end_edit(path, video.duration)  # packets kept for others' sake stay hidden
     with open_clip(path) as written:
         got = scan_packets(written, picture_stream(written, path))
     return _same_times(wanted, got)
@@ -105,10 +115,11 @@ def _copied_timing(scan: Scan) -> list[tuple[int, int, int]] | None:
             return None  # several edits may show a packet twice
         delay = max(display - own for display, own in zip(ordered, pts, strict=True))
         dts = [moment - delay for moment in ordered]
-    return [
+    timing = [
         (own, decoding, lengths.get(own + start, packet.duration))
         for own, decoding, packet in zip(pts, dts, packets, strict=True)
     ]
+    return [*timing[:-1], last_timing(timing, shown[-1][0] - start, shown[-1][1])]
 
 
 def _copied_packets(
@@ -123,37 +134,6 @@ def _copied_packets(
         packet.stream = copy
         packet.pts, packet.dts, packet.duration = pts, dts, duration
         yield packet
-
-
-def _end_edit(path: Path, duration: float) -> None:
-    """Let the picture's edit list end at `duration`: packets kept for others' sake stay hidden."""
-    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as data:
-        moov = next(span for kind, *span in _boxes(data, 0, len(data)) if kind == b"moov")
-        for kind, *trak in _boxes(data, *moov):
-            if kind != b"trak" or data.find(b"vide", *_box(data, trak, b"mdia", b"hdlr")) < 0:
-                continue
-            edits, _ = _box(data, trak, b"edts", b"elst")
-            if edits and data[edits] == 0:  # version 0: 32-bit lengths (ISO 14496-12, 8.6.6)
-                struct.pack_into(">I", data, edits + 8, round(duration * int(MOVIE_TIMESCALE)))
-
-
-def _box(data: mmap.mmap, span: list[int], *kinds: bytes) -> list[int]:
-    """Where the content of the first box along the path `kinds` starts and ends."""
-    for wanted in kinds:
-        span = next((found for kind, *found in _boxes(data, *span) if kind == wanted), [0, 0])
-    return span
-
-
-def _boxes(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield (kind, start of content, end) of the boxes of an mp4 file (ISO 14496-12, 4.2)."""
-    while start + 8 <= end:
-        size, kind = struct.unpack_from(">I4s", data, start)
-        content = start + 8
-        if size == 1:
-            size, content = struct.unpack_from(">Q", data, content)[0], start + 16
-        size = size if size >= 8 else end - start
-        yield kind, content, start + size
-        start += size
 
 
 def _same_times(wanted: Scan, got: Scan) -> bool:

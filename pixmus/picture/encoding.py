@@ -20,18 +20,16 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from pixmus.errors import PixMusError
-from pixmus.picture.container import create_container, interleave
+from pixmus.picture.container import create_container, end_edit, interleave, last_timing
 from pixmus.picture.frames import displayed_frames
+from pixmus.picture.still import still_image
+from pixmus.picture.stream import open_clip, picture_stream, ticks
 from pixmus.picture.video import (
     STILL_FRAME_RATE,
     TIMESTAMP_TOLERANCE,
     UPRIGHT,
     Video,
     display_matrix,
-    open_clip,
-    picture_stream,
-    still_image,
-    ticks,
 )
 
 LARGEST_ENCODE = (1920, 1080)  # pixels, longer and shorter side
@@ -75,6 +73,7 @@ def encode_picture(
         pictures = itertools.chain([(0.0, first)], later)
         packets = _encoded_packets(encoder, pictures, end - start, time_base)
         interleave(out, packets, waveform, end - start)
+    end_edit(path, end - start)
     displayed = round(width * aspect)
     return (height, displayed) if video.rotation % 180 else (displayed, height)
 
@@ -161,12 +160,17 @@ def _encoded_packets(
         picture.pts, picture.time_base = pts, time_base
         picture.pict_type = PictureType.NONE  # else the source's kinds of frame are repeated
         yield from _timed(stream.encode(picture), ends)
-    ends[previous] = max(previous + 1, round(duration / time_base))
-    yield from _timed(stream.encode(None), ends)
+    end = ends[previous] = max(previous + 1, round(duration / time_base))
+    rest = _timed(stream.encode(None), ends)
+    for packet, is_last in zip(rest, [*[False] * (len(rest) - 1), True], strict=True):
+        if is_last and packet.pts is not None and packet.dts is not None and packet.pts != previous:
+            timing = [(packet.pts, packet.dts, packet.duration or 0)]
+            packet.duration = last_timing(timing, previous, end - previous)[2]
+        yield packet
 
 
-def _timed(packets: list[av.Packet], ends: dict[int, int]) -> Iterator[av.Packet]:
+def _timed(packets: list[av.Packet], ends: dict[int, int]) -> list[av.Packet]:
     for packet in packets:
         if packet.pts is not None and packet.pts in ends:
             packet.duration = ends.pop(packet.pts) - packet.pts
-        yield packet
+    return packets

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from pixmus.choices import STILL_DURATION_S
+from pixmus.choices import STILL_DURATION_S, Length
 from pixmus.picture.features import Features, extract_features
 from pixmus.picture.frames import Frame, read_frames
 from pixmus.picture.sound import read_sound
@@ -39,6 +39,7 @@ def watch(
     clip: str | Path,
     still_duration: float = STILL_DURATION_S,
     backbone: Backbone | str | Path | None = None,
+    length: Length | None = None,
 ) -> Footage:
     """Decode a clip once: its features with the views that the encoder's own image network looks
     at, a few small frames and its sound.
@@ -52,7 +53,7 @@ def watch(
         from pixmus.picture.backbone import Backbone
 
         embedder = backbone if isinstance(backbone, Backbone) else Backbone.load(backbone)
-    video = probe(clip, still_duration=still_duration)
+    video = probe(clip, still_duration=still_duration, length=length)
     thumbnails: list[Frame] = []
 
     def tee(frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -71,5 +72,10 @@ def watch(
     embedding = embedder.embed(video) if embedder is not None else None
     sound = read_sound(video)
     return Footage(
-        video, features, tuple(thumbnails), sound.waveform, embedding, notices=sound.notices
+        video,
+        features,
+        tuple(thumbnails),
+        sound.waveform,
+        embedding,
+        notices=video.notices + sound.notices,
     )

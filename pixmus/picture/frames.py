@@ -17,19 +17,17 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image
 
-from pixmus.picture.video import (
-    STILL_FRAME_RATE,
-    Video,
-    display_matrix,
+from pixmus.picture.still import still_image
+from pixmus.picture.stream import (
     frames_of,
     has_display_times,
     is_hidden,
     open_clip,
     packets_of,
     picture_stream,
-    still_image,
     ticks,
 )
+from pixmus.picture.video import STILL_FRAME_RATE, Video, display_matrix
 from pixmus.picture.views import VIEW_SIZE, view_spacing
 
 DECODING_THREADS = 2
@@ -97,7 +95,7 @@ def displayed_frames(
     stream.codec_context.thread_count = DECODING_THREADS
     ordered: list[float] = []  # times of packets as they come; AVI's frames take them in turn
     count, previous = 0, -1.0
-    for packet in packets_of(container, video.path, stream):
+    for packet in packets_of(container, video.path, stream, shifts=video.shifts):
         if packet.size and packet.dts is not None and not is_hidden(packet, stream):
             ordered.append(float(packet.dts * ticks(stream)) - video.start_time)
         for frame in frames_of(packet, stream):

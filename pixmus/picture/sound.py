@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import av
 import numpy as np
 from av.container import InputContainer
 
-from pixmus.picture.video import Video, frames_of, open_clip, packets_of
+from pixmus.picture.stream import frames_of, open_clip, packets_of
+from pixmus.picture.video import Video
 from pixmus.waveform import SAMPLE_RATE
 
 AUDIO_GAP = 0.03  # seconds by which the clip's sound may drift from its timestamps unnoticed
@@ -53,20 +53,21 @@ def read_sound(
 
     Bad samples are silent everywhere and counted in frames that sound within `span`, seconds.
     """
-    if not video.has_audio:
+    if video.track is None:
         return ClipSound(None)
     num_bad = 0
     waveform = np.zeros((2, round(video.duration * sample_rate)), np.float32)
     with open_clip(video.path) as container:
-        stream = next(s for s in container.streams.audio if s.codec_context is not None)
+        stream = next(s for s in container.streams.audio if s.index == video.track.index)
         resampler, kind = av.AudioResampler("fltp", "stereo", sample_rate), None
         position, expected = 0, -math.inf  # samples written, and seconds that they reach
-        for frame in _decoded_sound(container, video.path, stream):
+        for frame in _decoded_sound(container, video, stream):
             bad_here = _silence_bad(frame)
             time = expected
             if frame.pts is not None and frame.time_base is not None:
                 time = float(frame.pts * frame.time_base) - video.start_time
-            time = max(time, -video.start_time)
+            if video.start_time >= 0:  # what lies before 0 is what decoders need to begin with
+                time = max(time, -video.start_time)
             this_kind = (frame.format.name, frame.layout.name, frame.sample_rate)
             if this_kind != kind or abs(time - expected) > AUDIO_GAP:
                 if kind is not None:
@@ -106,9 +107,9 @@ def _silence_bad(frame: av.AudioFrame) -> int:
 
 
 def _decoded_sound(
-    container: InputContainer, path: Path, stream: av.AudioStream
+    container: InputContainer, video: Video, stream: av.AudioStream
 ) -> Iterator[av.AudioFrame]:
-    for packet in packets_of(container, path, stream):
+    for packet in packets_of(container, video.path, stream, shifts=video.shifts):
         # A damaged packet leaves silence.
         yield from cast(Sequence[av.AudioFrame], frames_of(packet, stream))
 

@@ -72,7 +72,7 @@ def trim(
         sound = sound[:, round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
     with _new_clip(out_path, overwrite) as partial:
         encode_picture(video, sound, partial, WRITABLE[out_path.suffix.lower()], (start, end))
-    return found.notices
+    return video.notices + found.notices
 
 
 def _check_writable(source: Path, out_path: Path, overwrite: bool) -> None:

@@ -211,7 +211,7 @@ class PixMusPipeline(DiffusionPipeline):
         seed = _seed(asked.seed, generator)
         renderer = find_renderer(renderer)
         with stages("watch"):  # the clip's frames, cuts, movement, light and own sound
-            footage = _footage(clip, asked.still_duration, backbone)
+            footage = _footage(clip, asked, backbone)
         with stages("spot"):  # cues, hit points, curves, key and tempo
             sheet = self._cue_sheet(footage, cue_sheet, direction, asked.text)
         with stages("fit"):  # the tempo map to the hit points, or the kept one to the picture
@@ -424,10 +424,12 @@ class _Stages:
 
 
 def _footage(
-    clip: str | Path | Footage, still_duration: float, backbone: Backbone | str | Path | None
+    clip: str | Path | Footage, asked: Asked, backbone: Backbone | str | Path | None
 ) -> Footage:
     """The clip, watched, where it was not before."""
-    return clip if isinstance(clip, Footage) else watch(clip, still_duration, backbone)
+    if isinstance(clip, Footage):
+        return clip
+    return watch(clip, asked.still_duration, backbone, asked.length)
 
 
 def _seed(seed: int | None, generator: torch.Generator | None) -> int:

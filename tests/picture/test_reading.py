@@ -20,7 +20,8 @@ from pixmus.picture import sound as sound_module
 from pixmus.picture import video as video_module
 from pixmus.picture.frames import read_frames
 from pixmus.picture.sound import read_sound
-from pixmus.picture.video import frames_of, probe
+from pixmus.picture.stream import frames_of
+from pixmus.picture.video import probe
 from pixmus.picture.write import mux
 
 READING_ERRORS = (

@@ -78,8 +78,9 @@ def soundtrack(
         raise PixMusError(f"{cues} already says key, tempo, mood and parts; edit them there.")
     if cue_sheet is not None and (asked.text or backbone):
         raise PixMusError(f"{cues} replaces spotting, so --text and --backbone have no say.")
-    still_duration = asked.still_duration
-    probe(clip, still_duration=still_duration)  # a bad clip is refused before the model is loaded
+    probe(
+        clip, still_duration=asked.still_duration
+    )  # a bad clip is refused before the model is loaded
     places = places_of(clip, out, bundle, asked.num_takes, force)
     if keep is not None and cue_sheet is None:
         raise PixMusError(f"--keep {keep} needs the cue sheet of that score; name it with --cues.")
@@ -100,7 +101,7 @@ def soundtrack(
         footage: Any = clip
         if len(places) > 1:  # watched once for all of them
             on_stage("watch", None)
-            footage = watch(clip, still_duration, backbone)
+            footage = watch(clip, asked.still_duration, backbone, asked.length)
         first = secrets.randbelow(2**31) if asked.seed is None else asked.seed
         for seed, place in enumerate(places, start=first):
             take = pipe(footage, **{**arguments, SEED.name: seed}, on_stage=on_stage)
@@ -161,7 +162,7 @@ def spot(
     from pixmus.take.pipeline import load_encoder, spot_with
 
     direction = _direction(asked, mood)
-    video = probe(clip, still_duration=asked.still_duration)
+    video = probe(clip, still_duration=asked.still_duration, length=asked.length)
     with new_file(out, force) as place, stages() as on_stage:
         on_stage("video", None)
         with_views = backbone != NO_BACKBONE and not rules

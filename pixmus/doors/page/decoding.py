@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pixmus.choices import Length
 from pixmus.errors import PixMusError
 from pixmus.picture.footage import Footage, watch
 from pixmus.picture.video import Video, probe
@@ -26,6 +27,7 @@ def watch_apart(
     clip: Path,
     *,
     still_duration: float,
+    length: Length | None = None,
     longest: float = math.inf,
     on_wait: OnWait | None = None,
 ) -> Footage:
@@ -33,15 +35,21 @@ def watch_apart(
 
     Raises PixMusError as `watch` does, and where the limits on time or memory were reached.
     """
-    footage: Footage = _run(clip, on_wait, _watch, still_duration, longest)
+    footage: Footage = _run(clip, on_wait, _watch, still_duration, length, longest)
     return footage
 
 
 def trim_apart(
-    clip: Path, start: float, end: float, out_path: Path, *, on_wait: OnWait | None = None
+    clip: Path,
+    start: float,
+    end: float,
+    out_path: Path,
+    *,
+    length: Length | None = None,
+    on_wait: OnWait | None = None,
 ) -> tuple[str, ...]:
     """`write.trim` in a process of its own; returns its sentences."""
-    notices: tuple[str, ...] = _run(clip, on_wait, _trim, start, end, out_path)
+    notices: tuple[str, ...] = _run(clip, on_wait, _trim, start, end, out_path, length)
     return notices
 
 
@@ -52,21 +60,32 @@ def mux_apart(
     _run(video.path, on_wait, _mux, video, waveform, out_path)
 
 
-def _watch(tell_length: TellLength, clip: Path, still_duration: float, longest: float) -> Footage:
-    video = probe(clip, still_duration=still_duration)
+def _watch(
+    tell_length: TellLength,
+    clip: Path,
+    still_duration: float,
+    length: Length | None,
+    longest: float,
+) -> Footage:
+    video = probe(clip, still_duration=still_duration, length=length)
     tell_length(video.duration)
     if video.duration > longest + 0.5:
         raise PixMusError(
             f"{video.path} lasts {video.duration:.0f} s; give a clip of at most {longest:.0f} s "
             "here, or a part of it."
         )
-    return watch(clip, still_duration)
+    return watch(clip, still_duration, length=length)
 
 
 def _trim(
-    tell_length: TellLength, clip: Path, start: float, end: float, out_path: Path
+    tell_length: TellLength,
+    clip: Path,
+    start: float,
+    end: float,
+    out_path: Path,
+    length: Length | None,
 ) -> tuple[str, ...]:
-    video = probe(clip)
+    video = probe(clip, length=length)
     tell_length(min(end, video.duration))
     return trim(video, start, end, out_path)
 

@@ -179,8 +179,8 @@ class Studio:
         check = visit.start()
         report(Progress("watch"))
         still_duration = commission.still_duration
-        key = (clip, commission.start, commission.end, still_duration)
-        if visit.footage is None or visit.footage_of[:4] != key:
+        key = (clip, commission.start, commission.end, still_duration, commission.length)
+        if visit.footage is None or visit.footage_of[: len(key)] != key:
             visit.footage = None
             span = None
             source = clip
@@ -189,9 +189,13 @@ class Studio:
                 span = self._span(commission)
                 source = visit.new_folder() / f"part-of-{clip.stem}.mp4"
                 report(Progress("watch", detail="taking the part out"))
-                notices = trim_apart(clip, *span, source, on_wait=check)
+                notices = trim_apart(clip, *span, source, length=commission.length, on_wait=check)
             footage = watch_apart(
-                source, still_duration=still_duration, longest=self.longest_s, on_wait=check
+                source,
+                still_duration=still_duration,
+                length=commission.length,
+                longest=self.longest_s,
+                on_wait=check,
             )
             footage = replace(footage, notices=(*notices, *footage.notices))
             if span is not None:
@@ -220,7 +224,7 @@ class Studio:
             raise PixMusError(
                 "This clip is gone: clips are removed after a while; upload it again."
             )
-        span = visit.footage_of[4]
+        span = visit.footage_of[-1]
         assert span is None or isinstance(span, tuple)
         return Work(visit, commission, report, check, visit.footage, span)
 

@@ -16,24 +16,32 @@ from pixmus.ensembles import Room, Voice
 from pixmus.sound.loudness import filter_spectrum, from_db, gated_loudness, k_weighting
 from pixmus.waveform import SAMPLE_RATE, Waveform
 
+FRAME, HOP = 1 << 11, 1 << 12  # samples of which a stem's level is judged, and how often
+HOP_S = HOP / SAMPLE_RATE
 
-def place(dry: Waveform, voice: Voice, room: Room, target_lufs: float) -> Waveform:
-    """The dry sound filtered, panned and in its room, at its loudness."""
+
+def place(
+    dry: Waveform, voice: Voice, room: Room, target_lufs: float
+) -> tuple[Waveform, NDArray[np.float64]]:
+    """The dry sound filtered, panned and in its room, at its loudness; and its power by `HOP`.
+
+    The powers are K-weighted.
+    """
     spectrum = placement(voice.pan, voice.send_db, voice.high_pass_hz, room)
     placed = filter_spectrum(dry, spectrum, round((room.predelay + room.decay) * SAMPLE_RATE))
-    level = _frame_loudness(placed)
+    powers = _frame_powers(placed)
+    level = gated_loudness(powers) if len(powers) else -np.inf
     if not np.isfinite(level):
-        return np.zeros_like(dry)
-    placed *= np.float32(from_db(target_lufs - level))
-    return placed
+        return np.zeros_like(dry), np.zeros(len(powers))
+    gain = from_db(target_lufs - level)
+    placed *= np.float32(gain)
+    return placed, powers * gain**2
 
 
-def _frame_loudness(waveform: Waveform) -> float:
-    """Loudness of a stem, near enough to set its level, from a spectrum of 46 ms every 93 ms."""
-    frame, hop = 1 << 11, 1 << 12
+def _frame_powers(waveform: Waveform) -> NDArray[np.float64]:
+    """K-weighted mean squares, near enough to set levels, of 46 ms every 93 ms. (frames,)"""
+    frame, hop = FRAME, HOP
     num_frames = waveform.shape[1] // hop
-    if not num_frames:
-        return -np.inf
     weight = np.abs(k_weighting(frame)) ** 2 * 2.0 / frame**2
     weights = torch.from_numpy(weight.astype(np.float32))
     powers = np.zeros(num_frames)
@@ -43,7 +51,7 @@ def _frame_loudness(waveform: Waveform) -> float:
         spectra = torch.fft.rfft(torch.from_numpy(part.reshape(2, -1, hop)[:, :, :frame].copy()))
         power = spectra.real.square() + spectra.imag.square()
         powers[first : first + power.shape[1]] = (power @ weights).sum(dim=0).numpy()
-    return gated_loudness(powers)
+    return powers
 
 
 def _high_pass(cutoff_hz: float, num_fft: int) -> NDArray[np.complex128]:

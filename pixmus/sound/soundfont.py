@@ -18,12 +18,14 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import Curve
 from pixmus.ensembles import DRUM_BANK, DRUM_PITCHES, PARTS, Ensemble, Voice
 from pixmus.errors import PixMusError
 from pixmus.score.notes import Note, Score
+from pixmus.sound.dynamics import Dynamics
 from pixmus.sound.expression import cue_window, follow_energy, stress
 from pixmus.sound.loudness import from_db
 from pixmus.sound.measurement import (
@@ -43,7 +45,7 @@ from pixmus.sound.performance import (
     parts_to_double,
     play_notes,
 )
-from pixmus.sound.room import place
+from pixmus.sound.room import HOP, HOP_S, place
 from pixmus.sound.stems import Stems
 from pixmus.sound.synth import FONT_VARIABLE, SYNTHS, Event, Sound, Synth, installed_synths
 from pixmus.waveform import SAMPLE_RATE, Waveform
@@ -128,29 +130,35 @@ class SoundFontRenderer:
         """
         opened = open_low_chords(score.parts)
         parts = {part: opened[part] for part in PARTS if opened.get(part)}
+        dynamics = Dynamics(cue_sheet.curves[Curve.ENERGY]) if cue_sheet is not None else None
+        struck = dynamics.struck(parts, score) if dynamics is not None else parts
         duration, cues = _length(score, parts, cue_sheet)
         num_samples = round(duration * SAMPLE_RATE)
         finals = final_chords(parts, score, cues)
         hit_times = np.array(sorted(hit.time for hit in hits))
         played = {
             part: play_notes(notes, score, part, finals, hit_times, seed)
-            for part, notes in parts.items()
+            for part, notes in struck.items()
         }
         doubled = parts_to_double(played, players, self)
         envelope = cue_window(cues, played, num_samples)
         stress(envelope, [stroke.time for stroke in strokes])
         levels_db = _levels_db(parts, players)
+        powers: dict[str, NDArray[np.float64]] = {}
 
         def make(part: str) -> Waveform:
             voice = players.voice(part)
             dry = self._perform(played[part], doubled.get(part, ()), voice, num_samples)
             if cue_sheet is not None:
                 follow_energy(dry, cue_sheet.curves[Curve.ENERGY], voice.expression_db)
-            wet = place(dry, voice, players.room, REFERENCE_LUFS + levels_db[part])
+            wet, powers[part] = place(dry, voice, players.room, REFERENCE_LUFS + levels_db[part])
             wet *= envelope
             return wet
 
-        return Stems.made(parts, num_samples, make)
+        stems = Stems.made(parts, num_samples, make)
+        if dynamics is not None and powers:
+            stems.apply_gain(dynamics.ride(np.sum(list(powers.values()), axis=0), HOP_S, cues), HOP)
+        return stems
 
     def _perform(
         self,

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pixmus.ensembles import (
     PARTS,
 )
 from pixmus.errors import PixMusError
+from pixmus.sound.loudness import apply_gain
 from pixmus.waveform import SAMPLE_RATE, Waveform
 
 DISK_ABOVE_S = 150.0  # longer pieces keep their stems on disk
@@ -49,6 +51,21 @@ class Stems(Mapping[str, Waveform]):
             else:
                 stems.waveforms.update(zip(parts, pool.map(make, parts), strict=True))
         return stems
+
+    def apply_gain(self, border_gain: NDArray[np.float32], block: int) -> None:
+        """Multiply every stem by one gain, given at borders of blocks; what follows keeps the last.
+
+        Those on disk are written anew in place.
+        """
+        blocks = -(-self.num_samples // block)
+        gains = np.pad(border_gain, (0, max(blocks + 1 - len(border_gain), 0)), mode="edge")
+        for part in self:
+            if part in self.files:
+                mapped = np.memmap(self.files[part], np.float32, "r+", shape=(2, self.num_samples))
+                apply_gain(mapped, gains, block)
+                mapped.flush()
+            else:
+                apply_gain(self.waveforms[part], gains, block)
 
     @property
     def duration(self) -> float:

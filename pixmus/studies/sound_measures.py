@@ -47,7 +47,7 @@ def loudness_spread(waveform: Waveform, last_onset: float) -> float:
     kept = levels[levels > -70.0]
     if not len(kept):
         return 0.0
-    mean = _db(np.mean(10.0 ** (kept / 10.0)))
+    mean = _db(float(np.mean(10.0 ** (kept / 10.0))))
     kept = kept[kept > mean - QUIET_GATE_LU]
     return float(np.quantile(kept, LOUD_QUANTILE) - np.quantile(kept, SOFT_QUANTILE))
 

@@ -86,7 +86,7 @@ class Dynamics:
 
         Slower than `SMOOTH_S`, by at most `RIDE_LIMIT_DB`, without any change of the mean level.
         """
-        times = (np.arange(len(powers)) + 0.5) * hop_s
+        times = (np.arange(len(powers), dtype=np.float64) + 0.5) * hop_s
         kernel = _hann(2 * round(SMOOTH_S / hop_s) + 1)
         sounding = powers > powers.max(initial=0.0) * 10.0 ** (SOUNDING_DB / 10.0)
         wished = self.levels(times)

@@ -156,8 +156,9 @@ class SoundFontRenderer:
             return wet
 
         stems = Stems.made(parts, num_samples, make)
-        if dynamics is not None and powers:
-            stems.apply_gain(dynamics.ride(np.sum(list(powers.values()), axis=0), HOP_S, cues), HOP)
+        if dynamics is not None and parts:
+            together = np.sum([powers[part] for part in parts], axis=0)
+            stems.apply_gain(dynamics.ride(together, HOP_S, cues), HOP)
         return stems
 
     def _perform(

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pixmus  # noqa: F401  # says how OpenMP waits, before torch loads it
 
@@ -134,6 +135,30 @@ def _paint(
                     packet.dts += round(start / packet.time_base)
                     out.mux(packet)
     return path
+
+
+# Files whose tests share a running page and a browser. They come first, for they take longest.
+ONE_PAGE = ("tests/doors/page/test_app.py", "tests/doors/page/test_api.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put first what takes longest, so that no process is left with it at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(ONE_PAGE))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With --dist loadfile: files that share a page are tried by one process, too."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return ONE_PAGE[0] if file in ONE_PAGE else file
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from PIL import Image
 from pixmus.errors import PixMusError
 from pixmus.picture.container import create_container, end_edit, interleave, last_timing
 from pixmus.picture.frames import displayed_frames
+from pixmus.picture.plain import Plain
 from pixmus.picture.still import still_image
 from pixmus.picture.stream import open_clip, picture_stream, ticks
 from pixmus.picture.video import (
@@ -36,14 +38,22 @@ LARGEST_ENCODE = (1920, 1080)  # pixels, longer and shorter side
 ENCODER_OPTIONS = {"preset": "veryfast", "crf": "18"}
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """What an encoded picture is like."""
+
+    size: tuple[int, int]  # as displayed
+    deeds: tuple[str, ...] = ()  # what else was done to it, in words
+
+
 def encode_picture(
     video: Video,
     waveform: np.ndarray | None,
     path: Path,
     container_format: str,
     span: tuple[float, float] | None = None,
-) -> tuple[int, int]:
-    """Write the clip, or a span of it, with its picture encoded anew; return the displayed size."""
+) -> Encoded:
+    """Write the clip, or a span of it, with its picture encoded anew."""
     if video.is_still:
         assert waveform is not None
         return _encode_still(video, waveform, path, container_format)
@@ -54,7 +64,13 @@ def encode_picture(
             lambda pair: pair[0] < end - TIMESTAMP_TOLERANCE,
             displayed_frames(source, stream, video),
         )
-        frames = ((time, frame) for time, frame in shown if time >= start - TIMESTAMP_TOLERANCE)
+        matrices: list[tuple[int, int, int, int]] = []  # what filters do to frames may lose it
+        wanted = _noting(
+            matrices,
+            ((time, frame) for time, frame in shown if time >= start - TIMESTAMP_TOLERANCE),
+        )
+        plain = Plain()
+        frames = plain.frames(wanted)
         begin, first = next(frames, (0.0, None))
         if first is None:
             raise PixMusError(
@@ -66,7 +82,7 @@ def encode_picture(
         aspect = Fraction(stream.sample_aspect_ratio or 1)
         if aspect != 1:
             encoder.codec_context.sample_aspect_ratio = aspect
-        matrix = display_matrix(first)
+        matrix = matrices[0]
         if matrix != UPRIGHT:
             encoder.set_display_matrix(_whole_matrix(*matrix))
         later = ((time - begin, frame) for time, frame in frames)
@@ -75,13 +91,22 @@ def encode_picture(
         interleave(out, packets, waveform, end - start)
     end_edit(path, end - start)
     displayed = round(width * aspect)
-    return (height, displayed) if video.rotation % 180 else (displayed, height)
+    size = (height, displayed) if video.rotation % 180 else (displayed, height)
+    return Encoded(size, tuple(plain.deeds))
 
 
-def _encode_still(
-    video: Video, waveform: np.ndarray, path: Path, container_format: str
-) -> tuple[int, int]:
-    """Write a clip that shows the image all the time, and return its size."""
+def _noting(
+    matrices: list[tuple[int, int, int, int]], shown: Iterator[tuple[float, VideoFrame]]
+) -> Iterator[tuple[float, VideoFrame]]:
+    """The same frames; the display matrix of the first is added to `matrices`."""
+    for time, frame in shown:
+        if not matrices:
+            matrices.append(display_matrix(frame))
+        yield time, frame
+
+
+def _encode_still(video: Video, waveform: np.ndarray, path: Path, container_format: str) -> Encoded:
+    """Write a clip that shows the image all the time."""
     image = still_image(video.path)
     size = _encoded_size(image.width, image.height)
     frame = VideoFrame.from_ndarray(
@@ -94,7 +119,7 @@ def _encode_still(
         encoder = _encoder(out, size, STILL_FRAME_RATE, time_base, frame)
         packets = _encoded_packets(encoder, frames, video.duration, time_base)
         interleave(out, packets, waveform, video.duration)
-    return size
+    return Encoded(size)
 
 
 def _encoded_size(width: int, height: int) -> tuple[int, int]:
@@ -128,6 +153,7 @@ def _encoder(
     context.color_range = ColorRange.MPEG
     if first.format.is_rgb:
         context.colorspace = Colorspace.ITU709
+        context.color_primaries = context.color_trc = 1  # BT.709 (ITU-T H.273)
     else:
         context.colorspace = first.colorspace
         context.color_primaries = first.color_primaries

@@ -13,10 +13,11 @@ from typing import cast
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image
 
+from pixmus.picture.plain import small_image
 from pixmus.picture.still import still_image
 from pixmus.picture.stream import (
     frames_of,
@@ -69,22 +70,12 @@ def read_frames(video: Video, max_width: int = 160, with_views: bool = False) ->
             if turn is None:
                 turn = _turn(display_matrix(frame))
             # Area averaging costs 5 % of decoding and spares the curves the flicker of aliasing.
-            small = reformatter.reformat(
-                frame, width, height, "rgb24", interpolation=Interpolation.AREA, threads=1
-            )
+            small = small_image(reformatter, frame, width, height)
             view = None
             if time >= next_view:
                 next_view = time + view_spacing(video.duration) - 1e-3
-                squeezed = reformatter_of_views.reformat(
-                    frame,
-                    VIEW_SIZE,
-                    VIEW_SIZE,
-                    "rgb24",
-                    interpolation=Interpolation.AREA,
-                    threads=1,
-                )
-                view = turn(squeezed.to_ndarray())
-            yield Frame(time, turn(small.to_ndarray()), view)
+                view = turn(small_image(reformatter_of_views, frame, VIEW_SIZE, VIEW_SIZE))
+            yield Frame(time, turn(small), view)
 
 
 def displayed_frames(

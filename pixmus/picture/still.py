@@ -5,18 +5,33 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageOps
 
 from pixmus.errors import PixMusError
 
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+ANIMATED = 0x02  # flag of a WebP file's extended header
+
 
 def is_image(path: Path) -> bool:
+    """Whether a file is a still image, by how it begins; one sentence of images nobody reads.
+
+    An animated PNG is none: it is read as a clip.
+    """
     with path.open("rb") as file:
-        head = file.read(12)
-    return head.startswith((b"\xff\xd8\xff", b"\x89PNG")) or (head[:4], head[8:]) == (
-        b"RIFF",
-        b"WEBP",
-    )
+        head = file.read(4096)
+    if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
+        raise PixMusError(f"{path} is a HEIC image, which cannot be read; export it as jpg.")
+    if (head[:4], head[8:12]) == (b"RIFF", b"WEBP"):
+        if head[12:16] == b"VP8X" and head[20] & ANIMATED:
+            raise PixMusError(
+                f"{path} is an animated WebP, which cannot be read; export it as gif, png or mp4."
+            )
+        return True
+    if head.startswith(b"\x89PNG"):
+        return b"acTL" not in head.partition(b"IDAT")[0]
+    return head.startswith(b"\xff\xd8\xff") or head[4:12] == b"ftypavif"
 
 
 def still_image(path: Path) -> Image.Image:
@@ -26,6 +41,9 @@ def still_image(path: Path) -> Image.Image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as file:
                 image = ImageOps.exif_transpose(file)
+                if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip
+                    levels = np.asarray(image).astype(np.float64) / 257
+                    image = Image.fromarray(np.clip(np.rint(levels), 0, 255).astype(np.uint8))
                 if image.has_transparency_data:
                     image = image.convert("RGBA")
                     black = Image.new("RGBA", image.size, "black")

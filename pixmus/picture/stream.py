@@ -20,10 +20,10 @@ from pixmus.picture.clock import Restarts, move
 
 # Containers that FFmpeg may open. Playlists and lists of files are left out on purpose: they would
 # let a clip name other files to be read.
-CONTAINERS = "mov,mp4,matroska,webm,avi,ogg,gif,mpegts,mpeg,flv,asf"
-READABLE = "an mp4, mov, mkv, webm, avi, ogv or gif video, or a jpg, png or webp image"
+CONTAINERS = "mov,mp4,matroska,webm,avi,ogg,gif,apng,mpegts,mpeg,flv,asf"
+READABLE = "an mp4, mov, mkv, webm, avi, ogv or gif video, or a jpg, png, webp or avif image"
 MP4_BEGINNINGS = (b"ftyp", b"mdat", b"moov", b"wide", b"free")
-OTHER_BEGINNINGS = (b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"GIF8")  # Matroska, AVI, Ogg, GIF
+OTHER_BEGINNINGS = (b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"GIF8", b"\x89PNG")
 
 
 @contextmanager

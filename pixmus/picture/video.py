@@ -39,6 +39,7 @@ STILL_FRAME_RATE = Fraction(24)  # frames a second of a clip made from one image
 UPRIGHT = (1, 0, 0, 1)  # the display matrix of a picture that is shown as stored
 MISSING_END = 0.25  # seconds of a promised length that may be missing before a file counts as cut
 TIMESTAMP_TOLERANCE = 0.00101  # seconds; Matroska and WebM round to milliseconds
+UNREAD_ALPHA = "The clip's transparency cannot be read: what it hides is shown."
 MOST_WHOLE = 0.8  # share of frames that the next one follows at once, where others are missing
 # Frame rates worth naming exactly when the timestamps are too coarse to tell.
 STANDARD_RATES = tuple(
@@ -121,7 +122,11 @@ def probe(
             is_still=False,
             track=track,
             shifts=scan.shifts,
-            notices=_notices(scan, picture, sound, duration) + (track.notices if track else ()),
+            notices=(
+                *_notices(scan, picture, sound, duration),
+                *(track.notices if track else ()),
+                *((UNREAD_ALPHA,) if _hides_something(stream) else ()),
+            ),
         )
 
 
@@ -155,6 +160,12 @@ def _notices(scan: Scan, picture: float, sound: float, duration: float) -> tuple
             "another."
         )
     return tuple(found)
+
+
+def _hides_something(stream: VideoStream) -> bool:
+    """Whether VP8 or VP9 has its transparency beside the picture, where FFmpeg does not look."""
+    tags = {name.lower(): value for name, value in stream.metadata.items()}
+    return tags.get("alpha_mode") == "1"
 
 
 def _check_whole(path: Path, scan: Scan, promised: float, stream: VideoStream) -> None:

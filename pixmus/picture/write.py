@@ -101,10 +101,10 @@ def _write(video: Video, waveform: np.ndarray, path: Path, container_format: str
     """Write picture and sound to `path`, the picture copied where that keeps every frame's time."""
     if is_copyable(video) and copy_picture(video, waveform, path, container_format):
         return MuxReport(True, "the picture was copied untouched")
-    size = encode_picture(video, waveform, path, container_format)
+    found = encode_picture(video, waveform, path, container_format)
     kind = CODEC_NAMES.get(video.codec, video.codec.upper())
     return MuxReport(
         False,
         f"the picture was encoded from {video.width}x{video.height} {kind} "
-        f"to {size[0]}x{size[1]} H.264",
+        f"to {found.size[0]}x{found.size[1]} H.264{''.join(f', {deed}' for deed in found.deeds)}",
     )

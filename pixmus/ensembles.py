@@ -135,6 +135,8 @@ class Voice:
     attack_pitch: int = 60  # where the part mostly plays
     accent: int = 46  # harp: doubles a slow attack on a hit point
     bank: int = 0
+    width: float = 1.0  # of what the SoundFont has in stereo; 0 is one point
+    low_mid_db: float = 0.0  # around 250 Hz, where parts pile up
 
 
 @dataclass(frozen=True)
@@ -150,17 +152,24 @@ class Room:
 # 46 harp, 48 to 51 string ensembles, 60 horn, 73 flute, 89 to 95 pads. Levels were set on the
 # measured balance of a hand-written score: the melody 2 to 4 dB above harmony and pad together.
 STRING_PROGRAMS = (48, 49, 50)
-GRAND = Voice((0,), expression_db=1.5)
+GRAND = Voice((0,), expression_db=1.5, width=0.7)
 SECTION = Voice(
-    STRING_PROGRAMS, send_db=-8.0, expression_db=4.0, high_pass_hz=110.0, attack_limit=0.1
+    STRING_PROGRAMS,
+    send_db=-8.0,
+    expression_db=4.0,
+    high_pass_hz=110.0,
+    attack_limit=0.1,
+    width=0.75,
 )  # what is beyond 80 ms stays late
 # FluidR3's contrabass (43) falls silent above C3; the string section is even over the whole range.
-LOW_STRINGS = Voice(STRING_PROGRAMS, -4.0, 0.3, -12.0, 0.0, 3.0, attack_limit=0.13, attack_pitch=48)
+LOW_STRINGS = Voice(
+    STRING_PROGRAMS, -4.0, 0.08, -12.0, 0.0, 3.0, attack_limit=0.13, attack_pitch=48
+)
 USUAL: Mapping[str, Voice] = {
     Part.MELODY: replace(GRAND, pan=0.08, high_pass_hz=90.0),
     Part.COUNTER: replace(SECTION, level_db=-5.0, pan=-0.3, high_pass_hz=150.0),
     Part.HARMONY: replace(GRAND, level_db=-3.0, pan=-0.15, high_pass_hz=90.0),
-    Part.BASS: replace(GRAND, level_db=-4.5, pan=-0.05, send_db=-16.0),
+    Part.BASS: replace(GRAND, level_db=-4.5, pan=0.0, send_db=-16.0, width=0.3),
     Part.PAD: replace(SECTION, level_db=-8.0, pan=0.2, high_pass_hz=150.0),
     Part.DRUMS: Voice((0,), level_db=-4.0, send_db=-16.0, expression_db=1.5, bank=DRUM_BANK),
 }
@@ -216,8 +225,8 @@ ORCHESTRA = Ensemble(
     Style.POP,
     {
         Part.MELODY: replace(SECTION, pan=-0.25, high_pass_hz=150.0),
-        Part.COUNTER: replace(SECTION, programs=(60, 48), level_db=-5.0, pan=0.25),
-        Part.HARMONY: Voice((46,), -5.0, -0.35, -9.0, 90.0, expression_db=2.0),
+        Part.COUNTER: replace(SECTION, programs=(60, 48), level_db=-5.0, pan=0.2),
+        Part.HARMONY: Voice((46,), -5.0, -0.15, -9.0, 90.0, expression_db=2.0),
         Part.BASS: LOW_STRINGS,
         Part.PAD: replace(SECTION, level_db=-8.0, pan=0.15),
     },
@@ -229,8 +238,10 @@ BAND = Ensemble(
     (Part.MELODY, Part.HARMONY, Part.BASS, Part.DRUMS),
     Style.POP,
     {
-        Part.HARMONY: Voice((25, 24), -2.5, -0.3, -13.0, 100.0, 1.5, FAST_ATTACK_S),
-        Part.BASS: Voice((33, 32), -3.0, 0.0, -24.0, expression_db=1.5),
+        Part.HARMONY: Voice(
+            (25, 24), -2.5, -0.2, -13.0, 100.0, 1.5, FAST_ATTACK_S, low_mid_db=-4.0
+        ),
+        Part.BASS: Voice((33, 32), -3.0, 0.0, -24.0, expression_db=1.5, low_mid_db=-3.0),
     },
     Room(0.9, 0.010),
     words="rock",
@@ -242,9 +253,9 @@ AMBIENT = Ensemble(
     (Part.MELODY, Part.HARMONY, Part.PAD),
     Style.POP,
     {
-        Part.MELODY: Voice((11, 4), 0.0, 0.15, -6.0, 120.0, 2.0, FAST_ATTACK_S),
-        Part.HARMONY: Voice((4, 0), -3.5, -0.2, -8.0, 90.0, 2.0, FAST_ATTACK_S),
-        Part.PAD: Voice((89, 91, 95), -7.0, 0.0, -7.0, 110.0, 4.0),
+        Part.MELODY: Voice((11, 4), 0.0, 0.05, -6.0, 120.0, 2.0, FAST_ATTACK_S),
+        Part.HARMONY: Voice((4, 0), -3.5, -0.1, -8.0, 90.0, 2.0, FAST_ATTACK_S, low_mid_db=-3.0),
+        Part.PAD: Voice((89, 91, 95), -7.0, 0.0, -7.0, 110.0, 4.0, low_mid_db=-3.0),
     },
     Room(2.8, 0.025),
     words="atmospheric synth pads",
@@ -254,8 +265,8 @@ MUSIC_BOX = Ensemble(
     (Part.MELODY, Part.HARMONY),
     Style.POP,
     {
-        Part.MELODY: Voice((10, 8, 9), 0.0, 0.1, -8.0, 150.0, 1.0, FAST_ATTACK_S),
-        Part.HARMONY: Voice((46, 8), -2.5, -0.2, -9.0, 90.0, 1.0, FAST_ATTACK_S),
+        Part.MELODY: Voice((10, 8, 9), 0.0, 0.05, -8.0, 150.0, 1.0, FAST_ATTACK_S),
+        Part.HARMONY: Voice((46, 8), -2.5, -0.1, -9.0, 90.0, 1.0, FAST_ATTACK_S, low_mid_db=-3.0),
     },
     Room(1.6, 0.015),
     words="celesta lullaby",

@@ -15,7 +15,10 @@ from pixmus.sound.loudness import apply_gain
 from pixmus.sound.performance import PlayedNote
 from pixmus.waveform import SAMPLE_RATE, Waveform
 
-LONGEST_FADE_S = 2.0
+LONGEST_FADE_S = 2.5
+FADED_SHARE = 0.9  # of the time that the last notes ring
+FADE_DB, FADE_END_S = 66.0, 0.005  # how far it falls before it is cut
+FADE_DB_PER_S = 90.0
 ENTRY_S = 0.1  # sound may start this much before its cue: an attack that was moved forward
 
 
@@ -67,9 +70,21 @@ def cue_window(
         window[first:last] = 1.0
         inside = starts[(starts >= start) & (starts < end)]
         ringing = end - float(inside.max()) if len(inside) else 0.0
-        fade = round(min(LONGEST_FADE_S, max(0.7 * ringing, 0.05)) * SAMPLE_RATE)
-        fade = min(fade, last - first)
+        fade = min(round(min(LONGEST_FADE_S, max(FADED_SHARE * ringing, 0.05)) * SAMPLE_RATE),
+                   last - first)  # fmt: skip
         if fade > 0:
-            shape = 0.5 + 0.5 * np.cos(np.pi * (np.arange(fade) + 1.0) / fade)
-            window[last - fade : last] *= shape.astype(np.float32)
+            window[last - fade : last] *= _dying_away(fade)
     return window
+
+
+def _dying_away(num_samples: int) -> NDArray[np.float32]:
+    """A gain from 1 to 0 that falls faster and faster in dB, at its end as fast as it may.
+
+    A linear or cosine fade drops by tens of decibels in its last twentieth of a second.
+    """
+    place = (np.arange(num_samples) + 1.0) / num_samples
+    power = np.clip(FADE_DB_PER_S * num_samples / SAMPLE_RATE / FADE_DB, 1.0, 3.0)
+    gain = 10.0 ** (-FADE_DB / 20.0 * place**power)
+    last = min(round(FADE_END_S * SAMPLE_RATE), num_samples)
+    gain[num_samples - last :] *= np.linspace(1.0, 0.0, last)
+    return gain.astype(np.float32)

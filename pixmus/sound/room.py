@@ -7,6 +7,7 @@ spectra (`placement`), made once for a place in a room.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,22 +15,40 @@ from numpy.typing import NDArray
 
 from pixmus.ensembles import Room, Voice
 from pixmus.sound.loudness import filter_spectrum, from_db, gated_loudness, k_weighting
+from pixmus.sound.masking import OCTAVES_HZ
 from pixmus.waveform import SAMPLE_RATE, Waveform
 
+LOW_MID_HZ = 250.0
+BELL_Q = 1.05
 FRAME, HOP = 1 << 11, 1 << 12  # samples of which a stem's level is judged, and how often
 HOP_S = HOP / SAMPLE_RATE
 
 
+class Dip(NamedTuple):
+    """An octave, by its middle, and how much softer it is."""
+
+    hz: float = 1000.0
+    depth_db: float = 0.0
+
+
+NO_DIP = Dip()
+
+
 def place(
-    dry: Waveform, voice: Voice, room: Room, target_lufs: float
+    dry: Waveform, voice: Voice, room: Room, target_lufs: float, dip: Dip = NO_DIP
 ) -> tuple[Waveform, NDArray[np.float64]]:
     """The dry sound filtered, panned and in its room, at its loudness; and its power by `HOP`.
 
-    The powers are K-weighted.
+    The powers are K-weighted. At `dip`, an octave, it gives way to another part.
     """
-    spectrum = placement(voice.pan, voice.send_db, voice.high_pass_hz, room)
+    spectrum = placement(voice.pan, voice.width, voice.send_db, voice.high_pass_hz, room)
+    num_fft = 2 * (spectrum.shape[-1] - 1)
+    if voice.low_mid_db:
+        spectrum = spectrum * _bell(LOW_MID_HZ, voice.low_mid_db, num_fft)
+    if dip.depth_db:
+        spectrum = spectrum * _bell(dip.hz, -dip.depth_db, num_fft)
     placed = filter_spectrum(dry, spectrum, round((room.predelay + room.decay) * SAMPLE_RATE))
-    powers = _frame_powers(placed)
+    powers = _frame_powers(placed, np.ones((FRAME // 2 + 1, 1)))[:, 0]
     level = gated_loudness(powers) if len(powers) else -np.inf
     if not np.isfinite(level):
         return np.zeros_like(dry), np.zeros(len(powers))
@@ -38,20 +57,46 @@ def place(
     return placed, powers * gain**2
 
 
-def _frame_powers(waveform: Waveform) -> NDArray[np.float64]:
-    """K-weighted mean squares, near enough to set levels, of 46 ms every 93 ms. (frames,)"""
-    frame, hop = FRAME, HOP
-    num_frames = waveform.shape[1] // hop
-    weight = np.abs(k_weighting(frame)) ** 2 * 2.0 / frame**2
-    weights = torch.from_numpy(weight.astype(np.float32))
-    powers = np.zeros(num_frames)
+def octave_powers(dry: Waveform, voice: Voice) -> NDArray[np.float64]:
+    """Powers of a dry part by octave (`OCTAVES_HZ`), as loud as its filters let them through."""
+    frequency = np.fft.rfftfreq(FRAME, 1.0 / SAMPLE_RATE)
+    passed = _high_pass(voice.high_pass_hz, FRAME)
+    if voice.low_mid_db:
+        passed = passed * _bell(LOW_MID_HZ, voice.low_mid_db, FRAME)
+    half = np.sqrt(2.0)
+    inside = [(frequency >= hz / half) & (frequency < hz * half) for hz in OCTAVES_HZ]
+    return _frame_powers(dry, np.stack(inside, axis=1) * np.square(np.abs(passed))[:, None])
+
+
+def _frame_powers(waveform: Waveform, bands: NDArray[np.float64]) -> NDArray[np.float64]:
+    """K-weighted mean squares, near enough to set levels, of 46 ms every 93 ms. (frames, bands)
+
+    `bands` are the shares of frequencies. (frequencies, bands)
+    """
+    num_frames = waveform.shape[1] // HOP
+    weight = np.abs(k_weighting(FRAME)) ** 2 * 2.0 / FRAME**2
+    weights = torch.from_numpy((weight[:, None] * bands).astype(np.float32))
+    powers = np.zeros((num_frames, bands.shape[1]))
     step = 256
     for first in range(0, num_frames, step):
-        part = waveform[:, first * hop : min(first + step, num_frames) * hop]
-        spectra = torch.fft.rfft(torch.from_numpy(part.reshape(2, -1, hop)[:, :, :frame].copy()))
-        power = spectra.real.square() + spectra.imag.square()
-        powers[first : first + power.shape[1]] = (power @ weights).sum(dim=0).numpy()
+        part = waveform[:, first * HOP : min(first + step, num_frames) * HOP]
+        spectra = torch.fft.rfft(torch.from_numpy(part.reshape(2, -1, HOP)[:, :, :FRAME].copy()))
+        power = (spectra.real.square() + spectra.imag.square()).sum(dim=0)
+        powers[first : first + len(power)] = (power @ weights).numpy()
     return powers
+
+
+@lru_cache(maxsize=32)
+def _bell(hz: float, gain_db: float, num_fft: int) -> NDArray[np.complex64]:
+    """Spectrum of a peaking filter an octave and a third wide (Bristow-Johnson's cookbook)."""
+    z = np.exp(-2j * np.pi * np.arange(num_fft // 2 + 1) / num_fft)
+    amplitude = 10.0 ** (gain_db / 40.0)
+    angle = 2.0 * np.pi * hz / SAMPLE_RATE
+    alpha = np.sin(angle) / (2.0 * BELL_Q)
+    middle = -2.0 * np.cos(angle) * z
+    above = 1.0 + alpha * amplitude + middle + (1.0 - alpha * amplitude) * z**2
+    below = 1.0 + alpha / amplitude + middle + (1.0 - alpha / amplitude) * z**2
+    return (above / below).astype(np.complex64)
 
 
 def _high_pass(cutoff_hz: float, num_fft: int) -> NDArray[np.complex128]:
@@ -69,8 +114,10 @@ def _high_pass(cutoff_hz: float, num_fft: int) -> NDArray[np.complex128]:
 
 
 @lru_cache(maxsize=64)
-def placement(pan: float, send_db: float, high_pass_hz: float, room: Room) -> NDArray[np.complex64]:
-    """Spectra from dry to placed sound: high-pass, balance, room. (2, 2, frequencies)"""
+def placement(
+    pan: float, width: float, send_db: float, high_pass_hz: float, room: Room
+) -> NDArray[np.complex64]:
+    """Spectra from dry to placed: high-pass, width, balance, room. (2, 2, frequencies)"""
     tail = round((room.predelay + room.decay) * SAMPLE_RATE)
     num_fft = 1 << int(np.ceil(np.log2(3 * tail)))
     angle = (pan + 1.0) * np.pi / 4.0
@@ -78,8 +125,7 @@ def placement(pan: float, send_db: float, high_pass_hz: float, room: Room) -> ND
     wet = np.fft.rfft(_impulse_response(room), num_fft) * from_db(send_db)
     matrix = np.empty((2, 2, num_fft // 2 + 1), np.complex128)
     matrix[:] = 0.5 * wet[:, None, :]
-    matrix[0, 0] += balance[0]
-    matrix[1, 1] += balance[1]
+    matrix += (balance[:, None] * (np.eye(2) * width + 0.5 * (1.0 - width)))[:, :, None]
     return (matrix * _high_pass(high_pass_hz, num_fft)).astype(np.complex64)
 
 

@@ -28,6 +28,7 @@ from pixmus.score.notes import Note, Score
 from pixmus.sound.dynamics import Dynamics
 from pixmus.sound.expression import cue_window, follow_energy, stress
 from pixmus.sound.loudness import from_db
+from pixmus.sound.masking import dips, loudness_lost
 from pixmus.sound.measurement import (
     MEASURED_PITCHES,
     MEASUREMENTS,
@@ -45,7 +46,7 @@ from pixmus.sound.performance import (
     parts_to_double,
     play_notes,
 )
-from pixmus.sound.room import HOP, HOP_S, place
+from pixmus.sound.room import HOP, HOP_S, Dip, octave_powers, place
 from pixmus.sound.stems import Stems
 from pixmus.sound.synth import FONT_VARIABLE, SYNTHS, Event, Sound, Synth, installed_synths
 from pixmus.waveform import SAMPLE_RATE, Waveform
@@ -143,7 +144,10 @@ class SoundFontRenderer:
         doubled = parts_to_double(played, players, self)
         envelope = cue_window(cues, played, num_samples)
         stress(envelope, [stroke.time for stroke in strokes])
-        levels_db = _levels_db(parts, players)
+        levels = {
+            part: REFERENCE_LUFS + level for part, level in _levels_db(parts, players).items()
+        }
+        octaves: dict[str, NDArray[np.float64]] = {}
         powers: dict[str, NDArray[np.float64]] = {}
 
         def make(part: str) -> Waveform:
@@ -151,11 +155,20 @@ class SoundFontRenderer:
             dry = self._perform(played[part], doubled.get(part, ()), voice, num_samples)
             if cue_sheet is not None:
                 follow_energy(dry, cue_sheet.curves[Curve.ENERGY], voice.expression_db)
-            wet, powers[part] = place(dry, voice, players.room, REFERENCE_LUFS + levels_db[part])
+            octaves[part] = octave_powers(dry, voice)
+            return dry
+
+        stems = Stems.made(parts, num_samples, make)
+        hz, depths = dips(octaves, levels)
+
+        def put(part: str, dry: Waveform) -> Waveform:
+            dip = Dip(hz, round(depths.get(part, 0.0), 1))
+            level = levels[part] - loudness_lost(octaves[part], *dip)
+            wet, powers[part] = place(dry, players.voice(part), players.room, level, dip)
             wet *= envelope
             return wet
 
-        stems = Stems.made(parts, num_samples, make)
+        stems.change(put)
         if dynamics is not None and parts:
             together = np.sum([powers[part] for part in parts], axis=0)
             stems.apply_gain(dynamics.ride(together, HOP_S, cues), HOP)

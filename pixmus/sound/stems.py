@@ -52,6 +52,21 @@ class Stems(Mapping[str, Waveform]):
                 stems.waveforms.update(zip(parts, pool.map(make, parts), strict=True))
         return stems
 
+    def change(self, make: Callable[[str, Waveform], Waveform]) -> None:
+        """Put what `make` gives for a part and its stem in the stem's place, side by side."""
+
+        def changed(part: str) -> None:
+            made = make(part, self[part])
+            if part in self.files:
+                written, old = _to_disk(made), self.files[part]
+                self.files[part] = written
+                old.close()
+            else:
+                self.waveforms[part] = made
+
+        with ThreadPoolExecutor(min(NUM_WORKERS, os.cpu_count() or 1)) as pool:
+            list(pool.map(changed, list(self)))
+
     def apply_gain(self, border_gain: NDArray[np.float32], block: int) -> None:
         """Multiply every stem by one gain, given at borders of blocks; what follows keeps the last.
 
@@ -89,7 +104,7 @@ def _to_disk(waveform: Waveform) -> IO[bytes]:
     """An unnamed temporary file with the samples; it is gone when nobody has it open."""
     try:
         file = tempfile.TemporaryFile(prefix="pixmus-")  # noqa: SIM115
-        file.write(waveform.data)
+        file.write(np.ascontiguousarray(waveform).data)
         file.flush()
     except OSError as error:
         raise PixMusError(

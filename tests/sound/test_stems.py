@@ -12,12 +12,13 @@ from pixmus.ensembles import ENSEMBLES, LARGEST_ADVANCE_S, PARTS, STRINGS
 from pixmus.errors import PixMusError
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
-from pixmus.sound.expression import STRESS_DB, STRESS_DIP_DB, stress
+from pixmus.sound.expression import STRESS_DB, STRESS_DIP_DB, cue_window, stress
 from pixmus.sound.loudness import loudness
 from pixmus.sound.measurement import attack_time
 from pixmus.sound.performance import (
     LOW_LIMIT,
     MICRO_TIMING_MS,
+    PlayedNote,
     final_chords,
     open_low_chords,
     parts_to_double,
@@ -233,6 +234,19 @@ def test_a_full_disk_is_said(renderer, monkeypatch, tmp_path):
 def test_an_unknown_ensemble_is_said():
     with pytest.raises(PixMusError, match="no ensemble 'kazoos'"):
         render(one_note(1.0), "kazoos")
+
+
+@pytest.mark.parametrize("ringing", [1.0, 1.6, 2.5])
+def test_a_last_chord_dies_away_without_a_step(ringing):
+    duration = 8.0
+    last = {"melody": [PlayedNote(duration - ringing, duration, 72, 80, -1)]}
+    window = cue_window([(0.0, duration)], last, round(duration * SAMPLE_RATE))
+    frames = window[round((duration - ringing) * SAMPLE_RATE) :: round(0.05 * SAMPLE_RATE)]
+    levels_db = 20 * np.log10(np.maximum(frames, 1e-6))
+    audible = levels_db[levels_db > -60.0]
+    assert np.diff(audible).min() > -5.0
+    assert len(audible) * 0.05 > 0.9 * ringing
+    assert levels_db[len(levels_db) // 2] > -25.0 and window[-1] == 0.0
 
 
 # Low chords

@@ -7,8 +7,9 @@ run again gives the same batches, but one that is resumed draws new ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ WINDOW_BARS = ((8, 0.4), (12, 0.35), (16, 0.25))
 TOKENS_PER_BATCH = 64 * 32
 AHEAD = 4  # batches that each worker holds ready
 
-_FIELDS = tuple(field.name for field in fields(Batch))
+B = TypeVar("B", bound=Any)
 
 
 def draw_batch(
@@ -37,47 +38,50 @@ def draw_batch(
     return sampler.batch(rng, size, num_bars)
 
 
-def to_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch on a device; from pinned memory the copy does not wait."""
-    return Batch(*(getattr(batch, name).to(device, non_blocking=True) for name in _FIELDS))
+def to_device(batch: B, device: torch.device) -> B:
+    """The batch, a dataclass of tensors, on a device; from pinned memory the copy does not wait."""
+    moved = (getattr(batch, f.name).to(device, non_blocking=True) for f in fields(batch))
+    return cast(B, type(batch)(*moved))
 
 
-class _Drawn(IterableDataset[tuple[Tensor, ...]]):
+class _Drawn(IterableDataset[tuple[Tensor, ...]], Generic[B]):
     """What each worker draws, as tuples of tensors: those a data loader can pin."""
 
-    def __init__(self, sampler: WindowSampler, seed: int, tokens_per_batch: int) -> None:
+    def __init__(self, draw: Callable[[np.random.Generator], B], seed: int) -> None:
         super().__init__()
-        self.sampler, self.seed, self.tokens_per_batch = sampler, seed, tokens_per_batch
+        self.draw, self.seed = draw, seed
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         worker = get_worker_info()
         assert worker is not None
+        torch.set_num_threads(1)
         rng = np.random.default_rng([self.seed, worker.id])
         while True:
-            batch = draw_batch(self.sampler, rng, self.tokens_per_batch)
-            yield tuple(getattr(batch, name) for name in _FIELDS)
+            batch = self.draw(rng)
+            yield tuple(getattr(batch, f.name) for f in fields(batch))
 
 
 def draw_batches(
-    sampler: WindowSampler,
+    kind: type[B],
+    draw: Callable[[np.random.Generator], B],
     rng: np.random.Generator,
     device: torch.device,
     workers: int = 0,
-    tokens_per_batch: int = TOKENS_PER_BATCH,
-) -> Iterator[Batch]:
-    """Batches on `device` without end; `workers` processes draw them, 0: the loop itself.
+) -> Iterator[B]:
+    """Batches of a `kind`, dataclasses of tensors, on `device` without end.
 
-    Workers take their seed from `rng`; their batches come in turns, so their order is fixed.
+    `workers` processes draw them, 0: the loop itself. Workers take their seed from `rng`; their
+    batches come in turns, so their order is fixed.
     """
     if workers == 0:
         while True:
-            yield to_device(draw_batch(sampler, rng, tokens_per_batch), device)
+            yield to_device(draw(rng), device)
     drawn = DataLoader(
-        _Drawn(sampler, int(rng.integers(2**31)), tokens_per_batch),
+        _Drawn(draw, int(rng.integers(2**31))),
         batch_size=None,
         num_workers=workers,
         prefetch_factor=AHEAD,
         pin_memory=device.type == "cuda",
     )
     for tensors in drawn:
-        yield to_device(Batch(*tensors), device)
+        yield to_device(kind(*tensors), device)

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,7 +33,7 @@ from pixmus.model.network import ScoreNetwork
 from pixmus.score.curves import CurveTables
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.notes import PART_LAYOUTS
-from pixmus.training.batches import TOKENS_PER_BATCH, draw_batches, to_device
+from pixmus.training.batches import TOKENS_PER_BATCH, draw_batch, draw_batches, to_device
 from pixmus.training.chain_tables import fill_chain_tables
 from pixmus.training.corpus import Piece, corpus_shares, load_pieces, save_pieces, split_pieces
 from pixmus.training.encoded import EncodedPiece, encode_piece, fit_tables
@@ -319,9 +320,8 @@ def train(arguments: argparse.Namespace) -> bool:
         run.load(out / STATE)
         print(f"{out}: going on after {run.iteration} iterations.", flush=True)
     choose_dtype(run, arguments.dtype, is_new, windows.validation[0])
-    batches = draw_batches(
-        windows.sampler, run.rng, device, arguments.workers, arguments.tokens_per_batch
-    )
+    draw = partial(draw_batch, windows.sampler, tokens_per_batch=arguments.tokens_per_batch)
+    batches = draw_batches(Batch, draw, run.rng, device, arguments.workers)
     journal = Journal(run, out, windows.validation)
     is_done = learn(run, batches, journal, arguments)
     facts = {

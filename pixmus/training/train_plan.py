@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -41,9 +42,11 @@ from pixmus.score.plan_tokens import (
     PLAYS_COLUMNS,
     encode_plan,
 )
+from pixmus.training.batches import draw_batches, to_device
 from pixmus.training.corpus import Piece, corpus_shares, load_pieces
 from pixmus.training.encoded import encode_piece, hit_points_of
 from pixmus.training.plans import plan_of
+from pixmus.training.train import find_device
 
 GROUPS: dict[str, list[int]] = {
     "chords": list(range(*CHORD_COLUMNS.indices(NUM_FIELDS))),
@@ -57,8 +60,13 @@ HALF_BARS_A_BATCH = 1024
 SPLICED = 0.3  # of windows, a beginning joined to an end
 GIVEN, ALL_MASKED = 0.2, 0.2  # of groups of a window
 WITHOUT_WISHES = 0.15
+REPORT_S = 20  # between two reports, at least
+UNCOUNTED = -100  # in place of a token that is not asked for
 AVERAGED_OVER = 500  # iterations, of the weights that are kept
 PLACE, LETTER, LIKENESS = PHRASE_COLUMNS.start + 1, PHRASE_COLUMNS.start, PHRASE_COLUMNS.stop - 1
+
+
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -210,14 +218,20 @@ class PlanSampler:
         weights = [shares[p.corpus] * p.num_bars**0.5 / totals[p.corpus] for p in self.plans]
         self.weights = np.array(weights) / np.sum(weights)
 
-    def batch(self, rng: np.random.Generator, num_bars: int = 0, size: int = 0) -> PlanBatch:
-        """Windows of one length, drawn when 0, as many as fit HALF_BARS_A_BATCH when 0.
+    def batch(
+        self,
+        rng: np.random.Generator,
+        num_bars: int = 0,
+        size: int = 0,
+        half_bars: int = HALF_BARS_A_BATCH,
+    ) -> PlanBatch:
+        """Windows of one length, drawn when 0, as many as fit `half_bars` when 0.
 
         No longer than the longest piece.
         """
         num_bars = num_bars or int(rng.choice(list(WINDOW_BARS), p=list(WINDOW_BARS.values())))
         num_bars = min(num_bars, max(plan.num_bars for plan in self.plans))
-        size = size or HALF_BARS_A_BATCH // (HALVES * num_bars)
+        size = size or half_bars // (HALVES * num_bars)
         tokens: list[np.ndarray] = []
         conditions: list[np.ndarray] = []
         while len(tokens) < size:
@@ -262,26 +276,29 @@ def draw_masks(rng: np.random.Generator, num_windows: int, num_half_bars: int) -
 
 def plan_losses(
     denoiser: PlanDenoiser, batch: PlanBatch, masked: Tensor
-) -> tuple[Tensor, dict[str, tuple[float, int]]]:
-    """Mean log loss of masked tokens in nats, and of every group its sum and how many tokens.
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Mean log loss of masked tokens in nats, and of every group its sum and how many tokens (2,).
 
     Tokens that are unknown in the piece itself (dynamics without velocities) do not count.
     """
-    masks = torch.as_tensor(MASKS)
+    masks = torch.as_tensor(MASKS, device=masked.device)
     logits = denoiser(torch.where(masked, masks, batch.tokens), batch.conditions)
     counted = masked & (batch.tokens < masks)
-    total, groups = torch.zeros(()), {}
+    wanted = torch.where(counted, batch.tokens, UNCOUNTED)
+    total, groups = torch.zeros((), device=masked.device), {}
     for name, fields in GROUPS.items():
         losses = [
-            F.cross_entropy(logits[f][counted[..., f]], batch.tokens[..., f][counted[..., f]])
-            * counted[..., f].sum()
+            F.cross_entropy(
+                logits[f].flatten(0, 1),
+                wanted[..., f].flatten(),
+                ignore_index=UNCOUNTED,
+                reduction="sum",
+            )
             for f in fields
-            if counted[..., f].any()
         ]
-        if losses:
-            group = torch.stack(losses).sum()
-            total = total + group
-            groups[name] = (float(group.detach()), int(counted[..., fields].sum()))
+        group = torch.stack(losses).sum()
+        total = total + group
+        groups[name] = torch.stack([group.detach(), counted[..., fields].sum()])
     return total / counted.sum().clamp(min=1), groups
 
 
@@ -289,18 +306,26 @@ def held_out_loss(denoiser: PlanDenoiser, plans: Sequence[MeasuredPlan]) -> dict
     """Log loss in nats a masked token, of all and of every group, on fixed windows and masks."""
     rng = np.random.default_rng(0)
     sampler = PlanSampler(plans)
-    sums: dict[str, list[float]] = {}
+    sums: dict[str, np.ndarray] = {}
+    device = next(denoiser.parameters()).device
     denoiser.eval()
     with torch.no_grad():
-        for num_bars in (8, 16, 32, 32, 64, 64):
+        for num_bars in 3 * (8, 16, 32, 32, 64, 64):
             batch = sampler.batch(rng, num_bars)
-            masked = torch.from_numpy(draw_masks(rng, *batch.tokens.shape[:2]))
-            for name, (loss, count) in plan_losses(denoiser, batch, masked)[1].items():
+            masked = torch.from_numpy(draw_masks(rng, *batch.tokens.shape[:2])).to(device)
+            found = plan_losses(denoiser, to_device(batch, device), masked)[1]
+            for name, sum_and_count in found.items():
                 for key in (name, "all"):
-                    entry = sums.setdefault(key, [0.0, 0.0])
-                    entry[0] += loss
-                    entry[1] += count
-    return {name: round(loss / count, 4) for name, (loss, count) in sums.items()}
+                    sums[key] = sums.get(key, np.zeros(2)) + sum_and_count.cpu().numpy()
+    return {name: round(float(loss / count), 4) for name, (loss, count) in sums.items() if count}
+
+
+def make_optimiser(denoiser: PlanDenoiser, learning_rate: float) -> torch.optim.Optimizer:
+    """AdamW, matrices with weight decay."""
+    matrices = [p for p in denoiser.parameters() if p.ndim > 1]
+    others = [p for p in denoiser.parameters() if p.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98))
 
 
 def train(
@@ -313,6 +338,9 @@ def train(
     learning_rate: float = 1.5e-3,
     width: int = 128,
     num_layers: int = 6,
+    half_bars: int = HALF_BARS_A_BATCH,
+    device: torch.device = CPU,
+    workers: int = 0,
 ) -> PlanDenoiser:
     """Train for so many minutes of processor time, or of the clock where those are over first.
 
@@ -327,28 +355,24 @@ def train(
         PlanDenoiser.from_pretrained(init)
         if init
         else PlanDenoiser(FIELD_SIZES, NUM_PLAN_CONDITIONS, width, num_layers)
-    )
+    ).to(device)
     average = copy.deepcopy(denoiser)
-    matrices = [p for p in denoiser.parameters() if p.ndim > 1]
-    others = [p for p in denoiser.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
-        lr=learning_rate,
-        betas=(0.9, 0.98),
-    )
+    optimiser = make_optimiser(denoiser, learning_rate)
     sampler = PlanSampler(training)
     out.mkdir(parents=True, exist_ok=True)
     print(f"{sum(p.numel() for p in denoiser.parameters())} parameters", flush=True)
     begun, clock = time.process_time(), time.monotonic()
-    iteration, heard, reported, done = 0, [], 0.0, 0.0
+    iteration, heard, told, done, best = 0, [], clock, 0.0, float("inf")
+    draw = partial(sampler.batch, half_bars=half_bars)
+    batches = draw_batches(PlanBatch, draw, rng, device, workers)
     with open(out / "log.jsonl", "a") as log:
         while done < 1:
             denoiser.train()
             rate = learning_rate * min(1, (iteration + 1) / 100) * (1 - done**2) + 1e-6
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            batch = sampler.batch(rng)
-            masked = torch.from_numpy(draw_masks(rng, *batch.tokens.shape[:2]))
+            batch = next(batches)
+            masked = torch.from_numpy(draw_masks(rng, *batch.tokens.shape[:2])).to(device)
             loss, _ = plan_losses(denoiser, batch, masked)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -359,23 +383,27 @@ def train(
             with torch.no_grad():
                 for mean, value in zip(average.parameters(), denoiser.parameters(), strict=True):
                     mean.lerp_(value, share)
-            heard.append(float(loss.detach()))
+            heard.append(loss.detach())
             iteration += 1
             spent = (time.process_time() - begun) / 60
             done = max(spent / minutes, (time.monotonic() - clock) / 60 / clock_minutes)
-            if spent - reported >= max(1.0, minutes / 20) or done >= 1:
-                reported = spent
+            now = time.monotonic()
+            if now - told >= max(REPORT_S, (now - clock) / 20) or done >= 1:
+                told = now
+                found = held_out_loss(average, held_out)
                 row = {
                     "iteration": iteration,
                     "minutes": round(spent, 2),
-                    "loss": round(float(np.mean(heard)), 4),
-                    "held_out": held_out_loss(average, held_out),
+                    "loss": round(float(torch.stack(heard).mean()), 4),
+                    "held_out": found,
                 }
                 heard.clear()
                 print(json.dumps(row), file=log, flush=True)
                 print(json.dumps(row), flush=True)
-                average.save_pretrained(out / "plan_denoiser")
-    return cast(PlanDenoiser, average.eval())
+                if found["all"] < best:  # what is kept did not learn by heart
+                    best = found["all"]
+                    average.save_pretrained(out / "plan_denoiser")
+    return cast(PlanDenoiser, PlanDenoiser.from_pretrained(out / "plan_denoiser").eval())
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -390,6 +418,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--init", type=Path, help="folder of weights to begin with")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
+    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--half-bars", type=int, default=HALF_BARS_A_BATCH, help="of a batch")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--workers", type=int, default=0, help="processes that draw windows")
     arguments = parser.parse_args(argv)
     arguments.out.mkdir(parents=True, exist_ok=True)
     measured = arguments.out / "measured.npz"
@@ -406,6 +440,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         arguments.clock_minutes,
         arguments.init,
         arguments.seed,
+        arguments.learning_rate,
+        arguments.width,
+        arguments.layers,
+        arguments.half_bars,
+        find_device(arguments.device),
+        arguments.workers,
     )
 
 

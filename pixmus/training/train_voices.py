@@ -9,12 +9,15 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixmus.compose.voice_conditions import NUM_VOICE_CONDITIONS
@@ -23,6 +26,7 @@ from pixmus.model.voice_network import VoiceNetwork
 from pixmus.score.curves import CurveTables
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.voices import UNIT_LAYOUTS
+from pixmus.training.batches import draw_batches, to_device
 from pixmus.training.corpus import corpus_shares
 from pixmus.training.encoded import fit_tables
 from pixmus.training.run import copy_weights
@@ -31,6 +35,9 @@ from pixmus.training.voice_corpus import load_voice_pieces
 from pixmus.training.voice_windows import BEATS_PER_BATCH, VoiceBatch, VoiceSampler
 
 SECONDS_BETWEEN_SAVES = 180
+WEIGHT_DECAY = 0.05
+CPU = torch.device("cpu")
+DROPPED_OUT = ("attention_out", "mlp_out", "inside_out")  # layers whose answers may be dropped
 LEVEL_WEIGHT, ACCENT_WEIGHT = 0.25, 0.5  # of dynamics against notes; a level stands in every beat
 VALIDATION_BATCHES, VALIDATION_BEATS = 6, 1024
 
@@ -43,7 +50,7 @@ def token_weights(part: str) -> Tensor:
     return weights
 
 
-def voice_loss(network: VoiceNetwork, batch: VoiceBatch) -> tuple[Tensor, np.ndarray]:
+def voice_loss(network: VoiceNetwork, batch: VoiceBatch) -> tuple[Tensor, Tensor]:
     """Nats a masked unit, and the sums by part: (parts, 2), nats of notes alone and units."""
     found = network(
         batch.tokens,
@@ -55,14 +62,15 @@ def voice_loss(network: VoiceNetwork, batch: VoiceBatch) -> tuple[Tensor, np.nda
         batch.echo,
         batch.echoed,
     )
-    total, units = torch.zeros(()), 0
-    sums = np.zeros((len(PARTS), 2))
+    device = batch.tokens.device
+    total, units = torch.zeros((), device=device), 0
+    sums = torch.zeros(len(PARTS), 2, device=device)
     for index, ((at, losses), part) in enumerate(zip(found, PARTS, strict=True)):
         if len(at):
-            total = total + (losses.float() * token_weights(part)).sum()
+            total = total + (losses.float() * token_weights(part).to(device)).sum()
             units += len(at)
-            notes = losses.detach()[:, 1:-STEPS_PER_BEAT].sum()
-            sums[index] = float(notes), len(at)
+            sums[index, 0] = losses.detach()[:, 1:-STEPS_PER_BEAT].sum()
+            sums[index, 1] = len(at)
     return total / max(units, 1), sums
 
 
@@ -80,23 +88,67 @@ def faster_type() -> torch.dtype:
     return min(seconds, key=lambda dtype: seconds[dtype])
 
 
+def train_only(network: VoiceNetwork, layers: Sequence[str]) -> None:
+    """Let nothing learn but these layers of the units.
+
+    Where they do not read what the trunk hears, an iteration takes a third of the time.
+    """
+    network.requires_grad_(False)
+    for unit in network.units:
+        for name, weight in unit.named_parameters():
+            weight.requires_grad_(name.split(".")[0] in layers)
+
+
+def add_dropout(network: VoiceNetwork, share: float) -> None:
+    """Drop a share of what the layers `DROPPED_OUT` answer while the network is in training."""
+
+    def drop(layer: nn.Module, _: Any, answer: Tensor) -> Tensor:
+        return F.dropout(answer, share, layer.training)
+
+    for name, layer in network.named_modules():
+        if name.rpartition(".")[2] in DROPPED_OUT:
+            layer.register_forward_hook(drop)
+
+
 def make_optimiser(network: VoiceNetwork, rate: float) -> torch.optim.Optimizer:
     """AdamW for all. (Muon's square roots are taken in bfloat16: a second a matrix without AMX.)"""
-    matrices = [p for p in network.parameters() if p.ndim == 2]
-    others = [p for p in network.parameters() if p.ndim != 2]
-    groups = [{"params": matrices, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
+    learning = [p for p in network.parameters() if p.requires_grad]
+    matrices = [p for p in learning if p.ndim == 2]
+    others = [p for p in learning if p.ndim != 2]
+    groups = [
+        {"params": matrices, "weight_decay": WEIGHT_DECAY},
+        {"params": others, "weight_decay": 0.0},
+    ]
     return torch.optim.AdamW(groups, rate, betas=(0.9, 0.98), fused=True)
+
+
+def lower_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """On a GPU products are made in bfloat16, sums and weights stay in float32."""
+    return torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda")
 
 
 class VoiceRun:
     """A run: the weights that learn, their average, optimisers, where it stands."""
 
-    def __init__(self, config: dict[str, Any], rate: float, dtype: torch.dtype, seed: int) -> None:
+    def __init__(
+        self,
+        config: dict[str, Any],
+        rate: float,
+        dtype: torch.dtype,
+        seed: int,
+        device: torch.device = CPU,
+        dropout: float = 0.0,
+        only: Sequence[str] = (),
+    ) -> None:
         torch.manual_seed(seed)
-        self.config, self.seed = config, seed
-        self.network = VoiceNetwork(**config)
+        self.config, self.seed, self.device = config, seed, device
+        self.network = VoiceNetwork(**config).to(device)
         self.runner = self.network
-        if dtype != torch.float32:
+        if dropout:
+            add_dropout(self.network, dropout)
+        if only:
+            train_only(self.network, only)
+        if dtype != torch.float32 and device == CPU:
             self.runner = VoiceNetwork(**config).to(dtype)
             copy_weights(self.network, self.runner)
         self.optimiser = make_optimiser(self.network, rate)
@@ -105,11 +157,13 @@ class VoiceRun:
         self.iteration, self.cpu_spent = 0, 0.0
         self.rng = np.random.default_rng(seed)
 
-    def step(self, batch: VoiceBatch, rate: float, ema: float) -> float:
+    def step(self, batch: VoiceBatch, rate: float, ema: float) -> Tensor:
         """One iteration; returns the loss."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.base_rate * rate
-        loss, _ = voice_loss(self.runner, batch)
+        self.runner.train()
+        with lower_precision(self.device):
+            loss, _ = voice_loss(self.runner, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.runner is not self.network:
             pairs = zip(self.network.parameters(), self.runner.parameters(), strict=True)
@@ -127,7 +181,7 @@ class VoiceRun:
             for name, value in self.network.state_dict().items():
                 if value.is_floating_point():
                     self.average[name].lerp_(value, 1 - keep)
-        return float(loss.detach())
+        return loss.detach()
 
     def save(self, path: Path) -> None:
         """Write the state, whole or not at all."""
@@ -146,7 +200,7 @@ class VoiceRun:
 
     def load(self, path: Path) -> None:
         """Go on from a state."""
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=self.device)
         self.network.load_state_dict(state["weights"])
         self.average = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])
@@ -158,7 +212,7 @@ class VoiceRun:
 
 def load_average(path: Path) -> VoiceNetwork:
     """The averaged weights of a run's state, ready to write."""
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=True, map_location=CPU)
     network = VoiceNetwork(**state["config"])
     network.load_state_dict(state["average"])
     return cast(VoiceNetwork, network.eval())
@@ -167,20 +221,22 @@ def load_average(path: Path) -> VoiceNetwork:
 @torch.no_grad()
 def validate(run: VoiceRun, batches: Sequence[VoiceBatch]) -> tuple[float, np.ndarray]:
     """Loss of the averaged weights, and nats of notes a unit by part."""
-    network = VoiceNetwork(**run.config)
+    network = VoiceNetwork(**run.config).to(run.device)
     network.load_state_dict(run.average)
     network.eval()
     losses, sums = [], np.zeros((len(PARTS), 2))
     for batch in batches:
-        loss, own = voice_loss(network, batch)
+        with lower_precision(run.device):
+            loss, own = voice_loss(network, batch)
         losses.append(float(loss))
-        sums += own
+        sums += own.cpu().numpy()
     return float(np.mean(losses)), sums[:, 0] / np.maximum(sums[:, 1], 1)
 
 
 def train(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
-    find_device("cpu")
+    device = find_device(arguments.device)
+    torch.set_float32_matmul_precision("high")
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
     corpus = Path(arguments.corpus)
@@ -198,9 +254,10 @@ def train(arguments: argparse.Namespace) -> None:
     )
     fixed = np.random.default_rng(0)
     validation = [
-        validation_sampler.batch(fixed, VALIDATION_BEATS, 16) for _ in range(VALIDATION_BATCHES)
+        to_device(validation_sampler.batch(fixed, VALIDATION_BEATS, 16), device)
+        for _ in range(VALIDATION_BATCHES)
     ]
-    dtype = faster_type()
+    dtype = faster_type() if device == CPU else torch.bfloat16
     config = {
         "num_conditions": NUM_VOICE_CONDITIONS,
         "width": arguments.width,
@@ -208,59 +265,92 @@ def train(arguments: argparse.Namespace) -> None:
         "num_heads": arguments.width // 64,
         "unit_width": arguments.unit_width,
     }
-    run = VoiceRun(config, arguments.learning_rate, dtype, arguments.seed)
+    run = VoiceRun(
+        config,
+        arguments.learning_rate,
+        dtype,
+        arguments.seed,
+        device,
+        arguments.dropout,
+        arguments.only,
+    )
     if arguments.init:
         run.network.load_state_dict(
-            torch.load(arguments.init, weights_only=True)["average"], strict=False
+            torch.load(arguments.init, weights_only=True, map_location=device)["average"],
+            strict=False,
         )
+        run.average = {name: value.clone() for name, value in run.network.state_dict().items()}
     count = sum(p.numel() for p in run.network.parameters())
     print(f"{count / 1e6:.2f} M parameters, {dtype}, {len(training)} pieces", flush=True)
     state = out / "state.pt"
     if state.exists():
         run.load(state)
         print(f"going on after {run.iteration} iterations", flush=True)
-    begun = time.process_time() - run.cpu_spent
-    losses: list[float] = []
-    beats = 0
-    last_report = last_save = time.time()
+    draw = partial(sampler.batch, beats=arguments.beats_per_batch)
+    batches = draw_batches(VoiceBatch, draw, run.rng, device, arguments.workers)
+    learn(run, batches, validation, arguments)
+    run.save(state)
+
+
+def learn(
+    run: VoiceRun,
+    batches: Iterator[VoiceBatch],
+    validation: Sequence[VoiceBatch],
+    arguments: argparse.Namespace,
+) -> None:
+    """Iterate until the time is over or a stop is asked; tell and keep how it goes."""
+    out = Path(arguments.out)
+    begun, clock = time.process_time() - run.cpu_spent, time.monotonic()
+    losses: list[Tensor] = []
+    beats, best = 0, float("inf")
+    last_report = last_save = time.monotonic()
+
+    def report() -> float:
+        loss, by_part = validate(run, validation)
+        seconds = time.monotonic() - last_report
+        row: list[float] = [run.iteration, round(run.cpu_spent), round(beats / seconds)]
+        row += [round(float(torch.stack(losses).mean()), 4), round(loss, 4)]
+        row += [round(float(value), 3) for value in by_part]
+        with open(out / "log.csv", "a") as file:
+            file.write(",".join(str(value) for value in row) + "\n")
+        print(*row, flush=True)
+        return loss
+
     with stop_asked() as stopped:
         while not stopped():
             run.cpu_spent = time.process_time() - begun
             progress = run.cpu_spent / (60 * arguments.cpu_minutes)
+            if arguments.clock_minutes:
+                progress = (time.monotonic() - clock) / (60 * arguments.clock_minutes)
             if progress >= 1:
                 break
             warmth = min(1.0, (run.iteration + 1) / arguments.warmup)
             decay = min(1.0, (1 - progress) / arguments.decay)
-            batch = sampler.batch(run.rng, arguments.beats_per_batch)
+            batch = next(batches)
             losses.append(run.step(batch, warmth * max(decay, 0.01), arguments.ema))
             beats += batch.tokens.shape[0] * batch.tokens.shape[1]
-            now = time.time()
-            if now - last_report > arguments.report:
-                loss, by_part = validate(run, validation)
-                row: list[float] = [
-                    run.iteration,
-                    round(run.cpu_spent),
-                    round(beats / (now - last_report)),
-                ]
-                row += [round(float(np.mean(losses)), 4), round(loss, 4)]
-                row += [round(float(value), 3) for value in by_part]
-                with open(out / "log.csv", "a") as file:
-                    file.write(",".join(str(value) for value in row) + "\n")
-                print(*row, flush=True)
-                losses, beats, last_report = [], 0, time.time()
-            if now - last_save > SECONDS_BETWEEN_SAVES:
-                run.save(state)
-                last_save = time.time()
-    loss, by_part = validate(run, validation)
-    print("end", run.iteration, round(run.cpu_spent), loss, by_part.round(3), flush=True)
-    run.save(state)
+            if time.monotonic() - last_report > arguments.report:
+                loss = report()
+                if loss < best and progress > 0.5:
+                    best = loss
+                    torch.save({"config": run.config, "average": run.average}, out / "best.pt")
+                losses, beats, last_report = [], 0, time.monotonic()
+            if time.monotonic() - last_save > SECONDS_BETWEEN_SAVES:
+                run.save(out / "state.pt")
+                last_save = time.monotonic()
+        if losses:
+            report()
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--cpu-minutes", type=float, default=60.0)
+    parser.add_argument("--cpu-minutes", type=float, default=60.0, help="of processor time")
+    parser.add_argument("--clock-minutes", type=float, help="in place of them, on the clock")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--workers", type=int, default=0, help="processes that draw windows")
+    parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--width", type=int, default=320)
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--unit-width", type=int, default=128)
@@ -272,7 +362,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--report", type=float, default=120.0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--init")
+    parser.add_argument("--init", help="state.pt of a run to begin with")
+    parser.add_argument("--only", nargs="+", default=(), help="layers of the units that learn")
     train(parser.parse_args(argv))
 
 

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pixmus.model.network import ScoreNetwork
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.notes import PART_LAYOUTS
 from pixmus.take.pipeline import PixMusPipeline
-from pixmus.training.batches import draw_batches
+from pixmus.training.batches import draw_batch, draw_batches
 from pixmus.training.corpus import Piece, load_pieces, save_pieces, split_of
 from pixmus.training.encoded import encode_piece, fit_tables
 from pixmus.training.export import load_run
@@ -316,7 +317,13 @@ def test_workers_draw_the_same_again(corpus: Path) -> None:
     device = torch.device("cpu")
 
     def first(seed: int, workers: int) -> list[torch.Tensor]:
-        batches = draw_batches(sampler, np.random.default_rng(seed), device, workers, 256)
+        batches = draw_batches(
+            Batch,
+            partial(draw_batch, sampler, tokens_per_batch=256),
+            np.random.default_rng(seed),
+            device,
+            workers,
+        )
         return [next(batches).cells for _ in range(4)]
 
     once, again, other = first(1, 2), first(1, 2), first(2, 2)

@@ -53,13 +53,15 @@ class Page:
 
 
 class Visitor:
-    """One browser page, which remembers what went wrong on it."""
+    """A tab of the browser, which remembers what went wrong on it.
+
+    The page knows a visitor by the tab. All share what the browser keeps of the page's own files,
+    so that they are fetched, unpacked and compiled once.
+    """
 
     def __init__(self, browser: Any, url: str, width: int = 1280, height: int = 800) -> None:
-        self.context = browser.new_context(
-            viewport={"width": width, "height": height}, accept_downloads=True
-        )
-        self.tab = self.context.new_page()
+        self.tab = browser.new_page()
+        self.tab.set_viewport_size({"width": width, "height": height})
         self.trouble: list[str] = []
         self.tab.on("pageerror", lambda error: self.trouble.append(f"page error: {error}"))
         self.tab.on("console", self._hear)
@@ -82,6 +84,11 @@ class Visitor:
         if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
             self.trouble.append(f"another host was asked: {request.url}")
 
+    def leave(self) -> None:
+        """Closes the tab; nothing may have gone wrong on it."""
+        self.tab.close()
+        assert self.trouble == []
+
     def upload(self, clip: Path) -> None:
         self.tab.set_input_files("#clip input[type=file]", str(clip))
         self.tab.wait_for_selector("#clip video", state="attached")
@@ -98,6 +105,11 @@ class Visitor:
             )
             self.tab.locator(field).first.fill(str(value))
             self.tab.keyboard.press("Tab")
+
+    def is_make_in_sight(self) -> bool:
+        """Whether the whole button stands on the screen without scrolling."""
+        box, screen = self.tab.locator("#make").bounding_box(), self.tab.viewport_size
+        return bool(box and box["y"] + box["height"] <= screen["height"])
 
     def status(self) -> str:
         return str(self.tab.inner_text("#status"))

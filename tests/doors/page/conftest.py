@@ -69,7 +69,7 @@ def browser() -> Iterator[Any]:
 
     with sync_playwright() as play:
         found = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield found
+        yield found.new_context(accept_downloads=True)
         found.close()
 
 
@@ -84,5 +84,16 @@ def visit(browser: Any, page: Page) -> Iterator[Callable[..., Visitor]]:
 
     yield open_page
     for visitor in visitors:
-        visitor.context.close()
+        visitor.tab.close()
     assert [line for visitor in visitors for line in visitor.trouble] == []
+
+
+@pytest.fixture(scope="module")
+def scored(browser: Any, page: Page, clips: dict[str, Path]) -> Iterator[Visitor]:
+    """A visitor to whose clip a soundtrack was made, for tests that change nothing of it."""
+    visitor = Visitor(browser, page.url)
+    visitor.upload(clips["eight"])
+    visitor.sampling(seed=5)
+    visitor.make()
+    yield visitor
+    visitor.leave()

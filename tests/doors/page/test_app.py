@@ -19,13 +19,8 @@ from pixmus.score.midi import read_midi
 pytestmark = pytest.mark.filterwarnings("default")
 
 
-def test_a_clip_is_uploaded_scored_and_plays(
-    visit: Callable[..., Visitor], clips: dict[str, Path]
-) -> None:
-    visitor = visit()
-    visitor.upload(clips["eight"])
-    visitor.sampling(seed=5)
-    visitor.make()
+def test_a_clip_is_uploaded_scored_and_plays(scored: Visitor) -> None:
+    visitor = scored
     video = "document.querySelector('#result video')"
     visitor.tab.evaluate(f"{video}.play()")
     visitor.tab.wait_for_function(f"{video}.currentTime > 1")
@@ -38,6 +33,7 @@ def test_a_clip_is_uploaded_scored_and_plays(
         image = visitor.tab.wait_for_selector(f"#picture-{name} img")
         image.scroll_into_view_if_needed()
         visitor.tab.wait_for_function("image => image.naturalWidth == 1600", arg=image)
+    visitor.tab.evaluate(f"{video}.pause()")
 
 
 def test_an_example_shows_its_finished_result_at_once(visit: Callable[..., Visitor]) -> None:
@@ -133,49 +129,66 @@ def test_cancel_ends_the_work_and_frees_the_queue(
     visitor.make()
 
 
-def test_four_takes_are_switched_while_they_play(
+def test_a_take_that_is_heard_stays_chosen_when_others_arrive_and_all_are_switched_while_they_play(
     visit: Callable[..., Visitor], clips: dict[str, Path]
 ) -> None:
     visitor = visit()
     visitor.upload(clips["eight"])
     visitor.sampling(steps=4, num_takes=4, seed=30)
-    visitor.make(done="4 takes made")
+    visitor.tab.click("#make")
+    visitor.tab.wait_for_selector("#result video")
+    source = visitor.source()
+    visitor.tab.evaluate("document.querySelector('#result video').play()")
+    visitor.wait_for_status("4 takes made")
+    visitor.tab.wait_for_timeout(2000)
+    heard = "[...document.querySelectorAll('#result video')].findIndex(v => !v.hidden)"
+    index = visitor.tab.evaluate(heard)
+    assert visitor.tab.evaluate(
+        "i => document.querySelectorAll('#result video')[i].getAttribute('src')", index
+    ) == (source)
+    assert visitor.tab.evaluate("i => document.querySelectorAll('#takes input')[i].checked", index)
+    assert visitor.facts()["Seed"] == "30"
+
     labels = visitor.tab.locator("#takes label")
     visitor.tab.wait_for_function("document.querySelectorAll('#takes label').length == 4")
     told = [str(labels.nth(i).inner_text()) for i in range(4)]
     seeds = [re.search(r"seed (\d+)", line).group(1) for line in told]  # type: ignore[union-attr]
     assert sorted(seeds) == ["30", "31", "32", "33"]
-    visitor.tab.evaluate("document.querySelector('#result video').play()")
-    visitor.tab.wait_for_function("document.querySelector('#result video').currentTime > 1")
-    labels.nth(2).click()
-    visitor.tab.wait_for_function("!document.querySelectorAll('#result video')[2].hidden")
+    other = (index + 2) % 4
+    visitor.tab.evaluate(
+        "i => { const v = document.querySelectorAll('#result video')[i]; "
+        "v.currentTime = 0; return v.play(); }",
+        index,
+    )
+    visitor.tab.wait_for_function(
+        "i => document.querySelectorAll('#result video')[i].currentTime > 1", arg=index
+    )
+    labels.nth(other).click()
+    visitor.tab.wait_for_function(
+        "i => !document.querySelectorAll('#result video')[i].hidden", arg=other
+    )
     shown = visitor.tab.evaluate(
         "[...document.querySelectorAll('#result video')].map(v => "
         "[v.hidden, v.paused, v.currentTime])"
     )
-    assert [hidden for hidden, *_ in shown] == [True, True, False, True]
-    assert shown[2][1] is False and shown[2][2] > shown[0][2] - 0.5  # it goes on, not anew
+    assert [hidden for hidden, *_ in shown] == [i != other for i in range(4)]
+    # it goes on, not anew
+    assert shown[other][1] is False and shown[other][2] > shown[index][2] - 0.5
     visitor.tab.wait_for_function(
-        "seed => document.querySelector('#facts dd').textContent == seed", arg=seeds[2]
+        "seed => document.querySelector('#facts dd').textContent == seed", arg=seeds[other]
     )
 
 
-def test_everything_is_taken_away_in_one_zip(
-    visit: Callable[..., Visitor], clips: dict[str, Path], tmp_path: Path
-) -> None:
-    visitor = visit()
-    visitor.upload(clips["eight"])
-    visitor.sampling(steps=4, seed=12)
-    visitor.make()
-    with visitor.tab.expect_download() as download:
-        visitor.tab.click("#pack-all")
+def test_everything_is_taken_away_in_one_zip(scored: Visitor, tmp_path: Path) -> None:
+    with scored.tab.expect_download() as download:
+        scored.tab.click("#pack-all")
     download.value.save_as(tmp_path / "all.zip")
     with zipfile.ZipFile(tmp_path / "all.zip") as archive:
         archive.extractall(tmp_path)
     folder = tmp_path / "eight-pixmus"
     names = {path.name for path in folder.iterdir()}
     assert {"scored.mp4", "music.wav", "score.mid", "cues.json", "take.json", "stems"} <= names
-    assert json.loads((folder / "take.json").read_text())["seed"] == 12
+    assert json.loads((folder / "take.json").read_text())["seed"] == 5
     assert probe(folder / "scored.mp4").duration == pytest.approx(8.0, abs=0.05)
     assert any(read_midi(folder / "score.mid").parts.values())
 
@@ -183,18 +196,18 @@ def test_everything_is_taken_away_in_one_zip(
 @pytest.mark.parametrize(
     ("clip", "told"),
     [
-        (None, "There is no clip yet; upload one or choose an example."),
         ("words", "words.mp4 is not a video or image that can be read"),
         ("long", "long.mp4 lasts 182 s; give a clip of at most 180 s"),
     ],
 )
 def test_what_cannot_be_scored_is_one_sentence(
-    visit: Callable[..., Visitor], clips: dict[str, Path], clip: str | None, told: str
+    visit: Callable[..., Visitor], clips: dict[str, Path], clip: str, told: str
 ) -> None:
     visitor = visit()
-    if clip is not None:
-        visitor.tab.set_input_files("#clip input[type=file]", str(clips[clip]))
-        visitor.tab.wait_for_timeout(1500)
+    visitor.tab.click("#make")
+    visitor.wait_for_status("There is no clip yet; upload one or choose an example.")
+    visitor.tab.set_input_files("#clip input[type=file]", str(clips[clip]))
+    visitor.tab.wait_for_timeout(1500)
     visitor.tab.click("#make")
     visitor.wait_for_status(told)
     assert "/" not in visitor.status()
@@ -218,21 +231,17 @@ def test_a_still_image_is_scored(visit: Callable[..., Visitor], tmp_path: Path) 
     )
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+FITS = "document.documentElement.scrollWidth <= window.innerWidth"
+
+
 def test_nothing_overflows_and_the_button_is_in_sight(
-    visit: Callable[..., Visitor], clips: dict[str, Path], width: int, height: int
+    visit: Callable[..., Visitor], scored: Visitor
 ) -> None:
-    visitor = visit(width=width, height=height)
-    fits = "document.documentElement.scrollWidth <= window.innerWidth"
-    assert visitor.tab.evaluate(fits)
-    box = visitor.tab.locator("#make").bounding_box()
-    assert box and box["y"] + box["height"] <= height
-    visitor.upload(clips["eight"])
-    visitor.sampling(steps=4)
-    visitor.make()
-    visitor.tab.wait_for_selector("#picture-cues img")
-    assert visitor.tab.evaluate(fits)
-    visitor.tab.screenshot(full_page=True)
+    visitor = visit()
+    assert visitor.tab.evaluate(FITS) and visitor.is_make_in_sight()
+    scored.tab.wait_for_selector("#picture-cues img")
+    assert scored.tab.evaluate(FITS)
+    scored.tab.screenshot(full_page=True)
 
 
 def test_the_page_is_worked_by_the_keyboard_alone(
@@ -240,6 +249,7 @@ def test_the_page_is_worked_by_the_keyboard_alone(
 ) -> None:
     visitor = visit()
     visitor.upload(clips["eight"])
+    visitor.sampling(steps=4)
     visitor.tab.focus("#text textarea, #text input")
     visitor.tab.keyboard.type("calm strings")
     for _ in range(3):
@@ -259,10 +269,11 @@ def test_the_page_is_worked_by_the_keyboard_alone(
     assert [html for html in nameless if "svelte" not in html] == []
 
 
-def test_fields_that_were_looked_at_stay_empty_and_nonsense_is_named(
+def test_on_a_phone_all_fits_fields_looked_at_stay_empty_and_nonsense_is_named(
     visit: Callable[..., Visitor], clips: dict[str, Path]
 ) -> None:
-    visitor = visit()
+    visitor = visit(width=390, height=844)
+    assert visitor.tab.evaluate(FITS) and visitor.is_make_in_sight()
     visitor.upload(clips["eight"])
     for name in ("Music: tempo", "Sampling: guidance", "Clip: part"):
         visitor.tab.get_by_text(name).click()
@@ -272,6 +283,9 @@ def test_fields_that_were_looked_at_stay_empty_and_nonsense_is_named(
     assert visitor.tab.evaluate(typed) == ["", "", "", ""]
     visitor.sampling(steps=4)
     visitor.make()
+    visitor.tab.wait_for_selector("#picture-cues img")
+    assert visitor.tab.evaluate(FITS)
+    visitor.tab.screenshot(full_page=True)
     for box, value, told in (
         ("#tempo", "5", "The tempo is 5"),
         ("#tempo", "quick", "The tempo is 'quick'; give a number"),
@@ -284,27 +298,6 @@ def test_fields_that_were_looked_at_stay_empty_and_nonsense_is_named(
         visitor.tab.click("#make")
         visitor.wait_for_status(told)
         field.fill("")
-
-
-def test_a_take_that_is_heard_stays_chosen_when_others_arrive(
-    visit: Callable[..., Visitor], clips: dict[str, Path]
-) -> None:
-    visitor = visit()
-    visitor.upload(clips["eight"])
-    visitor.sampling(steps=8, num_takes=3, seed=40)
-    visitor.tab.click("#make")
-    visitor.tab.wait_for_selector("#result video")
-    source = visitor.source()
-    visitor.tab.evaluate("document.querySelector('#result video').play()")
-    visitor.wait_for_status("3 takes made")
-    visitor.tab.wait_for_timeout(2000)
-    heard = "[...document.querySelectorAll('#result video')].findIndex(v => !v.hidden)"
-    index = visitor.tab.evaluate(heard)
-    assert visitor.tab.evaluate(
-        "i => document.querySelectorAll('#result video')[i].getAttribute('src')", index
-    ) == (source)
-    assert visitor.tab.evaluate("i => document.querySelectorAll('#takes input')[i].checked", index)
-    assert visitor.facts()["Seed"] == "40"
 
 
 def test_results_and_rights_are_shown(visit: Callable[..., Visitor]) -> None:

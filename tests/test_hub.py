@@ -15,6 +15,7 @@ from conftest import use_hub
 from loopback_hub import TOKEN, LoopbackHub, Repository, dead_address
 from short_music import cue_sheet, music_of
 
+from pixmus.doors.cli import main
 from pixmus.errors import PixMusError
 from pixmus.model.folder import write_manifest
 from pixmus.picture.backbone import Backbone
@@ -119,7 +120,11 @@ def test_the_model_that_the_environment_names(
 
 
 def test_the_command_line_asks_the_hub_that_the_environment_names(
-    hub: LoopbackHub, tiny_model: Path, tmp_path: Path
+    hub: LoopbackHub,
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     repository = hub.add(NAME, tiny_model)
     repository.names["v1"] = repository.names.pop("main")
@@ -127,15 +132,12 @@ def test_the_command_line_asks_the_hub_that_the_environment_names(
     environment = os.environ | {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path / "home")}
     environment |= {"PIXMUS_MODEL": NAME, "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 
-    def compose(*more: str) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "pixmus", "compose", "cues.json", "--seed", "3"]
-        environment["PYTHONPATH"] = str(Path(__file__).parents[1])
-        return subprocess.run(
-            [*command, "--steps", "2", *more],
-            cwd=tmp_path, env=environment, capture_output=True, text=True,
-        )  # fmt: skip
-
-    done = compose("--revision", "v1")
+    environment["PYTHONPATH"] = str(Path(__file__).parents[1])
+    words = ["compose", "cues.json", "--seed", "3", "--steps", "2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pixmus", *words, "--revision", "v1"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     written = read_midi(tmp_path / "score.mid").parts
     heard = music_of(PixMusPipeline.from_pretrained(tiny_model))
@@ -143,9 +145,13 @@ def test_the_command_line_asks_the_hub_that_the_environment_names(
     assert {part: len(notes) for part, notes in written.items()} == {
         part: len(notes) for part, notes in heard.items()
     }
-    failed = compose("--out", "other.mid")
-    assert failed.returncode == 2 and not (tmp_path / "other.mid").exists()
-    assert failed.stderr == (
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIXMUS_MODEL", NAME)
+    monkeypatch.setattr(sys, "argv", ["pixmus", *words, "--out", "other.mid"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2 and not (tmp_path / "other.mid").exists()
+    assert capsys.readouterr().err == (
         f"pixmus: The PixMus model {NAME} has no revision main; name a branch, tag or commit that "
         "it has.\n"
     )

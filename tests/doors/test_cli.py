@@ -118,7 +118,7 @@ def test_every_command_of_the_issue_is_there():
         assert f" {command} " in text
 
 
-def test_spot_writes_a_cue_sheet(clip, tmp_path):
+def test_spot_writes_a_cue_sheet(clip, tmp_path, monkeypatch, capsys):
     out = tmp_path / "cues.json"
     done = run("spot", clip, "-o", out, "--key", "a minor", "--ensemble", "strings")
     assert done.returncode == 0, done.stderr
@@ -130,10 +130,10 @@ def test_spot_writes_a_cue_sheet(clip, tmp_path):
     sheet = CueSheet.load(out)
     assert sheet.key == "A minor" and sheet.ensemble == "strings"
     assert sheet.duration == pytest.approx(2.0, abs=0.05)
-    again = run("spot", clip, "-o", out)
-    assert again.returncode == 2 and "already" in again.stderr
+    assert main(monkeypatch, "spot", clip, "-o", out) == 2
+    assert "already" in capsys.readouterr().err
     assert json.loads(out.read_text())["key"] == "A minor"
-    assert run("spot", clip, "-o", out, "--key", "C major", "--force").returncode == 0
+    assert main(monkeypatch, "spot", clip, "-o", out, "--key", "C major", "--force") == 0
     assert json.loads(out.read_text())["key"] == "C major"
 
 
@@ -437,16 +437,17 @@ def test_keeping_reaches_the_pipeline_of_a_clip(redone, clip, monkeypatch, pipel
     assert call["redo_bars"] == "2-3" and call["redo_parts"] is None
 
 
-def test_spot_by_words_says_back_what_it_does_not_know(clip, tmp_path):
+def test_spot_by_words_says_back_what_it_does_not_know(clip, tmp_path, monkeypatch, capsys):
     out = tmp_path / "cues.json"
-    done = run("spot", clip, "-o", out, "--text", "slow glorp, strings", "--rules")
-    assert done.returncode == 0, done.stderr
-    assert "not understood 'glorp'" in done.stderr
+    words = ("--text", "slow glorp, strings")
+    assert main(monkeypatch, "spot", clip, "-o", out, *words, "--rules") == 0
+    assert "not understood 'glorp'" in capsys.readouterr().err
     sheet = CueSheet.load(out)
     assert sheet.ensemble == "strings" and "text" in sheet.inputs
 
 
-def test_a_backbone_that_cannot_be_had_is_one_line(clip, tmp_path):
-    done = run("spot", clip, "-o", tmp_path / "cues.json", "--backbone", tmp_path / "none")
-    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
-    assert "neither a folder here nor a Hub id" in done.stderr
+def test_a_backbone_that_cannot_be_had_is_one_line(clip, tmp_path, monkeypatch, capsys):
+    options = ("-o", tmp_path / "cues.json", "--backbone", tmp_path / "none")
+    assert main(monkeypatch, "spot", clip, *options) == 2
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1 and "neither a folder here nor a Hub id" in told

@@ -122,6 +122,6 @@ def test_packages_are_looked_for(tmp_path: Path) -> None:
 
 
 def test_the_clip_that_is_made(tmp_path: Path) -> None:
-    make_clip(tmp_path / "clip.mp4", duration=3.0)
+    make_clip(tmp_path / "clip.mp4", duration=1.0)
     video = probe(tmp_path / "clip.mp4")
-    assert video.duration == pytest.approx(3.0) and video.frame_rate == 25
+    assert video.duration == pytest.approx(1.0) and video.frame_rate == 25

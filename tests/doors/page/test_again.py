@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pixmus.cues.sheet import CueSheet
+from pixmus.doors.cli import main
 from pixmus.doors.page.again import shell_line
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.studio import Studio, reported
@@ -59,14 +60,25 @@ def changed_bars(first: Take, second: Take) -> set[int]:
     return found
 
 
-def run_shell(take: Take, folder: Path) -> Path:
-    """Runs the take's shell line in `folder`, with a bundle asked for besides; the MIDI file."""
+def run_shell(take: Take, folder: Path, monkeypatch: pytest.MonkeyPatch | None = None) -> Path:
+    """Runs the take's shell line in `folder`, with a bundle asked for besides; the MIDI file.
+
+    In processes of their own, as a shell does, or with `monkeypatch` in this one.
+    """
     line = take.shell_line
     for command in line.split(" && "):
         words = shlex.split(command)
         if words[1] == "soundtrack":
             words += ["--bundle", "bundle"]
-        subprocess.run([sys.executable, "-m", *words], cwd=folder, check=True, capture_output=True)
+        if monkeypatch is None:
+            program = [sys.executable, "-m", *words]
+            subprocess.run(program, cwd=folder, check=True, capture_output=True)
+            continue
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert not left.value.code
     return folder / "bundle" / "score.mid"
 
 
@@ -108,7 +120,7 @@ def test_the_python_lines_make_the_same_notes(
 
 
 def test_a_take_of_an_edited_cue_sheet_with_kept_bars_needs_its_files(
-    studio: Studio, clip: Path, tmp_path: Path
+    studio: Studio, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visit = Visit(tmp_path / "visit")
     first = made(studio, visit, clip, Commission(seed=2, num_inference_steps=5))
@@ -127,7 +139,7 @@ def test_a_take_of_an_edited_cue_sheet_with_kept_bars_needs_its_files(
     assert second.kept_midi is not None
     (folder / "kept.mid").write_bytes(second.kept_midi.read_bytes())
     (folder / "cues.json").write_bytes(second.quick_files()["cues"].read_bytes())
-    assert notes(run_shell(second, folder)) == notes(second.quick_files()["midi"])
+    assert notes(run_shell(second, folder, monkeypatch)) == notes(second.quick_files()["midi"])
 
 
 def test_a_file_whose_name_begins_with_a_dash_is_no_option() -> None:

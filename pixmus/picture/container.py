@@ -16,7 +16,10 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import OutputContainer
+from av.video.stream import VideoStream
 
+from pixmus.picture.timecode import timecode
+from pixmus.picture.video import Video
 from pixmus.waveform import SAMPLE_RATE
 
 AAC_BIT_RATE = 192_000  # bits a second
@@ -39,6 +42,31 @@ def create_container(path: Path, container_format: str) -> Iterator[OutputContai
             container.close()
         raise
     container.close()
+
+
+def carry_over(
+    out: OutputContainer, picture: VideoStream, video: Video, start: float, end: float
+) -> None:
+    """Give a new clip the timecode and the chapters of the part of `video` that it shows.
+
+    FFmpeg writes a track of timecode for a picture that says where its own begins.
+    """
+    if video.timecode is not None:
+        picture.metadata["timecode"] = timecode(start, video.frame_rate, video.timecode)
+    parts = [(max(c.start, start) - start, min(c.end, end) - start, c) for c in video.chapters]
+    out.set_chapters(
+        [
+            {
+                "id": number,
+                "start": round(1000 * begin),
+                "end": round(1000 * stop),
+                "time_base": Fraction(1, 1000),
+                "metadata": {"title": chapter.title},
+            }
+            for number, (begin, stop, chapter) in enumerate(parts, start=1)
+            if round(1000 * begin) < round(1000 * stop)
+        ]
+    )
 
 
 def interleave(

@@ -16,6 +16,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from pixmus.picture.container import (
+    carry_over,
     create_container,
     end_edit,
     interleave,
@@ -60,6 +61,7 @@ def copy_picture(video: Video, waveform: np.ndarray, path: Path, container_forma
             copy.time_base = stream.time_base
             if stream.sample_aspect_ratio:
                 copy.codec_context.sample_aspect_ratio = stream.sample_aspect_ratio
+            carry_over(out, copy, video, 0.0, video.duration)
             packets = _copied_packets(source, video.path, stream, copy, timing)
             interleave(out, packets, waveform, video.duration)
     except (av.error.ArgumentError, av.error.InvalidDataError):

@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from pixmus.errors import PixMusError
-from pixmus.picture.container import create_container, end_edit, interleave, last_timing
+from pixmus.picture.container import carry_over, create_container, end_edit, interleave, last_timing
 from pixmus.picture.frames import displayed_frames
 from pixmus.picture.plain import Plain
 from pixmus.picture.still import still_image
@@ -86,6 +86,7 @@ def encode_picture(
         if matrix != UPRIGHT:
             encoder.set_display_matrix(_whole_matrix(*matrix))
         later = ((time - begin, frame) for time, frame in frames)
+        carry_over(out, encoder, video, start, end)
         pictures = itertools.chain([(0.0, first)], later)
         packets = _encoded_packets(encoder, pictures, end - start, time_base)
         interleave(out, packets, waveform, end - start)

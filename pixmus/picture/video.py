@@ -28,6 +28,7 @@ from pixmus.errors import PixMusError
 from pixmus.picture.scan import Scan, scan_packets
 from pixmus.picture.still import is_image, still_image
 from pixmus.picture.stream import READABLE, codec_name, open_clip, picture_stream
+from pixmus.picture.timecode import WRITTEN
 from pixmus.picture.track import Track, choose_track
 
 MIN_DURATION = 0.5  # seconds
@@ -39,6 +40,7 @@ STILL_FRAME_RATE = Fraction(24)  # frames a second of a clip made from one image
 UPRIGHT = (1, 0, 0, 1)  # the display matrix of a picture that is shown as stored
 MISSING_END = 0.25  # seconds of a promised length that may be missing before a file counts as cut
 TIMESTAMP_TOLERANCE = 0.00101  # seconds; Matroska and WebM round to milliseconds
+MOST_CHAPTERS, LONGEST_TITLE = 255, 80  # an mp4 file's own limits, in characters well within
 UNREAD_ALPHA = "The clip's transparency cannot be read: what it hides is shown."
 MOST_WHOLE = 0.8  # share of frames that the next one follows at once, where others are missing
 # Frame rates worth naming exactly when the timestamps are too coarse to tell.
@@ -46,6 +48,15 @@ STANDARD_RATES = tuple(
     Fraction(rate)
     for rate in ("24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60")
 )
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A named part of a clip."""
+
+    start: float
+    end: float
+    title: str
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,8 @@ class Video:
     track: Track | None = None  # the sound track that is its own sound
     shifts: tuple[float, ...] = (0.0,)  # of the parts of a clock that starts anew, see `clock`
     notices: tuple[str, ...] = ()  # what a person should know of the clip, in sentences
+    timecode: str | None = None  # of the first displayed frame, as the file says it
+    chapters: tuple[Chapter, ...] = ()
 
 
 def probe(
@@ -126,7 +139,10 @@ def probe(
                 *_notices(scan, picture, sound, duration),
                 *(track.notices if track else ()),
                 *((UNREAD_ALPHA,) if _hides_something(stream) else ()),
+                *_left_out(container),
             ),
+            timecode=_timecode(container, stream),
+            chapters=_chapters(container, start, duration),
         )
 
 
@@ -166,6 +182,38 @@ def _hides_something(stream: VideoStream) -> bool:
     """Whether VP8 or VP9 has its transparency beside the picture, where FFmpeg does not look."""
     tags = {name.lower(): value for name, value in stream.metadata.items()}
     return tags.get("alpha_mode") == "1"
+
+
+def _left_out(container: InputContainer) -> tuple[str, ...]:
+    """The sentence of subtitles, which the scored clip does not have."""
+    count = len(container.streams.subtitles)
+    if "mp4" in container.format.name and container.chapters():
+        count -= 1  # a track of their names
+    if count < 1:
+        return ()
+    tracks = "a subtitle track" if count == 1 else f"{count} subtitle tracks"
+    return (f"The clip has {tracks}, which the scored clip leaves out.",)
+
+
+def _timecode(container: InputContainer, stream: VideoStream) -> str | None:
+    for metadata in (stream.metadata, container.metadata, *(s.metadata for s in container.streams)):
+        found = WRITTEN.fullmatch(metadata.get("timecode", ""))
+        if found:
+            return found[0]
+    return None
+
+
+def _chapters(container: InputContainer, start: float, duration: float) -> tuple[Chapter, ...]:
+    """The chapters that lie within the clip, in its own seconds."""
+    found = []
+    for chapter in container.chapters()[:MOST_CHAPTERS]:
+        tick = chapter["time_base"] or Fraction(1, av.time_base)
+        begin = max(float(chapter["start"] * tick) - start, 0.0)
+        end = min(float(chapter["end"] * tick) - start, duration)
+        if begin < end:
+            title = chapter["metadata"].get("title", "")[:LONGEST_TITLE]
+            found.append(Chapter(begin, end, title))
+    return tuple(found)
 
 
 def _check_whole(path: Path, scan: Scan, promised: float, stream: VideoStream) -> None:

@@ -147,7 +147,9 @@ for _export in (
     ),
     Export(
         "markers.csv",
-        lambda take, path: write_markers(path, take.score.markers, take.cue_sheet.frame_rate),
+        lambda take, path: write_markers(
+            path, take.score.markers, take.cue_sheet.frame_rate, take.settings.get("timecode")
+        ),
         "hit points and cues with their timecode, for an editor",
     ),
     Export("cues.png", _draw_cue_timeline, "what the picture does along time", is_stored=True),

@@ -344,6 +344,7 @@ class PixMusPipeline(DiffusionPipeline):
             **asked,
             "clip": footage.video.path.name,
             "notices": list(footage.notices),
+            "timecode": footage.video.timecode,
             "still_duration": asked.still_duration if footage.video.is_still else None,
             "keep": draft.facts,
             "direction": asdict(direction) if direction else None,

@@ -15,6 +15,7 @@ from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES
 from pixmus.errors import PixMusError
+from pixmus.picture.timecode import timecode
 from pixmus.score.midi import read_midi, write_midi
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
@@ -28,7 +29,7 @@ from pixmus.take.exports import (
     write_bundle,
     write_export,
 )
-from pixmus.take.markers import timecode, write_markers
+from pixmus.take.markers import write_markers
 from pixmus.waveform import write_wav
 
 DURATION = 4.0
@@ -193,11 +194,36 @@ def test_a_failure_leaves_nothing(tmp_path, failure, monkeypatch):
         (3661.52, Fraction(25), "01:01:01:13"),
         (1001 / 1000, Fraction(30000, 1001), "00:00:01:00"),
         (1001 / 30000 * 7, Fraction(30000, 1001), "00:00:00:07"),
-        (2.5, Fraction(1, 2), "00:00:01:00"),
+        (2.5, Fraction(1, 2), "00:00:02:00"),
+        (10.0, Fraction(1, 2), "00:00:10:00"),
+        (8.0, Fraction(1, 4), "00:00:08:00"),
+        (10.0, Fraction(25, 2), "00:00:10:00"),
+        (1.04, Fraction(25, 2), "00:00:01:00"),
+        (1.12, Fraction(25, 2), "00:00:01:01"),
     ],
 )
 def test_timecode_is_the_nearest_frame(time, rate, expected):
     assert timecode(time, rate) == expected
+
+
+@pytest.mark.parametrize(
+    ("frames", "rate", "start", "expected"),
+    [
+        (0, Fraction(30000, 1001), "00:59:58;00", "00:59:58;00"),
+        (60, Fraction(30000, 1001), "00:59:58;00", "01:00:00;00"),  # a tenth minute is whole
+        (0, Fraction(30000, 1001), "00:00:59;29", "00:00:59;29"),
+        (1, Fraction(30000, 1001), "00:00:59;29", "00:01:00;02"),  # 0 and 1 are left out
+        (1799, Fraction(30000, 1001), "00:01:00;02", "00:02:00;03"),
+        (17982, Fraction(30000, 1001), "01:00:00;00", "01:10:00;00"),  # ten minutes to the frame
+        (3, Fraction(60000, 1001), "00:00:59;57", "00:01:00;04"),
+        (60, Fraction(30000, 1001), "00:59:58:00", "01:00:00:00"),  # not dropped
+        (25, Fraction(25), "10:00:00:00", "10:00:01:00"),
+        (24, Fraction(24), "23:59:59:00", "00:00:00:00"),
+        (5, Fraction(25), "no timecode", "00:00:00:05"),
+    ],
+)
+def test_timecode_counts_from_the_clips_own(frames, rate, start, expected):
+    assert timecode(float(frames / rate), rate, start) == expected
 
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES)
@@ -209,6 +235,8 @@ def test_a_midi_file_names_its_ensemble(ensemble, tmp_path):
 
 
 def test_markers_are_in_order_and_quoted(tmp_path):
+    write_markers(tmp_path / "own.csv", [(2.0, "a")], Fraction(24), "10:00:00:00")
+    assert "2.000,10:00:02:00,a" in (tmp_path / "own.csv").read_text()
     write_markers(tmp_path / "markers.csv", [(2.0, 'a, "b"'), (1.0, "c")], Fraction(24))
     with open(tmp_path / "markers.csv", newline="") as file:
         assert list(csv.reader(file)) == [

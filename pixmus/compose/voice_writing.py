@@ -226,8 +226,6 @@ def _draw(
             dynamics_weights,
             sampling.temperature,
             generator,
-            heard.last[part][0, beats],
-            heard.coming[part][0, beats],
             sampling.has_dynamics,
             sampling.top,
         )

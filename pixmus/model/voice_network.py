@@ -10,7 +10,6 @@ B = batch, T = beats, P = parts, M = masked units, n = tokens of a unit, D = wid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -29,7 +28,6 @@ KNOWN, MASKED, SILENT = 0, 1, 2
 NUM_STATES = 3
 # Beats away of the units that are read beside a masked one: its neighbours, and bars before.
 NEIGHBOURS = (-1, 1, -4, 4, -8, -16, -32)
-WIDEST = 24  # semitones: an interval beyond it counts as it
 
 
 @dataclass
@@ -39,8 +37,6 @@ class Heard:
     beats: Tensor  # (B, T, D)
     units: list[Tensor]  # per part (B, T, d): what is known of each unit
     echoes: list[Tensor]  # per part (B, T, d): the unit that it returns to, 0 = none
-    last: list[Tensor]  # per part int (B, T, voices): each voice's pitch before the beat,
-    coming: list[Tensor]  # and its next one after it; -1 where it is not known or there is none
 
 
 class Unit(nn.Module):
@@ -67,7 +63,6 @@ class Unit(nn.Module):
         beside = (len(NEIGHBOURS) + 1) * inner  # the echo is the last
         self.from_neighbours = nn.Linear(beside, inner, bias=False)
         self.gate_neighbours = nn.Linear(width, beside)
-        self.from_others = nn.Linear(len(PARTS) * inner, inner, bias=False)
         self.before = nn.Embedding(int(values.sum()), inner)  # what earlier tokens say of later
         self.place = nn.Parameter(0.02 * torch.randn(self.num_tokens, inner))
         self.inside = nn.Linear(inner, 2 * inner)
@@ -89,16 +84,8 @@ class Unit(nn.Module):
                 )
             }
         )
-        # How far a voice moves: from its last pitch, to its next, from the voice below it.
-        self.intervals = nn.ModuleList(
-            nn.Linear(inner, 2 * WIDEST + 1) for _ in range(3 if self.has_pitch else 0)
-        )
         for embedding in (self.read, self.carry, self.before):
             nn.init.normal_(embedding.weight, std=0.15)
-        for interval in cast("list[nn.Linear]", list(self.intervals)):
-            nn.init.zeros_(interval.weight)
-            nn.init.zeros_(interval.bias)
-        nn.init.zeros_(self.from_others.weight)
         nn.init.zeros_(self.gate_neighbours.weight)
         nn.init.zeros_(self.gate_neighbours.bias)
         for head in self.heads.values():
@@ -118,9 +105,12 @@ class Unit(nn.Module):
 
         `tokens` (B, T, n), `known` bool (B, T).
         """
-        T = known.shape[1]
+        B, T = known.shape
         layout = self.layout
-        voices, step_known = self._steps(tokens, known)
+        first = layout.voices.start - layout.start
+        voices = tokens[..., first : first + STEPS_PER_BEAT * layout.num_voices]
+        voices = voices.reshape(B, T * STEPS_PER_BEAT, layout.num_voices)
+        step_known = known.repeat_interleave(STEPS_PER_BEAT, 1)[..., None]
         time = torch.arange(T * STEPS_PER_BEAT, device=tokens.device)[None, :, None]
         is_pitch = voices >= FIRST_PITCH
         telling = is_pitch | ~step_known  # where the last pitch is decided
@@ -136,35 +126,6 @@ class Unit(nn.Module):
         ends = brought[:, STEPS_PER_BEAT - 1 :: STEPS_PER_BEAT]
         unknown = torch.zeros_like(ends[:, :1])
         return torch.cat([unknown, ends[:, :-1]], 1)
-
-    def told_pitches(self, tokens: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        """Each voice's last pitch before every beat and its next one after it, int (B, T, voices).
-
-        Rows of the part's range, -1 where it is not known or there is none.
-        """
-        B, T = known.shape
-        if not self.has_pitch:
-            nothing = torch.zeros(B, T, 0, dtype=torch.int64, device=tokens.device)
-            return nothing, nothing
-        brought = self.carried(tokens, known)
-        last = torch.where(brought >= 2, (brought - 2) % self.layout.num_pitches, -1)
-        voices, step_known = self._steps(tokens, known)
-        end = T * STEPS_PER_BEAT
-        time = torch.arange(end, device=tokens.device)[None, :, None]
-        telling = (voices >= FIRST_PITCH) | ~step_known
-        following = torch.where(telling, time, end).flip(1).cummin(1).values.flip(1)
-        following = F.pad(following[:, STEPS_PER_BEAT::STEPS_PER_BEAT], (0, 0, 0, 1), value=end)
-        at = following.clamp(max=end - 1)
-        sure = (following < end) & step_known.expand_as(voices).gather(1, at)
-        return last, torch.where(sure, voices.gather(1, at) - FIRST_PITCH, -1)
-
-    def _steps(self, tokens: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        """The voices' tokens (B, steps, voices), and which steps are known (B, steps, 1)."""
-        layout = self.layout
-        first = layout.voices.start - layout.start
-        voices = tokens[..., first : first + STEPS_PER_BEAT * layout.num_voices]
-        voices = voices.reshape(len(tokens), -1, layout.num_voices)
-        return voices, known.repeat_interleave(STEPS_PER_BEAT, 1)[..., None]
 
     def hear(self, tokens: Tensor, states: Tensor) -> Tensor:
         """What is known of each unit, (B, T, d); `tokens` (B, T, n) int64, `states` (B, T)."""
@@ -194,12 +155,10 @@ class Unit(nn.Module):
         # index_select, whose gradient is a sum of rows; that of plain indexing is far slower
         beside = torch.cat(shifted, -1).flatten(0, 1).index_select(0, at)
         token = beats.flatten(0, 1).index_select(0, at)
-        others = torch.cat(heard.units, -1).flatten(0, 1).index_select(0, at)
         beside = beside * (1 + self.gate_neighbours(token))
         return (
             self.from_token(token)
             + self.from_neighbours(beside)
-            + self.from_others(others)
             + self.from_condition(conditions.flatten(0, 1).index_select(0, at))
             + units.flatten(0, 1).index_select(0, at)
         )
@@ -209,49 +168,10 @@ class Unit(nn.Module):
         hidden = summary + before + place
         return hidden + self.inside_out(F.silu(self.inside(F.silu(hidden))))
 
-    def by_interval(self, hidden: Tensor, references: Sequence[Tensor]) -> Tensor:
-        """What the pitches are worth by their intervals from `references`, (..., N, pitches).
-
-        `hidden` (..., N, d); each of the references (N,) is a pitch's row, -1 for none.
-        """
-        rows = torch.arange(self.layout.num_pitches, device=hidden.device)
-        total = hidden.new_zeros(*hidden.shape[:-1], len(rows))
-        layers = cast("list[nn.Linear]", list(self.intervals))
-        for layer, reference in zip(layers, references, strict=True):
-            bins = (rows - reference[:, None]).clamp(-WIDEST, WIDEST) + WIDEST
-            worth = layer(hidden)
-            worth = worth.gather(-1, bins.expand(*hidden.shape[:-1], len(rows)))
-            total = total + worth * (reference >= 0)[:, None]
-        return total
-
-    def references(self, tokens: Tensor, last: Tensor, coming: Tensor) -> list[Tensor]:
-        """The pitches that every voice's token is heard against, 3 of int (M, steps * voices).
-
-        Of `tokens` (M, n) those before the token count; `last` and `coming` (M, voices).
-        """
-        layout = self.layout
-        first = layout.voices.start - layout.start
-        voices = tokens[:, first : first + STEPS_PER_BEAT * layout.num_voices]
-        rows = voices.unflatten(1, (STEPS_PER_BEAT, -1)) - FIRST_PITCH  # (M, steps, voices)
-        before = [last]
-        for step in range(STEPS_PER_BEAT - 1):
-            before.append(torch.where(rows[:, step] >= 0, rows[:, step], before[-1]))
-        below = F.pad(rows[:, :, :-1], (1, 0), value=-1).clamp(min=-1)
-        after = coming[:, None].expand_as(rows)
-        return [found.flatten(1) for found in (torch.stack(before, 1), after, below)]
-
-    def log_losses(
-        self,
-        prepared: Tensor,
-        tokens: Tensor,
-        has_velocity: Tensor,
-        last: Tensor,
-        coming: Tensor,
-    ) -> Tensor:
+    def log_losses(self, prepared: Tensor, tokens: Tensor, has_velocity: Tensor) -> Tensor:
         """Log loss of every token, (M, n), 0 where it follows from others or is not known.
 
-        `prepared` (M, d), `tokens` (M, n), `has_velocity` bool (M,); `last` and `coming` int
-        (M, voices) as `told_pitches` has them.
+        `prepared` (M, d), `tokens` (M, n), `has_velocity` bool (M,).
         """
         M, n = tokens.shape
         counts = self.counts(tokens, has_velocity)  # (M, n)
@@ -270,11 +190,7 @@ class Unit(nn.Module):
                 before.flatten(0, 1).index_select(0, flat),
                 F.embedding(place, self.place),
             )
-            heard = F.silu(hidden)
-            logits = self.heads[kind](heard) + F.embedding(column, self.biases[kind])
-            if kind == "voices" and self.has_pitch:
-                around = [r[row, column] for r in self.references(tokens, last, coming)]
-                logits = logits + F.pad(self.by_interval(heard, around), (FIRST_PITCH, 0))
+            logits = self.heads[kind](F.silu(hidden)) + F.embedding(column, self.biases[kind])
             loss = F.cross_entropy(logits, tokens.flatten()[flat], reduction="none")
             losses = losses.index_add(0, flat, loss.float())
         return losses.view(M, n)
@@ -302,8 +218,6 @@ class Unit(nn.Module):
         dynamics_weights: Tensor,  # (V,)
         temperature: float,
         generator: torch.Generator,
-        last: Tensor,  # (M, voices), as `told_pitches` has it
-        coming: Tensor,
         has_dynamics: bool = True,
         top: float = 1.0,
     ) -> tuple[Tensor, Tensor]:
@@ -336,12 +250,7 @@ class Unit(nn.Module):
             if counts.any():
                 at = counts.nonzero()[:, 0]
                 hidden = self.write(prepared[:, at], before[:, at], self.place[i])
-                sounded = F.silu(hidden)
-                logits = self.heads[kind](sounded) + self.biases[kind][column]
-                if kind == "voices" and self.has_pitch:
-                    references = self.references(tokens[at], last[at], coming[at])
-                    worth = self.by_interval(sounded, [r[:, column] for r in references])
-                    logits = logits + F.pad(worth, (FIRST_PITCH, 0))
+                logits = self.heads[kind](F.silu(hidden)) + self.biases[kind][column]
                 blend = weights if kind in ("gates", "voices") else dynamics_weights
                 log_p = (blend[:, None, None] * logits.log_softmax(-1)).sum(0)
                 if allowed is not None:
@@ -412,16 +321,13 @@ class VoiceNetwork(ModelMixin, ConfigMixin):
         echoed: Tensor,  # bool (B, T): where there are such
     ) -> Heard:
         """The trunk's answer for every beat."""
-        heard, echoes, last, coming = [], [], [], []
+        heard, echoes = [], []
         condition = F.silu(self.condition_in(conditions))
         h = condition
         for index, unit in enumerate(cast("list[Unit]", list(self.units))):
             own = tokens[..., unit.layout.tokens]
             found = unit.hear(own, states[..., index])
             heard.append(found)
-            before, after = unit.told_pitches(own, states[..., index] == KNOWN)
-            last.append(before)
-            coming.append(after)
             there = echoed & (states[..., index] != SILENT)
             returned = torch.where(there, KNOWN, SILENT)
             returned = unit.hear(echo[..., unit.layout.tokens], returned) * there[..., None]
@@ -434,8 +340,7 @@ class VoiceNetwork(ModelMixin, ConfigMixin):
         for block in self.blocks:
             h = block(h, modulation, rotation)
         shift, scale = self.final_modulation(condition).chunk(2, dim=-1)
-        beats = F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift
-        return Heard(beats, heard, echoes, last, coming)
+        return Heard(F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift, heard, echoes)
 
     def forward(
         self,
@@ -459,6 +364,5 @@ class VoiceNetwork(ModelMixin, ConfigMixin):
             at = targets[..., index].flatten().nonzero()[:, 0]
             own = tokens[..., unit.layout.tokens].flatten(0, 1)[at]
             prepared = unit.prepare(heard, index, conditions, at)
-            around = (heard.last[index].flatten(0, 1)[at], heard.coming[index].flatten(0, 1)[at])
-            found.append((at, unit.log_losses(prepared, own, has_velocity[at // T], *around)))
+            found.append((at, unit.log_losses(prepared, own, has_velocity[at // T])))
         return found

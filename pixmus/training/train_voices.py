@@ -88,17 +88,6 @@ def faster_type() -> torch.dtype:
     return min(seconds, key=lambda dtype: seconds[dtype])
 
 
-def train_only(network: VoiceNetwork, layers: Sequence[str]) -> None:
-    """Let nothing learn but these layers of the units.
-
-    Where they do not read what the trunk hears, an iteration takes a third of the time.
-    """
-    network.requires_grad_(False)
-    for unit in network.units:
-        for name, weight in unit.named_parameters():
-            weight.requires_grad_(name.split(".")[0] in layers)
-
-
 def add_dropout(network: VoiceNetwork, share: float) -> None:
     """Drop a share of what the layers `DROPPED_OUT` answer while the network is in training."""
 
@@ -112,9 +101,8 @@ def add_dropout(network: VoiceNetwork, share: float) -> None:
 
 def make_optimiser(network: VoiceNetwork, rate: float) -> torch.optim.Optimizer:
     """AdamW for all. (Muon's square roots are taken in bfloat16: a second a matrix without AMX.)"""
-    learning = [p for p in network.parameters() if p.requires_grad]
-    matrices = [p for p in learning if p.ndim == 2]
-    others = [p for p in learning if p.ndim != 2]
+    matrices = [p for p in network.parameters() if p.ndim == 2]
+    others = [p for p in network.parameters() if p.ndim != 2]
     groups = [
         {"params": matrices, "weight_decay": WEIGHT_DECAY},
         {"params": others, "weight_decay": 0.0},
@@ -138,7 +126,6 @@ class VoiceRun:
         seed: int,
         device: torch.device = CPU,
         dropout: float = 0.0,
-        only: Sequence[str] = (),
     ) -> None:
         torch.manual_seed(seed)
         self.config, self.seed, self.device = config, seed, device
@@ -146,8 +133,6 @@ class VoiceRun:
         self.runner = self.network
         if dropout:
             add_dropout(self.network, dropout)
-        if only:
-            train_only(self.network, only)
         if dtype != torch.float32 and device == CPU:
             self.runner = VoiceNetwork(**config).to(dtype)
             copy_weights(self.network, self.runner)
@@ -272,7 +257,6 @@ def train(arguments: argparse.Namespace) -> None:
         arguments.seed,
         device,
         arguments.dropout,
-        arguments.only,
     )
     if arguments.init:
         run.network.load_state_dict(
@@ -363,7 +347,6 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--init", help="state.pt of a run to begin with")
-    parser.add_argument("--only", nargs="+", default=(), help="layers of the units that learn")
     train(parser.parse_args(argv))
 
 

@@ -100,13 +100,10 @@ def test_a_tokens_loss_is_what_sampling_draws_it_with(network: VoiceNetwork) -> 
     assert isinstance(unit, Unit)
     torch.manual_seed(1)
     prepared = torch.randn(5, 16)
-    for layer in unit.intervals:  # which begin without a say
-        torch.nn.init.normal_(layer.weight, std=0.3)
-    last, coming = torch.randint(-1, unit.layout.num_pitches, (2, 5, unit.layout.num_voices))
-    generator = torch.Generator().manual_seed(0)
-    one = torch.ones(1)
-    tokens, mean = unit.sample(prepared[None], one, one, 1.0, generator, last, coming)
-    losses = unit.log_losses(prepared, tokens, torch.ones(5, dtype=torch.bool), last, coming)
+    tokens, mean = unit.sample(
+        prepared[None], torch.ones(1), torch.ones(1), 1.0, torch.Generator().manual_seed(0)
+    )
+    losses = unit.log_losses(prepared, tokens, torch.ones(5, dtype=torch.bool))
     gates, voices = losses[:, 1:5], losses[:, 5:-4]
     counted = unit.counts(tokens, torch.ones(5, dtype=torch.bool))[:, 1:-4].sum(1)
     # where a hold is forbidden sampling is surer than the loss
@@ -114,25 +111,6 @@ def test_a_tokens_loss_is_what_sampling_draws_it_with(network: VoiceNetwork) -> 
     told = -(gates.sum(1) + voices.sum(1)) / counted
     assert torch.allclose(told[free], mean[free], atol=1e-4)
     assert (told <= mean + 1e-4).all()
-
-
-def test_a_voices_last_pitch_and_its_next_are_told_where_they_are_known(
-    network: VoiceNetwork,
-) -> None:
-    unit = network.units[MELODY]
-    assert isinstance(unit, Unit)
-    C, D, E = 60 - unit.layout.lowest_pitch + np.array([0, 2, 4])
-    notes = [(MELODY, 0, 2, 60, 0), (MELODY, 9, 3, 62, 0), (MELODY, 16, 4, 64, 0)]
-    tokens = torch.from_numpy(encode_voices(np.array(notes), 6).astype(np.int64))
-    own = tokens[None, :, unit.layout.tokens]
-    known = torch.ones(1, 6, dtype=torch.bool)
-    last, coming = unit.told_pitches(own, known)
-    assert last[0, :, 0].tolist() == [-1, C, C, D, D, E]
-    assert coming[0, :, 0].tolist() == [D, D, E, E, -1, -1]
-    known[0, 2] = False  # behind what is not known nothing is sure
-    last, coming = unit.told_pitches(own, known)
-    assert last[0, :, 0].tolist() == [-1, C, C, -1, -1, E]
-    assert coming[0, :, 0].tolist() == [-1, -1, E, E, -1, -1]
 
 
 def test_what_a_voice_brings_into_a_beat() -> None:

@@ -136,6 +136,7 @@ class Voice:
     accent: int = 46  # harp: doubles a slow attack on a hit point
     bank: int = 0
     width: float = 1.0  # of what the SoundFont has in stereo; 0 is one point
+    roll_ms: float = 0.0  # between the notes of a chord, from below; not on hits
     low_mid_db: float = 0.0  # around 250 Hz, where parts pile up
 
 
@@ -152,7 +153,7 @@ class Room:
 # 46 harp, 48 to 51 string ensembles, 60 horn, 73 flute, 89 to 95 pads. Levels were set on the
 # measured balance of a hand-written score: the melody 2 to 4 dB above harmony and pad together.
 STRING_PROGRAMS = (48, 49, 50)
-GRAND = Voice((0,), expression_db=1.5, width=0.7)
+GRAND = Voice((0,), expression_db=1.5, roll_ms=5.0)
 SECTION = Voice(
     STRING_PROGRAMS,
     send_db=-8.0,
@@ -226,7 +227,7 @@ ORCHESTRA = Ensemble(
     {
         Part.MELODY: replace(SECTION, pan=-0.25, high_pass_hz=150.0),
         Part.COUNTER: replace(SECTION, programs=(60, 48), level_db=-5.0, pan=0.2),
-        Part.HARMONY: Voice((46,), -5.0, -0.15, -9.0, 90.0, expression_db=2.0),
+        Part.HARMONY: Voice((46,), -5.0, -0.15, -9.0, 90.0, expression_db=2.0, roll_ms=12.0),
         Part.BASS: LOW_STRINGS,
         Part.PAD: replace(SECTION, level_db=-8.0, pan=0.15),
     },
@@ -239,7 +240,15 @@ BAND = Ensemble(
     Style.POP,
     {
         Part.HARMONY: Voice(
-            (25, 24), -2.5, -0.2, -13.0, 100.0, 1.5, FAST_ATTACK_S, low_mid_db=-4.0
+            (25, 24),
+            -2.5,
+            -0.2,
+            -13.0,
+            100.0,
+            1.5,
+            FAST_ATTACK_S,
+            low_mid_db=-4.0,
+            roll_ms=8.0,
         ),
         Part.BASS: Voice((33, 32), -3.0, 0.0, -24.0, expression_db=1.5, low_mid_db=-3.0),
     },
@@ -266,7 +275,9 @@ MUSIC_BOX = Ensemble(
     Style.POP,
     {
         Part.MELODY: Voice((10, 8, 9), 0.0, 0.05, -8.0, 150.0, 1.0, FAST_ATTACK_S),
-        Part.HARMONY: Voice((46, 8), -2.5, -0.1, -9.0, 90.0, 1.0, FAST_ATTACK_S, low_mid_db=-3.0),
+        Part.HARMONY: Voice(
+            (46, 8), -2.5, -0.1, -9.0, 90.0, 1.0, FAST_ATTACK_S, low_mid_db=-3.0, roll_ms=12.0
+        ),
     },
     Room(1.6, 0.015),
     words="celesta lullaby",

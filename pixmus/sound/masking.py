@@ -14,8 +14,8 @@ from pixmus.ensembles import Part
 from pixmus.sound.loudness import gated_loudness
 
 OCTAVES_HZ = (63.0, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
-LEAD_DB = 4.5  # of the melody above any other part in its strongest octave
-LARGEST_DIP_DB, LARGEST_DRUM_DIP_DB = 6.0, 3.0
+LEAD_DB = 5.0  # of the melody above any other part in its strongest octave
+LARGEST_DIP_DB, LARGEST_DRUM_DIP_DB = 7.0, 3.0
 SOUNDING_DB = -30.0  # the melody sounds where it is this near to its loudest frame
 
 

@@ -30,6 +30,9 @@ HIT_TOLERANCE_S = 0.020
 SOUNDING_S = 0.05  # a note that ends this soon after another starts does not belong to its chord
 LAST_CHORD_S = 4.0  # what sounds at the last onset is held to the cue's end if that is this close
 
+ROLLED_NOTES = 3
+LONGEST_ROLL_S = 0.060  # of a chord
+
 LOW_LIMIT = 48  # C3: below it thirds and seconds growl
 CLOSE_INTERVAL = 4  # semitones
 LOWEST_PITCH = 28
@@ -145,16 +148,22 @@ def play_notes(
     final_chords: Sequence[tuple[float, float]],
     hit_times: NDArray[np.float64],
     seed: int,
+    roll_s: float = 0.0,
 ) -> list[PlayedNote]:
     """The notes in seconds: a few ms off the grid except on hits, the last chord held to the end.
 
-    Every note of a part that starts together is moved together.
+    Every note of a part that starts together is moved together, and chords of three notes and more
+    are rolled from below, each note `roll_s` after the last, last chords twice as slowly; on a hit
+    all is struck at once.
     """
     generator = np.random.default_rng((seed, PARTS.index(part)))
     quantiles = np.linspace(0.0, 1.0, len(MICRO_TIMING_MS[0]))
     starts = score.tempo_map.to_seconds(np.array([note.onset for note in notes]))
     ends = score.tempo_map.to_seconds(np.array([end_of(note) for note in notes]))
     moves: dict[float, float] = {}
+    chords: dict[float, list[int]] = {}
+    for note in sorted(notes, key=lambda note: note.pitch):
+        chords.setdefault(note.onset, []).append(note.pitch)
     played = []
     for note, start, end in zip(notes, starts.tolist(), ends.tolist(), strict=True):
         near = np.flatnonzero(np.abs(hit_times - start) <= HIT_TOLERANCE_S)
@@ -167,6 +176,9 @@ def play_notes(
             if last - 1e-6 <= start < cue_end or start < last < end - SOUNDING_S:
                 is_last, end = True, max(end, cue_end)
         move = 0.0 if hit >= 0 or is_last or note.onset == 0.0 else moves[note.onset]
+        chord = chords[note.onset]
+        if hit < 0 and len(chord) >= ROLLED_NOTES:
+            move += min(chord.index(note.pitch) * roll_s * (1 + is_last), LONGEST_ROLL_S)
         played.append(PlayedNote(max(start + move, 0.0), end, note.pitch, note.velocity, hit))
     return played
 

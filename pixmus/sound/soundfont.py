@@ -138,7 +138,9 @@ class SoundFontRenderer:
         finals = final_chords(parts, score, cues)
         hit_times = np.array(sorted(hit.time for hit in hits))
         played = {
-            part: play_notes(notes, score, part, finals, hit_times, seed)
+            part: play_notes(
+                notes, score, part, finals, hit_times, seed, players.voice(part).roll_ms / 1000.0
+            )
             for part, notes in struck.items()
         }
         doubled = parts_to_double(played, players, self)

@@ -10,6 +10,7 @@ modulators go (tinysoundfont has none). The piano is narrowed, pizzicato and cho
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,6 +47,8 @@ PROGRAMS = (
     *(52, 56, 60, 61, 68, 70, 71, 73, 80, 81, 89, 90, 91, 95),
 )
 KITS = (0, 48)
+# No ensemble plays them, only renditions of the corpora do: coded at half of the quality.
+SELDOM = (27, 38, 40, 41, 42, 43, 47, 56, 61, 68, 70, 80, 81, 90)
 WIDTHS = {0: 0.45}  # programme -> share of the side signal that stays
 TUNED = (45, 52)  # programmes whose samples are out of tune
 LARGEST_TUNING = 60  # cents, of a sample either way
@@ -59,6 +62,7 @@ FINE_TUNE, SAMPLE_MODES, ROOT = 52, 54, 58
 LOOPS, LOOPS_UNTIL_RELEASE = 1, 3
 AFTER_LOOP = 64  # samples
 MONO = 1  # a sample's kind
+BOTH = 2 + 4  # right and left
 EMU_FACTOR = 0.4  # of an attenuation that the EMU8000, and FluidSynth, apply
 # Without these FluidSynth lowers the filter of soft notes by up to two octaves.
 NO_MODULATORS: tuple[Modulator, ...] = tuple(
@@ -112,13 +116,14 @@ class _Treatment:
     attenuation: int  # centibels
     width: float = 1.0
     is_tuned: bool = False
+    is_seldom: bool = False
 
 
 def _treatment(preset: Preset, attenuation: int) -> _Treatment:
     if preset.bank == DRUM_BANK:
         return _Treatment(attenuation)
     program = preset.program
-    return _Treatment(attenuation, WIDTHS.get(program, 1.0), program in TUNED)
+    return _Treatment(attenuation, WIDTHS.get(program, 1.0), program in TUNED, program in SELDOM)
 
 
 def _take_instrument(
@@ -168,7 +173,7 @@ def _take_sample(making: _Making, number: int, treatment: _Treatment, modes: int
         pcm = pcm[: end + AFTER_LOOP]
     gain = 10.0 ** (-EMU_FACTOR * treatment.attenuation / 200.0)
     coded = replace(sample, loop=(start, end), kind=MONO, link=0).with_pcm(
-        pcm * np.float32(gain), making.quality
+        pcm * np.float32(gain), making.quality * (0.5 if treatment.is_seldom else 1.0)
     )
     making.places[key] = len(making.samples)
     making.samples.append(coded)
@@ -176,9 +181,26 @@ def _take_sample(making: _Making, number: int, treatment: _Treatment, modes: int
 
 
 def sides_of(font: FontFile, number: int) -> tuple[Sample, ...]:
-    """A sample, and the other side of one that is half of a stereo pair."""
+    """A sample, and the other side of one that is half of a stereo pair and has one.
+
+    Most halves in FluidR3 name no other side (their link is 0, the first sample of all): theirs is
+    the neighbour of the same name but for its last letter.
+    """
     sample = font.samples[number]
-    return (sample,) if sample.kind == MONO else (sample, font.samples[sample.link])
+    if sample.kind == MONO:
+        return (sample,)
+    for other in (sample.link, number + 1, number - 1):
+        if 0 <= other < len(font.samples) and other != number:
+            found = font.samples[other]
+            linked = sample.link == other and found.link == number
+            if found.kind + sample.kind == BOTH and (linked or _stem(found) == _stem(sample)):
+                return (sample, found)
+    return (sample,)
+
+
+def _stem(sample: Sample) -> str:
+    """The name of a half without what tells its side."""
+    return re.sub(r"\W*[LR]\W*$", "", sample.name)
 
 
 def narrowed(

@@ -68,6 +68,18 @@ def test_the_same_notes_are_the_same_samples_whoever_plays_beside_them(renderer)
         np.testing.assert_array_equal(waveform, played[programs.index(program)])
 
 
+@pytest.mark.parametrize("program", [0, 4, 48, 60, 71])
+@pytest.mark.parametrize("pitch", [43, 60, 72])
+def test_a_held_note_sounds_until_it_ends(renderer, program, pitch):
+    held = 3 * SAMPLE_RATE
+    events = [Event(0, 80, 0, pitch), Event(held, 0, 0, pitch)]
+    waveform = np.abs(renderer.play(events, [Sound(0, program)], held))
+    tenth = SAMPLE_RATE // 10
+    levels = waveform.max(axis=0)[: 30 * tenth].reshape(30, tenth).max(axis=1)
+    assert levels.min() > 0.005 * levels.max()  # pianos fall by 38 dB in 3 s
+    assert (levels[1:] > 0.3 * levels[:-1]).all()
+
+
 def test_drums_play_on_their_channel(renderer):
     kit = Sound(DRUM_BANK, 0)
     waveform = renderer.play([Event(0, 100, DRUM_CHANNEL, 38)], [kit], 20000)

@@ -165,6 +165,19 @@ def test_the_end_is_silent_at_the_last_frame_and_rings_until_then(renderer):
         assert np.abs(waveform[:, -SAMPLE_RATE : -SAMPLE_RATE // 2]).max() > 1e-4
 
 
+def test_chords_are_rolled_from_below_but_not_on_hits():
+    chord_at = {
+        onset: [Note(onset, pitch, 2.0, 80) for pitch in (60, 67, 64)] for onset in (2.0, 4.0)
+    }
+    notes = [note for notes in chord_at.values() for note in notes] + [Note(6.0, 60, 1.0, 80)]
+    score = Score({"harmony": tuple(notes)}, TempoMap.constant(120.0, 8.0))
+    played = play_notes(notes, score, "harmony", [], np.array([2.0]), 0, roll_s=0.01)
+    starts = {(note.pitch, round(note.start)): note.start for note in played}
+    low, middle, high = (starts[pitch, 1] for pitch in (60, 64, 67))
+    assert middle - low == pytest.approx(0.01) and high - low == pytest.approx(0.02)
+    assert {starts[pitch, 2] for pitch in (60, 64, 67)} == {2.0}
+
+
 def test_what_sounds_at_the_last_onset_is_held_and_what_ended_before_is_not():
     parts = {
         "harmony": (Note(0.0, 62, 4.0, 80), Note(4.0, 60, 2.0, 80)),

@@ -75,6 +75,29 @@ def test_the_harp_dies_sooner(made):
     assert made(46).presets[0].zones[0][38] == (-2400) & 0xFFFF
 
 
+def test_halves_without_a_link_are_paired_by_name(made):
+    """Most of FluidR3's name sample 0 as their other side, whatever that is."""
+    font = tone_font(0)
+    left, right, *others = font.samples
+    stranger = replace(left, name="Gun", kind=1, link=0).with_pcm(left.pcm[:100])
+    unlinked = [
+        replace(left, name="Piano D2(L)", kind=4, link=0),
+        replace(right, name="Piano D2(R)", kind=2, link=0),
+    ]
+    moved = replace(font, samples=(stranger, *unlinked, *others))
+    for number, other in ((1, 2), (2, 1)):
+        assert soundfont.sides_of(moved, number) == (moved.samples[number], moved.samples[other])
+    alone = replace(moved, samples=(stranger, replace(left, name="Oboe(L)", kind=4, link=0)))
+    assert soundfont.sides_of(alone, 1) == (alone.samples[1],)
+    assert soundfont.sides_of(font, 0) == (left, right)  # linked, as they should be
+
+
+def test_every_loop_of_what_came_along_lies_in_its_sample():
+    for sample in read_font(OWN_FONT).samples:
+        start, end = sample.loop
+        assert 0 <= start <= end <= len(sample.pcm), sample.name
+
+
 def test_what_came_along_has_every_programme_and_drum_and_its_notice():
     font = read_font(OWN_FONT)
     assert OWN_FONT.stat().st_size <= 9_000_000

@@ -24,11 +24,15 @@ from pixmus.score.plan_tokens import (
     MASKS,
     PLAYS_COLUMNS,
     chord_tokens,
+    decode_phrases,
     decode_plan,
     masked_tokens,
 )
 
 HIT_HORIZON = 16  # half bars: a hit further away is not felt
+# With little noise the likeliest tokens come first and pull the rest after them: chords that stay,
+# no inversions. With much the order is chance, and chords are as various as real ones.
+CHOICE_NOISE = 20.0
 NEAR, FAR = 8, 64  # bars from a cue's border, on two scales
 MOOD = slice(0, len(CURVES) + 1)  # the curves, and whether they are known
 TIMING = slice(MOOD.stop, MOOD.stop + 4)  # hit points, and whether they are known
@@ -153,7 +157,7 @@ def unmask(
     generator: torch.Generator,
     num_inference_steps: int = 48,
     guidance_scale: float = 1.0,
-    choice_noise: float = 4.0,
+    choice_noise: float = CHOICE_NOISE,
     temperature: float = 1.0,
 ) -> Tensor:
     """Tokens (B, T, F) with every mask filled in; `conditions` is (B, T, NUM_PLAN_CONDITIONS).
@@ -194,6 +198,34 @@ def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
     return -torch.log(-torch.log(uniform))
 
 
+def bring_chords_back(
+    tokens: np.ndarray, given: np.ndarray, generator: torch.Generator
+) -> np.ndarray:
+    """Tokens whose phrases that return have their source's chords, or masks in the chords' place.
+
+    A bar's chords return with the phrase's likeness as probability: real phrases of likeness 0.4,
+    0.6 and 0.8 have the same chord in 0.43, 0.62 and 0.83 of their half bars (1,632 returns in
+    every sixth training piece). What is `given` stays.
+    """
+    found = tokens.copy()
+    masks = np.asarray(MASKS)[CHORD_COLUMNS]
+    phrases = decode_phrases(tokens)
+    for phrase in phrases:
+        if phrase.source < 0:
+            continue
+        source = phrases[phrase.source]
+        draws = torch.rand(phrase.num_bars, generator=generator).tolist()
+        for bar, draw in enumerate(draws):
+            for half in range(HALVES):
+                row = HALVES * (phrase.first_bar + bar) + half
+                if (given[row, CHORD_COLUMNS] != masks).any():
+                    continue
+                returns = bar < source.num_bars and draw < phrase.likeness
+                other = found[HALVES * (source.first_bar + bar) + half] if returns else None
+                found[row, CHORD_COLUMNS] = masks if other is None else other[CHORD_COLUMNS]
+    return found
+
+
 def draw_plans(
     denoiser: PlanDenoiser,
     conditions: np.ndarray,
@@ -208,13 +240,15 @@ def draw_plans(
     """
     if given is None:
         given = np.tile(masked_tokens(conditions.shape[1] // HALVES), (len(conditions), 1, 1))
-    filled = unmask(
-        denoiser,
-        torch.as_tensor(given),
-        torch.as_tensor(conditions),
-        generator,
-        **how,  # type: ignore[arg-type]
+    wanted = torch.as_tensor(conditions)
+    filled = unmask(denoiser, torch.as_tensor(given), wanted, generator, **how)  # type: ignore[arg-type]
+    again = np.stack(
+        [
+            bring_chords_back(tokens, own, generator)
+            for tokens, own in zip(filled.numpy(), given, strict=True)
+        ]
     )
+    filled = unmask(denoiser, torch.as_tensor(again), wanted, generator, **how)  # type: ignore[arg-type]
     minor = conditions[:, 0, MODE_COLUMN] > 0
     return [decode_plan(t.numpy(), bool(m)) for t, m in zip(filled, minor, strict=True)]
 

@@ -12,6 +12,7 @@ from pixmus.compose.planning import (
     MOOD,
     NUM_PLAN_CONDITIONS,
     TIMING,
+    bring_chords_back,
     draw_plan,
     give_chords,
     give_ending,
@@ -24,8 +25,8 @@ from pixmus.curves import CURVES
 from pixmus.ensembles import PARTS, STYLES, Part, Style
 from pixmus.model.plan_network import PlanDenoiser
 from pixmus.score.chords import QUALITIES, Chord, parse_chord
-from pixmus.score.plan import is_dominant
-from pixmus.score.plan_tokens import CHORD_COLUMNS, FIELD_SIZES, MASKS, masked_tokens
+from pixmus.score.plan import Phrase, Plan, is_dominant
+from pixmus.score.plan_tokens import CHORD_COLUMNS, FIELD_SIZES, MASKS, encode_plan, masked_tokens
 
 TRIO = (Part.MELODY, Part.HARMONY, Part.BASS)
 
@@ -134,3 +135,26 @@ def test_an_ending_fits_into_one_bar() -> None:
     rng = np.random.default_rng(0)
     tokens = give_ending(masked_tokens(1), rng, minor=False, style=Style.POP, end_bar=1)
     assert (tokens[:, 0] == 0).all()
+
+
+def test_chords_of_a_phrase_that_returns_return_as_often_as_it_is_like_its_source() -> None:
+    names = ("C", "F", "G", "Am")
+    chords = tuple(parse_chord(names[half // 2 % 4]) for half in range(32))
+    phrases = (Phrase(0, 8, "A"), Phrase(8, 8, "A", 0, 0.9))
+    plays = np.ones((32, len(PARTS)), bool)
+    tokens = encode_plan(Plan(False, chords, phrases, plays, np.zeros(16, int)))
+    other = tokens[:16, CHORD_COLUMNS][::-1]
+    tokens[16:, CHORD_COLUMNS] = other
+    given = masked_tokens(16)
+    given[16:18, CHORD_COLUMNS] = other[:2]  # the second phrase's first bar
+    masks = np.asarray(MASKS)[CHORD_COLUMNS]
+    shares = []
+    for seed in range(40):
+        found = bring_chords_back(tokens, given, torch.Generator().manual_seed(seed))
+        assert np.array_equal(found[:18], tokens[:18])  # the source, and what is given
+        rows = found[18:, CHORD_COLUMNS]
+        returned = (rows == tokens[2:16, CHORD_COLUMNS]).all(1)
+        assert (returned | (rows == masks).all(1)).all()
+        assert np.array_equal(returned[::2], returned[1::2])  # bars, not half bars
+        shares.append(returned.mean())
+    assert np.mean(shares) == pytest.approx(0.875, abs=0.04)  # its level of likeness

@@ -8,10 +8,36 @@ Conventions: seconds on the file's clock; a part is what lies between two restar
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import av
 
 BACKWARD = 1.0  # seconds by which decoding times may fall without a restart
 FORWARD = 10.0  # and rise
+
+
+@dataclass
+class Part:
+    """What lies between two restarts of a stream."""
+
+    start: float
+    stored_end: float  # by the lengths of packets, which may be unknown
+    last: float  # the two latest times
+    before: float | None = None
+
+    @property
+    def end(self) -> float:
+        """Where the latest packet ends, one without a length like the one before it."""
+        usual = self.last - self.before if self.before is not None else 0.0
+        return self.stored_end if self.stored_end > self.last else self.last + usual
+
+    def add(self, time: float, end: float) -> None:
+        """Take the next packet's time, in any order."""
+        self.start, self.stored_end = min(self.start, time), max(self.stored_end, end)
+        if time > self.last:
+            self.last, self.before = time, self.last
+        elif time < self.last and (self.before is None or time > self.before):
+            self.before = time
 
 
 class Restarts:
@@ -20,7 +46,7 @@ class Restarts:
     def __init__(self, is_streamed: bool) -> None:
         self._is_streamed = is_streamed  # no other file's clock starts anew
         self._last: dict[int, float] = {}  # decoding time of each stream's packet before
-        self._parts: dict[int, list[tuple[float, float]]] = {}  # (start, end) of each, by stream
+        self._parts: dict[int, list[Part]] = {}  # by stream
 
     def part_of(self, packet: av.Packet) -> int:
         """The number of the part that the next packet of its stream lies in."""
@@ -34,9 +60,9 @@ class Restarts:
         shown = float((packet.pts if packet.pts is not None else moment) * packet.time_base)
         end = shown + float((packet.duration or 0) * packet.time_base)
         if not parts or (self._is_streamed and not -BACKWARD < time - last < FORWARD):
-            parts.append((shown, end))
+            parts.append(Part(shown, end, shown))
         else:
-            parts[-1] = min(parts[-1][0], shown), max(parts[-1][1], end)
+            parts[-1].add(shown, end)
         return len(parts) - 1
 
     def shifts(self, picture: int) -> tuple[float, ...]:
@@ -46,13 +72,13 @@ class Restarts:
         for number in range(1, len(longest)):
             own = self._parts.get(picture, [])
             parts = own if len(own) > number else longest
-            shifts.append(shifts[-1] + parts[number - 1][1] - parts[number][0])
+            shifts.append(shifts[-1] + parts[number - 1].end - parts[number].start)
         return tuple(shifts)
 
     def ends(self, shifts: tuple[float, ...]) -> dict[int, float]:
         """Where each stream ends once its parts are moved."""
         return {
-            index: max(end + shift for (_, end), shift in zip(parts, shifts, strict=False))
+            index: max(part.stored_end + shift for part, shift in zip(parts, shifts, strict=False))
             for index, parts in self._parts.items()
             if parts
         }

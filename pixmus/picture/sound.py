@@ -19,6 +19,7 @@ from pixmus.picture.video import Video
 from pixmus.waveform import SAMPLE_RATE
 
 AUDIO_GAP = 0.03  # seconds by which the clip's sound may drift from its timestamps unnoticed
+JOINT_GAP = 0.005  # where parts are joined, whose sounds overlap by a block or so
 LARGEST_SAMPLE = 1000.0  # 60 dB over full scale; what lies beyond is no sound
 
 
@@ -60,6 +61,7 @@ def read_sound(
     with open_clip(video.path) as container:
         stream = next(s for s in container.streams.audio if s.index == video.track.index)
         resampler, kind = av.AudioResampler("fltp", "stereo", sample_rate), None
+        gap = AUDIO_GAP if len(video.shifts) == 1 else JOINT_GAP
         position, expected = 0, -math.inf  # samples written, and seconds that they reach
         for frame in _decoded_sound(container, video, stream):
             bad_here = _silence_bad(frame)
@@ -69,7 +71,7 @@ def read_sound(
             if video.start_time >= 0:  # what lies before 0 is what decoders need to begin with
                 time = max(time, -video.start_time)
             this_kind = (frame.format.name, frame.layout.name, frame.sample_rate)
-            if this_kind != kind or abs(time - expected) > AUDIO_GAP:
+            if this_kind != kind or abs(time - expected) > gap:
                 if kind is not None:
                     _place(waveform, resampler.resample(None), position)
                 # FFmpeg would lower a mono sound by 3 dB on its way to two channels.

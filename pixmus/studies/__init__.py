@@ -12,6 +12,7 @@ STUDIES = {
         "compare",
         "dataset",
         "encoder",
+        "field",
         "mood",
         "page",
         "placement",

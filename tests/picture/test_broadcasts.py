@@ -47,7 +47,7 @@ def test_two_streams_joined(paint_video: PaintVideo, tmp_path: Path) -> None:
     times, _ = times_and_levels(joined)
     assert np.allclose(times, np.arange(144) / 24, atol=2e-3)
     assert cuts_of(joined) == pytest.approx([1.0, 2.5, 3.0, 5.0], abs=2e-3)
-    assert time_of_click(read_audio(video)) == pytest.approx(5.25, abs=0.03)
+    assert time_of_click(read_audio(video)) == pytest.approx(5.25, abs=0.012)
     out = tmp_path / "out.mp4"
     mux(video, click_at(5.25, video.duration), out)
     assert cuts_of(out) == pytest.approx([1.0, 2.5, 3.0, 5.0], abs=2e-3)

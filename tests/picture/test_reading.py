@@ -20,7 +20,7 @@ from pixmus.picture import sound as sound_module
 from pixmus.picture import video as video_module
 from pixmus.picture.frames import read_frames
 from pixmus.picture.sound import read_sound
-from pixmus.picture.stream import frames_of
+from pixmus.picture.stream import frames_of, packets_of, whole_packets
 from pixmus.picture.video import probe
 from pixmus.picture.write import mux
 
@@ -88,3 +88,28 @@ def test_a_packet_that_cannot_be_decoded_has_no_frames(error: type[Exception]) -
             frames_of(stream, stream)
     else:
         assert list(frames_of(stream, stream)) == []
+
+
+def test_an_empty_packet_on_the_way_ends_nothing(paint_clip: PaintVideo, tmp_path: Path) -> None:
+    """Theora has them for "the same picture again"; to a decoder one says that it is over."""
+    clip = paint_clip(tmp_path / "a.mp4", [(1.0, 90)], **H264)
+
+    class Repeating(Failing):
+        def demux(self, *streams: Any) -> Any:
+            for number, packet in enumerate(self._real.demux(*streams)):
+                yield packet
+                if number == 3:
+                    empty = av.Packet()
+                    empty.stream, empty.pts, empty.dts = packet.stream, packet.pts, packet.dts
+                    yield empty
+
+    with av.open(str(clip)) as container:
+        stream = container.streams.video[0]
+        repeating: Any = Repeating(container, ValueError)
+        packets = list(whole_packets(repeating, stream))
+        assert [packet.size > 0 for packet in packets] == [True] * 24 + [False]
+    with av.open(str(clip)) as container:
+        stream = container.streams.video[0]
+        repeating = Repeating(container, ValueError)
+        frames = [f for p in packets_of(repeating, clip, stream) for f in frames_of(p, stream)]
+        assert len(frames) == 24

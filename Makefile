@@ -3,6 +3,7 @@
 #   make test       format check, lint, types, tests: what CI runs (make check is the same)
 #   make demo       the page
 #   make fix        format and mend what can be mended automatically
+#   make fuzz [N=5000]  read so many files that are damaged at random
 #   make wheel      dist/pixmus-*.whl with the model and the page: runs without the repository, offline
 #   make bench      seconds and memory per stage
 #   make compare    seconds, memory and sizes beside two text-to-music systems
@@ -19,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FIRST_EXAMPLE = $(firstword $(sort $(wildcard $(addprefix examples/*.,mp4 mov mkv webm gif jpg png))))
 
 .DEFAULT_GOAL := help
-.PHONY: help soundtrack test types tests check demo fix bench compare reproduce report space-check smoke wheel
+.PHONY: help soundtrack test types tests check demo fix fuzz bench compare reproduce report space-check smoke wheel
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -60,6 +61,11 @@ types: .venv/installed-dev
 
 tests: .venv/installed-dev
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# Files damaged at random, N of them, one process; a case's number makes it again (tests/test_fuzz.py).
+N ?= 5000
+fuzz: .venv/installed-dev
+	PIXMUS_FUZZ=$(N) $(BIN)/pytest -s --timeout 0 tests/test_fuzz.py $(ARGS)
 
 demo: .venv/installed
 	$(BIN)/pixmus page $(ARGS)

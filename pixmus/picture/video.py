@@ -280,7 +280,8 @@ def _frame_rate(shown: list[tuple[int, int]], time_base: Fraction, stream: Video
         if is_on_grid and np.mean(np.diff(places) == 1) >= MOST_WHOLE:
             return rate
     length = (shown[-1][0] + shown[-1][1] - shown[0][0]) * time_base
-    return (len(shown) / length).limit_denominator(1001)
+    # A frame an hour would be no rate at all in so small numbers.
+    return max((len(shown) / length).limit_denominator(1001), Fraction(1, 1001))
 
 
 def _duration(shown: list[tuple[int, int]], time_base: Fraction, frame_rate: Fraction) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from conftest import PaintVideo
 from painted import B_FRAMES, H264, SAMPLE_RATE, SHOTS, click_at, time_of_click, times_and_levels
 
+from pixmus.errors import PixMusError
 from pixmus.picture.footage import watch
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
@@ -116,3 +118,10 @@ def test_a_sound_too_long_to_hold_is_cut(paint_video: PaintVideo) -> None:
     sound = np.zeros((2, 5 * SAMPLE_RATE), np.float32)
     path = paint_video(SHOTS, sound=sound, **H264)
     assert probe(path, max_duration=4.5).duration == 3.0
+
+
+def test_a_frame_an_hour_is_too_long_and_no_error(paint_video: PaintVideo) -> None:
+    path = paint_video([(9000.0, 90)], "a.mkv", times=[0.0, 8000.0], time_base=Fraction(1, 1000))
+    with pytest.raises(PixMusError, match="is too long"):
+        probe(path)
+    assert probe(path, max_duration=math.inf).frame_rate > 0

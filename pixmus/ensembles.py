@@ -137,6 +137,7 @@ class Voice:
     bank: int = 0
     width: float = 1.0  # of what the SoundFont has in stereo; 0 is one point
     roll_ms: float = 0.0  # between the notes of a chord, from below; not on hits
+    low_pass_hz: float = 0.0
     low_mid_db: float = 0.0  # around 250 Hz, where parts pile up
 
 
@@ -284,6 +285,60 @@ MUSIC_BOX = Ensemble(
     asks={Curve.ENERGY: -0.3},
 )
 
+_FELT = replace(GRAND, low_pass_hz=1800.0, expression_db=2.5, roll_ms=9.0, send_db=-12.0)
+FELT_PIANO = Ensemble(
+    "felt piano",
+    PIANO.parts,
+    Style.SONG,
+    {
+        Part.MELODY: replace(_FELT, pan=0.05, high_pass_hz=90.0),
+        Part.HARMONY: replace(_FELT, level_db=-4.0, pan=-0.08, high_pass_hz=90.0, low_mid_db=-2.0),
+        Part.BASS: replace(_FELT, level_db=-6.0, pan=0.0, width=0.3, send_db=-16.0),
+    },
+    Room(1.1, 0.012),
+    words="felt intimate",
+    asks={Curve.ENERGY: -0.3},
+)
+ACOUSTIC_GUITAR = Ensemble(
+    "acoustic guitar",
+    PIANO.parts,
+    Style.POP,
+    {
+        Part.MELODY: Voice((25,), 0.0, 0.1, -11.0, 100.0, 2.0, FAST_ATTACK_S),
+        Part.HARMONY: Voice(
+            (24,), -2.0, -0.15, -12.0, 90.0, 2.0, FAST_ATTACK_S, low_mid_db=-2.0, roll_ms=10.0
+        ),
+        Part.BASS: Voice((32,), -4.5, 0.0, -18.0, expression_db=1.5),
+    },
+    Room(1.0, 0.010),
+    words="guitar guitars acoustic folk",
+)
+MALLETS = Ensemble(
+    "mallets",
+    PIANO.parts,
+    Style.POP,
+    {
+        Part.MELODY: Voice((12,), 0.0, 0.1, -10.0, 150.0, 2.0, FAST_ATTACK_S),
+        Part.HARMONY: Voice((11, 12), -2.5, -0.15, -10.0, 90.0, 2.0, FAST_ATTACK_S, roll_ms=4.0),
+        Part.BASS: Voice((32,), -4.5, 0.0, -18.0, expression_db=1.5),
+    },
+    Room(1.3, 0.014),
+    words="marimba vibraphone xylophone",
+)
+STRINGS_AND_CHOIR = Ensemble(
+    "strings and choir",
+    PIANO_AND_STRINGS.parts,
+    Style.POP,
+    {
+        Part.MELODY: replace(SECTION, pan=-0.15, high_pass_hz=150.0),
+        Part.HARMONY: Voice((46,), -5.0, -0.15, -9.0, 90.0, expression_db=2.0, roll_ms=12.0),
+        Part.BASS: LOW_STRINGS,
+        Part.PAD: replace(SECTION, programs=(52,), level_db=-6.0, pan=0.1, attack_limit=0.15),
+    },
+    Room(2.4, 0.025),
+    words="choir choral sacred",
+)
+
 _ENSEMBLES: dict[str, Ensemble] = {}
 ENSEMBLES: Mapping[str, Ensemble] = MappingProxyType(_ENSEMBLES)  # in the order they are offered
 
@@ -307,5 +362,8 @@ def pitched(parts: Iterable[str]) -> tuple[str, ...]:
     return tuple(part for part in parts if part != Part.DRUMS)
 
 
-for _ensemble in (PIANO, STRINGS, PIANO_AND_STRINGS, ORCHESTRA, BAND, AMBIENT, MUSIC_BOX):
+for _ensemble in (
+    *(PIANO, STRINGS, PIANO_AND_STRINGS, ORCHESTRA, BAND, AMBIENT, MUSIC_BOX),
+    *(FELT_PIANO, ACOUSTIC_GUITAR, MALLETS, STRINGS_AND_CHOIR),
+):
     add_ensemble(_ensemble)

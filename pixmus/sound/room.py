@@ -41,12 +41,9 @@ def place(
 
     The powers are K-weighted. At `dip`, an octave, it gives way to another part.
     """
-    spectrum = placement(voice.pan, voice.width, voice.send_db, voice.high_pass_hz, room)
-    num_fft = 2 * (spectrum.shape[-1] - 1)
-    if voice.low_mid_db:
-        spectrum = spectrum * _bell(LOW_MID_HZ, voice.low_mid_db, num_fft)
+    spectrum = placement(voice, room)
     if dip.depth_db:
-        spectrum = spectrum * _bell(dip.hz, -dip.depth_db, num_fft)
+        spectrum = spectrum * _bell(dip.hz, -dip.depth_db, 2 * (spectrum.shape[-1] - 1))
     placed = filter_spectrum(dry, spectrum, round((room.predelay + room.decay) * SAMPLE_RATE))
     powers = _frame_powers(placed, np.ones((FRAME // 2 + 1, 1)))[:, 0]
     level = gated_loudness(powers) if len(powers) else -np.inf
@@ -60,9 +57,7 @@ def place(
 def octave_powers(dry: Waveform, voice: Voice) -> NDArray[np.float64]:
     """Powers of a dry part by octave (`OCTAVES_HZ`), as loud as its filters let them through."""
     frequency = np.fft.rfftfreq(FRAME, 1.0 / SAMPLE_RATE)
-    passed = _high_pass(voice.high_pass_hz, FRAME)
-    if voice.low_mid_db:
-        passed = passed * _bell(LOW_MID_HZ, voice.low_mid_db, FRAME)
+    passed = _colour(voice, FRAME)
     half = np.sqrt(2.0)
     inside = [(frequency >= hz / half) & (frequency < hz * half) for hz in OCTAVES_HZ]
     return _frame_powers(dry, np.stack(inside, axis=1) * np.square(np.abs(passed))[:, None])
@@ -99,14 +94,25 @@ def _bell(hz: float, gain_db: float, num_fft: int) -> NDArray[np.complex64]:
     return (above / below).astype(np.complex64)
 
 
-def _high_pass(cutoff_hz: float, num_fft: int) -> NDArray[np.complex128]:
-    """Spectrum of a second-order Butterworth high-pass (bilinear transform); 0 Hz passes all."""
-    if not cutoff_hz:
-        return np.ones(num_fft // 2 + 1, np.complex128)
+def _colour(voice: Voice, num_fft: int) -> NDArray[np.complex128]:
+    """Spectrum of a voice's filters: high-pass, low-pass and low mids."""
+    spectrum = np.ones(num_fft // 2 + 1, np.complex128)
+    if voice.high_pass_hz:
+        spectrum *= _butterworth(voice.high_pass_hz, num_fft, is_high_pass=True)
+    if voice.low_pass_hz:
+        spectrum *= _butterworth(voice.low_pass_hz, num_fft, is_high_pass=False)
+    if voice.low_mid_db:
+        spectrum *= _bell(LOW_MID_HZ, voice.low_mid_db, num_fft)
+    return spectrum
+
+
+def _butterworth(cutoff_hz: float, num_fft: int, is_high_pass: bool) -> NDArray[np.complex128]:
+    """Spectrum of a second-order Butterworth filter (bilinear transform)."""
     z = np.exp(-2j * np.pi * np.arange(num_fft // 2 + 1) / num_fft)
     k = np.tan(np.pi * cutoff_hz / SAMPLE_RATE)
     denominator = 1.0 + np.sqrt(2.0) * k + k * k
-    return ((1.0 - z) ** 2 / denominator) / (
+    numerator = (1.0 - z) ** 2 if is_high_pass else k * k * (1.0 + z) ** 2
+    return (numerator / denominator) / (
         1.0
         + 2.0 * (k * k - 1.0) / denominator * z
         + (1.0 - np.sqrt(2.0) * k + k * k) / denominator * z**2
@@ -114,19 +120,17 @@ def _high_pass(cutoff_hz: float, num_fft: int) -> NDArray[np.complex128]:
 
 
 @lru_cache(maxsize=64)
-def placement(
-    pan: float, width: float, send_db: float, high_pass_hz: float, room: Room
-) -> NDArray[np.complex64]:
-    """Spectra from dry to placed: high-pass, width, balance, room. (2, 2, frequencies)"""
+def placement(voice: Voice, room: Room) -> NDArray[np.complex64]:
+    """Spectra from dry to placed: colour, width, balance, room. (2, 2, frequencies)"""
     tail = round((room.predelay + room.decay) * SAMPLE_RATE)
     num_fft = 1 << int(np.ceil(np.log2(3 * tail)))
-    angle = (pan + 1.0) * np.pi / 4.0
+    angle = (voice.pan + 1.0) * np.pi / 4.0
     balance = np.sqrt(2.0) * np.array([np.cos(angle), np.sin(angle)])
-    wet = np.fft.rfft(_impulse_response(room), num_fft) * from_db(send_db)
+    wet = np.fft.rfft(_impulse_response(room), num_fft) * from_db(voice.send_db)
     matrix = np.empty((2, 2, num_fft // 2 + 1), np.complex128)
     matrix[:] = 0.5 * wet[:, None, :]
-    matrix += (balance[:, None] * (np.eye(2) * width + 0.5 * (1.0 - width)))[:, :, None]
-    return (matrix * _high_pass(high_pass_hz, num_fft)).astype(np.complex64)
+    matrix += (balance[:, None] * (np.eye(2) * voice.width + 0.5 * (1.0 - voice.width)))[:, :, None]
+    return (matrix * _colour(voice, num_fft)).astype(np.complex64)
 
 
 @lru_cache(maxsize=8)

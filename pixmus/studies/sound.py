@@ -1,6 +1,6 @@
 """How the two synths sound: every ensemble by both, from the same scores.
 
-    pixmus evaluate sound [--model DIR] [--takes 3] [--duration 20]
+    pixmus evaluate sound [--model DIR] [--takes 3] [--duration 20] [--before JSON]
 
 For every ensemble some cue sheets are drawn, each
 is composed once, and its score is rendered and mixed twice, with the font that comes along: by
@@ -12,39 +12,72 @@ FluidSynth, and by tinysoundfont, which pip alone brings.
 - *crest factor*: dB of the highest sample above the root mean square. Finished mix.
 - *stereo width*: dB of the side signal (left minus right) against the middle (left plus right).
   Finished mix; 0 dB where the channels have nothing in common.
+
+What a film mixer asks besides is in `sound_measures`. `--before` sets an earlier run of this study
+beside it, as one of another version of PixMus.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from pixmus.ensembles import ENSEMBLES
+from pixmus.check.onsets import flux_peaks, hit_rate
+from pixmus.cues.sheet import CueSheet
+from pixmus.curves import CURVE_RATE_HZ, Curve
+from pixmus.ensembles import ENSEMBLES, Part
 from pixmus.errors import PixMusError
+from pixmus.score.notes import Score
+from pixmus.score.spans import hits_in_cues, place_hits
 from pixmus.sound.loudness import loudness, to_db
 from pixmus.sound.mix import mix, sum_stems
 from pixmus.sound.renderer import render
 from pixmus.sound.soundfont import OWN_FONT, SoundFontRenderer
 from pixmus.sound.synth import installed_synths
-from pixmus.studies.runner import Result, Run, Study
+from pixmus.studies.runner import RESULTS, Result, Run, Study
 from pixmus.studies.score_model_takes import draw_cue_sheet
+from pixmus.studies.sound_measures import (
+    AIR_HZ,
+    LOW_MID_HZ,
+    PRESENCE_HZ,
+    balance,
+    energy_movement,
+    energy_share,
+    lead_of_melody,
+    loudness_spread,
+    tail,
+)
 from pixmus.take.figure import DPI, INK, PAGE, PANEL, QUIET, RULE, WIDTH_PX
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.waveform import SAMPLE_RATE, Waveform
 
 FFT_SIZE = 4096
 MEASURES = {
+    "loudness spread": "LU",
+    "energy movement": "",
+    "melody lead": "dB",
+    "low mids": "%",
+    "presence": "dB",
+    "air": "dB",
+    "stereo width": "dB",
+    "balance": "dB",
+    "tail step": "dB",
+    "ring": "s",
+    "hits at 40 ms": "",
     "spectral centroid": "Hz",
     "crest factor": "dB",
-    "stereo width": "dB",
     "level": "LUFS",
 }
+DRAWN = ("loudness spread", "melody lead", "tail step", "spectral centroid")
+BEFORE = RESULTS / "sound-before.json"
 COLOURS = {"shipped": "#c2185b", "pip only": "#0072b2"}
 PLAYED_BY = {"shipped": "fluidsynth", "pip only": "tinysoundfont"}
 SMALLEST = 1e-12
@@ -102,15 +135,38 @@ def measure_sounds(
             sheet = replace(drawn, ensemble=ensemble, parts=ENSEMBLES[ensemble].parts)
             score = pipe.compose(sheet, seed=seed, num_inference_steps=steps)
             for name, renderer in renderers().items():
-                stems = render(score, renderer=renderer, hits=(), cue_sheet=sheet, seed=seed)
-                music = mix(stems, sheet, duration)
-                row = rows[ensemble][name]
-                row["spectral centroid"].append(spectral_centroid(music))
-                row["crest factor"].append(crest_factor(music))
-                row["stereo width"].append(stereo_width(music))
-                row["level"].append(loudness(sum_stems(stems, sheet, duration)))
+                for measure, value in measure_take(score, sheet, renderer, seed).items():
+                    rows[ensemble][name][measure].append(value)
         print(ensemble, flush=True)
     return rows
+
+
+def measure_take(
+    score: Score, sheet: CueSheet, renderer: SoundFontRenderer, seed: int
+) -> dict[str, float]:
+    """What one take measures by one renderer."""
+    stems = render(score, renderer=renderer, cue_sheet=sheet, seed=seed)
+    music = mix(stems, sheet, sheet.duration)
+    pitched = [note for part, notes in score.parts.items() if part != Part.DRUMS for note in notes]
+    last = score.tempo_map.to_seconds(max(note.onset for note in pitched))
+    rings, step = tail(music, last)
+    placed = place_hits(score.tempo_map, hits_in_cues(sheet))
+    return {
+        "loudness spread": loudness_spread(music, last),
+        "energy movement": energy_movement(sheet.curves[Curve.ENERGY], CURVE_RATE_HZ),
+        "melody lead": lead_of_melody(stems)[0],
+        "low mids": 100.0 * 10.0 ** (energy_share(music, LOW_MID_HZ) / 10.0),
+        "presence": energy_share(music, PRESENCE_HZ),
+        "air": energy_share(music, AIR_HZ),
+        "stereo width": stereo_width(music),
+        "balance": abs(balance(music)),
+        "tail step": step,
+        "ring": rings,
+        "hits at 40 ms": hit_rate([hit.time for hit in placed], flux_peaks(music)[0], 0.040),
+        "spectral centroid": spectral_centroid(music),
+        "crest factor": crest_factor(music),
+        "level": loudness(sum_stems(stems, sheet, sheet.duration)),
+    }
 
 
 def plot(result: dict[str, Any]) -> Figure:
@@ -118,18 +174,18 @@ def plot(result: dict[str, Any]) -> Figure:
     rows = result["rows"]
     figure = Figure(figsize=(WIDTH_PX / DPI, 1.5 + 0.42 * len(rows)), dpi=DPI, facecolor=PAGE)
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(MEASURES), sharey=True, gridspec_kw={"wspace": 0.1})
+    panels = figure.subplots(1, len(DRAWN), sharey=True, gridspec_kw={"wspace": 0.1})
     height = figure.get_figheight()
     figure.subplots_adjust(left=0.145, right=0.985, top=1 - 1.0 / height, bottom=0.5 / height)
     places = np.arange(len(rows))
-    for axes, (measure, unit) in zip(panels, MEASURES.items(), strict=True):
+    for axes, measure in zip(panels, DRAWN, strict=True):
         for offset, (name, colour) in zip((-0.16, 0.16), COLOURS.items(), strict=True):
             for place, row in zip(places, rows.values(), strict=True):
                 values = row[name][measure]
                 at = np.full(len(values), place + offset)
                 axes.plot([min(values), max(values)], at[:2], color=colour, lw=1.2, alpha=0.5)
                 axes.plot(values, at, "o", ms=4.5, mew=0, color=colour, alpha=0.65, zorder=3)
-        axes.set_title(f"{measure}, {unit}", fontsize=9.5, color=INK, loc="left")
+        axes.set_title(f"{measure}, {MEASURES[measure]}", fontsize=9.5, color=INK, loc="left")
         axes.set_facecolor(PANEL)
         axes.grid(axis="x", color=RULE, lw=0.7)
         for place in places[:-1]:
@@ -160,7 +216,12 @@ def measure(run: Run) -> Result:
     asked = run.arguments
     both = renderers()
     pipe = PixMusPipeline.from_pretrained(asked.model)
+    before = {}
+    if asked.before.is_file():
+        old = json.loads(asked.before.read_text(encoding="utf-8"))
+        before = {key: old[key] for key in ("model", "fonts", "rows")}
     return {
+        "before": before,
         "model": pipe.model_sha256,
         "renderers": {name: str(renderer) for name, renderer in both.items()},
         "fonts": {name: renderer.sha256 for name, renderer in both.items()},
@@ -175,6 +236,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="model folder; else the one that came along")
     parser.add_argument("--takes", type=int, default=3, help="cue sheets for every ensemble")
     parser.add_argument("--duration", type=float, default=20.0, help="seconds of each")
+    parser.add_argument(
+        "--before", type=Path, metavar="JSON", default=BEFORE, help="an earlier run to set beside"
+    )
 
 
 STUDY = Study(

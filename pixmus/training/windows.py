@@ -265,7 +265,7 @@ def choose_parts(rng: np.random.Generator, present: set[int]) -> list[int]:
             parts
             for parts in (
                 {PARTS.index(p) for p in names}
-                for names in (ensemble.parts for ensemble in ENSEMBLES.values())
+                for names in dict.fromkeys(ensemble.parts for ensemble in ENSEMBLES.values())
             )
             if parts <= present
         ]

@@ -56,10 +56,13 @@ def test_both_sounds_of_an_ensemble(tmp_path) -> None:
         assert -40 < row["level"][0] < -10 and 200 < row["spectral centroid"][0] < 8000
     assert both["shipped"]["level"] != both["pip only"]["level"]
     renderers = {name: str(renderer) for name, renderer in sound.renderers().items()}
-    result = {"command": "c", "model": 64 * "0", "renderers": renderers, "takes": 2,
+    result = {"before": {}, "command": "c", "model": 64 * "0", "renderers": renderers, "takes": 2,
               "duration": 8.0, "rows": rows}  # fmt: skip
     text = to_markdown("sound", result)
     width = np.mean(both["shipped"]["stereo width"])
     assert "MIT licence" in text and f"| {width:.1f} / " in text
     figure = sound.plot(result)
-    assert [axes.get_title(loc="left").split(",")[0] for axes in figure.axes] == [*sound.MEASURES]
+    assert [axes.get_title(loc="left").split(",")[0] for axes in figure.axes] == [*sound.DRAWN]
+    older = {**result, "before": {"model": 64 * "1", "fonts": {}, "rows": rows}}
+    spread = np.mean(both["shipped"]["loudness spread"])
+    assert f"{spread:.1f}, {spread:.1f}" in to_markdown("sound", older)

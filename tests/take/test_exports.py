@@ -231,7 +231,11 @@ def test_a_midi_file_names_its_ensemble(ensemble, tmp_path):
     parts = dict.fromkeys(ENSEMBLES[ensemble].parts, (Note(0.0, 48, 1.0, 80),))
     score = Score(parts, TempoMap.constant(120.0, DURATION))
     write_midi(score, tmp_path / "score.mid", programs_of(ensemble, parts))
-    assert ensemble_of(tmp_path / "score.mid", parts) == ensemble
+    found = ensemble_of(tmp_path / "score.mid", parts)
+    same = [name for name, one in ENSEMBLES.items() if one.parts == ENSEMBLES[ensemble].parts
+            and programs_of(name, parts) == programs_of(ensemble, parts)]  # fmt: skip
+    assert found == same[0]  # General MIDI has one grand piano: felt is no programme
+    assert same == [ensemble] or set(same) == {"piano", "felt piano"}
 
 
 def test_markers_are_in_order_and_quoted(tmp_path):

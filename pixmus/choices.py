@@ -104,7 +104,7 @@ STYLE = Choice(
     str,
     Step.SPOT,
     "style",
-    "What the music was learnt from",
+    "Kind of music, as the model learned it",
     otherwise="chosen with the ensemble",
     options=lambda: tuple(map(str, STYLES)),
 )

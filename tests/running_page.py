@@ -11,6 +11,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from pixmus.score.midi import read_midi
+from pixmus.score.notes import Note
+
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -23,7 +26,9 @@ def free_port() -> int:
 class Page:
     """A running page and its address."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, examples: Path | None = None) -> None:
+        self.examples = examples or REPOSITORY / "examples"
+        options += ("--examples", str(examples)) if examples else ()
         self.log = folder / "page.log"
         port = free_port()
         self.url = f"http://127.0.0.1:{port}/"
@@ -96,7 +101,7 @@ class Visitor:
     def sampling(self, **values: int) -> None:
         """Opens the sampling choices and sets steps, seed or num-takes."""
         if not self.tab.locator("#seed").count():
-            self.tab.get_by_text("Sampling: guidance, steps, seed, takes").click()
+            self.tab.get_by_text("Sampling: seed, takes, timing").click()
             self.tab.wait_for_selector("#seed")
         for name, value in values.items():
             box = f"#{name.replace('_', '-')}"
@@ -125,6 +130,13 @@ class Visitor:
         self.tab.click("#make")
         self.tab.wait_for_timeout(200)
         self.wait_for_status(done)
+
+    def score(self) -> dict[str, list[Note]]:
+        """The notes of the MIDI file that is offered."""
+        with self.tab.expect_download() as download:
+            self.tab.click("#get-midi")
+        parts = read_midi(Path(download.value.path())).parts
+        return {part: list(notes) for part, notes in parts.items()}
 
     def source(self) -> str:
         return str(self.tab.get_attribute("#result video", "src"))

@@ -220,6 +220,11 @@ def example_facts(example: Example) -> Facts:
     if settings:
         rows.append(("Players", f"{settings.get(ENSEMBLE.name)}, {settings.get(STYLE.name)}"))
         rows.append(("Font", f"{settings.get('font')} ({settings.get('synth')})"))
+    by_hand = [value for value in (settings.get("direction") or {}).values() if value is not None]
+    if by_hand:
+        rows.append(("Set by hand", ", ".join(map(str, by_hand))))
+    if settings.get(TEXT.name):
+        rows.append(("Words", settings[TEXT.name]))
     if example.intent:
         rows.append(("Intent", example.intent))
     told = tuple((name, str(value)) for name, value in rows if value is not None)

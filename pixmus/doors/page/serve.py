@@ -54,7 +54,9 @@ def build_page(
     studio: Studio, visits: Visits, examples: Sequence[Example], model: Path
 ) -> gr.Blocks:
     """The page as Gradio Blocks, ready to be launched; `model` is the model's folder."""
-    page: gr.Blocks = gr.Blocks(title="PixMus", analytics_enabled=False)
+    page: gr.Blocks = gr.Blocks(
+        title="PixMus: music composed for your clip", analytics_enabled=False
+    )
     with page:
         gr.HTML(
             '<div class="pm-title"><h1>PixMus</h1><p>Music composed for your clip by a diffusion '
@@ -104,6 +106,8 @@ def serve(
         server_port=port,
         theme=THEME,
         css=markup.asset("page.css"),
+        head=markup.asset("head.html"),
+        favicon_path=markup.ASSETS / "icon.svg",
         max_file_size=f"{LARGEST_MB}mb",
         allowed_paths=[str(root / "visits"), str(examples), str(RESULTS)],
         run_history=False,

@@ -56,10 +56,15 @@ class Example:
             return {}
         return found if isinstance(found, dict) else {}
 
+    def settings(self) -> dict[str, object]:
+        """What its soundtrack was asked for, {} where that is unknown."""
+        found = self.take().get("settings")
+        return found if isinstance(found, dict) else {}
+
     def lines(self) -> tuple[str, str]:
         """The line of shell and the lines of Python that make it again; "" where unknown."""
-        settings, clip = self.take().get("settings"), f"examples/{self.clip.name}"
-        if not isinstance(settings, dict):
+        settings, clip = self.settings(), f"examples/{self.clip.name}"
+        if not settings:
             return "", ""
         settings = {**settings, "clip": clip}
         try:

@@ -18,9 +18,11 @@ WORKING: dict[str, Any] = {"concurrency_id": "studio", "concurrency_limit": AT_O
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUICK: dict[str, Any] = {**PRIVATE, "queue": False, "show_progress": "hidden"}
 SHOW_STATUS = """() => {
-  const box = document.querySelector('#status').getBoundingClientRect();
+  const status = document.querySelector('#status');
+  const box = status.getBoundingClientRect();
+  const result = document.querySelector('#result');
   if (box.top < 0 || box.bottom > window.innerHeight) {
-    document.querySelector('#result').scrollIntoView({ behavior: 'smooth', block: 'start' });
+    (result.offsetParent ? result : status).scrollIntoView({ behavior: 'smooth', block: 'start' });
   }
 }"""  # where a button stands far from what it sets going
 
@@ -44,7 +46,8 @@ def tie(page: gr.Blocks, panels: Panels, works: Works, looks: Looks) -> None:
     seed = panels.clip.controls.widgets[SEED.name]
     result.keep_seed.click(looks.on_keep_seed, [take_number], [seed], **QUICK)
     if panels.clip.gallery is not None:
-        shown = [panels.clip.clip, panels.clip.still, *panels.outputs]
+        asked = panels.clip.controls.inputs
+        shown = [panels.clip.clip, panels.clip.still, *asked, *panels.outputs]
         panels.clip.gallery.select(looks.on_example, None, shown, **PRIVATE)
 
 

@@ -49,7 +49,7 @@ class Works:
     def on_spot(
         self, request: gr.Request, clip_path: str | None, still_path: str | None, *values: Any
     ) -> Shown:
-        """Spot first."""
+        """Cues first."""
         begun = time.monotonic()
         visit = self.visits.find(request.session_hash)
         try:

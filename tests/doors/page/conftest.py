@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from running_page import Page, Visitor
 
+from pixmus.cues.direction import Direction
 from pixmus.take.pipeline import PixMusPipeline
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -52,10 +53,12 @@ def page(tmp_path_factory: pytest.TempPathFactory, clips: dict[str, Path]) -> It
     (examples / "squares.json").write_text(json.dumps(facts))
     (examples / "outputs").mkdir()
     pipe = PixMusPipeline.from_pretrained()
-    pipe(examples / "squares.mp4", seed=21, num_inference_steps=6).save(
-        examples / "outputs" / "squares"
-    )
-    found = Page(tmp_path_factory.mktemp("page"), "--examples", str(examples))
+    asked = Direction(key="E minor", tempo_bpm=96.0, ensemble="strings", valence=0.4, energy=0.7)
+    pipe(
+        examples / "squares.mp4", seed=21, num_inference_steps=6, guidance_scale=1.5, text="dark",
+        direction=asked,
+    ).save(examples / "outputs" / "squares")  # fmt: skip
+    found = Page(tmp_path_factory.mktemp("page"), examples=examples)
     yield found
     found.close()
 

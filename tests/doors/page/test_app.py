@@ -36,17 +36,53 @@ def test_a_clip_is_uploaded_scored_and_plays(scored: Visitor) -> None:
     visitor.tab.evaluate(f"{video}.pause()")
 
 
-def test_an_example_shows_its_finished_result_at_once(visit: Callable[..., Visitor]) -> None:
+def test_the_finished_film_plays_at_first_sight(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    told = visitor.tab.inner_text("#films figcaption")
+    assert "Three squares" in told and "Strings in E minor at 9" in told
+    film = "document.querySelector('#films video')"
+    assert visitor.tab.evaluate(f"{film}.poster.startsWith('data:image/jpeg')")
+    assert visitor.tab.evaluate("document.querySelector('#films img').naturalWidth") == 400
+    assert not visitor.tab.is_visible("#result")  # no empty box beside it
+    visitor.tab.click("#films button")
+    visitor.tab.wait_for_function(f"{film}.currentTime > 0.3")
+    assert visitor.tab.evaluate(f"{film}.controls && !{film}.muted")
+    assert visitor.tab.evaluate(f"{film}.webkitAudioDecodedByteCount") > 1000
+    assert visitor.tab.locator("#guidance input[type=number]").is_visible()
+    icon = visitor.tab.get_attribute("link[rel~=icon]", "href")
+    kind = visitor.tab.evaluate("u => fetch(u).then(r => r.headers.get('content-type'))", icon)
+    assert kind == "image/svg+xml"
+    told = "metas => metas.map(meta => meta.content).join(' ')"
+    head = visitor.tab.eval_on_selector_all("meta[property^='og:']", told)
+    assert "PixMus: music composed for your clip" in head and "follows the picture" in head
+
+
+def test_an_example_shows_its_finished_result_at_once_and_is_made_again_note_for_note(
+    visit: Callable[..., Visitor], page: Page
+) -> None:
     visitor = visit()
     visitor.tab.click("#examples .pm-card")
     visitor.tab.wait_for_selector("#result video")
+    assert not visitor.tab.is_visible("#films")
     assert "outputs/squares/scored.mp4" in visitor.source()
-    assert visitor.facts()["Seed"] == "21"
+    facts = visitor.facts()
+    assert facts["Seed"] == "21" and facts["Words"] == "dark"
+    assert facts["Set by hand"] == "96.0, E minor, strings, 0.4, 0.7"
     visitor.tab.wait_for_selector("#picture-pianoroll img")
-    visitor.tab.wait_for_selector("#clip video")  # and can be scored anew
-    visitor.sampling(steps=4)
-    visitor.make()
+    visitor.tab.wait_for_selector("#clip video")
+    visitor.make()  # with nothing touched: the controls ask for what the example was asked for
     assert "outputs" not in visitor.source()
+    again = visitor.score()
+    stored = read_midi(page.examples / "outputs" / "squares" / "score.mid").parts
+    assert again == {part: list(notes) for part, notes in stored.items()}
+    assert any(again.values())
+    visitor.tab.get_by_text("Music: tempo").click()  # and say so
+    tempo = visitor.tab.wait_for_selector("#tempo textarea, #tempo input")
+    assert tempo.input_value() == "96"
+    assert visitor.tab.input_value("#key input") == "E minor"
+    assert visitor.tab.is_visible("#energy input[type=number]")
+    visitor.sampling()
+    assert visitor.tab.input_value("#seed textarea, #seed input") == "21"
 
 
 def test_a_hit_point_is_moved_and_composed_from(
@@ -91,9 +127,7 @@ def test_bars_are_redone_and_the_rest_stays(
     visitor.make()
 
     def score() -> dict[str, set[tuple[float, int]]]:
-        with visitor.tab.expect_download() as download:
-            visitor.tab.click("#get-midi")
-        parts = read_midi(Path(download.value.path())).parts
+        parts = visitor.score()
         return {part: {(n.onset, n.pitch) for n in notes} for part, notes in parts.items()}
 
     before, source = score(), visitor.source()
@@ -275,7 +309,7 @@ def test_on_a_phone_all_fits_fields_looked_at_stay_empty_and_nonsense_is_named(
     visitor = visit(width=390, height=844)
     assert visitor.tab.evaluate(FITS) and visitor.is_make_in_sight()
     visitor.upload(clips["eight"])
-    for name in ("Music: tempo", "Sampling: guidance", "Clip: part"):
+    for name in ("Music: tempo", "Sampling: seed", "Clip: part"):
         visitor.tab.get_by_text(name).click()
     visitor.tab.wait_for_selector("#to")
     typed = "[...document.querySelectorAll('#tempo, #seed, #from, #to')].map(box => "

@@ -48,7 +48,7 @@ class ClipPanel:
         )
         with gr.Row():
             self.make = gr.Button("Make the soundtrack", variant="primary", scale=3, elem_id="make")
-            self.spot = gr.Button("Spot first", scale=1, min_width=126, elem_id="spot")
+            self.spot = gr.Button("Cues first", scale=1, min_width=126, elem_id="spot")
             self.cancel = gr.Button(
                 "Cancel", variant="stop", scale=1, min_width=90, elem_id="cancel"
             )
@@ -77,11 +77,12 @@ class ClipPanel:
         return [self.clip, self.still, *self.controls.inputs]
 
     def show_example(self, example: Example) -> dict[Any, Any]:
-        """The clip of an example in the place of a visitor's own."""
+        """The clip of an example in the place of a visitor's own, and what was asked for it."""
         path = str(example.clip)
         return {
             self.clip: None if example.is_still else path,
             self.still: path if example.is_still else None,
+            **self.controls.show(example.settings()),
         }
 
 

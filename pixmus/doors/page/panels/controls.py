@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 
 from pixmus.choice import Choice, Step
-from pixmus.choices import CHOICES, SEED, TEXT, choices_of
+from pixmus.choices import CHOICES, GUIDANCE, INFERENCE_STEPS, SEED, TEXT, choices_of
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.panels.widgets import AUTO, control, slider
 
 SECTIONS = (  # what is chosen in each, and how many controls stand in a row
     ("Music: tempo, key, mood, players", (Step.SPOT,), 2),
-    ("Sampling: guidance, steps, seed, takes", (Step.COMPOSE, Step.TAKES), 2),
+    ("Sampling: seed, takes, timing", (Step.COMPOSE, Step.TAKES), 2),
     ("Clip: part, length, its own sound", (Step.TRIM, Step.WATCH, Step.MIX), 3),
 )
+
+
+ALWAYS_SEEN = (GUIDANCE, INFERENCE_STEPS)
 
 
 class Controls:
@@ -26,9 +29,13 @@ class Controls:
     def __init__(self) -> None:
         self.widgets: dict[str, Any] = {}
         self.is_mood_set: Any = None
+        with gr.Row():  # never folded: they say how the model works
+            for choice in ALWAYS_SEEN:
+                self.widgets[choice.name] = control(choice)
         for title, steps, per_row in SECTIONS:
             with gr.Accordion(title, open=False):
-                self._build_section([c for step in steps for c in choices_of(step)], per_row)
+                choices = [c for step in steps for c in choices_of(step) if c not in ALWAYS_SEEN]
+                self._build_section(choices, per_row)
                 if Step.COMPOSE in steps:
                     self.dice = gr.Button("Roll a seed", size="sm", elem_id="dice")
         self.dice.click(
@@ -57,6 +64,19 @@ class Controls:
             if value == AUTO or (_is_mood(CHOICES[name]) and not is_mood_set):
                 typed[name] = None
         return Commission.read(typed)
+
+    def show(self, settings: Mapping[str, Any]) -> dict[Any, Any]:
+        """What was asked for a take of these settings: read again, it makes the same take."""
+        direction = settings.get("direction") or {}
+        asked = {
+            name: (direction if choice.step == Step.SPOT else settings).get(name)
+            for name, choice in CHOICES.items()
+        }
+        moods = [name for name, choice in CHOICES.items() if _is_mood(choice)]
+        return {
+            self.is_mood_set: any(asked[name] is not None for name in moods),
+            **{widget: _typed(CHOICES[name], asked[name]) for name, widget in self.widgets.items()},
+        }
 
     def _build_section(self, choices: Sequence[Choice], per_row: int) -> None:
         plain = [c for c in choices if not _is_mood(c)]
@@ -94,3 +114,18 @@ class Controls:
 def _is_mood(choice: Choice) -> bool:
     """Whether it has a slider that says nothing until the visitor wants it to."""
     return choice.step == Step.SPOT and choice.slide is not None
+
+
+def _typed(choice: Choice, value: Any) -> Any:
+    """What a control shows of a value; of None what it shows where nobody chose."""
+    if choice.kind is tuple:
+        assert choice.options is not None
+        return list(choice.options() if value is None else value)
+    if value is None:
+        if choice.options is not None:
+            return AUTO
+        if _is_mood(choice):
+            return sum(choice.slide or ()) / 2
+        return "" if choice.default is None else choice.default
+    has_slider = choice.slide is not None and (choice.default is not None or _is_mood(choice))
+    return value if choice.kind in (str, bool) or has_slider else f"{value:.15g}"

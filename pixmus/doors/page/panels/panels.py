@@ -35,7 +35,7 @@ class Panels:
             with gr.Column(scale=5, min_width=320):
                 clip = ClipPanel(examples, limits)
             with gr.Column(scale=6, min_width=320):
-                result = ResultPanel()
+                result = ResultPanel(examples)
         # Below here nothing folds: Gradio loses what is sent to widgets in a closed tab.
         with gr.Column(elem_id="sheet", elem_classes="pm-section"):
             sheet = SheetPanel()

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from pixmus.doors.page import markup
+from pixmus.doors.page.films import films
 from pixmus.doors.page.showcase import Example
 from pixmus.doors.page.takes import Take
 from pixmus.score.curves import CurveTables
@@ -19,7 +20,9 @@ QUICK_FILES = (("video", "Video"), ("wav", "WAV"), ("midi", "MIDI"), ("cues", "C
 class ResultPanel:
     """What was made, to hear, to compare and to take away."""
 
-    def __init__(self) -> None:
+    def __init__(self, examples: Sequence[Example]) -> None:
+        # They stand in the place of the player until there is a result: see page.css.
+        gr.HTML(films(examples), js_on_load=markup.asset("films.js"), elem_id="films")
         self.player = gr.HTML(
             markup.player([]),
             js_on_load=markup.asset("player.js"),
@@ -93,7 +96,10 @@ class ResultPanel:
 
     def show_example(self, example: Example) -> dict[Any, Any]:
         """The finished result of an example."""
-        told = f"{example.title}: a finished result. Press Make for another one."
+        told = (
+            f"{example.title}: finished. Make makes exactly this again; choose another seed or "
+            "other words to hear something else."
+        )
         return {
             self.player: markup.example_player(example),
             self.status: markup.idle(told),

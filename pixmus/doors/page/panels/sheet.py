@@ -26,7 +26,7 @@ class SheetPanel:
     def __init__(self) -> None:
         gr.Markdown("## Spot, then compose")
         gr.Markdown(
-            "The cue sheet says what the music shall do. Drag a hit point (sideways: time, up and "
+            "The cue sheet says what the music should do. Drag a hit point (sideways: time, up and "
             "down: strength), double-click to add one, or edit the tables; then compose from it. "
             "The clip is not decoded again. Where no cue is, there is silence.",
             elem_classes="pm-prose",

@@ -95,7 +95,9 @@ class Scan:
         last = max((packet for packet in self.packets if packet.is_shown), key=_display_time)
         is_last = last is self.packets[-1]
         if REORDERING in self.format and not is_last and displayed:
-            return rest if usual <= rest <= max(*stored, usual) else usual
+            # An edit that ends within a frame of a steady rate shows that frame as a whole.
+            least = usual if max(displayed) < LARGEST_DOUBT * min(displayed) else 1
+            return rest if least <= rest <= max(*stored, usual) else usual
         pairs = [(a, b) for a, b in zip(stored, displayed, strict=False) if a > 0 and b > 0]
         doubt = float(np.median([math.log(a / b) for a, b in pairs])) if pairs else 0.0
         is_doubtful = abs(doubt) > math.log(LARGEST_DOUBT)

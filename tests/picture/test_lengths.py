@@ -13,6 +13,7 @@ from painted import B_FRAMES, H264, SAMPLE_RATE, SHOTS, click_at, time_of_click,
 
 from pixmus.errors import PixMusError
 from pixmus.picture.footage import watch
+from pixmus.picture.scan import Packet, Scan
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
 from pixmus.picture.write import mux
@@ -61,8 +62,6 @@ def test_lengths_of_packets_that_contradict_their_times(paint_video: PaintVideo)
     """Every packet of this Matroska file says 512 ms; its frames are 40 ms apart."""
     path = paint_video(SHOTS, "a.mkv", frame_rate=25)
     assert probe(path).duration == pytest.approx(3.0, abs=1e-6)
-    from pixmus.picture.scan import Packet, Scan
-
     packets = [Packet(40 * index, 40 * index, 512, True) for index in range(100)]
     scan = Scan(Fraction(1, 1000), "matroska,webm", packets=packets)
     assert scan.shown()[-1] == (3960, 40)
@@ -125,3 +124,12 @@ def test_a_frame_an_hour_is_too_long_and_no_error(paint_video: PaintVideo) -> No
     with pytest.raises(PixMusError, match="is too long"):
         probe(path)
     assert probe(path, max_duration=math.inf).frame_rate > 0
+
+
+def test_a_last_frame_that_is_shorter_than_others_where_the_rate_varies() -> None:
+    """Decoded as 0, 3, 1, 2; the stream says where the last displayed ends."""
+    packets = [
+        Packet(pts, dts, 400, True) for pts, dts in ((0, -400), (1200, 0), (300, 300), (900, 800))
+    ]
+    scan = Scan(Fraction(1, 1000), "mov,mp4", stream_end=1250, packets=packets)
+    assert scan.shown() == [(0, 300), (300, 600), (900, 300), (1200, 50)]

@@ -13,7 +13,7 @@ import numpy as np
 from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
 from pixmus.compose.conditions import COLUMNS, add_textures, condition
 from pixmus.compose.draft import Draft
-from pixmus.compose.endings import MAJOR_TRIAD, MINOR_TRIAD, chord_for
+from pixmus.compose.endings import agrees, chord_for
 from pixmus.compose.form import Echoes, blocks_of, plan_echoes
 from pixmus.compose.texture import (
     COLUMNS_PER_PART,
@@ -33,7 +33,6 @@ from pixmus.score.tempo import TempoMap
 
 INTRODUCED_BARS = 24  # a first cue of so many bars has an introduction,
 UNDER_WAY_BARS = 4  # which is over after so many
-HALF_STEP = 0.5 / STEPS_PER_BEAT  # beats: legato overlaps by so much, and no note is shorter
 
 
 @dataclass
@@ -221,7 +220,7 @@ def give_kept(canvas: Canvas, draft: Draft, span: CueSpan) -> CueSpan:
         canvas.holds_kept |= bool(stays.any())
         kept[:, column] = stays & bool(notes)
     _tell_kept_textures(canvas, kept)
-    if _agrees(draft.cue_sheet.key, span.final_beat, draft.stays):
+    if agrees(draft.cue_sheet.key, span.final_beat, draft.stays):
         return span
     final = span.final_beat - span.first_beat
     for part in draft.cue_sheet.parts:
@@ -256,16 +255,3 @@ def _tell_kept_textures(canvas: Canvas, kept: np.ndarray) -> None:
                 canvas.conditions[block[:, None], COLUMNS["textures"].start + columns] = told[
                     :, columns
                 ]
-
-
-def _agrees(key: str, beat: int, stay: dict[str, list[Note]]) -> bool:
-    """Whether the kept notes that sound at a beat belong to the key's tonic chord."""
-    triad = MAJOR_TRIAD if key_is_major(key) else MINOR_TRIAD
-    chord = {(key_tonic(key) + tone) % 12 for tone in triad}
-    return all(
-        note.pitch % 12 in chord
-        for part, notes in stay.items()
-        if part != Part.DRUMS
-        for note in notes
-        if note.onset - HALF_STEP <= beat < note.onset + note.duration - HALF_STEP
-    )

@@ -6,7 +6,7 @@ kept score's tempo map, key and notes stay.
 
 Conventions: positions are beats; bars are numbered from 1, a pickup not counted. A note belongs to
 the bar in which it starts. A kept note that rings into the redone bars of its own part is kept
-whole: what is new there starts after it (see `writing.fit_beside`).
+whole: what is new there starts after it (see `finished_score.fit_beside`).
 """
 
 from __future__ import annotations

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from pixmus.compose.conditions import BeatConditions
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import CRASH, KICK, Part
+from pixmus.keys import key_is_major, key_tonic
+from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.notes import Note
 
 MAJOR_TRIAD, MINOR_TRIAD = (0, 4, 7), (0, 3, 7)
+HALF_STEP = 0.5 / STEPS_PER_BEAT  # beats: legato overlaps by so much, and no note is shorter
 
 
 def last_chord(
@@ -49,4 +52,17 @@ def chord_for(
         length,
         float(curves[Curve.REGISTER]),
         float(curves[Curve.ENERGY]),
+    )
+
+
+def agrees(key: str, beat: int, stay: dict[str, list[Note]]) -> bool:
+    """Whether the kept notes that sound at a beat belong to the key's tonic chord."""
+    triad = MAJOR_TRIAD if key_is_major(key) else MINOR_TRIAD
+    chord = {(key_tonic(key) + tone) % 12 for tone in triad}
+    return all(
+        note.pitch % 12 in chord
+        for part, notes in stay.items()
+        if part != Part.DRUMS
+        for note in notes
+        if note.onset - HALF_STEP <= beat < note.onset + note.duration - HALF_STEP
     )

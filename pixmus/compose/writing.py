@@ -8,9 +8,6 @@ generator of its own.
 
 from __future__ import annotations
 
-import hashlib
-import math
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -20,20 +17,19 @@ import torch
 from torch import Tensor
 
 from pixmus.choices import NUM_INFERENCE_STEPS
-from pixmus.compose.cadences import CADENCE_BEATS, lead_on
-from pixmus.compose.canvas import HALF_STEP, Canvas, give_kept, play_by_rule, prepare, read_canvas
+from pixmus.compose.canvas import Canvas, give_kept, play_by_rule, prepare, read_canvas
 from pixmus.compose.cells import GIVEN, TO_MAKE
 from pixmus.compose.conditions import ECHO_COLUMN
 from pixmus.compose.draft import Draft
+from pixmus.compose.finished_score import finished_score
 from pixmus.compose.sampling import Decoding, Guidance, OnStep, fresh_scheduler, sample
+from pixmus.compose.seeds import window_seed
 from pixmus.compose.texture import TextureBank
 from pixmus.compose.windows import windows_of
-from pixmus.cues.sheet import CueSheet
 from pixmus.diffusers_base import SchedulerMixin
-from pixmus.ensembles import ONE_VOICE_PARTS, PARTS, Part, Style
+from pixmus.ensembles import PARTS, Part, Style
 from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.score.grid import STEPS_PER_BEAT
-from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS, Note, Score
+from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS, Score
 from pixmus.score.spans import CueSpan
 
 # A melody that starts a note in fewer of its bars is written again beside what else was written,
@@ -78,37 +74,12 @@ def compose(
         decoding=decoding or Decoding(),
         on_step=on_step,
     )
-    new: dict[str, list[Note]] = {part: [] for part in sheet.parts}
-    for index, canvas in enumerate(canvases):
-        span, end_beat = spans[index], draft.spans[index][1]
+    written = []
+    for canvas, span, (_, end_beat) in zip(canvases, spans, draft.spans, strict=True):
         if not Style(sheet.style).has_dynamics:
             play_by_rule(canvas)
-        read = read_canvas(canvas, sheet, span, end_beat)
-        if may_lead_on(draft, span):
-            read = lead_on(read, span, sheet, np.random.default_rng(window_seed(seed, index, -2)))
-        for part, notes in read.items():
-            new[part] += [note for note in notes if draft.region.holds(part, note.onset)]
-    parts = {
-        part: tuple(sorted([*stay, *fit_beside(part, new[part], stay)]))
-        for part, stay in draft.stays.items()
-    }
-    return replace(draft.score, parts=parts, markers=markers_of(sheet))
-
-
-def may_lead_on(draft: Draft, span: CueSpan) -> bool:
-    """Whether a cue's last half bar is all to be composed, so that it may lead to what follows."""
-    start, final = span.final_beat - CADENCE_BEATS, span.final_beat
-    return all(
-        draft.region.holds(part, beat)
-        for part in draft.cue_sheet.parts
-        if part != Part.DRUMS
-        for beat in (start, final - 1, final if not span.leads_on else start)
-    ) and not any(
-        note.onset < final and note.onset + note.duration > start
-        for part, notes in draft.stays.items()
-        if part != Part.DRUMS
-        for note in notes
-    )
+        written.append(read_canvas(canvas, sheet, span, end_beat))
+    return finished_score(draft, spans, written, seed)
 
 
 def write_canvases(
@@ -176,12 +147,6 @@ def melody_is_missing(canvas: Canvas, made: np.ndarray) -> bool:
     return bool(beats.any()) and bool(few)
 
 
-def window_seed(seed: int, cue: int, window: int) -> int:
-    """A generator seed for one window: other windows and cues do not change it."""
-    digest = hashlib.sha256(f"{seed}/{cue}/{window}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
-
-
 def write_window(
     denoiser: ScoreDenoiser,
     scheduler: SchedulerMixin,
@@ -220,42 +185,3 @@ def write_window(
     made_cells = made[:, CELL_PARTS]
     canvas.cells[first:end][made_cells] = decoding.cells(x0)[made_cells]
     canvas.states[first:end][made] = GIVEN
-
-
-def markers_of(cue_sheet: CueSheet) -> tuple[tuple[float, str], ...]:
-    """Markers for cues and hit points: seconds and name, in order."""
-    markers = [(cue.start, f"cue: {cue.name}" if cue.name else "cue") for cue in cue_sheet.cues]
-    markers += [(hit.time, f"hit {hit.strength:.2f}") for hit in cue_sheet.hit_points]
-    return tuple(sorted(markers))
-
-
-def fit_beside(part: str, new: Sequence[Note], stay: Sequence[Note]) -> list[Note]:
-    """New notes that do not collide with the kept notes of their part.
-
-    Of one pitch no two notes sound at once. In melody, counter and bass, of one voice, a new note
-    also waits until a kept one that rings into it has ended, an overlap of half a step as in
-    legato set aside, and ends where the next kept one starts. What is left of a note is kept from
-    half a step on.
-    """
-    rivals: dict[int, list[Note]] = defaultdict(list)  # by pitch, or of all pitches
-    for other in sorted(stay):
-        rivals[0 if part in ONE_VOICE_PARTS else other.pitch].append(other)
-    fitted = []
-    for note in new:
-        start, end = note.onset, note.onset + note.duration
-        for other in rivals[0 if part in ONE_VOICE_PARTS else note.pitch]:
-            is_same = other.pitch == note.pitch
-            other_end = other.onset + other.duration
-            if other_end <= start or other.onset >= end:
-                continue
-            if other.onset > start:
-                end = other.onset
-            elif other_end - start > HALF_STEP:
-                start = math.ceil(other_end * STEPS_PER_BEAT) / STEPS_PER_BEAT
-            elif is_same:
-                start = other_end
-        if (start, end) == (note.onset, note.onset + note.duration):
-            fitted.append(note)
-        elif end - start >= HALF_STEP:
-            fitted.append(replace(note, onset=start, duration=end - start))
-    return fitted

@@ -10,7 +10,7 @@ import pytest
 
 from pixmus.compose.cadences import ENDING_SHARES, cadence, draw_approach, pickup
 from pixmus.compose.draft import blank_draft
-from pixmus.compose.writing import may_lead_on
+from pixmus.compose.finished_score import may_lead_on
 from pixmus.cues.sheet import Cue
 from pixmus.ensembles import Part, Style
 from pixmus.score.chords import Chord, Quality

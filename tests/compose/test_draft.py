@@ -14,11 +14,12 @@ from pixmus.compose.canvas import Canvas, prepare
 from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
 from pixmus.compose.conditions import COLUMNS, NUM_CONDITIONS
 from pixmus.compose.draft import Draft, Region, blank_draft, keep_score
+from pixmus.compose.finished_score import fit_beside
 from pixmus.compose.form import Echoes
 from pixmus.compose.sampling import Decoding, default_scheduler
 from pixmus.compose.texture import COLUMNS_PER_PART
 from pixmus.compose.windows import CONTEXT_BARS, WINDOW_BARS, gap_bounds
-from pixmus.compose.writing import compose, fit_beside
+from pixmus.compose.writing import compose
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES, PARTS

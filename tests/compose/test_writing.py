@@ -14,9 +14,10 @@ from pixmus.compose.conditions import COLUMNS, MODE_COLUMN, NUM_CONDITIONS
 from pixmus.compose.draft import blank_draft
 from pixmus.compose.endings import last_chord
 from pixmus.compose.sampling import Decoding, Guidance, default_scheduler, sample, settle
+from pixmus.compose.seeds import window_seed
 from pixmus.compose.texture import COLUMNS_PER_PART, NUM_VALUES, TextureBank
 from pixmus.compose.windows import CONTEXT_BARS, WINDOW_BARS, window_bounds
-from pixmus.compose.writing import compose, window_seed
+from pixmus.compose.writing import compose
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES, PARTS

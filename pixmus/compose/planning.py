@@ -7,7 +7,9 @@ given (chords, phrases, who plays, bars) is a token that was never masked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +25,7 @@ from pixmus.score.plan_tokens import (
     CHORD_COLUMNS,
     MASKS,
     PLAYS_COLUMNS,
+    ROOT_COLUMN,
     chord_tokens,
     decode_phrases,
     decode_plan,
@@ -159,12 +162,15 @@ def unmask(
     guidance_scale: float = 1.0,
     choice_noise: float = CHOICE_NOISE,
     temperature: float = 1.0,
+    evidence: Tensor | None = None,
+    on_step: Callable[[int, Tensor], None] | None = None,
 ) -> Tensor:
     """Tokens (B, T, F) with every mask filled in; `conditions` is (B, T, NUM_PLAN_CONDITIONS).
 
     The tokens that a step reveals are those drawn with most confidence, log probability plus
     Gumbel noise times `choice_noise`, which fades (MaskGIT, Chang et al. 2022); with much noise the
     order is all but random. Guidance away from unknown curves and hit points (Ho & Salimans 2022).
+    `evidence` (B, T, 12, qualities) are log odds of chords by what is known to sound.
     """
     tokens = tokens.clone()
     masks = torch.as_tensor(MASKS, device=tokens.device)
@@ -175,6 +181,8 @@ def unmask(
         if guidance_scale != 1:
             free = denoiser(tokens, without_wishes(conditions))
             logits = [b + guidance_scale * (a - b) for a, b in zip(logits, free, strict=True)]
+        if evidence is not None:
+            logits = _heard_chords(logits, tokens, evidence)
         drawn, confidence = [], []
         for field in logits:
             odds = (field / temperature).log_softmax(-1)
@@ -190,7 +198,24 @@ def unmask(
         rank = order.flatten(1).argsort(1, descending=True).argsort(1)
         chosen = (rank < reveal[:, None]).view_as(masked) & masked
         tokens = torch.where(chosen, torch.stack(drawn, -1), tokens)
+        if on_step is not None:
+            on_step(step, tokens)
     return tokens
+
+
+def _heard_chords(logits: list[Tensor], tokens: Tensor, evidence: Tensor) -> list[Tensor]:
+    """Log odds of roots and qualities with what speaks for each chord added.
+
+    A root counts by all its qualities, a quality by the root that is known.
+    """
+    root, quality, *others = logits
+    roots = tokens[..., ROOT_COLUMN]
+    root, quality = root.clone(), quality.clone()
+    root[..., :12] += evidence.logsumexp(-1)
+    known = roots < 12
+    own = evidence.gather(2, roots.clamp(max=11)[..., None, None].expand_as(evidence[:, :, :1]))
+    quality[..., : evidence.shape[-1]] += torch.where(known[..., None], own[:, :, 0], 0.0)
+    return [root, quality, *others]
 
 
 def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
@@ -199,7 +224,10 @@ def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
 
 
 def bring_chords_back(
-    tokens: np.ndarray, given: np.ndarray, generator: torch.Generator
+    tokens: np.ndarray,
+    given: np.ndarray,
+    generator: torch.Generator,
+    cue_starts: Sequence[int] = (0,),
 ) -> np.ndarray:
     """Tokens whose phrases that return have their source's chords, or masks in the chords' place.
 
@@ -209,7 +237,7 @@ def bring_chords_back(
     """
     found = tokens.copy()
     masks = np.asarray(MASKS)[CHORD_COLUMNS]
-    phrases = decode_phrases(tokens)
+    phrases = decode_phrases(tokens, cue_starts)
     for phrase in phrases:
         if phrase.source < 0:
             continue
@@ -231,7 +259,9 @@ def draw_plans(
     conditions: np.ndarray,
     generator: torch.Generator,
     given: np.ndarray | None = None,
-    **how: float,
+    cue_starts: Sequence[int] = (0,),
+    on_step: Callable[[int, Tensor], None] | None = None,
+    **how: Any,
 ) -> list[Plan]:
     """Plans for conditions (plans, half bars, NUM_PLAN_CONDITIONS), each in its own mode.
 
@@ -241,16 +271,26 @@ def draw_plans(
     if given is None:
         given = np.tile(masked_tokens(conditions.shape[1] // HALVES), (len(conditions), 1, 1))
     wanted = torch.as_tensor(conditions)
-    filled = unmask(denoiser, torch.as_tensor(given), wanted, generator, **how)  # type: ignore[arg-type]
+    steps = count()
+
+    def tell(_: int, tokens: Tensor) -> None:
+        if on_step is not None:
+            on_step(next(steps), tokens)
+
+    filled = unmask(denoiser, torch.as_tensor(given), wanted, generator, on_step=tell, **how)
+    stays = given.copy()
+    if how.get("evidence") is not None:  # chords that were drawn to what sounds return nowhere
+        heard = how["evidence"].numpy().any((-2, -1))
+        stays[heard, CHORD_COLUMNS] = filled.numpy()[heard, CHORD_COLUMNS]
     again = np.stack(
         [
-            bring_chords_back(tokens, own, generator)
-            for tokens, own in zip(filled.numpy(), given, strict=True)
+            bring_chords_back(tokens, own, generator, cue_starts)
+            for tokens, own in zip(filled.numpy(), stays, strict=True)
         ]
     )
-    filled = unmask(denoiser, torch.as_tensor(again), wanted, generator, **how)  # type: ignore[arg-type]
+    filled = unmask(denoiser, torch.as_tensor(again), wanted, generator, on_step=tell, **how)
     minor = conditions[:, 0, MODE_COLUMN] > 0
-    return [decode_plan(t.numpy(), bool(m)) for t, m in zip(filled, minor, strict=True)]
+    return [decode_plan(t.numpy(), bool(m), cue_starts) for t, m in zip(filled, minor, strict=True)]
 
 
 def draw_plan(
@@ -258,8 +298,9 @@ def draw_plan(
     conditions: np.ndarray,
     generator: torch.Generator,
     given: np.ndarray | None = None,
-    **how: float,
+    cue_starts: Sequence[int] = (0,),
+    **how: Any,
 ) -> Plan:
     """`draw_plans` for one plan: without the first axis of conditions and given tokens."""
     many = None if given is None else given[None]
-    return draw_plans(denoiser, conditions[None], generator, many, **how)[0]
+    return draw_plans(denoiser, conditions[None], generator, many, cue_starts, **how)[0]

@@ -1,56 +1,53 @@
-"""From a cue sheet, its tempo map and a plan to a score, written in voices.
+"""A `VoiceCanvas`: beats while they are written in voices, from the empty ones to the notes.
 
-A `VoiceCanvas` is one cue while it is written, beats counted from its first. What is asked of it is
-in its states alone: all masked but the last chord to write it; bars before known to go on with it;
-some parts or bars masked to redo them.
+One is a cue's, beats counted from its first; all cues of a film are written as one, so that what
+returns in a later cue is shown. What is asked is in the states alone: all masked but the last chord
+to write a cue; bars before known to go on with it; some parts or bars masked to redo them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pixmus.compose.canvas import transposition
-from pixmus.compose.conditions import BeatConditions, condition
-from pixmus.compose.endings import last_chord
+from pixmus.compose.cue_bars import CueBars
+from pixmus.compose.draft import Draft
+from pixmus.compose.endings import agrees, chord_for
 from pixmus.compose.voice_conditions import NUM_LIKENESS, add_plan, form_columns
-from pixmus.compose.voice_writing import (
-    Sampling,
-    UnmaskingScheduler,
-    VoiceGuidance,
-    write_blocks,
-)
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, Part, Style
-from pixmus.model.voice_network import KNOWN, MASKED, SILENT, VoiceNetwork
+from pixmus.model.voice_network import KNOWN, MASKED, SILENT
 from pixmus.score.chords import chord_rows
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.notes import Note
-from pixmus.score.plan import HALVES, Plan
-from pixmus.score.spans import CueSpan, place_hits
-from pixmus.score.tempo import TempoMap
+from pixmus.score.plan import Plan
+from pixmus.score.spans import CueSpan
 from pixmus.score.voices import NUM_TOKENS, UNIT_LAYOUTS, decode_voices, encode_voices
 
 
 @dataclass
 class VoiceCanvas:
-    """One cue while it is written: beats count from the cue's first beat."""
+    """Beats while they are written; those of a cue count from its first."""
 
     tokens: np.ndarray  # uint8 (beats, NUM_TOKENS)
     states: np.ndarray  # int (beats, parts): KNOWN, MASKED or SILENT
     conditions: np.ndarray  # float32 (beats, NUM_VOICE_CONDITIONS)
     bar_starts: np.ndarray  # beats that open a bar
-    sources: np.ndarray  # int (bars,): the bar that each returns to, -1 = none
+    sources: np.ndarray  # int (bars,): the bar of the film that each returns to, -1 = none
 
     @property
     def bar_of_beat(self) -> np.ndarray:
         return np.searchsorted(self.bar_starts, np.arange(len(self.tokens)), "right") - 1
 
-    def give(self, parts: Mapping[str, Sequence[Note]], beats: slice) -> None:
-        """Make notes (in C major or A minor, on the canvas' beats) known in some beats."""
+    def give(self, parts: Mapping[str, Sequence[Note]], beats: slice | np.ndarray) -> None:
+        """Make notes (in C major or A minor, on the canvas' beats) known in some beats.
+
+        `beats` is a slice, or bool (beats,).
+        """
         rows = [
             (
                 PARTS.index(part),
@@ -81,101 +78,109 @@ def sources_of_plan(plan: Plan) -> np.ndarray:
     return sources
 
 
-def voice_conditions(
-    conditions: BeatConditions, plan: Plan, parts: Sequence[str], bar_of_beat: np.ndarray
-) -> np.ndarray:
-    """What steers every beat of a cue, float32 (beats, NUM_VOICE_CONDITIONS)."""
-    second_half = conditions.beat_in_bar >= 2
-    half = HALVES * bar_of_beat + second_half
+def voice_conditions(cue: CueBars, plan: Plan, parts: Sequence[str]) -> np.ndarray:
+    """What steers every beat of a cue, float32 (beats, NUM_VOICE_CONDITIONS).
+
+    `plan` is of all cues' bars.
+    """
+    half, bar = cue.half_of_beat, cue.first_bar + cue.bar_of_beat
     # what comes next: the second half of a bar, or the next bar where there is none
-    goes_on = ~second_half & (conditions.bar_length > 2)
-    following = np.minimum(np.where(goes_on, half + 1, HALVES * (bar_of_beat + 1)), _last(plan))
+    following = np.append(half[1:], half[-1] + 1)
+    for beat in range(len(half) - 2, -1, -1):
+        if half[beat + 1] == half[beat]:
+            following[beat] = following[beat + 1]
+    following = np.minimum(following, len(plan.chords) - 1)
     rows = chord_rows(plan.chords)
     played = np.zeros((len(half), len(PARTS)), bool)
     played[:, [PARTS.index(part) for part in parts]] = True
-    places = plan.bar_in_phrase[bar_of_beat]
     phrase_of_bar = np.repeat(
         np.arange(len(plan.phrases)), [phrase.num_bars for phrase in plan.phrases]
-    )[bar_of_beat]
+    )[bar]
     lengths = np.array([phrase.num_bars for phrase in plan.phrases])[phrase_of_bar]
     returns = np.array([phrase.likeness for phrase in plan.phrases])[phrase_of_bar]
-    returns = np.where(sources_of_plan(plan)[bar_of_beat] >= 0, returns, np.nan)
+    returns = np.where(sources_of_plan(plan)[bar] >= 0, returns, np.nan)
     return add_plan(
-        conditions.array,
+        cue.conditions.array,
         rows[half],
         rows[following],
         np.full((len(half), len(PARTS), NUM_LIKENESS), np.nan),
         plan.plays[half],
         played,
-        form_columns(places, lengths, plan.dynamics[bar_of_beat], returns),
+        form_columns(plan.bar_in_phrase[bar], lengths, plan.dynamics[bar], returns),
     )
 
 
-def _last(plan: Plan) -> int:
-    return len(plan.chords) - 1
-
-
-def prepare_voices(
-    cue_sheet: CueSheet, tempo_map: TempoMap, span: CueSpan, plan: Plan
-) -> VoiceCanvas:
-    """An empty canvas for one cue, its last chord given; `plan` is of the cue's bars."""
-    placed = place_hits(tempo_map, cue_sheet.hit_points)
-    conditions = condition(cue_sheet, tempo_map, span, placed)
-    num_beats = len(conditions.curves)
-    opens = conditions.beat_in_bar == 0
-    bar_of_beat = np.cumsum(opens) - opens[0]
-    bar_starts = np.flatnonzero(np.diff(bar_of_beat, prepend=-1))
-    assert plan.num_bars == len(bar_starts), f"{plan.num_bars=} {len(bar_starts)=}"
+def prepare_voices(cue_sheet: CueSheet, cue: CueBars, plan: Plan) -> VoiceCanvas:
+    """An empty canvas for one cue, its last chord given; `plan` is of all cues' bars."""
+    assert plan.num_bars >= cue.end_bar, f"{plan.num_bars=} {cue.end_bar=}"
     parts = [part for part in PARTS if part in cue_sheet.parts]
-    states = np.full((num_beats, len(PARTS)), SILENT)
+    states = np.full((cue.num_beats, len(PARTS)), SILENT)
     states[:, [PARTS.index(part) for part in parts]] = MASKED
     canvas = VoiceCanvas(
-        np.zeros((num_beats, NUM_TOKENS), np.uint8),
+        np.zeros((cue.num_beats, NUM_TOKENS), np.uint8),
         states,
-        voice_conditions(conditions, plan, parts, bar_of_beat),
-        bar_starts,
-        sources_of_plan(plan),
+        voice_conditions(cue, plan, parts),
+        cue.bar_starts,
+        sources_of_plan(plan)[cue.first_bar : cue.end_bar],
     )
-    final = span.final_beat - span.first_beat
-    if 0 <= final < num_beats:
-        curves = dict(zip(CURVES, conditions.curves[final], strict=True))
-        chord = last_chord(
-            parts,
-            conditions.minor,
-            final,
-            num_beats - final,
-            float(curves[Curve.REGISTER]),
-            float(curves[Curve.ENERGY]),
-        )
-        canvas.give(chord, slice(final, num_beats))
+    final = cue.span.final_beat - cue.span.first_beat
+    if 0 <= final < cue.num_beats:
+        chord = chord_for(cue.conditions, parts, final, cue.num_beats)
+        canvas.give(chord, slice(final, cue.num_beats))
     return canvas
 
 
-def write_canvas(
-    network: VoiceNetwork,
-    scheduler: UnmaskingScheduler,
-    canvas: VoiceCanvas,
-    *,
-    seed: int,
-    guidance: VoiceGuidance | None = None,
-    sampling: Sampling | None = None,
-    on_block: Callable[[int, int], None] | None = None,
-) -> None:
-    """Write what is masked on a canvas; it is known from then on."""
-    canvas.tokens = write_blocks(
-        network,
-        scheduler,
-        canvas.tokens,
-        canvas.states,
-        canvas.conditions,
-        canvas.bar_starts,
-        canvas.sources,
-        seed=seed,
-        guidance=guidance,
-        sampling=sampling,
-        on_block=on_block,
+def give_kept(canvas: VoiceCanvas, draft: Draft, cue: CueBars) -> CueSpan:
+    """Give a cue's canvas the notes that stay, and return the span that the cue has now.
+
+    A part that stays without a note is silent: nobody asked for it. Where the kept notes do not end
+    on the tonic the last chord is withdrawn, and the span goes on to the canvas' end.
+    """
+    span, sheet = cue.span, draft.cue_sheet
+    shift = transposition(sheet.key)
+    for part in sheet.parts:
+        stays = np.array(
+            [not draft.region.holds(part, span.first_beat + b) for b in range(cue.num_beats)]
+        )
+        moved = 0 if part == Part.DRUMS else shift
+        notes = [
+            replace(note, onset=note.onset - span.first_beat, pitch=note.pitch - moved)
+            for note in draft.stays[part]
+        ]
+        canvas.give({part: notes}, stays)
+        if not notes:
+            canvas.states[stays, PARTS.index(part)] = SILENT
+    if agrees(sheet.key, span.final_beat, draft.stays):
+        return span
+    final = span.final_beat - span.first_beat
+    for part in sheet.parts:
+        if draft.region.holds(part, span.final_beat):
+            canvas.tokens[final:, UNIT_LAYOUTS[part].tokens] = 0
+            canvas.states[final:, PARTS.index(part)] = MASKED
+    return replace(span, final_beat=span.first_beat + cue.num_beats)
+
+
+def joined(canvases: Sequence[VoiceCanvas]) -> VoiceCanvas:
+    """The canvases of all cues as one, in which the bars of the film's plan are its bars."""
+    firsts = np.cumsum([0, *(len(canvas.tokens) for canvas in canvases[:-1])])
+    return VoiceCanvas(
+        np.concatenate([canvas.tokens for canvas in canvases]),
+        np.concatenate([canvas.states for canvas in canvases]),
+        np.concatenate([canvas.conditions for canvas in canvases]),
+        np.concatenate(
+            [first + canvas.bar_starts for first, canvas in zip(firsts, canvases, strict=True)]
+        ),
+        np.concatenate([canvas.sources for canvas in canvases]),
     )
-    canvas.states = np.where(canvas.states == MASKED, KNOWN, canvas.states)
+
+
+def take_written(canvases: Sequence[VoiceCanvas], written: VoiceCanvas) -> None:
+    """Give each cue's canvas its beats of the canvas that they were `joined` to."""
+    first = 0
+    for canvas in canvases:
+        beats = slice(first, first + len(canvas.tokens))
+        canvas.tokens, canvas.states = written.tokens[beats], written.states[beats]
+        first = beats.stop
 
 
 def read_voices(
@@ -183,8 +188,8 @@ def read_voices(
 ) -> dict[str, list[Note]]:
     """The canvas' notes in the cue's key, on the piece's beats.
 
-    The last chord rings to `end_beat`, the cue's end; what sounds before it stops there. Notes
-    without a velocity take one by energy and metre.
+    The last chord rings to `end_beat`, the cue's end; what sounds before it stops there. Nothing
+    starts at the cue's end or after it. Notes without a velocity take one by energy and metre.
     """
     shift = transposition(cue_sheet.key)
     final = span.final_beat - span.first_beat
@@ -195,10 +200,10 @@ def read_voices(
         part = PARTS[index]
         onset = onset_step / STEPS_PER_BEAT
         end = onset + length / STEPS_PER_BEAT
-        if part not in parts or onset > final:
+        if part not in parts or onset > final or onset >= ring_end:
             continue
         if onset < final:
-            end = min(end, final)
+            end = min(end, final, ring_end)
         elif part != Part.DRUMS:
             end = max(ring_end, onset + 1 / STEPS_PER_BEAT)
         if velocity == 0 or not Style(cue_sheet.style).has_dynamics:

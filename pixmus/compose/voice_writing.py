@@ -8,14 +8,16 @@ are one part in one beat (`pixmus.score.voices`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pixmus.compose.seeds import window_seed
 from pixmus.compose.voice_conditions import without_wishes
 from pixmus.diffusers_base import ConfigMixin, SchedulerMixin, register_to_config
 from pixmus.model.voice_network import KNOWN, MASKED, Unit, VoiceNetwork
@@ -234,6 +236,47 @@ def _draw(
     return drawn, certainty
 
 
+@dataclass(frozen=True)
+class Block:
+    """Bars `first` to `end` that are written together, seen in a window of bars."""
+
+    first: int
+    end: int
+    window: tuple[int, int]
+    seed: int  # of its generator: what is asked of one does not change the noise of another
+
+
+def blocks_of(
+    num_bars: int,
+    cue_starts: Sequence[int] = (0,),
+    goes_on: Collection[int] = (),
+    *,
+    seed: int,
+    block_bars: int = BLOCK_BARS,
+) -> list[Block]:
+    """The blocks of cues that begin in the bars `cue_starts`, 0 the first, in order.
+
+    A window shows `CONTEXT_BARS` before a block and `FUTURE_BARS` after it, of its own cue and of
+    those that it is joined to without a rest: the cues `goes_on` (indices) follow the one before at
+    once.
+    """
+    ends = [*cue_starts[1:], num_bars]
+    blocks = []
+    for cue, (start, end) in enumerate(zip(cue_starts, ends, strict=True)):
+        opening, closing = cue, cue
+        while opening in goes_on and opening > 0:
+            opening -= 1
+        while closing + 1 in goes_on and closing + 1 < len(ends):
+            closing += 1
+        number = max(1, math.ceil((end - start) / block_bars))
+        edges = [start + round(i * (end - start) / number) for i in range(number + 1)]
+        for index, (first, last) in enumerate(pairwise(edges)):
+            before = max(cue_starts[opening], first - CONTEXT_BARS)
+            after = min(ends[closing], last + FUTURE_BARS)
+            blocks.append(Block(first, last, (before, after), window_seed(seed, cue, index)))
+    return blocks
+
+
 def write_blocks(
     network: VoiceNetwork,
     scheduler: UnmaskingScheduler,
@@ -243,52 +286,51 @@ def write_blocks(
     bar_starts: Sequence[int] | np.ndarray,
     sources: Sequence[int] | np.ndarray | None = None,
     *,
-    seed: int,
+    blocks: Sequence[Block],
     guidance: VoiceGuidance | None = None,
     sampling: Sampling | None = None,
-    block_bars: int = BLOCK_BARS,
-    on_block: Callable[[int, int], None] | None = None,
+    on_step: Callable[[int, int, np.ndarray], None] | None = None,
 ) -> np.ndarray:
-    """The tokens (beats, NUM_TOKENS) of a cue of any length with all masked units written.
+    """The tokens (beats, NUM_TOKENS) of music of any length with all masked units written.
 
-    Block after block of `block_bars` bars, each seeing `CONTEXT_BARS` before it, what is known
-    after it, and the plan. `states` (beats, P), `conditions` (beats, conditions) and the first
-    beats of the bars describe the whole cue; `sources` (bars,) are the bars that bars return to,
-    -1 for none: they are shown where they are written already. Each block draws from a generator
-    of its own, so what is asked of one does not change the noise of another.
+    Block after block, each seeing what is known around it, and the plan. `states` (beats, P),
+    `conditions` (beats, conditions) and the first beats of the bars describe all of it; `sources`
+    (bars,) are the bars that bars return to, -1 for none: they are shown where they are written
+    already. `on_step` hears of every step: its number, how many there are, the window's tokens.
     """
     guidance, sampling = guidance or VoiceGuidance(), sampling or Sampling()
     written, state = tokens.copy(), states.copy()
     edges = [*(int(beat) for beat in bar_starts), len(tokens)]
-    num_bars = len(edges) - 1
-    firsts = range(0, num_bars, block_bars)
-    for number, first in enumerate(firsts):
-        last = min(first + block_bars, num_bars)
-        block = slice(edges[first], edges[last])
-        if (state[block] == MASKED).any():
-            begin = edges[max(0, first - CONTEXT_BARS)]
-            end = edges[min(num_bars, last + FUTURE_BARS)]
-            targets = np.zeros((end - begin, state.shape[1]), bool)
-            targets[block.start - begin : block.stop - begin] = True
-            window = slice(begin, end)
-            echo, echoed = _echo(written, state, edges, sources)
-            written[window] = fill(
-                network,
-                scheduler,
-                written[window],
-                state[window],
-                conditions[window],
-                targets,
-                echo[window],
-                echoed[window],
-                generator=torch.Generator().manual_seed(seed * 1009 + number),
-                guidance=guidance,
-                sampling=sampling,
-            )
-            made = state[block] == MASKED
-            state[block] = np.where(made, KNOWN, state[block])
-        if on_block is not None:
-            on_block(number + 1, len(firsts))
+    to_write = [
+        block for block in blocks if (state[edges[block.first] : edges[block.end]] == MASKED).any()
+    ]
+    total = sampling.num_steps * len(to_write)
+    for number, block in enumerate(to_write):
+        own = slice(edges[block.first], edges[block.end])
+        window = slice(edges[block.window[0]], edges[block.window[1]])
+        targets = np.zeros((window.stop - window.start, state.shape[1]), bool)
+        targets[own.start - window.start : own.stop - window.start] = True
+        echo, echoed = _echo(written, state, edges, sources)
+
+        def report(step: int, x: np.ndarray, done: int = number * sampling.num_steps) -> None:
+            if on_step is not None:
+                on_step(done + step, total, x)
+
+        written[window] = fill(
+            network,
+            scheduler,
+            written[window],
+            state[window],
+            conditions[window],
+            targets,
+            echo[window],
+            echoed[window],
+            generator=torch.Generator().manual_seed(block.seed),
+            guidance=guidance,
+            sampling=sampling,
+            on_step=report,
+        )
+        state[own] = np.where(state[own] == MASKED, KNOWN, state[own])
     return written
 
 

@@ -12,13 +12,14 @@ drums have none) and velocity (steps,). Onset and sounding cells are 0 or 1, vel
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pixmus.ensembles import DRUM_PITCHES, PARTS, Part
+from pixmus.score.film_plan import FilmPlan
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.tempo import TempoMap
 
@@ -46,6 +47,7 @@ class Score:
     key: str = "C major"
     markers: tuple[tuple[float, str], ...] = ()  # seconds, name
     ticks_per_beat: int = TICKS_PER_BEAT  # of its MIDI file; finer for other programs' notes
+    plan: FilmPlan | None = field(default=None, compare=False, repr=False)  # it was written by
 
 
 @dataclass(frozen=True)

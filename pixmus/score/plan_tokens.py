@@ -7,6 +7,7 @@ means that it is not known yet: the mask of the diffusion that writes plans.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -40,8 +41,10 @@ FIELD_SIZES = tuple(FIELDS.values())
 NUM_FIELDS = len(FIELDS)
 MASKS = np.array(FIELD_SIZES)  # the token of every field that is not known
 _COLUMN = {name: index for index, name in enumerate(FIELDS)}
-CHORD_COLUMNS = slice(_COLUMN["root"], _COLUMN["lowest"] + 1)
+ROOT_COLUMN = _COLUMN["root"]
+CHORD_COLUMNS = slice(ROOT_COLUMN, _COLUMN["lowest"] + 1)
 PHRASE_COLUMNS = slice(_COLUMN["letter"], _COLUMN["likeness"] + 1)
+PLACE_COLUMN = _COLUMN["place"]
 CADENCE_COLUMN, DYNAMICS_COLUMN = _COLUMN["cadence"], _COLUMN["dynamics"]
 PLAYS_COLUMNS = slice(_COLUMN["dynamics"] + 1, NUM_FIELDS)
 
@@ -104,15 +107,21 @@ def _phrase_starts(places: np.ndarray) -> list[int]:
     return starts
 
 
-def decode_phrases(tokens: np.ndarray) -> tuple[Phrase, ...]:
+def decode_phrases(tokens: np.ndarray, cue_starts: Sequence[int] = (0,)) -> tuple[Phrase, ...]:
     """The phrases that tokens (half bars, NUM_FIELDS) mean, all bars covered.
 
-    A phrase takes the letter and likeness that most of its half bars have; letters are named anew
-    in order of appearance, and a phrase returns to the last one that has its letter.
+    No phrase goes on over the first bar of a cue, of which 0 is the first. A phrase takes the letter
+    and likeness that most of its half bars have; letters are named anew in order of appearance, and
+    a phrase returns to the last one that has its letter.
     """
     num_bars = len(tokens) // HALVES
     letters, places, likeness = tokens[:, PHRASE_COLUMNS].T
-    starts = _phrase_starts(places[::HALVES])
+    ends_of_cues = [*cue_starts[1:], num_bars]
+    starts = [
+        cue + start
+        for cue, end in zip(cue_starts, ends_of_cues, strict=True)
+        for start in _phrase_starts(places[HALVES * cue : HALVES * end : HALVES])
+    ]
     names: dict[int, str] = {}
     phrases: list[Phrase] = []
     for first, end in zip(starts, [*starts[1:], num_bars], strict=True):
@@ -126,8 +135,11 @@ def decode_phrases(tokens: np.ndarray) -> tuple[Phrase, ...]:
     return tuple(phrases)
 
 
-def decode_plan(tokens: np.ndarray, minor: bool) -> Plan:
-    """The plan of tokens, int (half bars, NUM_FIELDS), of which none is a mask but dynamics."""
+def decode_plan(tokens: np.ndarray, minor: bool, cue_starts: Sequence[int] = (0,)) -> Plan:
+    """The plan of tokens, int (half bars, NUM_FIELDS), of which none is a mask but dynamics.
+
+    `cue_starts` are the bars that begin a cue, 0 the first.
+    """
     known = tokens < MASKS
     known[:, DYNAMICS_COLUMN] = True
     assert known.all(), f"masks in columns {np.flatnonzero(~known.all(0))}"
@@ -135,7 +147,7 @@ def decode_plan(tokens: np.ndarray, minor: bool) -> Plan:
     return Plan(
         minor,
         tuple(chord_of_tokens(*row) for row in tokens[:, CHORD_COLUMNS].tolist()),
-        decode_phrases(tokens),
+        decode_phrases(tokens, cue_starts),
         tokens[:, PLAYS_COLUMNS].astype(bool),
         np.where(dynamics < NUM_DYNAMICS, dynamics, UNKNOWN_DYNAMIC),
     )

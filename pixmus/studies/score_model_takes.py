@@ -161,16 +161,19 @@ def draw_cue_sheet(rng: np.random.Generator, duration: float, style: str) -> Cue
 def compose_take(
     pipe: PixMusPipeline, cue_sheet: CueSheet, seed: int, scale: float, echoes: bool = True
 ) -> Score:
-    """The score of a cue sheet, before accents."""
+    """The score of a cue sheet, before accents; without echoes only where the model has them."""
+    draft = blank_draft(cue_sheet)
+    if echoes or pipe.denoiser is None:
+        return pipe.write(draft, seed=seed, guidance_scale=scale)
     return compose(
         pipe.denoiser,
         pipe.scheduler,
-        blank_draft(cue_sheet),
+        draft,
         seed=seed,
         guidance=Guidance(scale),
         decoding=pipe.decoding,
         textures=pipe.textures,
-        with_echoes=echoes,
+        with_echoes=False,
     )
 
 

@@ -30,6 +30,7 @@ from pixmus.compose.voice_writing import (
     Sampling,
     UnmaskingScheduler,
     VoiceGuidance,
+    blocks_of,
     write_blocks,
 )
 from pixmus.ensembles import PARTS, Part, Style
@@ -204,10 +205,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                 without(w.conditions, *dropped),
                 np.arange(0, len(w.tokens), BEATS_PER_BAR),
                 w.sources if LIKENESS_COLUMNS not in dropped else None,
-                seed=seed,
+                blocks=blocks_of(w.num_bars, seed=seed, block_bars=block),
                 guidance=VoiceGuidance(a.guidance),
                 sampling=Sampling(a.steps, a.temperature, a.top, w.has_velocity),
-                block_bars=block,
             )
             notes = decode_voices(made)
             rows.append(measure_all(notes, w.num_bars, w.minor, w.chords))

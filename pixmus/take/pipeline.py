@@ -23,13 +23,22 @@ from pixmus.asked import Asked
 from pixmus.check.findings import Check, check_score
 from pixmus.check.ranges import Ranges
 from pixmus.choice import Step
-from pixmus.choices import RENDERER, choices_of
+from pixmus.choices import (
+    DEFAULT_GUIDANCE_SCALE,
+    NUM_INFERENCE_STEPS,
+    RENDERER,
+    choices_of,
+)
 from pixmus.compose.accents import AccentReport, accent, stressed_hits
 from pixmus.compose.bars import Bars
 from pixmus.compose.conditions import NUM_CONDITIONS
 from pixmus.compose.draft import Draft, Names, begin_draft
+from pixmus.compose.planned_score import Writers, compose_planned
+from pixmus.compose.planning import NUM_PLAN_CONDITIONS
 from pixmus.compose.sampling import Decoding, Guidance, OnStep
 from pixmus.compose.texture import TextureBank
+from pixmus.compose.voice_conditions import NUM_VOICE_CONDITIONS
+from pixmus.compose.voice_writing import UnmaskingScheduler
 from pixmus.compose.writing import compose
 from pixmus.cues.direction import Direction
 from pixmus.cues.encoder import ConditioningEncoder
@@ -51,17 +60,22 @@ from pixmus.model.folder import (
     DESCRIPTOR_RANGES,
     ENCODER,
     MODEL_INDEX,
+    PLAN_DENOISER,
     TEXTURES,
+    VOICE_NETWORK,
     loading,
     model_folder,
     write_manifest,
 )
+from pixmus.model.plan_network import PlanDenoiser
+from pixmus.model.voice_network import VoiceNetwork
 from pixmus.picture.backbone import Backbone
 from pixmus.picture.features import Features
 from pixmus.picture.footage import Footage, watch
 from pixmus.score.curves import CurveTables
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.notes import PART_LAYOUTS, Score
+from pixmus.score.plan_tokens import FIELD_SIZES
 from pixmus.score.spans import PlacedHit
 from pixmus.sound.mix import blend, default_mode, mix
 from pixmus.sound.renderer import Renderer, find_renderer, render
@@ -78,16 +92,24 @@ class PixMusPipeline(DiffusionPipeline):
     without an encoder spots by rules. No call leaves anything behind in the pipeline.
     """
 
-    _optional_components = [ENCODER]
+    _optional_components = [ENCODER, "denoiser", PLAN_DENOISER, VOICE_NETWORK]
 
     def __init__(
         self,
-        denoiser: ScoreDenoiser,
+        denoiser: ScoreDenoiser | None,
         scheduler: SchedulerMixin,
         encoder: ConditioningEncoder | None = None,
+        plan_denoiser: PlanDenoiser | None = None,
+        voice_network: VoiceNetwork | None = None,
     ) -> None:
         super().__init__()
-        self.register_modules(denoiser=denoiser, scheduler=scheduler, encoder=encoder)
+        self.register_modules(
+            denoiser=denoiser,
+            scheduler=scheduler,
+            encoder=encoder,
+            plan_denoiser=plan_denoiser,
+            voice_network=voice_network,
+        )
         self.curve_tables: CurveTables | None = None
         self.descriptor_ranges: Ranges | None = None
         self.textures: TextureBank | None = None
@@ -120,8 +142,10 @@ class PixMusPipeline(DiffusionPipeline):
                 pipe = super().from_pretrained(
                     str(folder), **{"dtype": torch.float32, "local_files_only": True, **kwargs}
                 )
-            decoding = json.loads((folder / DECODING).read_text())
-            if set(decoding) != {"log_odds"} or not _speaks_this_grid(pipe.denoiser):
+            decoding = {"log_odds": {}}
+            if pipe.denoiser is not None:
+                decoding = json.loads((folder / DECODING).read_text())
+            if set(decoding) != {"log_odds"} or not _speaks_this_grid(pipe):
                 raise PixMusError(
                     f"The model in {folder} was made for another version of PixMus; get the model "
                     "again."
@@ -144,23 +168,39 @@ class PixMusPipeline(DiffusionPipeline):
         """
         loaded = super().load_config(*args, **kwargs)
         config = loaded[0] if isinstance(loaded, tuple) else loaded
-        for name, kind in (("denoiser", ScoreDenoiser), (ENCODER, ConditioningEncoder)):
-            if config.get(name, [None])[0] is not None:
+        ours: tuple[tuple[str, type], ...] = (
+            ("denoiser", ScoreDenoiser),
+            (ENCODER, ConditioningEncoder),
+            (PLAN_DENOISER, PlanDenoiser),
+            (VOICE_NETWORK, VoiceNetwork),
+            ("scheduler", UnmaskingScheduler),
+        )
+        for name, kind in ours:
+            home, own = config.get(name, [None, None])
+            if home is not None and (name != "scheduler" or own == kind.__name__):
                 config[name] = [kind.__module__, kind.__name__]
         return loaded
 
     def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
         """Write the model folder: sharded safetensors in float16, tables and the manifest."""
         folder = Path(save_directory)
-        for stale in (folder / "denoiser").glob("*.safetensors"):  # of a save with more shards
-            stale.unlink()
-        kept = {name: value.clone() for name, value in self.denoiser.state_dict().items()}
-        self.denoiser.half()
+        networks = {
+            name: getattr(self, name)
+            for name in ("denoiser", PLAN_DENOISER, VOICE_NETWORK)
+            if getattr(self, name) is not None
+        }
+        kept = {}
+        for name, network in networks.items():
+            for stale in (folder / name).glob("*.safetensors"):  # of a save with more shards
+                stale.unlink()
+            kept[name] = {key: value.clone() for key, value in network.state_dict().items()}
+            network.half()
         try:
             super().save_pretrained(str(folder), **{"max_shard_size": "4MB", **kwargs})
         finally:
-            self.denoiser.float()
-            self.denoiser.load_state_dict(kept)
+            for name, network in networks.items():
+                network.float()
+                network.load_state_dict(kept[name])
         # Where the model was loaded from is a folder of this machine.
         for config in (folder / MODEL_INDEX, *folder.glob("*/config.json")):
             facts = json.loads(config.read_text())
@@ -172,7 +212,8 @@ class PixMusPipeline(DiffusionPipeline):
             (folder / DESCRIPTOR_RANGES).write_text(self.descriptor_ranges.to_json())
         if self.textures is not None:
             self.textures.save(folder / TEXTURES)
-        (folder / DECODING).write_text(json.dumps({"log_odds": self.decoding.log_odds}) + "\n")
+        if self.denoiser is not None:
+            (folder / DECODING).write_text(json.dumps({"log_odds": self.decoding.log_odds}) + "\n")
         write_manifest(folder)
 
     def __call__(
@@ -281,6 +322,38 @@ class PixMusPipeline(DiffusionPipeline):
         hits = draft.hits if asked.accents else []
         return self._write(draft, hits, _seed(asked.seed, generator), asked)[0]
 
+    def write(
+        self,
+        draft: Draft,
+        *,
+        seed: int,
+        guidance_scale: float = DEFAULT_GUIDANCE_SCALE,
+        timing_guidance_scale: float | None = None,
+        num_inference_steps: int = NUM_INFERENCE_STEPS,
+        on_step: OnStep | None = None,
+    ) -> Score:
+        """The score of a draft without accents: by plan and voices where the model has them."""
+        if self.voice_network is not None:
+            return compose_planned(
+                Writers(self.plan_denoiser, self.voice_network, self.scheduler),
+                draft,
+                seed=seed,
+                guidance_scale=guidance_scale,
+                num_inference_steps=num_inference_steps,
+                on_step=on_step,
+            )
+        return compose(
+            self.denoiser,
+            self.scheduler,
+            draft,
+            seed=seed,
+            guidance=Guidance(guidance_scale, timing_guidance_scale),
+            num_inference_steps=num_inference_steps,
+            decoding=self.decoding,
+            textures=self.textures,
+            on_step=on_step,
+        )
+
     def spot(
         self,
         features: Features,
@@ -318,15 +391,12 @@ class PixMusPipeline(DiffusionPipeline):
         on_step: OnStep | None = None,
     ) -> tuple[Score, AccentReport]:
         """The score with its accents, which leave the last chords and kept notes as they are."""
-        score = compose(
-            self.denoiser,
-            self.scheduler,
+        score = self.write(
             draft,
             seed=seed,
-            guidance=Guidance(asked.guidance_scale, asked.timing_guidance_scale),
+            guidance_scale=asked.guidance_scale,
+            timing_guidance_scale=asked.timing_guidance_scale,
             num_inference_steps=asked.num_inference_steps,
-            decoding=self.decoding,
-            textures=self.textures,
             on_step=on_step,
         )
         return accent(score, hits, draft.cue_sheet.key, draft.last_chords, draft.region)
@@ -442,17 +512,28 @@ def _check_numbers(pipe: PixMusPipeline) -> None:
     for name, value in pipe.decoding.log_odds.items():
         if name not in PARTS or not math.isfinite(value):
             raise ValueError("decoding")
-    for network in (pipe.denoiser, pipe.encoder):
+    for network in (pipe.denoiser, pipe.encoder, pipe.plan_denoiser, pipe.voice_network):
         for parameter in () if network is None else network.parameters():
             if not torch.isfinite(parameter).all():
                 raise ValueError("weights")
 
 
-def _speaks_this_grid(denoiser: ScoreDenoiser) -> bool:
-    """Whether the network reads the piano-roll and the conditions as this version writes them."""
+def _speaks_this_grid(pipe: PixMusPipeline) -> bool:
+    """Whether the networks read music and conditions as this version writes them."""
+    if pipe.denoiser is None:
+        planner, voices = pipe.plan_denoiser, pipe.voice_network
+        return (
+            planner is not None
+            and voices is not None
+            and isinstance(pipe.scheduler, UnmaskingScheduler)
+            and tuple(planner.config.field_sizes) == FIELD_SIZES
+            and planner.config.num_conditions == NUM_PLAN_CONDITIONS
+            and voices.config.num_conditions == NUM_VOICE_CONDITIONS
+        )
     roll_cells = [layout.num_roll_cells for layout in PART_LAYOUTS.values()]
+    config = pipe.denoiser.config
     return (
-        list(denoiser.config.roll_cells) == roll_cells
-        and denoiser.config.velocity_cells == STEPS_PER_BEAT
-        and denoiser.config.num_conditions == NUM_CONDITIONS
+        list(config.roll_cells) == roll_cells
+        and config.velocity_cells == STEPS_PER_BEAT
+        and config.num_conditions == NUM_CONDITIONS
     )

@@ -18,6 +18,7 @@ from pixmus.compose.voice_writing import (
     Sampling,
     UnmaskingScheduler,
     VoiceGuidance,
+    blocks_of,
     write_blocks,
 )
 from pixmus.ensembles import PARTS, Part
@@ -55,10 +56,9 @@ def write(
         states,
         np.zeros((len(tokens), NUM_VOICE_CONDITIONS), np.float32),
         BAR_STARTS,
-        seed=seed,
+        blocks=blocks_of(BARS, seed=seed, block_bars=2),
         guidance=VoiceGuidance(1.5),
         sampling=Sampling(num_steps=3),
-        block_bars=2,
     )
 
 

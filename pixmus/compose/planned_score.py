@@ -1,0 +1,186 @@
+"""The score of a draft, written by plan and voices: the plan of the film first, then the notes.
+
+Nothing is kept between calls: every block of bars draws from a generator of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
+from pixmus.compose.cue_bars import bars_of_cues
+from pixmus.compose.draft import Draft
+from pixmus.compose.film_planning import MELODY, plan_film
+from pixmus.compose.finished_score import finished_score, markers_of
+from pixmus.compose.seeds import window_seed
+from pixmus.compose.voice_score import (
+    VoiceCanvas,
+    give_kept,
+    joined,
+    prepare_voices,
+    read_voices,
+    take_written,
+)
+from pixmus.compose.voice_writing import (
+    Block,
+    Sampling,
+    UnmaskingScheduler,
+    VoiceGuidance,
+    blocks_of,
+    write_blocks,
+)
+from pixmus.ensembles import Part, Style
+from pixmus.model.plan_network import PlanDenoiser
+from pixmus.model.voice_network import KNOWN, MASKED, VoiceNetwork
+from pixmus.score.chords import Chord
+from pixmus.score.notes import Score
+from pixmus.score.plan import HALVES, Plan
+from pixmus.score.voices import FIRST_PITCH, HOLD, UNIT_LAYOUTS
+
+OnStep = Callable[[int, int, Tensor], None]  # inference step, all of them, tokens
+
+# Of one inference step that is asked for: steps that uncover a block's voices, and the plan's.
+VOICE_STEPS, PLAN_STEPS = 0.4, 1.0
+GUIDED = 0.5  # voices and plan are led so much as far as cells were: a scale of 2 is one of 1.5
+MELODY_ATTEMPTS = 2  # a melody that is silent in a bar where it is to play is written again
+
+
+@dataclass(frozen=True)
+class Writers:
+    """The two networks, and how the second's units are uncovered."""
+
+    planner: PlanDenoiser
+    voices: VoiceNetwork
+    scheduler: UnmaskingScheduler
+
+
+def compose_planned(
+    writers: Writers,
+    draft: Draft,
+    *,
+    seed: int,
+    guidance_scale: float = DEFAULT_GUIDANCE_SCALE,
+    num_inference_steps: int = NUM_INFERENCE_STEPS,
+    chords: Sequence[Chord | None] | None = None,
+    on_step: OnStep | None = None,
+) -> Score:
+    """The draft's score, its plan with it; every note that is not to be composed stays as it is.
+
+    `chords` are asked for of every half bar of the tempo map's bars, as heard; None is open.
+    """
+    sheet = draft.cue_sheet
+    cues = bars_of_cues(draft)
+    if not cues:
+        return replace(draft.score, markers=markers_of(sheet))
+    scale = 1 + GUIDED * (guidance_scale - 1)
+    steps = max(1, round(VOICE_STEPS * num_inference_steps))
+    plan_steps = max(1, round(PLAN_STEPS * num_inference_steps))
+    edges = np.cumsum([0, *(cue.num_bars for cue in cues)])
+    starts = edges[:-1].tolist()
+    goes_on = {i + 1 for i, cue in enumerate(cues[:-1]) if cue.span.leads_on}
+    blocks = blocks_of(int(edges[-1]), starts, goes_on, seed=seed)
+    total = plan_steps + steps * len(blocks)
+
+    def tell(done: int, x: Tensor) -> None:
+        if on_step is not None:
+            on_step(min(done, total - 1), total, x)
+
+    film_plan = plan_film(
+        writers.planner,
+        draft,
+        cues,
+        seed=seed,
+        guidance_scale=scale,
+        num_steps=plan_steps,
+        chords=chords,
+        on_step=tell,
+    )
+    canvases = [prepare_voices(sheet, cue, film_plan.plan) for cue in cues]
+    spans = [give_kept(canvas, draft, cue) for canvas, cue in zip(canvases, cues, strict=True)]
+    voices = _Voices(
+        writers,
+        VoiceGuidance(scale),
+        Sampling(steps, has_dynamics=Style(sheet.style).has_dynamics),
+        lambda step, x: tell(plan_steps + step, torch.from_numpy(x)),
+    )
+    canvas = joined(canvases)
+    made = canvas.states == MASKED
+    voices.write(canvas, blocks)
+    for attempt in range(1, MELODY_ATTEMPTS + 1):
+        if not mask_silent_melody(canvas, made, film_plan.plan):
+            break
+        again = blocks_of(int(edges[-1]), starts, goes_on, seed=window_seed(seed, -2, attempt))
+        voices.write(canvas, again)
+    take_written(canvases, canvas)
+    written = [
+        read_voices(canvas, sheet, span, cue.end_beat)
+        for canvas, span, cue in zip(canvases, spans, cues, strict=True)
+    ]
+    return replace(finished_score(draft, spans, written, seed), plan=film_plan)
+
+
+@dataclass
+class _Voices:
+    """Writes canvases, and counts the steps that it takes."""
+
+    writers: Writers
+    guidance: VoiceGuidance
+    sampling: Sampling
+    on_step: Callable[[int, np.ndarray], None]
+    done: int = 0
+
+    def write(self, canvas: VoiceCanvas, blocks: Sequence[Block]) -> None:
+        """Write what is masked; it is known from then on."""
+        before = self.done
+
+        def count(step: int, total: int, x: np.ndarray) -> None:
+            self.done = before + step + 1
+            self.on_step(before + step, x)
+
+        canvas.tokens = write_blocks(
+            self.writers.voices,
+            self.writers.scheduler,
+            canvas.tokens,
+            canvas.states,
+            canvas.conditions,
+            canvas.bar_starts,
+            canvas.sources,
+            blocks=blocks,
+            guidance=self.guidance,
+            sampling=self.sampling,
+            on_step=count,
+        )
+        canvas.states = np.where(canvas.states == MASKED, KNOWN, canvas.states)
+
+
+def mask_silent_melody(canvas: VoiceCanvas, made: np.ndarray, plan: Plan) -> bool:
+    """Mask the melody of bars that it was to play in, and in which it does not sound; any?
+
+    `made` bool (beats, parts) is what was to be composed.
+    """
+    layout = UNIT_LAYOUTS[Part.MELODY]
+    wanted = plan.plays[:, MELODY].reshape(-1, HALVES).any(1)
+    bar = canvas.bar_of_beat
+    voices = canvas.tokens[:, layout.voices]
+    sounds = (voices >= FIRST_PITCH).any(1)
+    found = False
+    for index in np.flatnonzero(wanted):
+        beats = bar == index
+        if made[beats, MELODY].all() and not sounds[beats].any() and not _is_held(voices, beats):
+            canvas.tokens[beats, layout.tokens] = 0
+            canvas.states[beats, MELODY] = MASKED
+            found = True
+    return found
+
+
+def _is_held(voices: np.ndarray, beats: np.ndarray) -> bool:
+    """Whether a note that began before some beats goes on in most of them."""
+    first = int(np.flatnonzero(beats)[0])
+    before = voices[:first].ravel()
+    sounding = len(before) > 0 and before[-1] >= HOLD
+    return bool(sounding and (voices[beats] == HOLD).mean() > 0.5)

@@ -1,0 +1,66 @@
+"""A `FilmPlan`: the plan of a whole film, and where its bars lie in the score.
+
+Bars in which no music plays are none of its own: it goes from cue to cue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pixmus.ensembles import PARTS
+from pixmus.keys import key_tonic
+from pixmus.score.chords import NO_CHORD, Chord
+from pixmus.score.plan import HALVES, UNKNOWN_DYNAMIC, Plan
+from pixmus.score.tempo import TempoMap
+
+
+@dataclass(frozen=True)
+class FilmPlan:
+    """A plan whose bar i begins on the score's beat `beats[i]`; cues begin in `cue_starts`."""
+
+    plan: Plan
+    beats: tuple[int, ...]
+    cue_starts: tuple[int, ...]
+    key: str  # of the score; the plan is in C major or A minor
+
+    @property
+    def chords(self) -> list[Chord | None]:
+        """The chords of its half bars as they are heard."""
+        shift = key_tonic(self.key) - self.plan.tonic
+        return [chord.transposed(shift) if chord else None for chord in self.plan.chords]
+
+    def to_dict(self, tempo_map: TempoMap) -> dict[str, Any]:
+        """The plan for JSON: bars with chords, parts and dynamics, and phrases with cadences."""
+        names = [chord.name(self.key) if chord else NO_CHORD for chord in self.chords]
+        plays = self.plan.plays.reshape(-1, HALVES, len(PARTS)).any(1)
+        cadences = [str(cadence) for cadence in self.plan.cadences]
+        bars = [
+            {
+                "time": round(tempo_map.to_seconds(beat), 3),
+                "chords": names[HALVES * bar : HALVES * (bar + 1)],
+                "plays": [part for part, is_on in zip(PARTS, plays[bar], strict=True) if is_on],
+                "dynamics": None if level == UNKNOWN_DYNAMIC else int(level),
+            }
+            for bar, (beat, level) in enumerate(zip(self.beats, self.plan.dynamics, strict=True))
+        ]
+        phrases = [
+            {
+                "first_bar": phrase.first_bar,
+                "bars": phrase.num_bars,
+                "letter": phrase.letter,
+                "returns_to": phrase.source if phrase.source >= 0 else None,
+                "likeness": round(phrase.likeness, 3),
+                "cadence": next(
+                    (
+                        cadence
+                        for cadence in cadences[HALVES * phrase.first_bar : HALVES * phrase.end_bar]
+                        if cadence != "none"
+                    ),
+                    "none",
+                ),
+            }
+            for phrase in self.plan.phrases
+        ]
+        cues = list(self.cue_starts)
+        return {"key": self.key, "cues": cues, "bars": bars, "phrases": phrases}

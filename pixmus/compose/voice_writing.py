@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, cast
 
@@ -23,9 +23,10 @@ from pixmus.diffusers_base import ConfigMixin, SchedulerMixin, register_to_confi
 from pixmus.model.voice_network import KNOWN, MASKED, Unit, VoiceNetwork
 
 # A window shows so many bars before a block, and the plan of so many after it.
-CONTEXT_BARS, BLOCK_BARS, FUTURE_BARS = 12, 4, 4
+CONTEXT_BARS, BLOCK_BARS, FUTURE_BARS = 8, 4, 2
 NUM_INFERENCE_STEPS = 12
 DEFAULT_GUIDANCE_SCALE = 1.5
+GUIDED_SHARE = 0.6
 
 
 class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
@@ -95,9 +96,17 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
 
 @dataclass(frozen=True)
 class VoiceGuidance:
-    """Classifier-free guidance of curves, hit points and plan; never of dynamics. 1 is none."""
+    """Classifier-free guidance of curves, hit points and plan; never of dynamics. 1 is none.
+
+    Only the first `share` of a block's steps is guided: what they settle leads the others.
+    """
 
     scale: float = DEFAULT_GUIDANCE_SCALE
+    share: float = GUIDED_SHARE
+
+    def at(self, step: int, num_steps: int) -> VoiceGuidance:
+        """The guidance of a step."""
+        return self if step < self.share * num_steps else replace(self, scale=1.0)
 
     def variants(self, conditions: np.ndarray) -> Tensor:
         """Conditions of each prediction, (variants, T, conditions)."""
@@ -163,8 +172,9 @@ def fill(
             units = units[scheduler.step(nothing, units[:, 0], step, at_first, generator)]
         asked_for = torch.zeros_like(wanted)
         asked_for[units[:, 0], units[:, 1]] = True
+        led = guidance.at(step, sampling.num_steps)
         drawn, own = _draw(
-            network, filled, state, asked, returning, asked_for, generator, guidance, sampling
+            network, filled, state, asked, returning, asked_for, generator, led, sampling
         )
         confidence = own[units[:, 0], units[:, 1]]
         chosen = units
@@ -184,9 +194,8 @@ def fill(
         least = units[certainty[units[:, 0], units[:, 1]].argsort()[:again]]
         state[least[:, 0], least[:, 1]] = MASKED
         wanted[least[:, 0], least[:, 1]] = True
-        drawn, _ = _draw(
-            network, filled, state, asked, returning, wanted, generator, guidance, sampling
-        )
+        led = replace(guidance, scale=1.0)
+        drawn, _ = _draw(network, filled, state, asked, returning, wanted, generator, led, sampling)
         for beat, part in least.tolist():
             place = cast(Unit, network.units[part]).layout.tokens
             filled[beat, place] = drawn[beat, place]
@@ -205,13 +214,14 @@ def _draw(
     sampling: Sampling,
 ) -> tuple[Tensor, Tensor]:
     """Tokens drawn for all wanted units, (T, NUM_TOKENS), and their mean log probability (T, P)."""
-    V = len(conditions)
+    V = 1 if guidance.scale == 1 else len(conditions)
     heard = network.hear(
         tokens.expand(V, -1, -1),
         states.expand(V, -1, -1),
-        conditions,
+        conditions[:V],
         torch.arange(len(tokens)),
-        *returning,
+        returning[0][:V],
+        returning[1][:V],
     )
     drawn = torch.zeros_like(tokens)
     certainty = torch.zeros(states.shape)
@@ -221,7 +231,7 @@ def _draw(
         if not len(beats):
             continue
         at = (torch.arange(V)[:, None] * len(tokens) + beats).flatten()
-        prepared = unit.prepare(heard, part, conditions, at)
+        prepared = unit.prepare(heard, part, conditions[:V], at)
         written, log_p = unit.sample(
             prepared.unflatten(0, (V, -1)),
             weights,

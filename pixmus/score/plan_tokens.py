@@ -110,9 +110,9 @@ def _phrase_starts(places: np.ndarray) -> list[int]:
 def decode_phrases(tokens: np.ndarray, cue_starts: Sequence[int] = (0,)) -> tuple[Phrase, ...]:
     """The phrases that tokens (half bars, NUM_FIELDS) mean, all bars covered.
 
-    No phrase goes on over the first bar of a cue, of which 0 is the first. A phrase takes the letter
-    and likeness that most of its half bars have; letters are named anew in order of appearance, and
-    a phrase returns to the last one that has its letter.
+    No phrase goes on over the first bar of a cue, of which 0 is the first. A phrase takes the
+    letter and likeness that most of its half bars have; letters are named anew in order of
+    appearance, and a phrase returns to the last one that has its letter.
     """
     num_bars = len(tokens) // HALVES
     letters, places, likeness = tokens[:, PHRASE_COLUMNS].T

@@ -1,9 +1,10 @@
-"""Whole takes of model folders measured beside each other: `python -m pixmus.studies.take_measures`.
+"""Whole takes of model folders, measured beside each other and beside real pieces.
 
-`FOLDER [FOLDER ...] --takes 12`. Every folder composes the same cue sheets, styles and ensembles in
-turn; printed are the means of `check.voicing` and of the remarks of `check`, how many remarks are
-odd, and processor seconds a minute of music. With `--corpus` real pieces stand in the first column.
-Cue sheets are drawn for this alone; none is of the score model's table.
+`python -m pixmus.studies.take_measures FOLDER [FOLDER ...] --takes 12`. Every folder composes the
+same cue sheets, styles and ensembles in turn; printed are the means of `check.voicing` and of the
+remarks of `check`, how many remarks are odd, and processor seconds a minute of music. With
+`--corpus` real pieces stand in the first column. Cue sheets are drawn for this alone; none is of
+the score model's table.
 """
 
 from __future__ import annotations

@@ -63,8 +63,8 @@ def main(argv: list[str] | None = None) -> None:
     state = torch.load(arguments.voices, weights_only=True, map_location="cpu")
     facts = {
         "parameters": voices.num_parameters() + pipe.plan_denoiser.num_parameters(),
-        "iterations": int(state["iteration"]),
-        "processor minutes": round(float(state["cpu_spent"]) / 60, 1),
+        "iterations": int(state.get("iteration", 0)),
+        "processor minutes": round(float(state.get("cpu_spent", 0)) / 60, 1),
     }
     (arguments.model / TRAINING).write_text(json.dumps(facts, indent=2) + "\n")
     encoder_facts = arguments.like / ENCODER / TRAINING

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from pixmus.compose.cue_bars import bars_of_cues
+from pixmus.compose.draft import Draft, blank_draft
 from pixmus.compose.voice_conditions import (
     CHORD_COLUMNS,
     CHORD_WIDTH,
@@ -19,9 +21,13 @@ from pixmus.compose.voice_score import (
     prepare_voices,
     read_voices,
     sources_of_plan,
-    write_canvas,
 )
-from pixmus.compose.voice_writing import Sampling, UnmaskingScheduler
+from pixmus.compose.voice_writing import (
+    Sampling,
+    UnmaskingScheduler,
+    blocks_of,
+    write_blocks,
+)
 from pixmus.cues.sheet import Cue, CueSheet
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import PARTS, Part, Style
@@ -33,6 +39,7 @@ from pixmus.score.spans import CueSpan
 from pixmus.score.tempo import TempoMap
 
 BARS = 6
+LAST = 4 * BARS - 4  # beat of the last chord
 MELODY, HARMONY = PARTS.index(Part.MELODY), PARTS.index(Part.HARMONY)
 
 
@@ -53,7 +60,7 @@ def a_plan(minor: bool = False) -> Plan:
     return Plan(minor, tuple(chords), phrases, plays, np.arange(BARS))
 
 
-def canvas_and_span(key: str = "D major") -> tuple[VoiceCanvas, CueSheet, CueSpan]:
+def a_draft(key: str = "D major") -> Draft:
     seconds = 2.0 * BARS
     curve = np.full(num_curve_values(seconds), 0.5, np.float32)
     sheet = CueSheet(
@@ -71,9 +78,29 @@ def canvas_and_span(key: str = "D major") -> tuple[VoiceCanvas, CueSheet, CueSpa
         parts=(Part.MELODY, Part.HARMONY),
         inputs=(),
     )
-    tempo_map = TempoMap.constant(120, seconds)
-    span = CueSpan(0, 4 * BARS - 4)
-    return prepare_voices(sheet, tempo_map, span, a_plan()), sheet, span
+    return blank_draft(sheet, TempoMap.constant(120, seconds))
+
+
+def a_canvas(key: str = "D major") -> tuple[VoiceCanvas, CueSheet, CueSpan]:
+    draft = a_draft(key)
+    (cue,) = bars_of_cues(draft)
+    assert cue.span == CueSpan(0, LAST)
+    return prepare_voices(draft.cue_sheet, cue, a_plan()), draft.cue_sheet, cue.span
+
+
+def write(network: VoiceNetwork, canvas: VoiceCanvas, seed: int) -> None:
+    canvas.tokens = write_blocks(
+        network,
+        UnmaskingScheduler(),
+        canvas.tokens,
+        canvas.states,
+        canvas.conditions,
+        canvas.bar_starts,
+        canvas.sources,
+        blocks=blocks_of(BARS, seed=seed),
+        sampling=Sampling(2),
+    )
+    canvas.states = np.where(canvas.states == MASKED, KNOWN, canvas.states)
 
 
 def test_a_plan_says_what_each_bar_returns_to() -> None:
@@ -81,7 +108,7 @@ def test_a_plan_says_what_each_bar_returns_to() -> None:
 
 
 def test_the_plan_is_told_beat_by_beat() -> None:
-    canvas, _, _ = canvas_and_span()
+    canvas, _, _ = a_canvas()
     told = canvas.conditions[:, CHORD_COLUMNS].reshape(-1, 2, CHORD_WIDTH)
     assert np.flatnonzero(told[2, 0, 12:24]).tolist() == [9]
     assert np.flatnonzero(told[2, 1, 12:24]).tolist() == [5]
@@ -90,33 +117,33 @@ def test_the_plan_is_told_beat_by_beat() -> None:
 
 
 def test_a_cue_is_written_to_its_last_chord(network: VoiceNetwork) -> None:
-    canvas, sheet, span = canvas_and_span()
-    assert (canvas.states[-4:, [MELODY, HARMONY]] == KNOWN).all()
-    write_canvas(network, UnmaskingScheduler(), canvas, seed=1, sampling=Sampling(2))
+    canvas, sheet, span = a_canvas()
+    assert (canvas.states[LAST:, [MELODY, HARMONY]] == KNOWN).all()
+    write(network, canvas, 1)
     assert set(np.unique(canvas.states)) == {KNOWN, SILENT}
     parts = read_voices(canvas, sheet, span, 4 * BARS - 0.5)
     assert set(parts) == {Part.MELODY, Part.HARMONY}
-    last = [note for note in parts[Part.HARMONY] if note.onset == 4 * BARS - 4]
+    last = [note for note in parts[Part.HARMONY] if note.onset == LAST]
     assert {note.pitch % 12 for note in last} == {2, 6, 9}
     assert all(note.onset + note.duration == 4 * BARS - 0.5 for note in last)
-    assert all(note.onset + note.duration <= 4 * BARS - 4 for note in parts[Part.MELODY][:-1])
+    assert all(note.onset + note.duration <= LAST for note in parts[Part.MELODY][:-1])
 
 
 def test_a_melody_is_harmonised(network: VoiceNetwork) -> None:
-    canvas, sheet, span = canvas_and_span("C major")
-    melody = [Note(float(beat), 60 + beat % 5, 1.0, 80) for beat in range(4 * BARS - 4)]
-    canvas.give({Part.MELODY: melody}, slice(0, 4 * BARS - 4))
-    write_canvas(network, UnmaskingScheduler(), canvas, seed=1, sampling=Sampling(2))
+    canvas, sheet, span = a_canvas("C major")
+    melody = [Note(float(beat), 60 + beat % 5, 1.0, 80) for beat in range(LAST)]
+    canvas.give({Part.MELODY: melody}, slice(0, LAST))
+    write(network, canvas, 1)
     kept = read_voices(canvas, sheet, span, 4 * BARS)[Part.MELODY]
     told = [(note.onset, note.pitch, note.duration) for note in kept[:-1]]
     assert told == [(note.onset, note.pitch, note.duration) for note in melody]
 
 
 def test_bars_are_redone_and_the_others_kept(network: VoiceNetwork) -> None:
-    canvas, _, _ = canvas_and_span()
-    write_canvas(network, UnmaskingScheduler(), canvas, seed=1, sampling=Sampling(2))
+    canvas, _, _ = a_canvas()
+    write(network, canvas, 1)
     before = canvas.tokens.copy()
     canvas.states[8:12, HARMONY] = MASKED
-    write_canvas(network, UnmaskingScheduler(), canvas, seed=2, sampling=Sampling(2))
+    write(network, canvas, 2)
     changed = (before != canvas.tokens).any(1)
     assert changed[8:12].any() and not changed[:8].any() and not changed[12:].any()

@@ -1,0 +1,216 @@
+"""Composing by plan and voices: whole films, what is kept, what is asked, the same every time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from pixmus.compose.cue_bars import bars_of_cues
+from pixmus.compose.draft import Draft, begin_draft, blank_draft
+from pixmus.compose.film_planning import given_tokens, kept_rows, with_melody
+from pixmus.compose.planned_score import Writers, compose_planned
+from pixmus.compose.planning import NUM_PLAN_CONDITIONS
+from pixmus.compose.voice_conditions import NUM_VOICE_CONDITIONS
+from pixmus.compose.voice_writing import UnmaskingScheduler
+from pixmus.cues.sheet import Cue, CueSheet
+from pixmus.curves import CURVES, num_curve_values
+from pixmus.ensembles import PARTS, Part, Style
+from pixmus.keys import key_tonic
+from pixmus.model.plan_network import PlanDenoiser
+from pixmus.model.voice_network import VoiceNetwork
+from pixmus.score.chords import Chord, Quality
+from pixmus.score.notes import Note, Score
+from pixmus.score.plan import HALVES, is_dominant
+from pixmus.score.plan_tokens import (
+    CHORD_COLUMNS,
+    FIELD_SIZES,
+    MASKS,
+    PLAYS_COLUMNS,
+    chord_tokens,
+    decode_plan,
+    masked_tokens,
+)
+from pixmus.score.tempo import TempoMap
+
+OFFERED = (Part.MELODY, Part.HARMONY, Part.BASS)
+
+
+@pytest.fixture(scope="module")
+def writers() -> Writers:
+    torch.manual_seed(0)
+    planner = PlanDenoiser(FIELD_SIZES, NUM_PLAN_CONDITIONS, width=32, num_layers=1, num_heads=2)
+    voices = VoiceNetwork(NUM_VOICE_CONDITIONS, width=32, num_layers=1, num_heads=2, unit_width=16)
+    torch.nn.init.normal_(planner.head.weight, std=0.3)
+    for unit in voices.units:
+        for head in unit.heads.values():  # untrained heads say nothing: let them say something
+            torch.nn.init.normal_(head.weight, std=0.3)
+    scheduler = UnmaskingScheduler(by_confidence=False)
+    return Writers(planner.eval(), voices.eval(), scheduler)
+
+
+def a_sheet(
+    duration: float = 24.0, cues: tuple[tuple[float, float], ...] = (), key: str = "E minor"
+) -> CueSheet:
+    curve = np.full(num_curve_values(duration), 0.5, np.float32)
+    spans = cues or ((0.0, duration),)
+    return CueSheet(
+        duration=duration,
+        frame_rate=Fraction(24),
+        cuts=(),
+        hit_points=(),
+        curves={name: curve for name in CURVES},
+        cues=tuple(Cue(start, end, f"cue {i}") for i, (start, end) in enumerate(spans)),
+        key=key,
+        tempo_bpm=120,
+        tempo_fixed=True,
+        style=Style.POP,
+        ensemble="band",
+        parts=OFFERED,
+        inputs=(),
+    )
+
+
+def make(writers: Writers, draft: Draft, seed: int = 1, **how: object) -> Score:
+    return compose_planned(writers, draft, seed=seed, num_inference_steps=5, **how)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def whole(writers: Writers) -> Score:
+    return make(writers, blank_draft(a_sheet(), TempoMap.constant(120, 24.0)))
+
+
+def notes_in(score: Score, part: str, start: float, end: float) -> list[Note]:
+    return [note for note in score.parts[part] if start <= note.onset < end]
+
+
+def test_a_seed_decides_and_all_parts_play(writers: Writers, whole: Score) -> None:
+    draft = blank_draft(a_sheet(), TempoMap.constant(120, 24.0))
+    assert make(writers, draft) == whole
+    assert make(writers, draft, seed=2) != whole
+    assert set(whole.parts) == set(OFFERED) and all(whole.parts.values())
+
+
+def test_a_film_has_one_plan_that_ends_every_cue(writers: Writers) -> None:
+    sheet = a_sheet(30.0, ((0.0, 10.0), (10.0, 20.0), (22.0, 30.0)))
+    draft = blank_draft(sheet, TempoMap.constant(120, 30.0))
+    score = make(writers, draft)
+    assert score.plan is not None
+    cues, chords = bars_of_cues(draft), score.plan.chords
+    assert score.plan.cue_starts == tuple(cue.first_bar for cue in cues)
+    assert len(score.plan.beats) == cues[-1].end_bar == len(chords) // HALVES
+    tonic = key_tonic(sheet.key)
+    onwards = chords[HALVES * cues[0].end_bar - 1]
+    assert cues[0].span.leads_on and onwards is not None and is_dominant(onwards, tonic)
+    for cue in cues[1:]:
+        final = cue.half_of_beat[cue.span.final_beat - cue.span.first_beat]
+        assert chords[final] == Chord(tonic, Quality.MINOR)
+        assert chords[final - 1] != chords[final]
+    for phrase in score.plan.plan.phrases:  # none goes on over a cue's beginning
+        assert not any(phrase.first_bar < cue.first_bar < phrase.end_bar for cue in cues)
+    told = score.plan.to_dict(score.tempo_map)
+    assert len(told["bars"]) == cues[-1].end_bar and told["cues"] == list(score.plan.cue_starts)
+    silence = sheet.cues[1].end, sheet.cues[2].start
+    for notes in score.parts.values():
+        for note in notes:
+            at = score.tempo_map.to_seconds(note.onset)
+            assert not silence[0] <= at < silence[1] - 1e-6
+
+
+@pytest.mark.parametrize("duration", [1.0, 2.0, 3.5, 7.0])
+def test_short_clips_are_written(writers: Writers, duration: float) -> None:
+    score = make(writers, begin_draft(a_sheet(duration)))
+    assert all(score.parts[part] for part in OFFERED)
+    ends = [n.onset + n.duration for notes in score.parts.values() for n in notes]
+    assert score.tempo_map.to_seconds(max(ends)) <= duration + 1e-6
+
+
+def test_bars_are_redone_and_all_else_stays(writers: Writers, whole: Score) -> None:
+    again = make(writers, begin_draft(a_sheet(), whole, "4-5"), seed=7)
+    first, end = whole.tempo_map.bar_starts[3], whole.tempo_map.bar_starts[5]
+    changed = False
+    for part in OFFERED:
+        outside = [n for n in whole.parts[part] if not first <= n.onset < end]
+        assert [n for n in again.parts[part] if not first <= n.onset < end] == outside
+        changed |= notes_in(again, part, first, end) != notes_in(whole, part, first, end)
+    assert changed
+
+
+def test_a_melody_is_harmonised(writers: Writers, whole: Score) -> None:
+    melody = replace(
+        whole, parts={**dict.fromkeys(OFFERED, ()), Part.MELODY: whole.parts["melody"]}
+    )
+    made = make(writers, begin_draft(a_sheet(), melody, None, "harmony,bass"), seed=3)
+    assert made.parts[Part.MELODY] == whole.parts[Part.MELODY]
+    assert made.parts[Part.HARMONY] and made.parts[Part.BASS]
+
+
+def test_an_opening_is_continued(writers: Writers, whole: Score) -> None:
+    made = make(writers, begin_draft(a_sheet(), whole, "5-"), seed=3)
+    start = whole.tempo_map.bar_starts[4]
+    for part in OFFERED:
+        assert notes_in(made, part, 0, start) == notes_in(whole, part, 0, start)
+        assert notes_in(made, part, start, 1e9)
+
+
+def test_kept_chords_are_read_and_given(whole: Score) -> None:
+    """A C major chord that is held in bars 1 and 2 (heard as such in C major) is in the plan."""
+    sheet = a_sheet(key="C major")
+    held = tuple(Note(0.0, pitch, 8.0, 80) for pitch in (60, 64, 67))
+    kept = Score({Part.MELODY: (), Part.HARMONY: held, Part.BASS: ()}, whole.tempo_map, "C major")
+    draft = begin_draft(sheet, kept, "3-")
+    cues = bars_of_cues(draft)
+    tokens = given_tokens(draft, cues, kept_rows(draft, cues), 0)
+    for half in range(4):
+        assert tokens[half, CHORD_COLUMNS].tolist() == list(chord_tokens(Chord(0)))
+    assert (tokens[4:8, CHORD_COLUMNS] == MASKS[CHORD_COLUMNS]).all()
+    harmony, melody = PARTS.index(Part.HARMONY), PARTS.index(Part.MELODY)
+    assert (tokens[:4, PLAYS_COLUMNS.start + harmony] == 1).all()
+    assert (tokens[:4, PLAYS_COLUMNS.start + melody] == 0).all()
+
+
+def test_asked_chords_are_the_plans(writers: Writers) -> None:
+    draft = blank_draft(a_sheet(), TempoMap.constant(120, 24.0))
+    asked = [Chord(9, Quality.MINOR), None, Chord(2), Chord(11, Quality.SEVENTH)]
+    score = make(writers, draft, chords=asked)
+    assert score.plan is not None
+    assert [score.plan.chords[i] for i in (0, 2, 3)] == [asked[0], asked[2], asked[3]]
+
+
+def test_the_melody_plays_in_most_bars(writers: Writers) -> None:
+    draft = blank_draft(a_sheet(), TempoMap.constant(120, 24.0))
+    cues = bars_of_cues(draft)
+    tokens = masked_tokens(cues[-1].end_bar)
+    tokens[:] = 0  # nobody plays
+    plan = with_melody(decode_plan(tokens, True), cues)
+    melody = plan.plays[:, PARTS.index(Part.MELODY)].reshape(-1, HALVES).any(1)
+    assert melody.mean() >= 0.75 and not plan.plays[:, PARTS.index(Part.BASS)].any()
+
+
+def test_progress_is_told_and_can_stop(writers: Writers) -> None:
+    draft = blank_draft(a_sheet(), TempoMap.constant(120, 24.0))
+    steps: list[tuple[int, int]] = []
+    make(writers, draft, on_step=lambda step, total, x: steps.append((step, total)))
+    total = steps[0][1]
+    assert [step for step, _ in steps[:total]] == list(range(total))
+
+    class Cancelled(Exception):
+        pass
+
+    def cancel(step: int, total: int, x: torch.Tensor) -> None:
+        if step == 6:  # inside the voices
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        make(writers, draft, on_step=cancel)
+
+
+def test_nothing_draws_from_the_generator_that_all_share(writers: Writers, whole: Score) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(99)
+        before = torch.get_rng_state()
+        assert make(writers, blank_draft(a_sheet(), TempoMap.constant(120, 24.0))) == whole
+        assert torch.equal(torch.get_rng_state(), before)

@@ -163,7 +163,7 @@ def given_tokens(
     if len(rows):
         read = read_chords(rows, HALVES * num_bars * HALF_BAR_STEPS)
         for half in np.flatnonzero(_classes(rows, num_bars) >= CHORD_CLASSES):
-            tokens = give_chords(tokens, [read[half]], half)
+            tokens = give_chords(tokens, [read[half]], int(half))
     for cue in cues:
         _give_kept_parts(tokens, draft, cue, rows)
         _give_asked(tokens, draft, cue, chords or ())

@@ -164,10 +164,10 @@ def mask_silent_melody(canvas: VoiceCanvas, made: np.ndarray, plan: Plan) -> boo
     `made` bool (beats, parts) is what was to be composed.
     """
     layout = UNIT_LAYOUTS[Part.MELODY]
-    wanted = plan.plays[:, MELODY].reshape(-1, HALVES).any(1)
+    wanted = plan.plays[::HALVES, MELODY] | plan.plays[1::HALVES, MELODY]
     bar = canvas.bar_of_beat
     voices = canvas.tokens[:, layout.voices]
-    sounds = (voices >= FIRST_PITCH).any(1)
+    sounds = voices.max(1) >= FIRST_PITCH
     found = False
     for index in np.flatnonzero(wanted):
         beats = bar == index

@@ -33,7 +33,7 @@ class FilmPlan:
     def to_dict(self, tempo_map: TempoMap) -> dict[str, Any]:
         """The plan for JSON: bars with chords, parts and dynamics, and phrases with cadences."""
         names = [chord.name(self.key) if chord else NO_CHORD for chord in self.chords]
-        plays = self.plan.plays.reshape(-1, HALVES, len(PARTS)).any(1)
+        plays = self.plan.plays[::HALVES] | self.plan.plays[1::HALVES]
         cadences = [str(cadence) for cadence in self.plan.cadences]
         bars = [
             {

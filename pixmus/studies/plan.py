@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -176,7 +177,7 @@ def measure(
     num: int = 128,
     num_bars: int = 32,
     seed: int = 0,
-    **how: float,
+    **how: Any,
 ) -> dict[str, object]:
     """Every number of `describe` for real and made windows, the endings, and the control."""
     rng = np.random.default_rng(seed)

@@ -14,6 +14,7 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -84,7 +85,7 @@ def draw_sheets(count: int, first_seed: int) -> list[CueSheet]:
 
 
 def measure_model(
-    folder: Path, sheets: Sequence[CueSheet], options: dict[str, float], keep: Path | None = None
+    folder: Path, sheets: Sequence[CueSheet], options: dict[str, Any], keep: Path | None = None
 ) -> Measures:
     """A model folder's takes of cue sheets, the means; MIDI files of them in `keep`."""
     pipe = PixMusPipeline.from_pretrained(folder)

@@ -7,10 +7,7 @@ folder's manifest.
 from __future__ import annotations
 
 import json
-import math
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,13 +28,10 @@ from pixmus.choices import (
 )
 from pixmus.compose.accents import AccentReport, accent, stressed_hits
 from pixmus.compose.bars import Bars
-from pixmus.compose.conditions import NUM_CONDITIONS
 from pixmus.compose.draft import Draft, Names, begin_draft
 from pixmus.compose.planned_score import Writers, compose_planned
-from pixmus.compose.planning import NUM_PLAN_CONDITIONS
 from pixmus.compose.sampling import Decoding, Guidance, OnStep
 from pixmus.compose.texture import TextureBank
-from pixmus.compose.voice_conditions import NUM_VOICE_CONDITIONS
 from pixmus.compose.voice_writing import UnmaskingScheduler
 from pixmus.compose.writing import compose
 from pixmus.cues.direction import Direction
@@ -51,7 +45,6 @@ from pixmus.diffusers_base import (
     diffusers_logging,
     loading_components,
 )
-from pixmus.ensembles import PARTS
 from pixmus.errors import PixMusError
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.model.folder import (
@@ -73,15 +66,13 @@ from pixmus.picture.backbone import Backbone
 from pixmus.picture.features import Features
 from pixmus.picture.footage import Footage, watch
 from pixmus.score.curves import CurveTables
-from pixmus.score.grid import STEPS_PER_BEAT
-from pixmus.score.notes import PART_LAYOUTS, Score
-from pixmus.score.plan_tokens import FIELD_SIZES
+from pixmus.score.notes import Score
 from pixmus.score.spans import PlacedHit
 from pixmus.sound.mix import blend, default_mode, mix
 from pixmus.sound.renderer import Renderer, find_renderer, render
+from pixmus.take.model_checks import check_numbers, speaks_this_grid
 from pixmus.take.soundtrack import Soundtrack
-
-OnStage = Callable[[str, float | None], None]  # stage, share of it that is done
+from pixmus.take.stages import OnStage, Stages
 
 
 class PixMusPipeline(DiffusionPipeline):
@@ -142,10 +133,10 @@ class PixMusPipeline(DiffusionPipeline):
                 pipe = super().from_pretrained(
                     str(folder), **{"dtype": torch.float32, "local_files_only": True, **kwargs}
                 )
-            decoding = {"log_odds": {}}
+            decoding: dict[str, dict[str, float]] = {"log_odds": {}}
             if pipe.denoiser is not None:
                 decoding = json.loads((folder / DECODING).read_text())
-            if set(decoding) != {"log_odds"} or not _speaks_this_grid(pipe):
+            if set(decoding) != {"log_odds"} or not speaks_this_grid(pipe):
                 raise PixMusError(
                     f"The model in {folder} was made for another version of PixMus; get the model "
                     "again."
@@ -156,7 +147,7 @@ class PixMusPipeline(DiffusionPipeline):
             if (folder / TEXTURES).is_file():  # likewise
                 pipe.textures = TextureBank.load(folder / TEXTURES)
             pipe.decoding = Decoding(log_odds=decoding["log_odds"])
-            _check_numbers(pipe)
+            check_numbers(pipe)
         pipe.model_sha256 = sha256
         return pipe
 
@@ -246,7 +237,7 @@ class PixMusPipeline(DiffusionPipeline):
         `callback_on_step_end` is called with the pipeline, the inference step (counted through all
         windows), the share that is done and the noisy cells; what it returns is not used.
         """
-        stages = _Stages(on_stage)
+        stages = Stages(on_stage)
         choices[RENDERER.name] = renderer if isinstance(renderer, str) else None  # for take.json
         asked = Asked(choices, choices_of(Step.WATCH, Step.WISH, Step.COMPOSE, Step.MIX))
         seed = _seed(asked.seed, generator)
@@ -428,7 +419,7 @@ class PixMusPipeline(DiffusionPipeline):
         }
 
     def _reporter(
-        self, callback: Callable[..., Any] | None, stages: _Stages
+        self, callback: Callable[..., Any] | None, stages: Stages
     ) -> Callable[[int, int, Tensor], None]:
         """Progress of the sampling to the stage display and to a diffusers-style callback."""
 
@@ -473,27 +464,6 @@ def load_encoder(
         return ConditioningEncoder.from_pretrained(folder / ENCODER)
 
 
-class _Stages:
-    """Measures the stages and tells the one that listens."""
-
-    def __init__(self, on_stage: OnStage | None) -> None:
-        self.on_stage = on_stage
-        self.seconds: dict[str, float] = {}
-        self.current = ""
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        self.current = name
-        self.progress(None)
-        begun = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - begun
-
-    def progress(self, share: float | None) -> None:
-        if self.on_stage is not None:
-            self.on_stage(self.current, share)
-
-
 def _footage(
     clip: str | Path | Footage, asked: Asked, backbone: Backbone | str | Path | None
 ) -> Footage:
@@ -505,35 +475,3 @@ def _footage(
 
 def _seed(seed: int | None, generator: torch.Generator | None) -> int:
     return int(torch.randint(2**31, (1,), generator=generator)) if seed is None else seed
-
-
-def _check_numbers(pipe: PixMusPipeline) -> None:
-    """ValueError where a number of the model is none: its music would be silent or an error."""
-    for name, value in pipe.decoding.log_odds.items():
-        if name not in PARTS or not math.isfinite(value):
-            raise ValueError("decoding")
-    for network in (pipe.denoiser, pipe.encoder, pipe.plan_denoiser, pipe.voice_network):
-        for parameter in () if network is None else network.parameters():
-            if not torch.isfinite(parameter).all():
-                raise ValueError("weights")
-
-
-def _speaks_this_grid(pipe: PixMusPipeline) -> bool:
-    """Whether the networks read music and conditions as this version writes them."""
-    if pipe.denoiser is None:
-        planner, voices = pipe.plan_denoiser, pipe.voice_network
-        return (
-            planner is not None
-            and voices is not None
-            and isinstance(pipe.scheduler, UnmaskingScheduler)
-            and tuple(planner.config.field_sizes) == FIELD_SIZES
-            and planner.config.num_conditions == NUM_PLAN_CONDITIONS
-            and voices.config.num_conditions == NUM_VOICE_CONDITIONS
-        )
-    roll_cells = [layout.num_roll_cells for layout in PART_LAYOUTS.values()]
-    config = pipe.denoiser.config
-    return (
-        list(config.roll_cells) == roll_cells
-        and config.velocity_cells == STEPS_PER_BEAT
-        and config.num_conditions == NUM_CONDITIONS
-    )

@@ -11,6 +11,7 @@ B = batch, T = beats, P = parts, M = masked units, n = tokens of a unit, D = wid
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from pixmus.diffusers_base import ConfigMixin, ModelMixin, register_to_config
 from pixmus.ensembles import PARTS
+from pixmus.model.byte_weights import SCALE, from_bytes, read_weights
 from pixmus.model.network import Block, rotations
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.voices import FIRST_PITCH, HOLD, REST, UNIT_LAYOUTS, Gate, UnitLayout
@@ -310,6 +312,16 @@ class VoiceNetwork(ModelMixin, ConfigMixin):
         # attention and MLP begin at a tenth, not at nothing: there is no time to wake them
         gates = torch.arange(6 * width).div(width, rounding_mode="floor")
         self.modulation.bias.data[(gates == 2) | (gates == 5)] = 0.1
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, **kwargs: Any) -> Any:
+        """The network of a folder, whose weights may be stored as bytes."""
+        stored = read_weights(Path(folder))
+        if not any(name.endswith(SCALE) for name in stored):
+            return super().from_pretrained(folder, **kwargs)
+        network = cls.from_config(cls.load_config(folder))
+        network.load_state_dict(from_bytes(stored))
+        return network.eval()
 
     def hear(
         self,

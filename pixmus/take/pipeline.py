@@ -46,6 +46,7 @@ from pixmus.diffusers_base import (
     loading_components,
 )
 from pixmus.errors import PixMusError
+from pixmus.model.byte_weights import store_as_bytes
 from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.model.folder import (
     CURVE_TABLES,
@@ -173,7 +174,7 @@ class PixMusPipeline(DiffusionPipeline):
         return loaded
 
     def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
-        """Write the model folder: sharded safetensors in float16, tables and the manifest."""
+        """Write the model folder: sharded safetensors in float16 or bytes, tables, manifest."""
         folder = Path(save_directory)
         networks = {
             name: getattr(self, name)
@@ -187,11 +188,14 @@ class PixMusPipeline(DiffusionPipeline):
             kept[name] = {key: value.clone() for key, value in network.state_dict().items()}
             network.half()
         try:
-            super().save_pretrained(str(folder), **{"max_shard_size": "4MB", **kwargs})
+            kwargs = {"max_shard_size": "4MB", **kwargs}
+            super().save_pretrained(str(folder), **kwargs)
         finally:
             for name, network in networks.items():
                 network.float()
                 network.load_state_dict(kept[name])
+        if VOICE_NETWORK in networks:
+            store_as_bytes(folder / VOICE_NETWORK, kwargs["max_shard_size"])
         # Where the model was loaded from is a folder of this machine.
         for config in (folder / MODEL_INDEX, *folder.glob("*/config.json")):
             facts = json.loads(config.read_text())

@@ -45,7 +45,7 @@ from pixmus.score.voices import FIRST_PITCH, HOLD, UNIT_LAYOUTS
 OnStep = Callable[[int, int, Tensor], None]  # inference step, all of them, tokens
 
 # Of one inference step that is asked for: steps that uncover a block's voices, and the plan's.
-VOICE_STEPS, PLAN_STEPS = 0.4, 1.0
+VOICE_STEPS, PLAN_STEPS = 0.8, 1.0
 GUIDED = 0.5  # voices and plan are led so much as far as cells were: a scale of 2 is one of 1.5
 MELODY_ATTEMPTS = 2  # a melody that is silent in a bar where it is to play is written again
 
@@ -83,7 +83,8 @@ def compose_planned(
     edges = np.cumsum([0, *(cue.num_bars for cue in cues)])
     starts = edges[:-1].tolist()
     goes_on = {i + 1 for i, cue in enumerate(cues[:-1]) if cue.span.leads_on}
-    blocks = blocks_of(int(edges[-1]), starts, goes_on, seed=seed)
+    how = writers.scheduler.config
+    blocks = blocks_of(int(edges[-1]), starts, goes_on, seed=seed, block_bars=how.block_bars)
     total = plan_steps + steps * len(blocks)
 
     def tell(done: int, x: Tensor) -> None:
@@ -105,7 +106,9 @@ def compose_planned(
     voices = _Voices(
         writers,
         VoiceGuidance(scale),
-        Sampling(steps, has_dynamics=Style(sheet.style).has_dynamics),
+        Sampling(
+            steps, how.temperature, how.top, Style(sheet.style).has_dynamics, how.melody_share
+        ),
         lambda step, x: tell(plan_steps + step, torch.from_numpy(x)),
     )
     canvas = joined(canvases)
@@ -114,8 +117,11 @@ def compose_planned(
     for attempt in range(1, MELODY_ATTEMPTS + 1):
         if not mask_silent_melody(canvas, made, film_plan.plan):
             break
-        again = blocks_of(int(edges[-1]), starts, goes_on, seed=window_seed(seed, -2, attempt))
-        voices.write(canvas, again)
+        other = window_seed(seed, -2, attempt)
+        voices.write(
+            canvas,
+            blocks_of(int(edges[-1]), starts, goes_on, seed=other, block_bars=how.block_bars),
+        )
     take_written(canvases, canvas)
     written = [
         read_voices(canvas, sheet, span, cue.end_beat)

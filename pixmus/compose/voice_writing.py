@@ -20,11 +20,13 @@ from torch import Tensor
 from pixmus.compose.seeds import window_seed
 from pixmus.compose.voice_conditions import without_wishes
 from pixmus.diffusers_base import ConfigMixin, SchedulerMixin, register_to_config
+from pixmus.ensembles import PARTS, Part
 from pixmus.model.voice_network import KNOWN, MASKED, Unit, VoiceNetwork
 
 # A window shows so many bars before a block, and the plan of so many after it.
-CONTEXT_BARS, BLOCK_BARS, FUTURE_BARS = 8, 4, 2
+CONTEXT_BARS, BLOCK_BARS, FUTURE_BARS = 8, 8, 2
 NUM_INFERENCE_STEPS = 12
+MELODY = PARTS.index(Part.MELODY)
 DEFAULT_GUIDANCE_SCALE = 1.5
 GUIDED_SHARE = 0.6
 
@@ -37,6 +39,7 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
     `choice_temperature` (which falls to nothing). Not `by_confidence` the choice is left to
     chance, and only what is chosen is drawn, which is several times as fast. Of units in one beat
     one is uncovered before another, where there are beats enough: they could not hear each other.
+    The other values are what a pipeline samples with (see `Sampling` and `blocks_of`).
     """
 
     config: Any
@@ -49,6 +52,10 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
         by_confidence: bool = True,
         choice_temperature: float = 4.0,
         second_look: float = 0.1,
+        temperature: float = 0.9,
+        top: float = 0.95,
+        melody_share: float = 0.4,
+        block_bars: int = BLOCK_BARS,
     ) -> None:
         self.num_steps = 1
 
@@ -129,6 +136,16 @@ class Sampling:
     temperature: float = 1.0
     top: float = 0.98  # the nucleus: values beyond it are never drawn
     has_dynamics: bool = True
+    melody_share: float = 0.0  # of the steps, in which the melody is written before the other parts
+
+    @property
+    def stages(self) -> tuple[tuple[tuple[int, ...], int], ...]:
+        """Which parts are written one after another, and in how many steps each."""
+        if self.melody_share <= 0 or self.num_steps < 2:
+            return ((tuple(range(len(PARTS))), self.num_steps),)
+        first = min(max(1, round(self.melody_share * self.num_steps)), self.num_steps - 1)
+        others = tuple(part for part in range(len(PARTS)) if part != MELODY)
+        return (((MELODY,), first), (others, self.num_steps - first))
 
 
 @torch.inference_mode()
@@ -152,54 +169,106 @@ def fill(
     `states` int (T, P) says what is known; masked units that are no targets stay masked. `echo`
     holds the bars that are returned to where `echoed` bool (T,).
     """
-    filled = torch.from_numpy(tokens.astype(np.int64))
-    state = torch.from_numpy(states.astype(np.int64)).clone()
-    wanted = torch.from_numpy(targets) & (state == MASKED)
-    certainty = torch.zeros(state.shape)
-    asked = guidance.variants(conditions)
-    # what is led away from returns to nothing
-    returned = torch.from_numpy(np.stack([echoed, *[echoed & False] * (len(asked) - 1)]))
-    returning = (torch.from_numpy(echo.astype(np.int64)).expand(len(asked), -1, -1), returned)
-    at_first = int(wanted.sum())
-    scheduler.set_timesteps(sampling.num_steps)
-    for step in range(sampling.num_steps):
-        if not wanted.any():
-            break
+    window = _Window(
+        network,
+        scheduler,
+        torch.from_numpy(tokens.astype(np.int64)),
+        torch.from_numpy(states.astype(np.int64)).clone(),
+        guidance,
+        sampling,
+        generator,
+        guidance.variants(conditions),
+        torch.from_numpy(echo.astype(np.int64)),
+        torch.from_numpy(echoed),
+    )
+    to_write = torch.from_numpy(targets & (states == MASKED))
+    done = 0
+    for parts, num_steps in sampling.stages:
+        wanted = torch.zeros_like(to_write)
+        wanted[:, list(parts)] = to_write[:, list(parts)]
+        at_first = int(wanted.sum())
+        scheduler.set_timesteps(num_steps)
+        for step in range(num_steps):
+            if not wanted.any():
+                break
+            window.uncover(wanted, step, num_steps, at_first)
+            if on_step is not None:
+                on_step(done + step, window.tokens.numpy())
+        done += num_steps
+    window.look_again(to_write, round(scheduler.config.second_look * int(to_write.sum())))
+    return window.tokens.numpy().astype(np.uint8)
+
+
+@dataclass
+class _Window:
+    """A window while it is filled in."""
+
+    network: VoiceNetwork
+    scheduler: UnmaskingScheduler
+    tokens: Tensor  # int64 (T, NUM_TOKENS)
+    states: Tensor  # int64 (T, P)
+    guidance: VoiceGuidance
+    sampling: Sampling
+    generator: torch.Generator
+    conditions: Tensor  # (variants, T, conditions)
+    echo: Tensor  # int64 (T, NUM_TOKENS)
+    echoed: Tensor  # bool (T,)
+
+    def __post_init__(self) -> None:
+        self.certainty = torch.zeros(self.states.shape)
+        variants = len(self.conditions)
+        # what is led away from returns to nothing
+        unled = [torch.zeros_like(self.echoed)] * (variants - 1)
+        self.returning = self.echo.expand(variants, -1, -1), torch.stack([self.echoed, *unled])
+
+    def uncover(self, wanted: Tensor, step: int, num_steps: int, at_first: int) -> None:
+        """Write those of the wanted units (bool (T, P), changed) that the step uncovers."""
         units = wanted.nonzero()
-        at_random = not scheduler.config.by_confidence
+        at_random = not self.scheduler.config.by_confidence
         if at_random:
-            nothing = torch.zeros(len(units))
-            units = units[scheduler.step(nothing, units[:, 0], step, at_first, generator)]
+            units = self._chosen(torch.zeros(len(units)), units, step, at_first)
         asked_for = torch.zeros_like(wanted)
         asked_for[units[:, 0], units[:, 1]] = True
-        led = guidance.at(step, sampling.num_steps)
-        drawn, own = _draw(
-            network, filled, state, asked, returning, asked_for, generator, led, sampling
-        )
-        confidence = own[units[:, 0], units[:, 1]]
-        chosen = units
+        drawn, certainty = self._draw(asked_for, self.guidance.at(step, num_steps))
         if not at_random:
-            chosen = units[scheduler.step(confidence, units[:, 0], step, at_first, generator)]
-        for beat, part in chosen.tolist():
-            place = cast(Unit, network.units[part]).layout.tokens
-            filled[beat, place] = drawn[beat, place]
-        state[chosen[:, 0], chosen[:, 1]] = KNOWN
-        certainty[chosen[:, 0], chosen[:, 1]] = own[chosen[:, 0], chosen[:, 1]]
-        wanted[chosen[:, 0], chosen[:, 1]] = False
-        if on_step is not None:
-            on_step(step, filled.numpy())
-    again = round(scheduler.config.second_look * at_first)
-    if again:
-        units = torch.from_numpy(targets & (states == MASKED)).nonzero()
-        least = units[certainty[units[:, 0], units[:, 1]].argsort()[:again]]
-        state[least[:, 0], least[:, 1]] = MASKED
+            units = self._chosen(certainty[units[:, 0], units[:, 1]], units, step, at_first)
+        self._take(units, drawn)
+        self.certainty[units[:, 0], units[:, 1]] = certainty[units[:, 0], units[:, 1]]
+        wanted[units[:, 0], units[:, 1]] = False
+
+    def look_again(self, written: Tensor, count: int) -> None:
+        """Write so many of the written units (bool (T, P)) again, the least certain."""
+        if count == 0:
+            return
+        units = written.nonzero()
+        least = units[self.certainty[units[:, 0], units[:, 1]].argsort()[:count]]
+        self.states[least[:, 0], least[:, 1]] = MASKED
+        wanted = torch.zeros_like(written)
         wanted[least[:, 0], least[:, 1]] = True
-        led = replace(guidance, scale=1.0)
-        drawn, _ = _draw(network, filled, state, asked, returning, wanted, generator, led, sampling)
-        for beat, part in least.tolist():
-            place = cast(Unit, network.units[part]).layout.tokens
-            filled[beat, place] = drawn[beat, place]
-    return filled.numpy().astype(np.uint8)
+        drawn, _ = self._draw(wanted, replace(self.guidance, scale=1.0))
+        self._take(least, drawn)
+
+    def _chosen(self, confidence: Tensor, units: Tensor, step: int, at_first: int) -> Tensor:
+        return units[self.scheduler.step(confidence, units[:, 0], step, at_first, self.generator)]
+
+    def _take(self, units: Tensor, drawn: Tensor) -> None:
+        for beat, part in units.tolist():
+            place = cast(Unit, self.network.units[part]).layout.tokens
+            self.tokens[beat, place] = drawn[beat, place]
+        self.states[units[:, 0], units[:, 1]] = KNOWN
+
+    def _draw(self, wanted: Tensor, guidance: VoiceGuidance) -> tuple[Tensor, Tensor]:
+        return _draw(
+            self.network,
+            self.tokens,
+            self.states,
+            self.conditions,
+            self.returning,
+            wanted,
+            self.generator,
+            guidance,
+            self.sampling,
+        )
 
 
 def _draw(

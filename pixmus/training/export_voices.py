@@ -36,23 +36,20 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--like", type=Path, default=MODEL_FOLDER, help="model whose encoder and ranges go along"
     )
-    parser.add_argument("--second-look", type=float, default=0.1)
     parser.add_argument(
-        "--by-confidence",
-        action="store_true",
-        help="uncover the surest first; several times as slow",
+        "--set",
+        nargs="*",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the scheduler, in JSON: by_confidence=true temperature=1.0 block_bars=4",
     )
-    parser.add_argument("--choice-temperature", type=float, default=4.0)
     arguments = parser.parse_args(argv)
 
     voices = load_average(arguments.voices)
+    chosen = {name: json.loads(value) for name, value in (s.split("=") for s in arguments.set)}
     pipe = PixMusPipeline(
         None,
-        UnmaskingScheduler(
-            by_confidence=arguments.by_confidence,
-            choice_temperature=arguments.choice_temperature,
-            second_look=arguments.second_look,
-        ),
+        UnmaskingScheduler(**{"by_confidence": False, **chosen}),
         encoder=load_encoder(arguments.like),
         plan_denoiser=PlanDenoiser.from_pretrained(arguments.plan).eval(),
         voice_network=voices,

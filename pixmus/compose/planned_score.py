@@ -107,7 +107,12 @@ def compose_planned(
         writers,
         VoiceGuidance(scale),
         Sampling(
-            steps, how.temperature, how.top, Style(sheet.style).has_dynamics, how.melody_share
+            steps,
+            how.temperature,
+            how.top,
+            Style(sheet.style).has_dynamics,
+            how.dynamics_temperature,
+            how.melody_share,
         ),
         lambda step, x: tell(plan_steps + step, torch.from_numpy(x)),
     )

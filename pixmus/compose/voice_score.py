@@ -195,8 +195,9 @@ def read_voices(
     final = span.final_beat - span.first_beat
     ring_end = end_beat - span.first_beat
     by_rule = ruled_velocities(canvas)
+    tokens = level_bars(canvas.tokens, canvas.bar_of_beat)
     parts: dict[str, list[Note]] = {part: [] for part in cue_sheet.parts}
-    for index, onset_step, length, pitch, velocity in decode_voices(canvas.tokens).tolist():
+    for index, onset_step, length, pitch, velocity in decode_voices(tokens).tolist():
         part = PARTS[index]
         onset = onset_step / STEPS_PER_BEAT
         end = onset + length / STEPS_PER_BEAT
@@ -211,6 +212,21 @@ def read_voices(
         moved = pitch if part == Part.DRUMS else pitch + shift
         parts[part].append(Note(onset + span.first_beat, moved, end - onset, velocity))
     return {part: sorted(notes) for part, notes in parts.items()}
+
+
+def level_bars(tokens: np.ndarray, bar_of_beat: np.ndarray) -> np.ndarray:
+    """Tokens in which all units of a part in one bar have one level, the middle of theirs.
+
+    A code has it so; written units each draw their own.
+    """
+    levelled = tokens.copy()
+    for layout in UNIT_LAYOUTS.values():
+        level = levelled[:, layout.start]  # a view
+        for bar in range(int(bar_of_beat.max()) + 1):
+            beats = np.flatnonzero((bar_of_beat == bar) & (level > 0))
+            if len(beats):
+                level[beats] = int(np.median(level[beats]))
+    return levelled
 
 
 def ruled_velocities(canvas: VoiceCanvas) -> np.ndarray:

@@ -54,6 +54,7 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
         second_look: float = 0.1,
         temperature: float = 0.9,
         top: float = 0.95,
+        dynamics_temperature: float = 0.5,
         melody_share: float = 0.4,
         block_bars: int = BLOCK_BARS,
     ) -> None:
@@ -136,6 +137,7 @@ class Sampling:
     temperature: float = 1.0
     top: float = 0.98  # the nucleus: values beyond it are never drawn
     has_dynamics: bool = True
+    dynamics_temperature: float | None = None  # of levels and accents; None: as the notes
     melody_share: float = 0.0  # of the steps, in which the melody is written before the other parts
 
     @property
@@ -309,6 +311,7 @@ def _draw(
             generator,
             sampling.has_dynamics,
             sampling.top,
+            sampling.dynamics_temperature,
         )
         drawn[beats, unit.layout.tokens] = written
         certainty[beats, part] = log_p

@@ -222,6 +222,7 @@ class Unit(nn.Module):
         generator: torch.Generator,
         has_dynamics: bool = True,
         top: float = 1.0,
+        dynamics_temperature: float | None = None,  # of levels and accents; None: as the notes
     ) -> tuple[Tensor, Tensor]:
         """Tokens (M, n) of masked units, and the mean log probability of each unit's (M,)."""
         M = prepared.shape[1]
@@ -259,7 +260,9 @@ class Unit(nn.Module):
                     log_p[allowed[at], HOLD] = -torch.inf
                 if kind == "accents":
                     log_p[:, 0] = -torch.inf
-                p = _sharpened(log_p, temperature, top)
+                is_note = kind in ("gates", "voices")
+                warmth = temperature if is_note else dynamics_temperature or temperature
+                p = _sharpened(log_p, warmth, top)
                 drawn = torch.multinomial(p, 1, generator=generator)
                 if kind in ("gates", "voices"):
                     total[at] += p.gather(1, drawn)[:, 0].clamp(min=1e-9).log()

@@ -18,6 +18,7 @@ from pixmus.compose.voice_conditions import (
 )
 from pixmus.compose.voice_score import (
     VoiceCanvas,
+    level_bars,
     prepare_voices,
     read_voices,
     sources_of_plan,
@@ -37,6 +38,7 @@ from pixmus.score.notes import Note
 from pixmus.score.plan import HALVES, Phrase, Plan
 from pixmus.score.spans import CueSpan
 from pixmus.score.tempo import TempoMap
+from pixmus.score.voices import NUM_TOKENS, UNIT_LAYOUTS
 
 BARS = 6
 LAST = 4 * BARS - 4  # beat of the last chord
@@ -147,3 +149,13 @@ def test_bars_are_redone_and_the_others_kept(network: VoiceNetwork) -> None:
     write(network, canvas, 2)
     changed = (before != canvas.tokens).any(1)
     assert changed[8:12].any() and not changed[:8].any() and not changed[12:].any()
+
+
+def test_a_part_has_one_level_a_bar() -> None:
+    layout = UNIT_LAYOUTS[Part.MELODY]
+    tokens = np.zeros((8, NUM_TOKENS), np.uint8)
+    tokens[:, layout.start] = [4, 9, 0, 5, 7, 7, 7, 7]
+    levelled = level_bars(tokens, np.arange(8) // 4)
+    assert levelled[:, layout.start].tolist() == [5, 5, 0, 5, 7, 7, 7, 7]
+    tokens[:, layout.start] = levelled[:, layout.start] = 0
+    assert np.array_equal(levelled, tokens)

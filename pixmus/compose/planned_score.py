@@ -80,12 +80,13 @@ def compose_planned(
     scale = 1 + GUIDED * (guidance_scale - 1)
     steps = max(1, round(VOICE_STEPS * num_inference_steps))
     plan_steps = max(1, round(PLAN_STEPS * num_inference_steps))
+    planning = 2 * plan_steps  # a plan is drawn, then again with the chords that return
     edges = np.cumsum([0, *(cue.num_bars for cue in cues)])
     starts = edges[:-1].tolist()
     goes_on = {i + 1 for i, cue in enumerate(cues[:-1]) if cue.span.leads_on}
     how = writers.scheduler.config
     blocks = blocks_of(int(edges[-1]), starts, goes_on, seed=seed, block_bars=how.block_bars)
-    total = plan_steps + steps * len(blocks)
+    total = planning + steps * len(blocks)
 
     def tell(done: int, x: Tensor) -> None:
         if on_step is not None:
@@ -114,7 +115,7 @@ def compose_planned(
             how.dynamics_temperature,
             how.melody_share,
         ),
-        lambda step, x: tell(plan_steps + step, torch.from_numpy(x)),
+        lambda step, x: tell(planning + step, torch.from_numpy(x)),
     )
     canvas = joined(canvases)
     made = canvas.states == MASKED

@@ -201,7 +201,7 @@ def test_progress_is_told_and_can_stop(writers: Writers) -> None:
         pass
 
     def cancel(step: int, total: int, x: torch.Tensor) -> None:
-        if step == 6:  # inside the voices
+        if step == 11:  # inside the voices
             raise Cancelled
 
     with pytest.raises(Cancelled):

@@ -54,7 +54,7 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
         second_look: float = 0.1,
         temperature: float = 0.9,
         top: float = 0.95,
-        dynamics_temperature: float = 0.5,
+        dynamics_temperature: float = 0.1,
         melody_share: float = 0.4,
         block_bars: int = BLOCK_BARS,
     ) -> None:

@@ -121,23 +121,27 @@ def frozen(sight: Sight, row: Row) -> str | None:
 
 
 def moving(sight: Sight, row: Row) -> str | None:
-    """Whether a row that claims to be a still names a video, or a file of several images."""
-    if row.kind != "still":
+    """Whether a row that claims to be a still names a video."""
+    if row.kind != "still" or sight.video.is_still:
         return None
-    if sight.video.is_still:
-        number = num_images(sight.video.path)
-        return (
-            f"it claims to be a still, but its file holds {number} images" if number > 1 else None
-        )
     if moving_share(sight) >= SMALLEST_MOVING_SHARE:
         return "it claims to be a still, but its file is a video that moves"
     return "it claims to be a still, but its file is a video (that stands still)"
 
 
+def several(path: Path, row: Row) -> str | None:
+    """Whether a row that claims to be a still names a file of several images."""
+    number = num_images(path) if row.kind == "still" else 1
+    return f"it claims to be a still, but its file holds {number} images" if number > 1 else None
+
+
 def num_images(path: Path) -> int:
-    """How many images an image file holds (animated WebP and PNG hold several)."""
-    with Image.open(path) as file:
-        return int(getattr(file, "n_frames", 1))
+    """How many images a file holds (animated WebP and PNG hold several); 1 where it is no image."""
+    try:
+        with Image.open(path) as file:
+            return int(getattr(file, "n_frames", 1))
+    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError):
+        return 1
 
 
 def _blocks(image: np.ndarray) -> np.ndarray:

@@ -135,6 +135,9 @@ class _Picture:
             told = f"its picture {row.picture} is missing" if row.picture else "it names no picture"
             self.problems.append(Problem("picture missing", told))
             return
+        if several := picture_checks.several(path, row):
+            self.problems.append(Problem("picture moving", several))
+            return
         try:
             sight = picture_checks.watch(
                 row, probe(path, max(row.duration, MIN_DURATION), length="picture")

@@ -14,6 +14,7 @@ from pixmus.dataset.picture_checks import (
     moving,
     moving_share,
     num_images,
+    several,
     too_short,
     undecodable,
     watch,
@@ -54,9 +55,13 @@ def test_a_still_is_one_image(tmp_path: Path, paint_video: Callable[..., Path]) 
     assert moving(sight, row("still", end=30.0)) is None
     assert too_short(sight, row("still", end=30.0)) is None and undecodable(sight) is None
     assert len(sight.moments) == NUM_MOMENTS and np.ptp(sight.moments, axis=0).max() == 0
-    several = watch(row("still"), probe(tmp_path / "b.webp", still_duration=4.0))
-    assert moving(several, row("still")) == "it claims to be a still, but its file holds 2 images"
-    video = watch(row("still", end=30.0), probe(paint_video([(4.0, 90)], moving=True)))
+    told = "it claims to be a still, but its file holds 2 images"
+    assert several(tmp_path / "b.webp", row("still")) == told
+    assert several(tmp_path / "a.png", row("still")) is None
+    assert several(tmp_path / "b.webp", row()) is None
+    clip = paint_video([(4.0, 90)], moving=True)
+    assert several(clip, row("still")) is None  # no image: what it is, `moving` says
+    video = watch(row("still", end=30.0), probe(clip))
     assert (
         moving(video, row("still")) == "it claims to be a still, but its file is a video that moves"
     )

@@ -299,6 +299,7 @@ FELT_PIANO = Ensemble(
     words="felt intimate",
     asks={Curve.ENERGY: -0.3},
 )
+ACOUSTIC_BASS = Voice((32,), -4.5, 0.0, -18.0, expression_db=1.5)
 ACOUSTIC_GUITAR = Ensemble(
     "acoustic guitar",
     PIANO.parts,
@@ -308,7 +309,7 @@ ACOUSTIC_GUITAR = Ensemble(
         Part.HARMONY: Voice(
             (24,), -2.0, -0.15, -12.0, 90.0, 2.0, FAST_ATTACK_S, low_mid_db=-2.0, roll_ms=10.0
         ),
-        Part.BASS: Voice((32,), -4.5, 0.0, -18.0, expression_db=1.5),
+        Part.BASS: ACOUSTIC_BASS,
     },
     Room(1.0, 0.010),
     words="guitar guitars acoustic folk",
@@ -320,7 +321,7 @@ MALLETS = Ensemble(
     {
         Part.MELODY: Voice((12,), 0.0, 0.1, -10.0, 150.0, 2.0, FAST_ATTACK_S),
         Part.HARMONY: Voice((11, 12), -2.5, -0.15, -10.0, 90.0, 2.0, FAST_ATTACK_S, roll_ms=4.0),
-        Part.BASS: Voice((32,), -4.5, 0.0, -18.0, expression_db=1.5),
+        Part.BASS: ACOUSTIC_BASS,
     },
     Room(1.3, 0.014),
     words="marimba vibraphone xylophone",

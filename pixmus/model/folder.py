@@ -104,7 +104,9 @@ def check_manifest(folder: Path, remedy: str = "get the model again") -> str:
             f"The model in {folder} was made by a newer PixMus than this one; update PixMus, or "
             "choose an older revision of the model."
         )
-    if not isinstance(sums, dict) or not sums.keys() >= {MODEL_INDEX, CURVE_TABLES}:
+    plans = isinstance(sums, dict) and any(name.startswith(f"{PLAN_DENOISER}/") for name in sums)
+    needed = {MODEL_INDEX, CURVE_TABLES} if plans else {MODEL_INDEX, CURVE_TABLES, DECODING}
+    if not isinstance(sums, dict) or not sums.keys() >= needed:
         raise PixMusError(
             f"{folder} is no complete model folder: {MANIFEST} does not name all of it; {remedy}."
         )

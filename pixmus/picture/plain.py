@@ -60,6 +60,7 @@ class Plain:
         self.deeds: list[str] = []  # in words, for a sentence
         self._deinterlacer = _Filter("bwdif", {"mode": "send_frame", "deint": "interlaced"})
         self._mapper: _Filter | None = None
+        self._reformatter = VideoReformatter()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def frames(self, shown: Iterator[Timed]) -> Iterator[Timed]:
@@ -107,7 +108,7 @@ class Plain:
             cube = Path(self._folder.name) / "sdr.cube"
             write_cube(cube, int(frame.color_trc))
             self._mapper = _Filter("lut3d", {"file": str(cube)})
-        colours = VideoReformatter().reformat(frame, format="gbrp10le")
+        colours = self._reformatter.reformat(frame, format="gbrp10le")
         return _like(self._mapper.push(colours)[0], frame)
 
 

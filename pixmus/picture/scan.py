@@ -64,9 +64,7 @@ class Scan:
         Each is shown until the next; how long the last is shown tells `_last_length`.
         """
         pairs = sorted(
-            (packet.pts if packet.pts is not None else packet.dts or 0, packet.duration)
-            for packet in self.packets
-            if packet.is_shown
+            (_display_time(packet), packet.duration) for packet in self.packets if packet.is_shown
         )
         has_times = all(packet.pts is not None for packet in self.packets)
         if has_times and self.first_frame is not None and self.first_frame.pts is not None:

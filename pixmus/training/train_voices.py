@@ -286,10 +286,10 @@ def learn(
     out = Path(arguments.out)
     begun, clock = time.process_time() - run.cpu_spent, time.monotonic()
     losses: list[Tensor] = []
-    beats, best = 0, float("inf")
+    beats = 0
     last_report = last_save = time.monotonic()
 
-    def report() -> float:
+    def report() -> None:
         loss, by_part = validate(run, validation)
         seconds = time.monotonic() - last_report
         row: list[float] = [run.iteration, round(run.cpu_spent), round(beats / seconds)]
@@ -298,7 +298,6 @@ def learn(
         with open(out / "log.csv", "a") as file:
             file.write(",".join(str(value) for value in row) + "\n")
         print(*row, flush=True)
-        return loss
 
     with stop_asked() as stopped:
         while not stopped():
@@ -314,10 +313,7 @@ def learn(
             losses.append(run.step(batch, warmth * max(decay, 0.01), arguments.ema))
             beats += batch.tokens.shape[0] * batch.tokens.shape[1]
             if time.monotonic() - last_report > arguments.report:
-                loss = report()
-                if loss < best and progress > 0.5:
-                    best = loss
-                    torch.save({"config": run.config, "average": run.average}, out / "best.pt")
+                report()
                 losses, beats, last_report = [], 0, time.monotonic()
             if time.monotonic() - last_save > SECONDS_BETWEEN_SAVES:
                 run.save(out / "state.pt")

@@ -116,7 +116,7 @@ def test_a_rendition_is_long_and_loud_as_it_should(pieces: list[Piece]) -> None:
 def test_a_rendition_is_the_same_whatever_was_played_before(
     synth: str, pieces: list[Piece]
 ) -> None:
-    if synth not in installed_synths():
+    if synth == "fluidsynth" and synth not in installed_synths():
         pytest.skip(f"no {synth} here")
     renderer = SoundFontRenderer(synth, OWN_FONT)
     window = Window(pieces[2], 4, 130.0, -2, 3.0)

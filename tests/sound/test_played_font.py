@@ -81,7 +81,7 @@ def rms_db(waveform):
 @pytest.mark.parametrize("synth", ["fluidsynth", "tinysoundfont"])
 @pytest.mark.parametrize("program", [0, 46, 48])
 def test_velocity_30_is_25_db_below_127(synth, program):
-    if synth not in installed_synths():
+    if synth == "fluidsynth" and synth not in installed_synths():
         pytest.skip(f"{synth} is not installed here")
     renderer = SoundFontRenderer(synth, OWN_FONT)
     levels = [

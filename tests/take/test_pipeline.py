@@ -215,7 +215,10 @@ def test_a_cue_sheet_of_another_clip_is_refused(pipe: PixMusPipeline, clip: Path
         pipe(other, cue_sheet=spot(footage.features), num_inference_steps=STEPS)
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"decoding.json": ""}'])
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "{}", '{"decoding.json": ""}', '{"model_index.json": "", "curve_tables.json": ""}'],
+)
 def test_a_manifest_that_names_too_little_is_refused(
     model_folder: Path, tmp_path: Path, text: str
 ) -> None:

@@ -121,7 +121,7 @@ class Visitor:
 
     def wait_for_status(self, text: str, seconds: float = 240) -> None:
         self.tab.wait_for_function(
-            "text => document.querySelector('#status').innerText.includes(text)",
+            "text => document.querySelector('#status')?.innerText.includes(text)",
             arg=text,
             timeout=1000 * seconds,
         )
@@ -139,7 +139,17 @@ class Visitor:
         return {part: list(notes) for part, notes in parts.items()}
 
     def source(self) -> str:
-        return str(self.tab.get_attribute("#result video", "src"))
+        return str(self.tab.get_attribute("#result video:not([hidden])", "src"))
+
+    def names(self) -> list[str]:
+        """The names on the cards of the shelf, the newest first."""
+        said = "[...document.querySelectorAll('.pm-said strong')].map(n => n.firstChild.data)"
+        return list(self.tab.evaluate(said))
+
+    def cards(self) -> list[str]:
+        """What the cards of the shelf say, the newest first."""
+        said = "[...document.querySelectorAll('#result .pm-said')].map(card => card.innerText)"
+        return list(self.tab.evaluate(said))
 
     def facts(self) -> dict[str, str]:
         return dict(

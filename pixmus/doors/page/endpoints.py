@@ -33,8 +33,9 @@ from pixmus.choices import (
 )
 from pixmus.cues.sheet import CueSheet
 from pixmus.doors.page.commission import Commission
+from pixmus.doors.page.jobs import Progress, reported
 from pixmus.doors.page.showing import in_visitors_words
-from pixmus.doors.page.studio import Progress, Studio, reported
+from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Visit, Visits
 from pixmus.errors import PixMusError
@@ -112,7 +113,7 @@ class Endpoints:
                     progress(event.share or 0.0, desc=event.detail or event.stage)
                 else:
                     made.append(event)
-            take = made[0] if len(made) == 1 else visit.take(1)
+            take = made[0] if len(made) == 1 else visit.takes[0]
             files = take.quick_files()
             facts = {
                 "seed": take.seed,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,8 @@ def music_line(example: Example) -> str:
 
 
 def _film(example: Example) -> str:
-    poster, strip = _poster(example.scored), _strip(example.scored)
-    shown = f' poster="{poster}"' if poster else ""
+    picture, strip = poster(example.scored), _strip(example.scored)
+    shown = f' poster="{picture}"' if picture else ""
     drawn = (
         f'<img src="{strip}" alt="Its sound, from low to high, as time goes on">' if strip else ""
     )
@@ -65,7 +66,8 @@ def _film(example: Example) -> str:
     )
 
 
-def _poster(film: Path) -> str:
+@lru_cache
+def poster(film: Path) -> str:
     """A frame of the film as the address of a JPEG picture, "" where it cannot be read."""
     try:
         with av.open(str(film)) as container:

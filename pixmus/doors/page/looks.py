@@ -1,4 +1,4 @@
-"""What the buttons show of takes that are there: another one, its files, its seed, an example."""
+"""What the shelf and the buttons show of results that are there: choose, keep, rename, pack."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pixmus.doors.page.showcase import Example
 from pixmus.doors.page.showing import sentence
 from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.takes import Take
-from pixmus.doors.page.visits import Visits
+from pixmus.doors.page.visits import Visit, Visits
 from pixmus.doors.page.work import Shown
 
 
@@ -26,21 +26,49 @@ class Looks:
     ) -> None:
         self.studio, self.visits, self.panels, self.examples = studio, visits, panels, examples
 
-    def on_choose(self, request: gr.Request, number: int | None) -> Shown:
-        """Another take."""
+    def on_shelf(self, request: gr.Request, event: gr.EventData) -> Shown:
+        """A card of the shelf, or one of its buttons."""
         try:
-            take = self.visits.find(request.session_hash).take(number or 1)
-            yield self.panels.show(take, self.studio.tables)
-            yield self.panels.pictures.show(take, self.studio.tables)
+            visit = self.visits.find(request.session_hash)
+            if event.act == "example":
+                yield self.panels.show_example_again(self.examples[int(event.index)])
+                return
+            number = int(event.number)
+            if event.act == "choose":
+                yield from self._choose(visit, number)
+                return
+            if event.act == "ask":
+                yield self.panels.clip.show_take(visit.take(number))
+                return
+            if event.act == "hold":
+                visit.shelf.hold(number, bool(event.held))
+            elif event.act == "rename":
+                visit.shelf.rename(number, str(event.name))
+            elif event.act == "remove":
+                visit.remove(number)
+            yield self.panels.result.show_shelf(visit)
         except Exception as error:
             yield {self.panels.result.status: markup.failed(sentence(error))}
+
+    def _choose(self, visit: Visit, number: int) -> Shown:
+        """Another card: its facts, files and lines, its cue sheet, then its pictures."""
+        card = visit.shelf.find(number)
+        sheet = card.take.soundtrack.cue_sheet
+        shown = self.panels.show(card, self.studio.tables)
+        is_other = visit.cue_sheet is None or visit.cue_sheet.to_json() != sheet.to_json()
+        is_other = is_other or visit.watched is not card.take.source
+        if is_other and not (visit.job and visit.job.is_running):
+            visit.cue_sheet, visit.watched = sheet, card.take.source
+            shown |= self.panels.sheet.show(visit, card.take)
+        yield shown
+        yield self.panels.pictures.show(card.take, self.studio.tables)
 
     def packed(self, which: Callable[[Take], Path]) -> Callable[..., str]:
         """The handler that packs files of the chosen take."""
 
         def pack(request: gr.Request, number: int | None) -> str:
             try:
-                return str(which(self.visits.find(request.session_hash).take(number or 1)))
+                return str(which(self.visits.find(request.session_hash).take(number)))
             except Exception as error:
                 raise gr.Error(sentence(error), print_exception=False) from error
 
@@ -48,13 +76,24 @@ class Looks:
 
     def on_keep_seed(self, request: gr.Request, number: int | None) -> int | None:
         """The seed of the chosen take."""
-        takes = self.visits.find(request.session_hash).takes
-        return takes[(number or 1) - 1].seed if takes else None
+        try:
+            return self.visits.find(request.session_hash).take(number).seed
+        except Exception as error:
+            raise gr.Error(sentence(error), print_exception=False) from error
 
-    def on_example(self, request: gr.Request, event: gr.EventData) -> dict[Any, Any]:
-        """An example, in the place of whatever the visitor had."""
-        visit = self.visits.find(request.session_hash)
-        visit.stop()
-        visit.replace_takes([])
-        visit.cue_sheet = None
-        return self.panels.show_example(self.examples[int(event.index)])
+    def on_example(
+        self, clip: str | None, still: str | None, own: str | None, event: gr.EventData
+    ) -> dict[Any, Any]:
+        """An example beside whatever the visitor has; a clip of their own can be had back."""
+        here = clip or still
+        names = {example.clip.name for example in self.examples}
+        if here and Path(here).name not in names:
+            own = here
+        return {
+            **self.panels.clip.offer_own(own),
+            **self.panels.show_example(self.examples[int(event.index)]),
+        }
+
+    def on_own(self, own: str | None) -> dict[Any, Any]:
+        """The visitor's own clip, back in its place."""
+        return self.panels.clip.show_own(own)

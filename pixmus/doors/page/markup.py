@@ -19,8 +19,8 @@ from PIL import Image
 from pixmus.choices import ENSEMBLE, KEY, ORIGINAL_AUDIO, SEED, STYLE, TEMPO, TEXT
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVES, Curve
+from pixmus.doors.page.jobs import WAITING, Progress
 from pixmus.doors.page.showcase import RESULTS, Example
-from pixmus.doors.page.studio import Progress
 from pixmus.doors.page.takes import Take, describe
 from pixmus.picture.footage import Footage
 from pixmus.score.tempo import TempoMap
@@ -62,6 +62,12 @@ def failed(text: str) -> str:
 
 def stages(progress: Progress, seconds: float) -> str:
     """The stages with the one being done, its share and its detail."""
+    if progress.stage == WAITING:
+        return (
+            '<div class="pm-status pm-waiting" role="status" aria-live="polite">'
+            f'<p><span>{escape(progress.detail)}</span><span class="pm-seconds">{seconds:.0f} s'
+            "</span></p></div>"
+        )
     names = list(STAGES)
     current = names.index(progress.stage) if progress.stage in STAGES else 0
     items = []
@@ -81,17 +87,6 @@ def stages(progress: Progress, seconds: float) -> str:
         f'<p><span>{escape(detail)}</span><span class="pm-seconds">{seconds:.1f} s</span></p>'
         "</div>"
     )
-
-
-def player(takes: Sequence[Take]) -> str:
-    """The scored clips, one of them shown; `player.js` switches between them in sync."""
-    if not takes:
-        return '<div class="pm-player"><p class="pm-empty">The scored clip plays here.</p></div>'
-    videos = "".join(
-        _video(take.clip, f"Scored clip, seed {take.seed}", index == 0)
-        for index, take in enumerate(takes)
-    )
-    return f'<div class="pm-player">{videos}</div>'
 
 
 def example_player(example: Example) -> str:
@@ -136,16 +131,6 @@ def _video(path: Path, label: str, is_shown: bool) -> str:
         f'<video controls playsinline preload="{"auto" if is_shown else "metadata"}" '
         f'src="{file_url(path)}" aria-label="{escape(label)}"{hidden}></video>'
     )
-
-
-def take_names(takes: Sequence[Take]) -> list[str]:
-    """What the takes are called where one is chosen; the first is the one that ranks best."""
-    names = []
-    for number, take in enumerate(takes, start=1):
-        outside = len(take.warnings())
-        told = "like real music" if not outside else f"{outside} outside"
-        names.append(f"{number}. seed {take.seed} ({told})")
-    return names
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pixmus.doors.page.panels.panels import Panels
 from pixmus.doors.page.showcase import EXAMPLES, RESULTS, Example, find_examples
 from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.visits import Visits
-from pixmus.doors.page.wiring import QUEUE_SIZE, WORKING, tie
+from pixmus.doors.page.wiring import FOLLOWERS, WORKING, tie
 from pixmus.doors.page.work import Works
 from pixmus.model.folder import MODEL_FOLDER, model_folder
 from pixmus.take.pipeline import PixMusPipeline
@@ -78,7 +78,7 @@ def build_page(
         build_api(Endpoints(studio, visits), WORKING)
 
         def on_leave(request: gr.Request) -> None:
-            visits.end(request.session_hash)
+            visits.leave(request.session_hash)
 
         page.unload(on_leave)
     return page
@@ -101,7 +101,7 @@ def serve(
     visits.sweep_for_ever()
     threading.Thread(target=studio.warm_up, name="warm-up", daemon=True).start()
     page = build_page(studio, visits, find_examples(examples), folder)
-    page.queue(max_size=2 * QUEUE_SIZE, default_concurrency_limit=4)
+    page.queue(max_size=4 * FOLLOWERS, default_concurrency_limit=4)
     page.launch(
         server_port=port,
         theme=THEME,

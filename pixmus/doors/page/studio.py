@@ -6,14 +6,12 @@ at its next inference step once the visitor stops it or starts another.
 
 from __future__ import annotations
 
-import queue
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -22,9 +20,10 @@ from pixmus.choices import SEED
 from pixmus.compose.draft import keep_score
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
-from pixmus.doors.page.commission import MOST_TAKES, Commission
+from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.decoding import mux_apart, trim_apart, watch_apart
-from pixmus.doors.page.takes import Take, ranked
+from pixmus.doors.page.jobs import Line, Progress, Report
+from pixmus.doors.page.takes import Source, Take, ranked
 from pixmus.doors.page.visits import Visit
 from pixmus.ensembles import ORCHESTRA, Part, Style
 from pixmus.errors import PixMusError
@@ -36,21 +35,9 @@ from pixmus.sound.renderer import render
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.take.spectrogram import plot_spectrogram
 
+AT_ONCE = 2  # soundtracks made at the same time
+MOST_WAITING = 12
 NEW_SEEDS = 2**31  # below which a new seed is drawn
-
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What is being done: a stage, the share of it that is done, and one detail."""
-
-    stage: str
-    share: float | None = None
-    detail: str = ""
-
-
-Report = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -61,8 +48,7 @@ class Work:
     commission: Commission
     report: Report
     check: Callable[[], None]  # raises `Stopped` where the work shall end
-    footage: Footage
-    span: tuple[float, float] | None  # the part of the clip that the footage shows, seconds
+    source: Source
 
 
 class Studio:
@@ -76,6 +62,14 @@ class Studio:
         self.tables = pipe.curve_tables
         self.longest_s = longest_s
         self.model = model
+        self.line = Line(AT_ONCE, MOST_WAITING)
+
+    @contextmanager
+    def _turn(self, visit: Visit, report: Report) -> Iterator[Callable[[], None]]:
+        """A place among those at work; gives the function that raises `Stopped`."""
+        check = visit.start()
+        with self.line.turn(check, report):
+            yield check
 
     def warm_up(self) -> None:
         """Compose and render a few seconds, so that no visitor waits for what is loaded once."""
@@ -105,34 +99,39 @@ class Studio:
         self, visit: Visit, clip: Path, commission: Commission, report: Report
     ) -> Iterator[Take]:
         """Watch, spot and compose; yields each take as its scored clip is written."""
-        work = self._watch(visit, clip, commission, report)
-        _, commission = self._spot(work.footage, commission)
-        work = replace(work, commission=commission)
-        asked = {"direction": commission.direction(), **commission.of(Step.WISH)}
-        yield from self._takes(work, asked)
-        visit.cue_sheet = visit.takes[0].soundtrack.cue_sheet
+        visit.asked = clip, commission
+        with self._turn(visit, report) as check:
+            work = self._watch(visit, check, clip, commission, report)
+            _, commission = self._spot(work.source.footage, commission)
+            work = replace(work, commission=commission)
+            asked = {"direction": commission.direction(), **commission.of(Step.WISH)}
+            yield from self._takes(work, asked)
+            visit.cue_sheet = visit.takes[0].soundtrack.cue_sheet
 
     def spot(self, visit: Visit, clip: Path, commission: Commission, report: Report) -> CueSheet:
         """Watch and spot, nothing more."""
-        work = self._watch(visit, clip, commission, report)
-        report(Progress("spot"))
-        visit.cue_sheet, _ = self._spot(work.footage, commission)
-        return visit.cue_sheet
+        visit.asked = clip, commission
+        with self._turn(visit, report) as check:
+            work = self._watch(visit, check, clip, commission, report)
+            report(Progress("spot"))
+            visit.cue_sheet, _ = self._spot(work.source.footage, commission)
+            return visit.cue_sheet
 
     def recompose(
         self, visit: Visit, cue_sheet: CueSheet, commission: Commission, report: Report
     ) -> Iterator[Take]:
         """Compose from an edited cue sheet for the footage that was watched before."""
-        work = self._work(visit, visit.start(), commission, report)
-        # As it will be read from the file that comes with the take.
-        cue_sheet = CueSheet.from_json(cue_sheet.to_json())
-        yield from self._takes(work, {"cue_sheet": cue_sheet})
-        visit.cue_sheet = cue_sheet
+        with self._turn(visit, report) as check:
+            work = self._work(visit, check, commission, report)
+            # As it will be read from the file that comes with the take.
+            cue_sheet = CueSheet.from_json(cue_sheet.to_json())
+            yield from self._takes(work, {"cue_sheet": cue_sheet})
+            visit.cue_sheet = cue_sheet
 
     def redo(
         self,
         visit: Visit,
-        number: int,
+        number: int | None,
         bars: str,
         parts: Sequence[str],
         commission: Commission,
@@ -140,48 +139,52 @@ class Studio:
     ) -> Iterator[Take]:
         """Make bars or parts of a take anew; every other note stays as it is."""
         if not bars.strip() and not parts:
-            raise PixMusError('Say which bars ("9-12") or tick which parts shall be made anew.')
-        check = visit.start()
-        old = visit.take(number)
-        work = self._work(visit, check, commission.but(num_takes=1), report)
-        kept_midi = visit.new_folder() / "kept.mid"
-        write_midi(old.soundtrack.score, kept_midi)
-        take = self._take(
-            work,
-            number=1,
-            seed=_seeds(work.commission)[0],
-            cue_sheet=CueSheet.from_json(old.soundtrack.cue_sheet.to_json()),
-            keep=kept_midi,
-            redo_bars=bars.strip() or None,
-            redo_parts=",".join(parts) or None,
-        )
-        visit.replace_takes([take, *visit.takes][:MOST_TAKES])
-        yield take
+            raise PixMusError('Say which bars ("9-12") or tick which parts to compose anew.')
+        old = visit.shelf.find(number)
+        with self._turn(visit, report) as check:
+            visit.watched = old.take.source
+            work = self._work(visit, check, commission.but(num_takes=1), report)
+            kept_midi = visit.new_folder() / "kept.mid"
+            write_midi(old.take.soundtrack.score, kept_midi)
+            asked = {
+                "cue_sheet": CueSheet.from_json(old.take.soundtrack.cue_sheet.to_json()),
+                "keep": kept_midi,
+                "redo_bars": bars.strip() or None,
+                "redo_parts": ",".join(parts) or None,
+            }
+            yield from self._takes(work, asked, of=f"redo of {_which(bars, parts)} of {old.name}")
 
     def play(
         self, visit: Visit, cue_sheet: CueSheet, commission: Commission
     ) -> tuple[Score, np.ndarray, int]:
         """The score of a cue sheet, its music (2, samples), and the seed."""
-        check = visit.start()
-        seed = _seeds(commission)[0]
-        score = self.pipe.compose(cue_sheet, **{**commission.of(Step.COMPOSE), SEED.name: seed})
-        check()
-        hits = None if commission.accents else ()
-        stems = render(
-            score, renderer=commission.renderer, cue_sheet=cue_sheet, hits=hits, seed=seed
-        )
-        return score, mix(stems, cue_sheet, cue_sheet.duration), seed
+        with self._turn(visit, lambda _: None) as check:
+            seed = _seeds(commission)[0]
+            asked = {**commission.of(Step.COMPOSE), SEED.name: seed}
+            score = self.pipe.compose(cue_sheet, **asked)
+            check()
+            hits = None if commission.accents else ()
+            stems = render(
+                score, renderer=commission.renderer, cue_sheet=cue_sheet, hits=hits, seed=seed
+            )
+            return score, mix(stems, cue_sheet, cue_sheet.duration), seed
 
     # ------------------------------------------------------------------------------- The stages
 
-    def _watch(self, visit: Visit, clip: Path, commission: Commission, report: Report) -> Work:
+    def _watch(
+        self,
+        visit: Visit,
+        check: Callable[[], None],
+        clip: Path,
+        commission: Commission,
+        report: Report,
+    ) -> Work:
         """Begin work on a clip or a part of it, which is watched unless the visit has seen it."""
-        check = visit.start()
         report(Progress("watch"))
         still_duration = commission.still_duration
         key = (clip, commission.start, commission.end, still_duration, commission.length)
-        if visit.footage is None or visit.footage_of[: len(key)] != key:
-            visit.footage = None
+        if visit.watched is None or visit.watched.key != key:
+            visit.watched = None
             span = None
             source = clip
             notices: tuple[str, ...] = ()
@@ -200,7 +203,7 @@ class Studio:
             footage = replace(footage, notices=(*notices, *footage.notices))
             if span is not None:
                 span = span[0], min(span[1], round(span[0] + footage.video.duration, 3))
-            visit.footage, visit.footage_of = footage, (*key, span)
+            visit.watched = Source(footage, clip, key, span)
         check()
         return self._work(visit, check, commission, report)
 
@@ -220,13 +223,11 @@ class Studio:
         visit: Visit, check: Callable[[], None], commission: Commission, report: Report
     ) -> Work:
         """Work on the footage that was watched for a visit."""
-        if visit.footage is None:
+        if visit.watched is None:
             raise PixMusError(
                 "This clip is gone: clips are removed after a while; upload it again."
             )
-        span = visit.footage_of[-1]
-        assert span is None or isinstance(span, tuple)
-        return Work(visit, commission, report, check, visit.footage, span)
+        return Work(visit, commission, report, check, visit.watched)
 
     def _spot(self, footage: Footage, commission: Commission) -> tuple[CueSheet, Commission]:
         """The cue sheet, and the commission with the players that leaving out parts needed."""
@@ -237,21 +238,27 @@ class Studio:
         commission = commission.but(ensemble=sheet.ensemble, style=sheet.style)
         return self.pipe.spot(footage.features, commission.direction(), words), commission
 
-    def _takes(self, work: Work, asked: dict[str, Any]) -> Iterator[Take]:
-        """As many takes as are asked for; the first of them takes the place of those before."""
+    def _takes(self, work: Work, asked: dict[str, Any], of: str = "") -> Iterator[Take]:
+        """As many takes as are asked for, each put on the shelf as it comes."""
         made: list[Take] = []
+        visit = work.visit
         for number, seed in enumerate(_seeds(work.commission), start=1):
             take = self._take(work, number=number, seed=seed, **asked)
             made.append(take)
-            work.visit.replace_takes(list(made))
+            said = visit.put(take, list(made), of)
+            take.notices += (said,) if said else ()
             yield take
-        work.visit.replace_takes(ranked(made))
+        visit.takes = ranked(made)
+        for card in visit.shelf.cards:
+            if card.take not in made:
+                card.take.rest()
 
     def _take(self, work: Work, *, number: int, **asked: Any) -> Take:
         """One take: composed, played and written as a scored clip."""
         commission, report, check = work.commission, work.report, work.check
         num_takes = commission.num_takes
         which = f"take {number} of {num_takes}" if num_takes > 1 else ""
+        footage = work.source.footage
         share = 0.0
 
         def on_stage(stage: str, done: float | None) -> None:
@@ -269,25 +276,30 @@ class Studio:
 
         chosen = commission.of(Step.WATCH, Step.COMPOSE, Step.MIX)
         soundtrack = self.pipe(
-            work.footage,
+            footage,
             on_stage=on_stage,
             callback_on_step_end=on_step,
             **{**chosen, **asked},
         )
         report(Progress("video out", None, which))
         folder = work.visit.new_folder()
-        video = work.footage.video
+        video = footage.video
         clip = folder / f"{video.path.stem}-scored.mp4"
         mux_apart(video, soundtrack.sound, clip, on_wait=check)
         check()
         kept = asked.get("keep")
-        upload = work.visit.footage_of[0]
-        assert isinstance(upload, Path)
         notices = tuple(soundtrack.settings["notices"])
         if kept is not None:
             found = keep_score(asked["cue_sheet"], kept, asked["redo_bars"], asked["redo_parts"])
             notices += tuple(found.notices())
-        return Take(soundtrack, clip, folder, upload.name, work.span, self.model, kept, notices)
+        return Take(soundtrack, clip, folder, work.source, self.model, kept, notices)
+
+
+def _which(bars: str, parts: Sequence[str]) -> str:
+    """What was made anew, in words: "bass in bars 3-4"."""
+    bars = bars.strip()
+    told = f"bar{'' if bars.isdigit() else 's'} {bars}" if bars else ""
+    return " in ".join(filter(None, (", ".join(parts), told)))
 
 
 def _seeds(commission: Commission) -> list[int]:
@@ -296,43 +308,3 @@ def _seeds(commission: Commission) -> list[int]:
     if first is None:
         first = int(np.random.default_rng().integers(NEW_SEEDS - num_takes))
     return [first + i for i in range(num_takes)]
-
-
-# ------------------------------------------------------------------------ Work and its reports
-
-
-def reported(
-    work: Callable[[Report], Iterator[Result]], every_s: float = 0.1
-) -> Iterator[Progress | Result]:
-    """What `work` yields, and between it what it reports, at most every `every_s` seconds.
-
-    `work` runs in a thread of its own. Closing this iterator does not stop it: stop its visit.
-    """
-    events: queue.Queue[Any] = queue.Queue()
-    end = object()
-
-    def run() -> None:
-        try:
-            for result in work(events.put):
-                events.put((result,))
-            events.put(end)
-        except BaseException as error:  # handed to whoever listens
-            events.put(error)
-
-    threading.Thread(target=run, name="studio", daemon=True).start()
-    told = 0.0
-    latest: Progress | None = None
-    while True:
-        event = events.get()
-        if isinstance(event, Progress):
-            is_new_stage = latest is None or latest.stage != event.stage
-            latest = event
-            if is_new_stage or time.monotonic() - told >= every_s:
-                told = time.monotonic()
-                yield event
-        elif isinstance(event, tuple):
-            yield event[0]
-        elif isinstance(event, BaseException):
-            raise event
-        elif event is end:
-            return

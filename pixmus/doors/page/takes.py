@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -17,7 +18,9 @@ from pixmus.cues.rule_curves import curve_rows
 from pixmus.curves import CURVES, Curve
 from pixmus.doors.page.again import python_lines, shell_line
 from pixmus.files import new_zip
+from pixmus.picture.footage import Footage
 from pixmus.score.curves import CurveTables, measure_curves
+from pixmus.sound.stems import Stems
 from pixmus.take.agreement import plot_agreement
 from pixmus.take.exports import write_bundle, write_export
 from pixmus.take.figure import save_figure
@@ -50,20 +53,48 @@ class CutsMet:
 
 
 @dataclass(frozen=True, eq=False)
+class Source:
+    """What was watched: the footage, the file that the visitor gave, and which part of it."""
+
+    footage: Footage
+    upload: Path
+    key: tuple[object, ...] = ()  # the file and the choices that it was watched with
+    span: tuple[float, float] | None = None  # the part of the file that the footage shows, seconds
+
+
+@dataclass(eq=False)
 class Take:
     """A soundtrack, the scored clip that plays it, and the folder of what is made of it."""
 
     soundtrack: Soundtrack
     clip: Path  # the scored mp4
     folder: Path
-    upload: str  # the name of the file that the visitor gave
-    span: tuple[float, float] | None = None  # the part of it that was scored, seconds
+    source: Source  # what was watched for it
     model: str | None = None  # a model that did not come along
     kept_midi: Path | None = None  # the score of which bars or parts were kept
     notices: tuple[str, ...] = ()  # what of the cue sheet the kept score could not follow
     files: dict[str, Path] = field(default_factory=dict)  # exports that were written already
     # Two buttons may want the same files at once; the first to come makes them.
     lock: threading.RLock = field(default_factory=threading.RLock)
+    is_resting: bool = False
+
+    def rest(self) -> None:
+        """Have the samples on disk alone, from which they are read when they are wanted."""
+        with self.lock:
+            if self.is_resting:
+                return
+            made, place = self.soundtrack, self.folder / "samples"
+            place.mkdir(exist_ok=True)
+            own = made.own_sound
+            stems = {part: _on_disk(made.stems[part], place / part) for part in made.stems}
+            self.soundtrack = replace(
+                made,
+                music=_on_disk(made.music, place / "music"),
+                sound=_on_disk(made.sound, place / "sound"),
+                own_sound=None if own is None else _on_disk(own, place / "own"),
+                stems=Stems(made.stems.num_samples, stems),
+            )
+            self.is_resting = True
 
     @property
     def seed(self) -> int:
@@ -193,17 +224,27 @@ class Take:
     @property
     def shell_line(self) -> str:
         """The command that makes this take again."""
-        return shell_line(self.soundtrack.settings, self.upload, self.span, self.model)
+        return shell_line(*self._again())
 
     @property
     def python_lines(self) -> str:
         """The Python that makes this take again."""
-        return python_lines(self.soundtrack.settings, self.upload, self.span, self.model)
+        return python_lines(*self._again())
+
+    def _again(self) -> tuple[dict[str, Any], str, tuple[float, float] | None, str | None]:
+        source = self.source
+        return self.soundtrack.settings, source.upload.name, source.span, self.model
 
     def warnings(self) -> list[str]:
         """What lies outside real music of the style, in words."""
         check = self.soundtrack.check
         return [str(finding) for finding in check.outside] if check else []
+
+
+def _on_disk(samples: np.ndarray, path: Path) -> np.ndarray:
+    """The same samples, in a file; an `np.ndarray` that reads them from there."""
+    np.save(path.with_suffix(".npy"), samples)
+    return np.load(path.with_suffix(".npy"), mmap_mode="r")  # type: ignore[no-any-return]
 
 
 PICTURES = ("spectrogram", "own-spectrogram", "pianoroll", "cues", "agreement")

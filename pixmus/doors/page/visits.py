@@ -1,8 +1,9 @@
 """Visits: what each visitor of the page has on it, apart from all others, and gone after a while.
 
 A visit is one open browser page (or one client of the API). It has a folder with an unguessable
-name, the footage that was watched for it and the takes that were made of it. Nothing of it is
-kept longer than `keep_s` after it was last used.
+name, the footage that was watched for it and the shelf of takes that were made of it. A page that
+is loaded anew comes back to its visit by the visit's key, which nobody else has. Nothing of a visit
+is kept longer than `keep_s` after it was last used.
 """
 
 from __future__ import annotations
@@ -20,18 +21,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pixmus.doors.page.shelf import Shelf, told_gone
 from pixmus.errors import PixMusError
 
 if TYPE_CHECKING:
     from pixmus.cues.sheet import CueSheet
-    from pixmus.doors.page.takes import Take
-    from pixmus.picture.footage import Footage
+    from pixmus.doors.page.commission import Commission
+    from pixmus.doors.page.jobs import Job
+    from pixmus.doors.page.takes import Source, Take
 
 
 PREFIX = "pixmus-page-"
 GONE_QUIET_S = 60.0  # work that has not checked for so long has ended
+RELOAD_S = 10.0  # in which a page is loaded anew; who left for longer makes room for others
+WORK_ALONE_S = 60.0  # after which the work of a visitor who left is ended
 KEEP_MINUTES = 30.0  # after which what a visitor uploaded or made is removed
 
 
@@ -70,11 +75,15 @@ class Visit:
     """What belongs to one visitor."""
 
     folder: Path
-    footage: Footage | None = None
-    footage_of: tuple[object, ...] = ()  # clip and span that the footage was watched for
+    watched: Source | None = None  # what was watched or chosen last
     cue_sheet: CueSheet | None = None  # as spotted last
-    takes: list[Take] = field(default_factory=list)
+    takes: list[Take] = field(default_factory=list)  # as made last, the best first
+    shelf: Shelf = field(default_factory=Shelf)
+    key: str = field(default_factory=lambda: secrets.token_urlsafe(24))  # to come back with
+    job: Job[Any] | None = None  # what was set going last
+    asked: tuple[Path, Commission] | None = None  # the clip and what was asked for it last
     last_used: float = 0.0
+    left: float | None = None  # when the visitor left, who may come back
     can_come_back: bool = True  # else the files that it was given are all that is left of it
     _work: object = None  # what was started last; only that may go on
 
@@ -108,7 +117,20 @@ class Visit:
         is_quiet = time.monotonic() - self.last_used > GONE_QUIET_S
         if is_quiet and not self.can_come_back:
             return False
-        return bool(self.footage or self.takes) or not (self.is_idle or is_quiet)
+        return bool(self.watched or self.takes or self.shelf.cards) or not (
+            self.is_idle or is_quiet
+        )
+
+    @property
+    def uploads(self) -> set[Path]:
+        """The files of the visitor that it still works with."""
+        sources = [card.take.source for card in self.shelf.cards]
+        sources += [self.watched] if self.watched else []
+        return {source.upload for source in sources}
+
+    def was_left_for(self, seconds: float) -> bool:
+        """Whether the visitor left so long ago and has not come back."""
+        return self.left is not None and time.monotonic() - self.left > seconds
 
     def new_folder(self) -> Path:
         """A new folder in the visit's own."""
@@ -116,21 +138,24 @@ class Visit:
         path.mkdir(parents=True)
         return path
 
-    def replace_takes(self, takes: list[Take]) -> None:
-        """Have these takes and no others; the files of those that go are removed."""
-        kept = {take.folder for take in takes}
-        gone = [take.folder for take in self.takes if take.folder not in kept]
-        self.takes = takes
-        for folder in gone:
-            shutil.rmtree(folder, ignore_errors=True)
+    def put(self, take: Take, takes: list[Take], of: str = "") -> str:
+        """Have a new take on the shelf, the last of these `takes` of one piece of work.
 
-    def take(self, number: int) -> Take:
-        """The take of that number, from 1."""
-        if not 1 <= number <= len(self.takes):
-            raise PixMusError(
-                "This take is gone: results are removed after a while; make the soundtrack again."
-            )
-        return self.takes[number - 1]
+        Returns a sentence about those that had to leave the shelf for it, "" where none did.
+        """
+        gone = self.shelf.add(take, of)
+        self.takes = takes
+        return told_gone(gone)
+
+    def remove(self, number: int) -> None:
+        """Take a card off the shelf; its files are removed."""
+        take = self.take(number)
+        self.takes = [other for other in self.takes if other is not take]
+        self.shelf.remove(number)
+
+    def take(self, number: int | None) -> Take:
+        """The take of that number on the shelf; PixMusError where it is gone."""
+        return self.shelf.find(number).take
 
 
 class Visits:
@@ -165,10 +190,34 @@ class Visits:
                 folder = self.root / secrets.token_hex(16)
                 folder.mkdir(parents=True, mode=0o700)
                 visit = self._visits[session] = Visit(folder, can_come_back=can_come_back)
-            visit.last_used = time.monotonic()
+            visit.last_used, visit.left = time.monotonic(), None
         for name in spare:
             self.end(name)
         return visit
+
+    def come_back(self, key: str | None, session: str | None) -> Visit | None:
+        """The visit of that key, which belongs to `session` from now on; None where it is gone."""
+        if not key or not session:
+            return None
+        with self._lock:
+            for name, visit in self._visits.items():
+                if secrets.compare_digest(visit.key.encode(), key.encode()):
+                    del self._visits[name]
+                    self._visits[session] = visit
+                    visit.last_used, visit.left = time.monotonic(), None
+                    return visit
+        return None
+
+    def leave(self, session: str | None) -> None:
+        """A visitor left the page: what is made goes on for a while, for many only load it anew."""
+        with self._lock:
+            visit = self._visits.get(session or "")
+        if visit is None:
+            return
+        if visit.holds_something:
+            visit.left = time.monotonic()
+        else:
+            self.end(session)
 
     def find(self, session: str | None) -> Visit:
         """The visit of a session, or one that has nothing where there is none: none is begun.
@@ -186,8 +235,9 @@ class Visits:
         """The visits that go for a new one; PixMusError where each of them holds something."""
         if len(self._visits) < self.capacity:
             return []
-        empty = [name for name, visit in self._visits.items() if not visit.holds_something]
-        if empty:
+        visits = self._visits.items()
+        empty = [name for name, visit in visits if not visit.holds_something]
+        if empty := empty or [name for name, visit in visits if visit.was_left_for(RELOAD_S)]:
             return [min(empty, key=lambda name: self._visits[name].last_used)]
         oldest = min(visit.last_used for visit in self._visits.values())
         minutes = max(1, round((oldest + self.keep_s - time.monotonic()) / 60))
@@ -203,8 +253,9 @@ class Visits:
             visit = self._visits.pop(session or "", None)
         if visit is not None:
             visit.stop()
-            visit.takes.clear()
-            visit.footage = None
+            visit.takes = []
+            visit.shelf.clear()
+            visit.watched = None
             shutil.rmtree(visit.folder, ignore_errors=True)
 
     def sweep(self) -> None:
@@ -212,12 +263,15 @@ class Visits:
         limit = time.monotonic() - self.keep_s
         with self._lock:
             old = [name for name, visit in self._visits.items() if visit.last_used < limit]
+            left = [visit for visit in self._visits.values() if visit.was_left_for(WORK_ALONE_S)]
+        for visit in left:
+            visit.stop()
         for name in old:
             self.end(name)
         if self.uploads is None:
             return
         with self._lock:
-            in_use = {visit.footage_of[0] for visit in self._visits.values() if visit.footage_of}
+            in_use = {path for visit in self._visits.values() for path in visit.uploads}
         for path in list(self.uploads.rglob("*")):
             with suppress(OSError):  # somebody else may remove it at this moment
                 is_old = path.stat().st_mtime < time.time() - self.keep_s

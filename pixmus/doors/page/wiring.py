@@ -12,9 +12,8 @@ from pixmus.doors.page.panels.panels import Panels
 from pixmus.doors.page.takes import Take
 from pixmus.doors.page.work import Works
 
-AT_ONCE = 2  # soundtracks made at the same time
-QUEUE_SIZE = 12
-WORKING: dict[str, Any] = {"concurrency_id": "studio", "concurrency_limit": AT_ONCE}
+FOLLOWERS = 16  # who waits does so in the studio's line, whose places outlast a reload
+WORKING: dict[str, Any] = {"concurrency_id": "studio", "concurrency_limit": FOLLOWERS}
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUICK: dict[str, Any] = {**PRIVATE, "queue": False, "show_progress": "hidden"}
 SHOW_STATUS = """() => {
@@ -25,67 +24,78 @@ SHOW_STATUS = """() => {
     (result.offsetParent ? result : status).scrollIntoView({ behavior: 'smooth', block: 'start' });
   }
 }"""  # where a button stands far from what it sets going
+SHOW_RESULT = """() => {
+  const result = document.querySelector('#result');
+  if (result.getBoundingClientRect().bottom > window.innerHeight) {
+    result.scrollIntoView({ behavior: 'smooth', block: 'start' });
+  }
+}"""  # on a phone the player stands below the examples
 
 
 def tie(page: gr.Blocks, panels: Panels, works: Works, looks: Looks) -> None:
     """Tie the handlers to the widgets of the page that is being built."""
-    _tie_works(page, panels, works)
-    result, take_number = panels.result, panels.result.take_number
-    take_number.input(None, [take_number], None, js="(n) => { window.pixmusShowTake(n); }", **QUICK)
-    take_number.input(
-        looks.on_choose, [take_number], panels.outputs, show_progress="hidden", **PRIVATE
+    _tie_works(panels, works)
+    result, clip = panels.result, panels.clip
+    asked = [clip.clip, clip.still, *clip.controls.inputs]
+    everything = [*asked, *panels.outputs]
+    result.player.select(
+        looks.on_shelf, None, everything, show_progress="hidden", trigger_mode="multiple", **PRIVATE
+    )
+    page.load(
+        works.on_return,
+        [result.key],
+        everything,
+        js="() => { try { return sessionStorage.getItem('pixmus-visit') || ''; } "
+        "catch { return ''; } }",
+        show_progress="hidden",
+        concurrency_limit=FOLLOWERS,
+        **PRIVATE,
     )
     for button, target, which in (
         (result.pack_stems, result.stems_zip, Take.zip_stems),
         (result.pack_all, result.all_zip, Take.zip_all),
     ):
         packed = button.click(
-            looks.packed(which), [take_number], [target], concurrency_limit=2, **PRIVATE
+            looks.packed(which), [result.number], [target], concurrency_limit=2, **PRIVATE
         )
         packed.success(None, None, None, js=_press(str(target.elem_id)), **PRIVATE)
-    seed = panels.clip.controls.widgets[SEED.name]
-    result.keep_seed.click(looks.on_keep_seed, [take_number], [seed], **QUICK)
-    if panels.clip.gallery is not None:
-        asked = panels.clip.controls.inputs
-        shown = [panels.clip.clip, panels.clip.still, *asked, *panels.outputs]
-        panels.clip.gallery.select(looks.on_example, None, shown, **PRIVATE)
+    seed = clip.controls.widgets[SEED.name]
+    result.keep_seed.click(looks.on_keep_seed, [result.number], [seed], **QUICK)
+    clip.back_to_own.click(
+        looks.on_own, [clip.own], [clip.clip, clip.still, clip.back_to_own], **QUICK
+    )
+    if clip.gallery is not None:
+        clip.gallery.select(
+            looks.on_example,
+            [clip.clip, clip.still, clip.own],
+            [clip.own, clip.back_to_own, *everything],
+            js=None,
+            **PRIVATE,
+        ).then(None, None, None, js=SHOW_RESULT, **PRIVATE)
 
 
-def _tie_works(page: gr.Blocks, panels: Panels, works: Works) -> None:
+def _tie_works(panels: Panels, works: Works) -> None:
     clip, sheet, again = panels.clip, panels.sheet, panels.again
     asked = clip.controls.inputs
-
-    def ask() -> None:
-        waiting = len(page._queue)  # Gradio's own refusal tells a visitor nothing to do
-        if waiting >= QUEUE_SIZE:
-            raise gr.Error(
-                f"{waiting} soundtracks are being made or waited for just now. Everything you "
-                "set stays here; please press the button again in a minute.",
-                print_exception=False,
+    running: list[Any] = []
+    for button, work, inputs in (
+        (clip.make, works.on_make, clip.inputs),
+        (clip.spot, works.on_spot, clip.inputs),
+        (sheet.recompose, works.on_recompose, [sheet.hits, sheet.cues, *asked]),
+        (again.redo, works.on_redo, [panels.result.number, again.bars, again.parts, *asked]),
+    ):
+        button.click(None, None, None, js=SHOW_STATUS, **QUICK)
+        running.append(
+            button.click(
+                work,
+                inputs,
+                panels.outputs,
+                show_progress="hidden",
+                trigger_mode="multiple",  # the later work stops the earlier
+                **WORKING,
+                **PRIVATE,
             )
-
-    running = [
-        button.click(ask, None, None, js=SHOW_STATUS, **QUICK).success(
-            work,
-            inputs,
-            panels.outputs,
-            show_progress="minimal",
-            show_progress_on=[panels.result.status],
-            trigger_mode="multiple",  # the later work stops the earlier
-            **WORKING,
-            **PRIVATE,
         )
-        for button, work, inputs in (
-            (clip.make, works.on_make, clip.inputs),
-            (clip.spot, works.on_spot, clip.inputs),
-            (sheet.recompose, works.on_recompose, [sheet.hits, sheet.cues, *asked]),
-            (
-                again.redo,
-                works.on_redo,
-                [panels.result.take_number, again.bars, again.parts, *asked],
-            ),
-        )
-    ]
     clip.cancel.click(works.on_cancel, None, [panels.result.status], cancels=running, **QUICK)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,14 +9,21 @@ import gradio as gr
 
 from pixmus.doors.page import markup
 from pixmus.doors.page.edits import edit
+from pixmus.doors.page.jobs import Job, Progress, Report
 from pixmus.doors.page.panels.clip import chosen_clip
 from pixmus.doors.page.panels.panels import Panels
+from pixmus.doors.page.shelf import Card
 from pixmus.doors.page.showing import CANCELLED, sentence
-from pixmus.doors.page.studio import Progress, Report, Studio, reported
+from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Stopped, Visit, Visits
 from pixmus.errors import PixMusError
 
+NOTHING = "Nothing is being made."
+EXPIRED = (
+    "What you made here before was removed: results are kept for a while only. Everything else "
+    "works as before."
+)
 Shown = Iterator[dict[Any, Any]]  # widget -> what it shows from now on
 
 
@@ -50,26 +56,18 @@ class Works:
         self, request: gr.Request, clip_path: str | None, still_path: str | None, *values: Any
     ) -> Shown:
         """Cues first."""
-        begun = time.monotonic()
-        visit = self.visits.find(request.session_hash)
         try:
             path, commission = chosen_clip(clip_path, still_path), self.read(values)
             visit = self.visits.of(request.session_hash)
-
-            def work(report: Report) -> Iterator[bool]:
-                self.studio.spot(visit, path, commission, report)
-                yield True
-
-            for event in reported(work):
-                if isinstance(event, Progress):
-                    yield {self.status: markup.stages(event, time.monotonic() - begun)}
-            told = markup.idle("Spotted. Change the cue sheet below, then compose from it.")
-            yield {self.status: told, **self.panels.sheet.show(visit)}
-        except Stopped:
-            if visit.is_idle:
-                yield {self.status: markup.idle(CANCELLED)}
         except Exception as error:
             yield {self.status: markup.failed(sentence(error))}
+            return
+
+        def work(report: Report) -> Iterator[Take]:
+            self.studio.spot(visit, path, commission, report)
+            yield from ()
+
+        yield from self._run(visit, work)
 
     def on_recompose(
         self, request: gr.Request, hits: list[list[Any]], cues: list[list[Any]], *values: Any
@@ -78,7 +76,7 @@ class Works:
         visit = self.visits.find(request.session_hash)
         try:
             if visit.cue_sheet is None:
-                raise PixMusError("There is no cue sheet yet; spot the clip first.")
+                raise PixMusError("There is no cue sheet yet; press Cues first.")
             sheet, commission = edit(visit.cue_sheet, hits, cues), self.read(values)
         except Exception as error:
             yield {self.status: markup.failed(sentence(error))}
@@ -99,41 +97,78 @@ class Works:
             return
         yield from self._run(
             visit,
-            lambda report: self.studio.redo(visit, number or 1, bars, parts, commission, report),
+            lambda report: self.studio.redo(visit, number, bars, parts, commission, report),
         )
 
     def on_cancel(self, request: gr.Request) -> str:
         """Cancel."""
-        self.visits.find(request.session_hash).stop()
-        return markup.idle(CANCELLED)
+        visit = self.visits.find(request.session_hash)
+        goes_on = visit.job is not None and visit.job.is_running
+        visit.stop()
+        return markup.idle(CANCELLED if goes_on else NOTHING)
+
+    def on_return(self, request: gr.Request, key: str | None) -> Shown:
+        """The page was loaded anew: all is shown again, and what goes on is followed."""
+        visit = self.visits.come_back(key, request.session_hash)
+        if visit is None:
+            yield {self.status: markup.idle(EXPIRED)} if key else {self.status: gr.skip()}
+            return
+        shown: dict[Any, Any] = {}
+        if visit.asked is not None and visit.asked[0].exists():
+            shown |= self.panels.clip.show_asked(*visit.asked)
+        if visit.takes or visit.shelf.cards:
+            number = visit.shelf.number_of(visit.takes[0]) if visit.takes else None
+            card = visit.shelf.find(number or visit.shelf.cards[-1].number)
+            shown |= self.panels.show(card, self.studio.tables)
+            shown |= self.panels.result.show_shelf(visit, card.number)
+        yield {**shown, **self.panels.sheet.show(visit)}
+        if visit.job is not None and visit.job.is_running:
+            yield from self._follow(visit, visit.job)
+        elif visit.shelf.cards:
+            yield self.panels.pictures.show(card.take, self.studio.tables)
 
     def _run(self, visit: Visit, work: Callable[[Report], Iterator[Take]]) -> Shown:
-        """Runs a piece of work and shows its stages, then its takes, then their pictures."""
-        begun, made = time.monotonic(), list[Take]()
+        """Sets a piece of work going and follows it."""
+        job = visit.job = Job(work)
+        yield self.panels.result.show_shelf(visit)
+        yield from self._follow(visit, job)
+
+    def _follow(self, visit: Visit, job: Job[Take]) -> Shown:
+        """Shows the stages of a piece of work, then its takes, then their pictures."""
+        made = list[Take]()
         try:
-            for event in reported(work):
+            for event in job.follow():
                 if isinstance(event, Progress):
-                    yield {self.status: markup.stages(event, time.monotonic() - begun)}
+                    yield {self.status: markup.stages(event, job.seconds)}
                     continue
                 made.append(event)
                 if len(made) == 1:
-                    yield self.panels.result.show_first(event, time.monotonic() - begun)
-                    yield self.panels.show(event, self.studio.tables)
-            yield from self._show_all(visit, len(made), time.monotonic() - begun)
+                    yield self.panels.result.show_first(visit, event, job.seconds)
+                    yield self.panels.show(self._card(visit, event), self.studio.tables)
+                else:
+                    yield self.panels.result.show_shelf(visit)
+            if made:
+                yield from self._show_all(visit, len(made), job.seconds)
+            else:
+                told = markup.idle("Spotted. Change the cue sheet below, then compose from it.")
+                yield {self.status: told, **self.panels.sheet.show(visit)}
         except Stopped:
             if visit.is_idle:  # else another piece of work took its place and tells its own
-                yield {self.status: markup.idle(CANCELLED)}
+                yield {self.status: markup.idle(CANCELLED), **self.panels.result.show_shelf(visit)}
         except Exception as error:
             if not made or made[0] in visit.takes:  # else the takes went while they were drawn
                 yield {self.status: markup.failed(sentence(error))}
 
+    @staticmethod
+    def _card(visit: Visit, take: Take) -> Card:
+        return visit.shelf.find(visit.shelf.number_of(take))
+
     def _show_all(self, visit: Visit, num_made: int, seconds: float) -> Shown:
-        takes = list(visit.takes)
+        take = visit.takes[0]
+        card = self._card(visit, take)
         yield {
-            **self.panels.result.show_takes(takes, num_made, seconds),
-            **self.panels.show(takes[0], self.studio.tables),
-            **self.panels.sheet.show(visit, takes[0]),
+            **self.panels.result.show_done(visit, card, num_made, seconds),
+            **self.panels.show(card, self.studio.tables),
+            **self.panels.sheet.show(visit, take),
         }
-        if len(takes) > 1:  # player.js chooses the take that is being heard, if there is one
-            yield {self.panels.result.player: markup.player(takes)}
-        yield self.panels.pictures.show(takes[0], self.studio.tables)
+        yield self.panels.pictures.show(take, self.studio.tables)

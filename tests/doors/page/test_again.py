@@ -13,7 +13,8 @@ from pixmus.cues.sheet import CueSheet
 from pixmus.doors.cli import main
 from pixmus.doors.page.again import shell_line
 from pixmus.doors.page.commission import Commission
-from pixmus.doors.page.studio import Studio, reported
+from pixmus.doors.page.jobs import reported
+from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Visit
 from pixmus.ensembles import PARTS

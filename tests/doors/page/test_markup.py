@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pixmus.doors.page import markup
+from pixmus.doors.page.jobs import Progress
 from pixmus.doors.page.showing import CANCELLED, SURPRISE, sentence
-from pixmus.doors.page.studio import Progress
 from pixmus.doors.page.visits import Stopped
 from pixmus.errors import PixMusError
 

@@ -14,7 +14,8 @@ from pixmus.cues.sheet import Cue
 from pixmus.doors.page import studio as studio_module
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.edits import edit
-from pixmus.doors.page.studio import Progress, Studio, reported
+from pixmus.doors.page.jobs import Progress, reported
+from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.takes import CutsMet, Take, ranked
 from pixmus.doors.page.visits import Stopped, Visit
 from pixmus.errors import PixMusError
@@ -146,7 +147,7 @@ def test_a_stopped_visit_ends_at_its_next_inference_step(
     assert not visit.takes
 
 
-def test_takes_stay_until_there_is_another_and_then_their_files_go(
+def test_every_take_stays_on_the_shelf_and_what_it_sounds_like_rests_on_disk(
     studio: Studio, visit: Visit, clip: Path
 ) -> None:
     make(studio, visit, clip, seed=1, num_takes=2)
@@ -159,9 +160,23 @@ def test_takes_stay_until_there_is_another_and_then_their_files_go(
     with pytest.raises(Stopped):
         list(studio.soundtracks(visit, clip, Commission(seed=5, **QUICK), stop))
     assert visit.takes == before and all(take.clip.exists() for take in before)
-    make(studio, visit, clip, seed=5)
+    music = np.array(before[0].soundtrack.music)
+    make(studio, visit, clip, seed=5, ensemble="strings")
     assert [take.seed for take in visit.takes] == [5] and visit.takes[0].clip.exists()
-    assert not any(take.folder.exists() for take in before)
+    assert [card.number for card in visit.shelf.cards] == [1, 2, 3]
+    assert [card.take.seed for card in visit.shelf.cards] == [1, 2, 5]
+    assert [card.change for card in visit.shelf.cards] == ["", "another seed", "strings"]
+    assert [take.is_resting for take in before] == [True, True]
+    assert isinstance(before[0].soundtrack.music, np.memmap)
+    np.testing.assert_array_equal(before[0].soundtrack.music, music)
+    with zipfile.ZipFile(visit.take(1).zip_stems()) as archive:
+        assert {Path(name).stem for name in archive.namelist()} == set(before[0].soundtrack.stems)
+    (redone,) = studio.redo(visit, 2, "2", (), Commission(seed=9, **QUICK), lambda _: None)
+    assert visit.shelf.cards[-1].change == "redo of bar 2 of Take 2" and visit.take(4) is redone
+    visit.remove(2)
+    assert not visit.takes[0].folder.samefile(before[0].folder) and before[0].folder.exists()
+    with pytest.raises(PixMusError, match="gone"):
+        visit.take(2)
 
 
 def test_two_visits_at_once_get_what_each_would_get_alone(
@@ -222,7 +237,7 @@ def test_a_visit_whose_clip_is_gone_says_so(
 ) -> None:
     sheet = had.cue_sheet
     assert sheet is not None
-    monkeypatch.setattr(had, "footage", None)
+    monkeypatch.setattr(had, "watched", None)
     with pytest.raises(PixMusError, match="upload it again"):
         list(studio.recompose(had, sheet, Commission(), lambda _: None))
 

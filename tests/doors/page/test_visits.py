@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from pixmus.doors.page.takes import Source
 from pixmus.doors.page.visits import Stopped, Visits
 from pixmus.errors import PixMusError
 
@@ -44,6 +45,43 @@ def test_leaving_stops_the_work_and_removes_the_files(tmp_path: Path) -> None:
         check()
     assert not visit.folder.exists()
     visits.end("never seen")
+
+
+def test_a_page_that_is_loaded_anew_comes_back_to_its_visit_by_its_key(tmp_path: Path) -> None:
+    visits = Visits(tmp_path, keep_s=60, capacity=5)
+    visit, other = visits.of("before"), visits.of("other")
+    visit.watched = cast(Any, object())
+    check = visit.start()
+    visits.leave("before")
+    check()  # what is made goes on
+    assert visit.folder.exists() and visit.key != other.key
+    assert visits.come_back("guessed", "thief") is None and visits.come_back("", "thief") is None
+    assert visits.come_back(visit.key, "after") is visit
+    assert visits.find("after") is visit and visits.find("before") is not visit
+    visits.leave("before")  # which may be told later than the return
+    visits.leave("other")  # and has nothing
+    assert visit.left is None and visit.folder.exists() and not other.folder.exists()
+
+
+def test_who_left_and_does_not_come_back_makes_room_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    visits = Visits(tmp_path, keep_s=1800, capacity=1)
+    gone = visits.of("gone")
+    gone.watched = cast(Any, object())
+    check = gone.start()
+    visits.leave("gone")
+    with pytest.raises(PixMusError, match="1 visitors"):
+        visits.of("next")
+    clock.now += 61
+    visits.sweep()
+    with pytest.raises(Stopped):
+        check()
+    assert visits.come_back(gone.key, "again") is gone  # it is kept as long as there is room
+    visits.leave("again")
+    clock.now += 61
+    assert visits.of("next").folder.exists() and not gone.folder.exists()
 
 
 def test_what_was_not_used_for_a_while_is_removed(
@@ -90,7 +128,7 @@ def test_whoever_invents_sessions_takes_nothing_from_anybody(
     clock = Clock(monkeypatch)
     visits = Visits(tmp_path, keep_s=1800, capacity=3)
     watched, working = visits.of("watched"), visits.of("working")
-    watched.footage = cast(Any, object())
+    watched.watched = cast(Any, object())
     check = working.start()
     for number in range(50):
         clock.now += 1
@@ -98,7 +136,7 @@ def test_whoever_invents_sessions_takes_nothing_from_anybody(
         visits.of(f"invented {number}")
     assert visits.of("watched") is watched and visits.of("working") is working
     assert len(list(tmp_path.iterdir())) == 3
-    visits.of("invented 49").footage = cast(Any, object())
+    visits.of("invented 49").watched = cast(Any, object())
     with pytest.raises(PixMusError, match="3 visitors .* free in 30 minutes at the latest"):
         visits.of("late")
     assert watched.folder.exists() and working.folder.exists()
@@ -113,7 +151,7 @@ def test_a_visit_without_a_session_goes_when_its_files_were_fetched(
     clock = Clock(monkeypatch)
     visits = Visits(tmp_path, keep_s=1800, capacity=1)
     program = visits.of(None)
-    program.footage = cast(Any, object())
+    program.watched = cast(Any, object())
     with pytest.raises(PixMusError, match="1 visitors"):
         visits.of("next")
     clock.now += 61
@@ -167,7 +205,7 @@ def test_old_uploads_are_removed_but_for_the_clip_of_a_live_visit(tmp_path: Path
         for path in (uploads / name / "clip.mp4", uploads / name):
             os.utime(path, (1e9, 1e9))
     visits = Visits(tmp_path / "visits", keep_s=60, capacity=5, uploads=uploads)
-    visits.of("one").footage_of = (uploads / "used" / "clip.mp4",)
+    visits.of("one").watched = Source(cast(Any, None), uploads / "used" / "clip.mp4")
     visits.sweep()
     assert not (uploads / "old" / "clip.mp4").exists()
     assert (uploads / "new" / "clip.mp4").exists() and (uploads / "used" / "clip.mp4").exists()

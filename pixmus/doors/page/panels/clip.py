@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from pixmus.choices import TEXT
+from pixmus.choices import END, START, TEXT
 from pixmus.doors.page import markup
-from pixmus.doors.page.panels.controls import Controls
-from pixmus.doors.page.showcase import Example
+from pixmus.doors.page.panels.controls import Controls, asked_in
+from pixmus.doors.page.showcase import STILL_ENDINGS, Example
+from pixmus.doors.page.takes import Take
 from pixmus.errors import PixMusError
 
 CLIP_HEIGHT = 230  # pixels
@@ -39,6 +40,10 @@ class ClipPanel:
                     height=CLIP_HEIGHT,
                     elem_id="still",
                 )
+        self.own = gr.State(None)  # a clip of the visitor's that an example took the place of
+        self.back_to_own = gr.Button(
+            "Back to your own clip", size="sm", visible=False, elem_id="back-to-own"
+        )
         text = gr.Textbox(
             label=TEXT.label,
             placeholder=TEXT.example,
@@ -78,11 +83,32 @@ class ClipPanel:
 
     def show_example(self, example: Example) -> dict[Any, Any]:
         """The clip of an example in the place of a visitor's own, and what was asked for it."""
-        path = str(example.clip)
+        return {**self._show(example.clip), **self.controls.show(asked_in(example.settings()))}
+
+    def show_take(self, take: Take) -> dict[Any, Any]:
+        """The clip of a take and what was asked for it, so that Make makes it again."""
+        _, start, end, *_ = (*take.source.key, None, None, None)
+        asked = {**asked_in(take.soundtrack.settings), START.name: start, END.name: end}
+        return {**self._show(take.source.upload), **self.controls.show(asked)}
+
+    def show_asked(self, path: Path, asked: Mapping[str, Any]) -> dict[Any, Any]:
+        """A clip and what was asked for it."""
+        return {**self._show(path), **self.controls.show(asked)}
+
+    def offer_own(self, own: str | None) -> dict[Any, Any]:
+        """Remember a clip of the visitor's own, and offer it where there is one."""
+        return {self.own: own, self.back_to_own: gr.update(visible=own is not None)}
+
+    def show_own(self, own: str | None) -> dict[Any, Any]:
+        """The visitor's own clip, back in its place."""
+        shown = self._show(Path(own)) if own and Path(own).exists() else {}
+        return {**shown, self.back_to_own: gr.update(visible=False)}
+
+    def _show(self, path: Path) -> dict[Any, Any]:
+        is_still = path.suffix.lower() in STILL_ENDINGS
         return {
-            self.clip: None if example.is_still else path,
-            self.still: path if example.is_still else None,
-            **self.controls.show(example.settings()),
+            self.clip: None if is_still else str(path),
+            self.still: str(path) if is_still else None,
         }
 
 

@@ -65,13 +65,9 @@ class Controls:
                 typed[name] = None
         return Commission.read(typed)
 
-    def show(self, settings: Mapping[str, Any]) -> dict[Any, Any]:
-        """What was asked for a take of these settings: read again, it makes the same take."""
-        direction = settings.get("direction") or {}
-        asked = {
-            name: (direction if choice.step == Step.SPOT else settings).get(name)
-            for name, choice in CHOICES.items()
-        }
+    def show(self, asked: Mapping[str, Any]) -> dict[Any, Any]:
+        """What was asked for, by the names of the choices: read again, it asks for the same."""
+        asked = {name: asked.get(name) for name in CHOICES}
         moods = [name for name, choice in CHOICES.items() if _is_mood(choice)]
         return {
             self.is_mood_set: any(asked[name] is not None for name in moods),
@@ -109,6 +105,15 @@ class Controls:
             queue=False,
             api_visibility="private",
         )
+
+
+def asked_in(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for a take of these settings, by the names of the choices."""
+    direction = settings.get("direction") or {}
+    return {
+        name: (direction if choice.step == Step.SPOT else settings).get(name)
+        for name, choice in CHOICES.items()
+    }
 
 
 def _is_mood(choice: Choice) -> bool:

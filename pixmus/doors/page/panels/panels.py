@@ -13,8 +13,8 @@ from pixmus.doors.page.panels.clip import ClipPanel
 from pixmus.doors.page.panels.pictures import PicturesPanel
 from pixmus.doors.page.panels.result import ResultPanel
 from pixmus.doors.page.panels.sheet import SheetPanel
+from pixmus.doors.page.shelf import Card
 from pixmus.doors.page.showcase import Example
-from pixmus.doors.page.takes import Take
 from pixmus.score.curves import CurveTables
 
 
@@ -51,14 +51,17 @@ class Panels:
         panels = (self.result, self.again, self.pictures, self.sheet)
         return [widget for panel in panels for widget in panel.outputs]
 
-    def show(self, take: Take, tables: CurveTables) -> dict[Any, Any]:
-        """What is shown of a take, but for its pictures."""
-        return {**self.result.show(take, tables), **self.again.show(take)}
+    def show(self, card: Card, tables: CurveTables) -> dict[Any, Any]:
+        """What is shown of a card's take, but for its pictures."""
+        return {**self.result.show(card, tables), **self.again.show(card.take)}
 
     def show_example(self, example: Example) -> dict[Any, Any]:
-        """An example in the place of whatever was there."""
+        """An example beside whatever there is, and all that was asked for it."""
+        return {**self.clip.show_example(example), **self.show_example_again(example)}
+
+    def show_example_again(self, example: Example) -> dict[Any, Any]:
+        """An example whose card was chosen."""
         return {
-            **self.clip.show_example(example),
             **self.result.show_example(example),
             **self.again.show_example(example),
             **self.pictures.show_example(example),

@@ -1,16 +1,19 @@
-"""The right side: the player, the stages, the takes to choose from, facts and files."""
+"""The right side: the player with the shelf, the stages, facts and files."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
-from pixmus.doors.page import markup
+from pixmus.doors.page import cards, markup
 from pixmus.doors.page.films import films
+from pixmus.doors.page.shelf import Card
 from pixmus.doors.page.showcase import Example
 from pixmus.doors.page.takes import Take
+from pixmus.doors.page.visits import Visit
 from pixmus.score.curves import CurveTables
 
 IDLE = "Upload a clip or choose an example, then press Make the soundtrack."
@@ -21,21 +24,19 @@ class ResultPanel:
     """What was made, to hear, to compare and to take away."""
 
     def __init__(self, examples: Sequence[Example]) -> None:
+        self.examples = list(examples)
         # They stand in the place of the player until there is a result: see page.css.
         gr.HTML(films(examples), js_on_load=markup.asset("films.js"), elem_id="films")
         self.player = gr.HTML(
-            markup.player([]),
-            js_on_load=markup.asset("player.js"),
+            "{}",
+            html_template=cards.PLACE,
+            js_on_load=markup.asset("player.js") + markup.asset("shelf.js"),
+            apply_default_css=False,  # it is made for prose, and dresses every button
             elem_id="result",
         )
+        self.number = gr.State(None)  # of the chosen card; None: an example or nothing
+        self.key = gr.Textbox(visible=False)  # of the visit, which the browser brings back
         self.status = gr.HTML(markup.idle(IDLE), elem_id="status")
-        self.take_number = gr.Radio(
-            [],
-            label="Takes",
-            info="The best first, or the newest after a redo; all equally loud, switch freely.",
-            visible=False,
-            elem_id="takes",
-        )
         self.facts = gr.HTML("", elem_id="facts")
         with gr.Row(visible=False) as self.downloads:
             self.files = {
@@ -59,51 +60,75 @@ class ResultPanel:
         """What the methods below may show something on."""
         return [
             self.player,
+            self.number,
             self.status,
-            self.take_number,
             self.facts,
             self.downloads,
+            *self._of_takes_alone,
             *self.files.values(),
         ]
 
-    def show_first(self, take: Take, seconds: float) -> dict[Any, Any]:
+    @property
+    def _of_takes_alone(self) -> list[Any]:
+        """Buttons that an example has no use for."""
+        return [self.pack_stems, self.pack_all, self.keep_seed]
+
+    def show_shelf(self, visit: Visit, chosen: int | None = None) -> dict[Any, Any]:
+        """The cards of a visit; `chosen` is the one to be seen, None: the one that is seen now."""
+        return {self.player: cards.shelf_json(visit, chosen)}
+
+    def show_first(self, visit: Visit, take: Take, seconds: float) -> dict[Any, Any]:
         """The first take of some, as soon as it can be heard."""
         return {
-            self.player: markup.player([take]),
+            **self.show_shelf(visit, visit.shelf.number_of(take)),
             self.status: markup.idle(f"First sound after {seconds:.1f} s."),
-            self.take_number: gr.update(visible=False),
         }
 
-    def show(self, take: Take, tables: CurveTables) -> dict[Any, Any]:
-        """The facts and files of a take."""
+    def show(self, card: Card, tables: CurveTables) -> dict[Any, Any]:
+        """The facts and files of a card's take."""
+        take = card.take
         quick = take.quick_files()
         return {
+            self.number: card.number,
             self.facts: markup.take_facts(take, take.levels(tables)).html(),
             self.downloads: gr.update(visible=True),
+            **{button: gr.update(visible=True) for button in self._of_takes_alone},
             self.files["video"]: str(take.clip),
-            **{self.files[name]: str(path) for name, path in quick.items()},
+            **{
+                self.files[name]: gr.update(value=str(path), visible=True)
+                for name, path in quick.items()
+            },
         }
 
-    def show_takes(self, takes: Sequence[Take], num_made: int, seconds: float) -> dict[Any, Any]:
-        """All takes to choose from, the first of them chosen."""
-        labels = markup.take_names(takes)
-        choices = list(zip(labels, range(1, len(labels) + 1), strict=True))
+    def show_done(self, visit: Visit, card: Card, num_made: int, seconds: float) -> dict[Any, Any]:
+        """All takes of a piece of work; the best of them is to be seen."""
         made = "Done" if num_made == 1 else f"{num_made} takes made"
+        best = "" if num_made == 1 else f" {card.name} ranks best; all are equally loud."
         return {
-            self.status: markup.idle(f"{made} in {seconds:.1f} s."),
-            self.take_number: gr.update(choices=choices, value=1, visible=len(takes) > 1),
+            **self.show_shelf(visit, card.number),
+            self.status: markup.idle(f"{made} in {seconds:.1f} s.{best}"),
         }
 
     def show_example(self, example: Example) -> dict[Any, Any]:
-        """The finished result of an example."""
+        """The finished result of an example, which the browser puts beside the cards it has."""
         told = (
             f"{example.title}: finished. Make makes exactly this again; choose another seed or "
             "other words to hear something else."
         )
+        files = {"video": example.scored, "midi": example.outputs / "score.mid"}
+        files["cues"] = example.outputs / "cues.json"
+        index = next(i for i, other in enumerate(self.examples) if other.name == example.name)
         return {
-            self.player: markup.example_player(example),
+            self.player: cards.example_json(example, index, time.time()),
+            self.number: None,
             self.status: markup.idle(told),
-            self.take_number: gr.update(visible=False),
             self.facts: markup.example_facts(example).html(),
-            self.downloads: gr.update(visible=False),
+            self.downloads: gr.update(visible=True),
+            **{button: gr.update(visible=False) for button in self._of_takes_alone},
+            **{
+                button: gr.update(value=str(files[name]), visible=True)
+                if name in files and files[name].is_file()
+                else gr.update(visible=False)
+                for name, button in self.files.items()
+            },
         }

@@ -76,9 +76,10 @@ class SheetPanel:
 
     def show(self, visit: Visit, take: Take | None = None) -> dict[Any, Any]:
         """The cue sheet of a visit, with the tempo of a take."""
-        sheet, footage = visit.cue_sheet, visit.footage
-        if sheet is None or footage is None:
+        sheet, watched = visit.cue_sheet, visit.watched
+        if sheet is None or watched is None:
             return {}
+        footage = watched.footage
         tempo_map = take.soundtrack.tempo_map if take else None
         rows = hit_rows(sheet)
         return {

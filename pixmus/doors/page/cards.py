@@ -1,0 +1,88 @@
+"""What the player and the shelf are told, as JSON: the cards of a visit, or one more example."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pixmus.doors.page import markup
+from pixmus.doors.page.films import poster
+from pixmus.doors.page.shelf import MOST_CARDS, MOST_HELD, Card
+from pixmus.doors.page.showcase import Example
+from pixmus.doors.page.visits import Visit
+
+PLACE = (
+    '<div class="pm-player"><p class="pm-empty">The scored clip plays here.</p></div>'
+    '<div class="pm-compare" hidden></div>'
+    '<section class="pm-shelf" aria-label="Your results" hidden></section>'
+)
+THUMBNAIL_SIZE = (128, 72)  # pixels
+THUMBNAIL_AT = 0.4  # of the clip
+
+
+def shelf_json(visit: Visit, chosen: int | None) -> str:
+    """The cards of a visit, the key that brings it back, and the card to be seen."""
+    made = [visit.shelf.number_of(take) for take in visit.takes]
+    return json.dumps(
+        {
+            "key": visit.key if visit.folder.exists() else "",
+            "cards": [_card(card, made) for card in visit.shelf.cards],
+            "chosen": chosen and f"t{chosen}",
+            "latest": [f"t{number}" for number in made],
+            "most": MOST_CARDS,
+            "mostHeld": MOST_HELD,
+        }
+    )
+
+
+def example_json(example: Example, index: int, now: float) -> str:
+    """One more card, of an example, to be seen; the cards of the visit stay as they are."""
+    card = {
+        "id": f"e{index}",
+        "index": index,
+        "at": now,
+        "name": example.title,
+        "change": "example",
+        "asked": example.intent,
+        "src": markup.file_url(example.scored),
+        "clip": example.clip.name,
+        "poster": poster(example.scored),
+    }
+    return json.dumps({"example": card, "chosen": card["id"]})
+
+
+def _card(card: Card, made: list[int]) -> dict[str, Any]:
+    take = card.take
+    return {
+        "id": f"t{card.number}",
+        "number": card.number,
+        "at": card.at,
+        "name": card.name,
+        "change": card.change,
+        "asked": card.asked,
+        "seed": take.seed,
+        "held": card.is_held,
+        "best": len(made) > 1 and made[0] == card.number,
+        "src": markup.file_url(take.clip),
+        "file": take.clip.name,
+        "clip": take.source.upload.name,
+        "seconds": round(take.soundtrack.cue_sheet.duration, 3),
+        "poster": _thumbnail(take.soundtrack.thumbnails),
+    }
+
+
+def _thumbnail(frames: Any) -> str:
+    """A frame of the clip as the address of a small JPEG picture; "" where there is none."""
+    if not frames:
+        return ""
+    image: np.ndarray = frames[int(THUMBNAIL_AT * (len(frames) - 1))].image
+    picture = Image.fromarray(image)
+    picture.thumbnail(THUMBNAIL_SIZE)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=70)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

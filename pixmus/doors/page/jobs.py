@@ -1,0 +1,159 @@
+"""`Line` and `Job`: work that waits for its turn, goes on in a thread of its own, and can be
+followed from anywhere: by the tab that asked for it, and by the one that is opened after a reload.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pixmus.errors import PixMusError
+
+WAITING = "wait"  # the stage of those who are not at work yet
+AWAKE_S = 0.2  # how often who waits looks whether it shall end
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is being done: a stage, the share of it that is done, and one detail."""
+
+    stage: str
+    share: float | None = None
+    detail: str = ""
+
+
+Report = Callable[[Progress], None]
+
+
+class Line:
+    """Who is at work and who waits, in the order in which they came."""
+
+    def __init__(self, at_once: int, most_waiting: int) -> None:
+        self.at_once, self.most_waiting = at_once, most_waiting
+        self._tickets: list[object] = []
+        self._change = threading.Condition()
+
+    @contextmanager
+    def turn(self, check: Callable[[], None], report: Report) -> Iterator[None]:
+        """Wait for a place and hold it; PixMusError where too many wait already.
+
+        `check` is asked while waiting and may raise; `report` hears of the place.
+        """
+        ticket = object()
+        with self._change:
+            waiting = len(self._tickets) - self.at_once
+            if waiting >= self.most_waiting:
+                raise PixMusError(
+                    f"{self.at_once} soundtracks are being made and {waiting} wait, which is as "
+                    "long as the line gets. Everything you set stays here; please press the "
+                    "button again in a minute."
+                )
+            self._tickets.append(ticket)
+        try:
+            told = 0
+            while (ahead := self._ahead(ticket)) > 0:
+                check()
+                if ahead != told:
+                    told = ahead
+                    report(Progress(WAITING, None, _place(ahead)))
+                with self._change:
+                    self._change.wait(AWAKE_S)
+            yield
+        finally:
+            with self._change:
+                self._tickets.remove(ticket)
+                self._change.notify_all()
+
+    def _ahead(self, ticket: object) -> int:
+        """How many must end before this ticket has its turn."""
+        with self._change:
+            return max(self._tickets.index(ticket) - self.at_once + 1, 0)
+
+
+def _place(ahead: int) -> str:
+    before = "one soundtrack is" if ahead == 1 else f"{ahead} soundtracks are"
+    return f"You are number {ahead} in the line: {before} finished before yours begins."
+
+
+class Job(Generic[Result]):
+    """Work in a thread of its own; what it yields and reports is kept for all who follow.
+
+    Whoever stops following does not stop it: stop the visit that it belongs to.
+    """
+
+    def __init__(self, work: Callable[[Report], Iterator[Result]]) -> None:
+        self.begun = time.monotonic()
+        self.ended: float | None = None
+        self.results: list[Result] = []
+        self.latest: Progress | None = None
+        self._number = 0  # of the report that is the latest
+        self._error: BaseException | None = None
+        self._change = threading.Condition()
+        threading.Thread(target=self._run, args=(work,), name="studio", daemon=True).start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it goes on."""
+        return self.ended is None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been going on, or went on until it ended."""
+        return (self.ended or time.monotonic()) - self.begun
+
+    def follow(self, every_s: float = 0.1) -> Iterator[Progress | Result]:
+        """What it yields from its beginning, and from now on what it reports, until it ends.
+
+        Reports within a stage come at most every `every_s` seconds. Its error is raised at the end.
+        """
+        seen, given, told, stage = -1, 0, 0.0, ""
+        while True:
+            with self._change:
+                while self._number == seen and given == len(self.results) and self.is_running:
+                    self._change.wait()
+                progress, number = self.latest, self._number
+                results = self.results[given:]
+                is_over, error = not self.is_running, self._error
+            if number != seen and progress is not None:
+                seen = number
+                if progress.stage != stage or time.monotonic() - told >= every_s:
+                    stage, told = progress.stage, time.monotonic()
+                    yield progress
+            seen = number
+            given += len(results)
+            yield from results
+            if is_over:
+                if error is not None:
+                    raise error
+                return
+
+    def _run(self, work: Callable[[Report], Iterator[Result]]) -> None:
+        error: BaseException | None = None
+        try:
+            for result in work(self._report):
+                with self._change:
+                    self.results.append(result)
+                    self._change.notify_all()
+        except BaseException as raised:  # handed to whoever listens
+            error = raised
+        with self._change:
+            self._error, self.ended = error, time.monotonic()
+            self._change.notify_all()
+
+    def _report(self, progress: Progress) -> None:
+        with self._change:
+            self.latest, self._number = progress, self._number + 1
+            self._change.notify_all()
+
+
+def reported(
+    work: Callable[[Report], Iterator[Result]], every_s: float = 0.1
+) -> Iterator[Progress | Result]:
+    """What `work` yields, and between it what it reports; see `Job`."""
+    yield from Job(work).follow(every_s)

@@ -1,10 +1,10 @@
 """The base classes of diffusers that PixMus builds on, without what they pull in and nobody uses.
 
-`from diffusers import DiffusionPipeline` imports torch's compiler, all of transformers' models and
-losses, every autoencoder and scipy.stats: more processor time than making a short soundtrack. Here
-the same classes are imported with stand-ins in place of those, and afterwards everything is put
-back: who asks for one of them later gets the real one. Where diffusers is loaded already, or is
-built otherwise than this version, nothing is saved and nothing is changed.
+`from diffusers import DiffusionPipeline` imports torch's compiler, transformers, every autoencoder
+and scipy.stats, and reads what every installed package consists of: more processor time than making
+a short soundtrack. Here the same classes are imported with stand-ins in place of those, and
+afterwards everything is put back: who asks for one of them later gets the real one. Where diffusers
+is loaded already, or is built otherwise than this version, nothing is saved and nothing is changed.
 
 All rooms of the product take diffusers' names from here (a test holds it).
 """
@@ -12,15 +12,17 @@ All rooms of the product take diffusers' names from here (a test holds it).
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
+import importlib.metadata
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 import scipy
 import torch
-import transformers
 
 
 class _Later(type):
@@ -42,6 +44,32 @@ class _Later(type):
 
 def _later(name: str, home: str) -> type:
     return _Later(name, (), {"home": home})
+
+
+class _LaterModule(ModuleType):
+    """A stand-in for a module that is loaded when something is asked of it that it was not told."""
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(self.__name__) is self:  # what stands for itself knows no more
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+class _LaterDistributions(Mapping[str, list[str]]):
+    """`importlib.metadata.packages_distributions()`, once someone looks a package up."""
+
+    @functools.cached_property
+    def _found(self) -> Mapping[str, list[str]]:
+        return importlib.metadata.packages_distributions()
+
+    def __getitem__(self, package: str) -> list[str]:
+        return self._found[package]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 def _as_it_is(function: Any) -> Any:
@@ -66,19 +94,56 @@ def _set(*places: tuple[Any, str, Any]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _standing_in(modules: Mapping[str, ModuleType | None]) -> Iterator[None]:
+    """Modules that imports find while the block lasts; to import None is an ImportError."""
+    before = {name: sys.modules[name] for name in modules if name in sys.modules}
+    sys.modules.update(modules)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in modules:
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
+@contextlib.contextmanager
 def _no_compiler() -> Iterator[None]:
     """torch's compiler is taken for absent, which diffusers knows how to live with."""
-    name = "torch._dynamo"
-    sys.modules[name] = None  # type: ignore[assignment]  # to import it is an ImportError
-    try:
-        with _set((torch.compiler, "disable", _as_it_is)):
-            yield
-    finally:
-        del sys.modules[name]
+    with (
+        _standing_in({"torch._dynamo": None}),
+        _set((torch.compiler, "disable", _as_it_is)),
+    ):
+        yield
+
+
+def _later_transformers() -> Mapping[str, ModuleType]:
+    """What diffusers' pipelines ask of transformers to load its models, which none of ours is."""
+    made = {
+        name: _LaterModule(name)
+        for name in (
+            "transformers",
+            "transformers.utils",
+            "transformers.utils.quantization_config",
+        )
+    }
+    top, utils, quantization = made.values()
+    top.__version__ = importlib.metadata.version("transformers")  # type: ignore[attr-defined]
+    top.PreTrainedModel = _later(  # type: ignore[attr-defined]
+        "PreTrainedModel", "transformers.modeling_utils"
+    )
+    utils.SAFE_WEIGHTS_NAME = "model.safetensors"  # type: ignore[attr-defined]
+    utils.WEIGHTS_NAME = "pytorch_model.bin"  # type: ignore[attr-defined]
+    quantization.QuantizationConfigMixin = _later(  # type: ignore[attr-defined]
+        "QuantizationConfigMixin", quantization.__name__
+    )
+    return made
 
 
 def _import_without_the_rest() -> None:
-    with _no_compiler():
+    with (
+        _no_compiler(),
+        _set((importlib.metadata, "packages_distributions", _LaterDistributions)),
+    ):
         torch_utils = importlib.import_module("diffusers.utils.torch_utils")
     plain: Callable[[object], bool] = torch_utils.is_compiled_module
 
@@ -88,14 +153,11 @@ def _import_without_the_rest() -> None:
 
     models = importlib.import_module("diffusers.models")
     autoencoder = _later("AutoencoderKL", "diffusers.models.autoencoders.autoencoder_kl")
-    pretrained = _later("PreTrainedModel", "transformers.modeling_utils")
     torch_utils.is_compiled_module = is_compiled_module  # type: ignore[attr-defined]
     with (
         _no_compiler(),
-        _set(
-            (models, "AutoencoderKL", autoencoder),
-            (transformers, "PreTrainedModel", pretrained),
-        ),
+        _set((models, "AutoencoderKL", autoencoder)),
+        _standing_in(_later_transformers()),
     ):
         importlib.import_module("diffusers.pipelines.pipeline_utils")
 

@@ -11,7 +11,7 @@ import pixmus
 HEAVY = (
     "torch._dynamo",
     "scipy.stats",
-    "transformers.modeling_utils",
+    "transformers",
     "diffusers.models.autoencoders",
     "diffusers.hooks",
 )

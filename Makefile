@@ -3,7 +3,9 @@
 #   make test       format check, lint, types, tests: what CI runs (make check is the same)
 #   make demo       the page
 #   make fix        format and mend what can be mended automatically
-#   make fuzz [N=5000]  read so many files that are damaged at random
+#   make fuzz [N=5000]  read so many inputs that are damaged at random
+#   make soak       300 short visits to the page, some at once
+#   make audit      known weaknesses of the pinned packages
 #   make wheel      dist/pixmus-*.whl with the model and the page: runs without the repository, offline
 #   make bench      seconds and memory per stage
 #   make compare    seconds, memory and sizes beside two text-to-music systems
@@ -20,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FIRST_EXAMPLE = $(firstword $(sort $(wildcard $(addprefix examples/*.,mp4 mov mkv webm gif jpg png))))
 
 .DEFAULT_GOAL := help
-.PHONY: help soundtrack test types tests check demo fix fuzz bench compare reproduce report space-check smoke wheel
+.PHONY: help soundtrack test types tests check demo fix fuzz soak audit bench compare reproduce report space-check smoke wheel
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -62,10 +64,21 @@ types: .venv/installed-dev
 tests: .venv/installed-dev
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# Files damaged at random, N of them, one process; a case's number makes it again (tests/test_fuzz.py).
+# A case's number makes it again: PIXMUS_FUZZ_ONLY=137 pytest tests/test_fuzz.py
 N ?= 5000
 fuzz: .venv/installed-dev
-	PIXMUS_FUZZ=$(N) $(BIN)/pytest -s --timeout 0 tests/test_fuzz.py $(ARGS)
+	$(BIN)/pixmus evaluate trust --only fuzz --cases $(N) $(ARGS)
+
+soak: .venv/installed-dev
+	$(BIN)/pixmus evaluate trust --only soak $(ARGS)
+
+# pip-audit stands in an environment of its own, for it brings much that PixMus does not need.
+AUDIT ?= runs/audit
+audit:
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/pip install --quiet --disable-pip-version-check pip-audit
+	$(AUDIT)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip $(ARGS) \
+		|| { echo "pip-audit found something, or could not ask PyPI: read above" >&2; exit 1; }
 
 demo: .venv/installed
 	$(BIN)/pixmus page $(ARGS)

@@ -8,11 +8,13 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # nothing leaves the
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import argparse
+import sys
 from pathlib import Path
 
 from pixmus.doors.page.showcase import EXAMPLES
 from pixmus.doors.page.start import start
 from pixmus.doors.page.visits import KEEP_MINUTES
+from pixmus.errors import PixMusError
 
 try:  # on ZeroGPU machines of Hugging Face
     import spaces
@@ -32,7 +34,10 @@ def main() -> None:
     parser.add_argument("--examples", type=Path, default=EXAMPLES)
     parser.add_argument("--keep-minutes", type=float, default=KEEP_MINUTES)
     arguments = parser.parse_args()
-    start(arguments.model, arguments.port, arguments.examples, arguments.keep_minutes)
+    try:
+        start(arguments.model, arguments.port, arguments.examples, arguments.keep_minutes)
+    except PixMusError as error:
+        sys.exit(f"pixmus: {error}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pixmus.errors import PixMusError
+from pixmus.errors import DiskError, PixMusError
 
 PACKAGE = Path(__file__).parent
 REPOSITORY = PACKAGE.parent  # of a checkout; of an installed package the folder it lies in
@@ -24,6 +24,7 @@ SHIPPED = PACKAGE / "shipped"  # what a wheel carries from beside the package
 
 EFFECTIVE_IDS = os.access in os.supports_effective_ids
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_TAKES_NO_MORE = (*DISK_IS_FULL, errno.EROFS)
 DISK_TROUBLE = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
@@ -137,7 +138,7 @@ def _named(beside: Path, path: Path) -> Iterator[None]:
         with disk_told(path):
             yield
     except PixMusError as error:
-        raise PixMusError(str(error).replace(str(beside), str(path))) from error
+        raise type(error)(str(error).replace(str(beside), str(path))) from error
 
 
 @contextmanager
@@ -149,7 +150,7 @@ def disk_told(path: str | Path) -> Iterator[None]:
         if error.errno not in DISK_TROUBLE:
             raise
         trouble = DISK_TROUBLE[error.errno]
-        raise PixMusError(f"{error.filename or path} could not be written ({trouble}).") from error
+        raise DiskError(f"{error.filename or path} could not be written ({trouble}).") from error
 
 
 def _move_into(source: Path, folder: Path, replaced: Iterable[str]) -> None:

@@ -1,18 +1,21 @@
 """Work on files of strangers in a process of its own, with limits on time and memory.
 
-A file that hangs, crashes or swells what reads it ends that process alone. The process runs as the
-same user: this guards against broken files, and is no wall against code that would take the
-process over. `run_apart` starts one process for one piece of work (the page does); a program that
-has much to do keeps its processes (`dataset.pool`) and limits them by the same functions.
+A file that hangs, crashes or swells what reads it ends that process alone, and the process ends
+with the one that started it. It runs as the same user: this guards against broken files, and is no
+wall against code that would take the process over. `run_apart` starts one process for one piece of
+work (the page does); a program that has much to do keeps its processes (`dataset.pool`) and limits
+them by the same functions.
 
 Run as `python -m pixmus.sandbox FOLDER BYTES` it does the work in `FOLDER/work.pickle`.
 """
 
 from __future__ import annotations
 
-import functools
+import ctypes
+import math
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,11 +26,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixmus.errors import PixMusError
+from pixmus.errors import DiskError, PixMusError
+from pixmus.files import DISK_TAKES_NO_MORE
 
 MEMORY_LIMIT = 3 << 30  # bytes of address space; 4K HEVC takes 1.0 GiB to watch and encode anew
-FIRST_LIMIT_S = 30.0  # wall-clock, until the length of the file is known, and then
+FIRST_LIMIT_S = 30.0  # of the processor, until the length of the file is known, and then
 LIMIT_PER_SECOND = 6.0  # more for each second of it
+PATIENCE = 4.0  # seconds on the clock for each of the processor's: others work beside it
+DISK_IS_IN_TROUBLE = 74  # exit code of a process that cannot write its outcome (EX_IOERR)
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
 POLL_S = 0.02
 LONGEST_WORDS = 2000  # characters kept of what a process said before it died
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -38,15 +45,20 @@ TellLength = Callable[[float], object]  # called by the work once it knows how l
 
 @dataclass(frozen=True)
 class Limits:
-    """What a process may take: bytes beyond those it has at its start, and seconds."""
+    """What a process may take: bytes beyond those it has at its start, and processor seconds."""
 
     memory: int = MEMORY_LIMIT
     first_seconds: float = FIRST_LIMIT_S
     per_second: float = LIMIT_PER_SECOND
+    most_seconds: float = math.inf  # however long the file is
+
+    def seconds(self, length: float = 0.0) -> float:
+        """Of the processor, for a file of `length` seconds."""
+        return min(self.first_seconds + self.per_second * length, self.most_seconds)
 
 
 class TookTooLong(Exception):
-    """The work was ended after so many `seconds`."""
+    """The work was ended after so many `seconds` of the processor, or `PATIENCE` times as many."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"ended after {seconds:.0f} s")
@@ -68,14 +80,14 @@ def run_apart(
 ) -> Any:
     """`work(tell_length, *arguments)` in a process of its own; all of it must be picklable.
 
-    Raises what `work` raises of PixMusError, `TookTooLong` and `Died`.
+    Raises what `work` raises of PixMusError (of a disk in trouble too), `TookTooLong` and `Died`.
     """
     with (
         tempfile.TemporaryDirectory(prefix="pixmus-apart-") as place,
         open(Path(place) / "said", "w+b") as said,
     ):
         folder = Path(place)
-        (folder / "work.pickle").write_bytes(pickle.dumps((work, arguments)))
+        (folder / "work.pickle").write_bytes(pickle.dumps((work, arguments, limits, os.getpid())))
         process = subprocess.Popen(
             [sys.executable, "-m", "pixmus.sandbox", str(folder), str(limits.memory)],
             stdin=subprocess.DEVNULL,
@@ -84,19 +96,28 @@ def run_apart(
             env={**os.environ, "PYTHONPATH": import_path()},
         )
         try:
-            _wait(process, folder / "length", limits, on_wait)
+            limit = _wait(process, folder / "length", limits, on_wait)
         finally:
             if process.poll() is None:
                 process.kill()
             process.wait()
-        try:
-            outcome = pickle.loads((folder / "outcome.pickle").read_bytes())
-        except (OSError, EOFError, pickle.UnpicklingError):
-            words = (folder / "said").read_text(errors="replace").strip()[-LONGEST_WORDS:]
-            raise Died(process.returncode, words) from None
-        if isinstance(outcome, PixMusError):
-            raise outcome
-        return outcome
+        return _outcome(process.returncode, folder, limit)
+
+
+def _outcome(exit_code: int, folder: Path, limit: float) -> Any:
+    """What the process left in its folder, or what its end says."""
+    if exit_code == -signal.SIGXCPU:
+        raise TookTooLong(limit)
+    if exit_code == DISK_IS_IN_TROUBLE:
+        raise DiskError("The result could not be written (the disk is full or read-only).")
+    try:
+        outcome = pickle.loads((folder / "outcome.pickle").read_bytes())
+    except (OSError, EOFError, pickle.UnpicklingError):
+        words = (folder / "said").read_text(errors="replace").strip()[-LONGEST_WORDS:]
+        raise Died(exit_code, words) from None
+    if isinstance(outcome, PixMusError):
+        raise outcome
+    return outcome
 
 
 def import_path() -> str:
@@ -117,32 +138,69 @@ def limit_memory(num_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
+def limit_processor(seconds: float) -> None:
+    """Let this process take so many seconds of the processor in all, after which it is ended."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        whole = hard if math.isinf(seconds) else max(1, math.ceil(seconds))
+        if hard != resource.RLIM_INFINITY:
+            whole = min(whole, hard)
+        resource.setrlimit(resource.RLIMIT_CPU, (whole, hard))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def end_with(parent: int) -> None:
+    """Have this process ended as soon as the process `parent`, which started it, is gone."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # gone before that
+            os._exit(1)
+
+
 def _wait(
     process: subprocess.Popen[bytes], told: Path, limits: Limits, on_wait: OnWait | None
-) -> None:
-    """Wait for the process; the file `told` holds the length of its file once that is known."""
-    begun, limit, is_known = time.monotonic(), limits.first_seconds, False
+) -> float:
+    """Wait for the process; returns the processor seconds that it may take.
+
+    The file `told` holds the length of its file once that is known.
+    """
+    begun, limit, is_known = time.monotonic(), limits.seconds(), False
     while process.poll() is None:
         if on_wait is not None:
             on_wait()
         if not is_known and told.exists():
             is_known = True
-            limit += limits.per_second * float(told.read_text())
-        if time.monotonic() - begun > limit:
+            limit = limits.seconds(float(told.read_text()))
+        if time.monotonic() - begun > PATIENCE * limit:
             raise TookTooLong(limit)
         time.sleep(POLL_S)
+    return limit
 
 
 def main() -> None:
     """Do the work in the folder that the command line names, and leave its outcome there."""
     folder = Path(sys.argv[1])
     limit_memory(int(sys.argv[2]))
-    work, arguments = pickle.loads((folder / "work.pickle").read_bytes())
+    work, arguments, limits, parent = pickle.loads((folder / "work.pickle").read_bytes())
+    end_with(parent)
+    limit_processor(limits.seconds())
+
+    def tell_length(length: float) -> None:
+        limit_processor(limits.seconds(length))
+        _write(folder / "length", length)
+
     try:
-        outcome = work(functools.partial(_write, folder / "length"), *arguments)
-    except PixMusError as error:
-        outcome = error
-    _write(folder / "outcome.pickle", pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL))
+        try:
+            outcome = work(tell_length, *arguments)
+        except PixMusError as error:
+            outcome = error
+        _write(folder / "outcome.pickle", pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL))
+    except OSError as error:
+        if error.errno not in DISK_TAKES_NO_MORE:  # a right may be missing to read, too
+            raise
+        sys.exit(DISK_IS_IN_TROUBLE)
 
 
 def _write(path: Path, content: bytes | float) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from pixmus.errors import PixMusError
+from pixmus.errors import DiskError, PixMusError
 from pixmus.files import DISK_TROUBLE, check_new_file, new_file
 from pixmus.picture.copying import copy_picture, is_copyable
 from pixmus.picture.encoding import encode_picture
@@ -30,6 +30,12 @@ class MuxReport:
 
     copied: bool
     note: str
+    deeds: tuple[str, ...] = ()  # what else was done to it than to encode it, in words
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a person should know of it, in sentences."""
+        return (f"The picture was {', '.join(self.deeds)}.",) if self.deeds else ()
 
 
 def mux(
@@ -94,7 +100,8 @@ def _new_clip(out_path: Path, overwrite: bool) -> Iterator[Path]:
         except (OSError, av.FFmpegError) as error:
             told = DISK_TROUBLE.get(error.errno or 0)
             reason = told or f"{error.strerror or error}; choose another folder or clip"
-            raise PixMusError(f"{out_path} could not be written ({reason}).") from error
+            kind = DiskError if told else PixMusError
+            raise kind(f"{out_path} could not be written ({reason}).") from error
 
 
 def _write(video: Video, waveform: np.ndarray, path: Path, container_format: str) -> MuxReport:
@@ -107,4 +114,5 @@ def _write(video: Video, waveform: np.ndarray, path: Path, container_format: str
         False,
         f"the picture was encoded from {video.width}x{video.height} {kind} "
         f"to {found.size[0]}x{found.size[1]} H.264{''.join(f', {deed}' for deed in found.deeds)}",
+        found.deeds,
     )

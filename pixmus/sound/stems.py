@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pixmus.ensembles import (
     PARTS,
 )
-from pixmus.errors import PixMusError
+from pixmus.errors import DiskError
 from pixmus.sound.loudness import apply_gain
 from pixmus.waveform import SAMPLE_RATE, Waveform
 
@@ -107,9 +107,9 @@ def _to_disk(waveform: Waveform) -> IO[bytes]:
         file.write(np.ascontiguousarray(waveform).data)
         file.flush()
     except OSError as error:
-        raise PixMusError(
-            f"the temporary folder {tempfile.gettempdir()} cannot hold the stems "
-            f"({error.strerror}): free some space or set TMPDIR"
+        raise DiskError(
+            f"The temporary folder {tempfile.gettempdir()} cannot hold the stems "
+            f"({error.strerror}); free some space or set TMPDIR."
         ) from error
     return file
 

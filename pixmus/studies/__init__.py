@@ -29,6 +29,7 @@ STUDIES = {
         "take",
         "thesis-metrics",
         "tree",
+        "trust",
         "way",
     )
 }

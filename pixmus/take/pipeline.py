@@ -300,6 +300,7 @@ class PixMusPipeline(DiffusionPipeline):
         redo_bars: Bars | None = None,
         redo_parts: Names | None = None,
         generator: torch.Generator | None = None,
+        callback_on_step_end: Callable[[Any, int, Any, dict[str, Tensor]], Any] | None = None,
         **choices: Any,
     ) -> Score:
         """The score of a cue sheet, accents on its hit points, without any video.
@@ -315,7 +316,8 @@ class PixMusPipeline(DiffusionPipeline):
         asked = Asked(choices, choices_of(Step.COMPOSE))
         draft = begin_draft(cue_sheet, keep, redo_bars, redo_parts)
         hits = draft.hits if asked.accents else []
-        return self._write(draft, hits, _seed(asked.seed, generator), asked)[0]
+        reporter = self._reporter(callback_on_step_end, Stages(None))
+        return self._write(draft, hits, _seed(asked.seed, generator), asked, reporter)[0]
 
     def write(
         self,

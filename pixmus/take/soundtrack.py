@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from pixmus.score.notes import Score
 from pixmus.score.tempo import TempoMap
 from pixmus.sound.stems import Stems
 from pixmus.take.exports import write_bundle
+
+SCORED = Path("scored.mp4")  # in the bundle
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Soundtrack:
     settings: dict[str, Any]
     hashes: dict[str, str]
     timings: dict[str, float]  # seconds per stage
+    written: dict[Path, tuple[int, int]] = field(default_factory=dict)  # clips, as `_state` says
 
     def __repr__(self) -> str:
         return (
@@ -48,8 +51,26 @@ class Soundtrack:
 
     def write_video(self, path: Path | str, overwrite: bool = False) -> MuxReport:
         """Write the clip with its soundtrack."""
-        return mux(self.video, self.sound, Path(path), overwrite=overwrite)
+        path = Path(path)
+        report = mux(self.video, self.sound, path, overwrite=overwrite)
+        if path.suffix.lower() == SCORED.suffix:
+            self.written[path.absolute()] = _state(path)
+        return report
 
     def save(self, folder: Path | str, overwrite: bool = False) -> None:
         """Write the scored clip and everything beside it (see `exports.write_bundle`)."""
-        write_bundle(self, Path(folder), overwrite=overwrite)
+        write_bundle(self, Path(folder), overwrite=overwrite, made={SCORED.name: self._scored()})
+
+    def _scored(self) -> Path | None:
+        """A scored clip that was written before and is as it was, so that none is encoded twice."""
+        there = (path for path, state in self.written.items() if _state(path) == state)
+        return next(there, None)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Size and time of change (ns) of a file, (-1, -1) where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return -1, -1
+    return found.st_size, found.st_mtime_ns

@@ -13,14 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from pixmus.choices import Length
+from pixmus.choices import LENGTHS, Length
 from pixmus.errors import PixMusError
 from pixmus.picture.footage import Footage, watch
 from pixmus.picture.video import Video, probe
-from pixmus.picture.write import mux, trim
+from pixmus.picture.write import MuxReport, mux, trim
 from pixmus.sandbox import Died, Limits, OnWait, TellLength, TookTooLong, run_apart
 
-LIMITS = Limits()
+LIMITS = Limits(most_seconds=600.0)  # of the processor: others wait meanwhile
+MOST_PIXELS = 50e9  # of all frames: three minutes of 4K at 30 frames a second
+FEW_PIXELS = 10e9  # that any clip may show, and
+PIXELS_PER_BYTE = 20_000  # more for each byte of its file: what unpacks to more was made to
 
 
 def watch_apart(
@@ -55,9 +58,10 @@ def trim_apart(
 
 def mux_apart(
     video: Video, waveform: np.ndarray, out_path: Path, *, on_wait: OnWait | None = None
-) -> None:
+) -> MuxReport:
     """`write.mux` in a process of its own."""
-    _run(video.path, on_wait, _mux, video, waveform, out_path)
+    report: MuxReport = _run(video.path, on_wait, _mux, video, waveform, out_path)
+    return report
 
 
 def _watch(
@@ -68,13 +72,31 @@ def _watch(
     longest: float,
 ) -> Footage:
     video = probe(clip, still_duration=still_duration, length=length)
+    if length is None and video.duration > longest + 0.5:  # perhaps for its sound alone
+        length = LENGTHS[0]
+        video = probe(clip, still_duration=still_duration, length=length)
     tell_length(video.duration)
     if video.duration > longest + 0.5:
         raise PixMusError(
             f"{video.path} lasts {video.duration:.0f} s; give a clip of at most {longest:.0f} s "
             "here, or a part of it."
         )
+    check_size(video)
     return watch(clip, still_duration, length=length)
+
+
+def check_size(video: Video) -> None:
+    """PixMusError where all the frames of a clip are too many pixels for a page that others use."""
+    if video.is_still:
+        return
+    pixels = video.width * video.height * video.duration * float(video.frame_rate)
+    most = min(MOST_PIXELS, FEW_PIXELS + PIXELS_PER_BYTE * video.path.stat().st_size)
+    if pixels > most:
+        raise PixMusError(
+            f"{video.path} shows {video.duration * float(video.frame_rate):.0f} frames of "
+            f"{video.width}x{video.height}, which is more than this page decodes; export it "
+            "again, for example as H.264 mp4 of at most 1080p."
+        )
 
 
 def _trim(
@@ -87,14 +109,15 @@ def _trim(
 ) -> tuple[str, ...]:
     video = probe(clip, length=length)
     tell_length(min(end, video.duration))
+    check_size(video)
     return trim(video, start, end, out_path)
 
 
 def _mux(
     tell_length: TellLength, clip: Path, video: Video, waveform: np.ndarray, out_path: Path
-) -> None:
+) -> MuxReport:
     tell_length(video.duration)
-    mux(video, waveform, out_path)
+    return mux(video, waveform, out_path)
 
 
 def _run(clip: Path, on_wait: OnWait | None, work: Any, *arguments: Any) -> Any:

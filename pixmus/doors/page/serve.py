@@ -11,12 +11,14 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from pixmus.doors.page import markup
+from pixmus.doors.page.blocks import PageBlocks
 from pixmus.doors.page.endpoints import Endpoints
 from pixmus.doors.page.gate import Gate
 from pixmus.doors.page.looks import Looks
 from pixmus.doors.page.panels.api import build_api
 from pixmus.doors.page.panels.experiments import build_experiments
 from pixmus.doors.page.panels.panels import Panels
+from pixmus.doors.page.room import Room
 from pixmus.doors.page.showcase import EXAMPLES, RESULTS, Example, find_examples
 from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.visits import Visits
@@ -52,11 +54,10 @@ THEME = gr.themes.Soft(
 
 def build_page(
     studio: Studio, visits: Visits, examples: Sequence[Example], model: Path
-) -> gr.Blocks:
+) -> PageBlocks:
     """The page as Gradio Blocks, ready to be launched; `model` is the model's folder."""
-    page: gr.Blocks = gr.Blocks(
-        title="PixMus: music composed for your clip", analytics_enabled=False
-    )
+    page = PageBlocks(title="PixMus: music composed for your clip", analytics_enabled=False)
+    page.uploads, page.largest = visits.uploads, LARGEST_MB * 10**6
     with page:
         gr.HTML(
             '<div class="pm-title"><h1>PixMus</h1><p>Music composed for your clip by a diffusion '
@@ -97,11 +98,12 @@ def serve(
     folder, _ = model_folder(model)
     pipe = PixMusPipeline.from_pretrained(folder)
     studio = Studio(pipe, LONGEST_S, model=None if folder == MODEL_FOLDER else model)
-    visits = Visits(root / "visits", keep_minutes * 60, MOST_VISITS, uploads)
+    visits = Visits(root / "visits", keep_minutes * 60, MOST_VISITS, uploads, Room(root))
     visits.sweep_for_ever()
     threading.Thread(target=studio.warm_up, name="warm-up", daemon=True).start()
     page = build_page(studio, visits, find_examples(examples), folder)
     page.queue(max_size=4 * FOLLOWERS, default_concurrency_limit=4)
+    gate = Middleware(Gate, largest_upload=LARGEST_MB * 10**6, check_upload=visits.check_upload)
     page.launch(
         server_port=port,
         theme=THEME,
@@ -113,7 +115,7 @@ def serve(
         run_history=False,
         show_error=True,  # each is one sentence: see showing.py
         footer_links=["api"],
-        app_kwargs={"middleware": [Middleware(Gate)]},
+        app_kwargs={"middleware": [gate]},
         ssr_mode=False,
         mcp_server=importlib.util.find_spec("mcp") is not None,
     )

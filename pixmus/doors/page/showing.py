@@ -9,8 +9,10 @@ from contextlib import contextmanager
 
 import gradio as gr
 
+from pixmus.doors.page.room import FULL
 from pixmus.doors.page.visits import Stopped
-from pixmus.errors import PixMusError
+from pixmus.errors import DiskError, PixMusError
+from pixmus.files import DISK_TROUBLE
 
 CANCELLED = "Cancelled. Nothing was kept of it."
 SURPRISE = (
@@ -23,6 +25,10 @@ def sentence(error: BaseException) -> str:
     """What a visitor reads of an error."""
     if isinstance(error, Stopped):
         return CANCELLED
+    is_disk = isinstance(error, OSError) and error.errno in DISK_TROUBLE
+    if is_disk or isinstance(error, DiskError):  # a visitor cannot choose another folder
+        logging.getLogger(__name__).error("the disk is in trouble", exc_info=error)
+        return FULL
     if isinstance(error, PixMusError):
         return _without_places(str(error))
     logging.getLogger(__name__).error("an error that was not foreseen", exc_info=error)

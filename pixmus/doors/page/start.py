@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from pixmus.doors.page.visits import KEEP_MINUTES, own_root
@@ -16,9 +17,12 @@ def start(
 ) -> None:
     """Serve the page until the program ends; None: the shipped model, a free port, our examples."""
     root = own_root()
-    uploads = root / "uploads"
-    uploads.mkdir(mode=0o700)
+    uploads, temporary = root / "uploads", root / "temporary"
+    for folder in (uploads, temporary):
+        folder.mkdir(mode=0o700)
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    # What any part of the program, or a process of its own, leaves behind goes with the rest.
+    os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
     from pixmus.doors.page.serve import serve
 
     serve(root, uploads, model, port, examples, keep_minutes)

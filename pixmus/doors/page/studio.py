@@ -160,8 +160,8 @@ class Studio:
         """The score of a cue sheet, its music (2, samples), and the seed."""
         with self._turn(visit, lambda _: None) as check:
             seed = _seeds(commission)[0]
-            asked = {**commission.of(Step.COMPOSE), SEED.name: seed}
-            score = self.pipe.compose(cue_sheet, **asked)
+            chosen = {**commission.of(Step.COMPOSE), SEED.name: seed}
+            score = self.pipe.compose(cue_sheet, callback_on_step_end=lambda *_: check(), **chosen)
             check()
             hits = None if commission.accents else ()
             stems = render(
@@ -285,10 +285,10 @@ class Studio:
         folder = work.visit.new_folder()
         video = footage.video
         clip = folder / f"{video.path.stem}-scored.mp4"
-        mux_apart(video, soundtrack.sound, clip, on_wait=check)
+        written = mux_apart(video, soundtrack.sound, clip, on_wait=check)
         check()
         kept = asked.get("keep")
-        notices = tuple(soundtrack.settings["notices"])
+        notices = (*soundtrack.settings["notices"], *written.notices)
         if kept is not None:
             found = keep_score(asked["cue_sheet"], kept, asked["redo_bars"], asked["redo_parts"])
             notices += tuple(found.notices())

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pixmus.doors.page.room import VISIT_BYTES, Room, bytes_in, gigabytes
 from pixmus.doors.page.shelf import Shelf, told_gone
 from pixmus.errors import PixMusError
 
@@ -37,6 +38,8 @@ PREFIX = "pixmus-page-"
 GONE_QUIET_S = 60.0  # work that has not checked for so long has ended
 RELOAD_S = 10.0  # in which a page is loaded anew; who left for longer makes room for others
 WORK_ALONE_S = 60.0  # after which the work of a visitor who left is ended
+GOES_AFTER_S = 3.0  # after which a page that was told to end does not wait for its work
+UNCLAIMED_S = 120.0  # an upload that nobody worked on for so long may make room for others
 KEEP_MINUTES = 30.0  # after which what a visitor uploaded or made is removed
 
 
@@ -45,15 +48,33 @@ def own_root() -> Path:
 
     Folders of pages that ended without doing so (their process is gone) are removed first.
     """
-    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        owner = path.name.removeprefix(PREFIX).split("-")[0]
-        if owner.isdigit() and not _is_running(int(owner)):
-            shutil.rmtree(path, ignore_errors=True)
-    root = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))  # for this user alone
+    try:
+        for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+            owner = path.name.removeprefix(PREFIX).split("-")[0]
+            if owner.isdigit() and not _is_running(int(owner)):
+                shutil.rmtree(path, ignore_errors=True)
+        root = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))  # for this user alone
+    except OSError as error:
+        raise PixMusError(
+            f"The page needs a folder for temporary files that can be written to "
+            f"({error.strerror}); name one with TMPDIR."
+        ) from error
     atexit.register(shutil.rmtree, root, ignore_errors=True)
+
+    def end(*_: object) -> None:
+        threading.Thread(target=_end_for_sure, args=(root,), daemon=True).start()
+        sys.exit(0)
+
     # A plain `kill` ends the program as Ctrl-C does, so that what it registered is done.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, end)
     return root
+
+
+def _end_for_sure(root: Path) -> None:
+    """End the program although a thread of it goes on."""
+    time.sleep(GOES_AFTER_S)
+    shutil.rmtree(root, ignore_errors=True)
+    os._exit(0)
 
 
 def _is_running(process: int) -> bool:
@@ -85,6 +106,7 @@ class Visit:
     last_used: float = 0.0
     left: float | None = None  # when the visitor left, who may come back
     can_come_back: bool = True  # else the files that it was given are all that is left of it
+    quota: int = VISIT_BYTES  # that its files may take
     _work: object = None  # what was started last; only that may go on
 
     def start(self) -> Callable[[], None]:
@@ -133,7 +155,13 @@ class Visit:
         return self.left is not None and time.monotonic() - self.left > seconds
 
     def new_folder(self) -> Path:
-        """A new folder in the visit's own."""
+        """A new folder in the visit's own; PixMusError where its files take all that they may."""
+        taken = bytes_in(self.folder)
+        if taken > self.quota:
+            raise PixMusError(
+                f"Your files here take {gigabytes(taken)}, and a visit may have "
+                f"{gigabytes(self.quota)}; remove results from the shelf."
+            )
         path = self.folder / secrets.token_hex(4)
         path.mkdir(parents=True)
         return path
@@ -166,9 +194,15 @@ class Visits:
     """
 
     def __init__(
-        self, root: Path, keep_s: float, capacity: int, uploads: Path | None = None
+        self,
+        root: Path,
+        keep_s: float,
+        capacity: int,
+        uploads: Path | None = None,
+        room: Room | None = None,
     ) -> None:
         self.root = root
+        self.room = room
         self.uploads = uploads  # where files lie that came from or go to visitors
         self.keep_s = keep_s
         self.capacity = capacity
@@ -178,8 +212,11 @@ class Visits:
     def of(self, session: str | None) -> Visit:
         """The visit of a session, begun where there is none; without a session always a new one.
 
-        For what makes something. Raises PixMusError with one sentence where the page is full.
+        For what makes something. Raises PixMusError with one sentence where the page, or the part
+        of the disk that is for visitors, is full.
         """
+        if self.room is not None:
+            self.room.check()
         can_come_back = session is not None
         session = session or secrets.token_hex(8)
         with self._lock:
@@ -268,17 +305,31 @@ class Visits:
             visit.stop()
         for name in old:
             self.end(name)
+        self.drop_uploads(self.keep_s)
+
+    def drop_uploads(self, older_than: float) -> None:
+        """Remove the uploads that are so many seconds old and no clip of a visit."""
         if self.uploads is None:
             return
         with self._lock:
             in_use = {path for visit in self._visits.values() for path in visit.uploads}
         for path in list(self.uploads.rglob("*")):
             with suppress(OSError):  # somebody else may remove it at this moment
-                is_old = path.stat().st_mtime < time.time() - self.keep_s
+                is_old = path.stat().st_mtime < time.time() - older_than
                 if path.is_file() and is_old and path not in in_use:
                     path.unlink()
                 elif path.is_dir() and is_old:
                     path.rmdir()  # which fails while there is something in it
+
+    def check_upload(self, num_bytes: int) -> None:
+        """PixMusError where an upload of this size finds no room, even once old ones have gone."""
+        if self.room is None:
+            return
+        try:
+            self.room.check(num_bytes)
+        except PixMusError:  # those that nobody has begun to work on go before others are refused
+            self.drop_uploads(UNCLAIMED_S)
+            self.room.check(num_bytes)
 
     def sweep_for_ever(self) -> None:
         """Sweep in the background, some times in each `keep_s`, until the program ends."""

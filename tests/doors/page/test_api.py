@@ -180,5 +180,19 @@ def test_what_was_uploaded_and_made_is_removed(tmp_path: Path, clips: dict[str, 
         while there() and time.monotonic() < end:
             time.sleep(0.5)
         assert not there()
+        # A page that is told to end does so in the midst of work, and leaves nothing.
+        client.submit(
+            handle_file(clips["eight"]),
+            num_inference_steps=100,
+            num_takes=4,
+            api_name="/soundtrack",
+        )
+        while not list(page.temporary.rglob("eight-scored.mp4")) and time.monotonic() < end:
+            time.sleep(0.1)
+        begun = time.monotonic()
+        page.process.terminate()
+        page.process.wait(30)
+        assert time.monotonic() - begun < 5
+        assert not list(page.temporary.iterdir())
     finally:
         page.close()

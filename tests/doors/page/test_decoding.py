@@ -1,6 +1,11 @@
 """Clips decoded apart: the same footage, and one sentence where the decoder comes to harm."""
 
+import errno
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -11,11 +16,11 @@ import pytest
 from pixmus.doors.page import decoding
 from pixmus.doors.page.decoding import mux_apart, trim_apart, watch_apart
 from pixmus.doors.page.visits import Stopped
-from pixmus.errors import PixMusError
+from pixmus.errors import DiskError, PixMusError
 from pixmus.picture.footage import watch
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
-from pixmus.sandbox import Limits
+from pixmus.sandbox import Limits, TookTooLong, run_apart
 
 
 def children() -> set[int]:
@@ -107,3 +112,73 @@ def test_stopping_ends_the_process_at_once(paint_video: Callable[..., Path]) -> 
     with pytest.raises(Stopped):
         watch_apart(clip, still_duration=20.0, on_wait=stop)
     assert children() <= before
+
+
+def spin(tell_length: Callable[[float], object], length: float) -> None:
+    """Keeps the processor busy for ever, once it has told its length."""
+    tell_length(length)
+    while True:
+        pass
+
+
+def overfill(tell_length: Callable[[float], object]) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device", "/somewhere")
+
+
+def test_processor_seconds_are_limited_by_the_length_of_the_file() -> None:
+    limits = Limits(first_seconds=1.0, per_second=1.0, most_seconds=3.0)
+    assert (limits.seconds(), limits.seconds(1.5), limits.seconds(100.0)) == (1.0, 2.5, 3.0)
+    with pytest.raises(TookTooLong, match="after 3 s"):
+        run_apart(spin, 100.0, limits=limits)
+
+
+def test_a_full_disk_is_told_as_such() -> None:
+    with pytest.raises(DiskError, match="could not be written"):
+        run_apart(overfill)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for it")
+def test_a_process_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pixmus.sandbox import run_apart\n"
+        "from test_decoding import spin\n"
+        "run_apart(spin, 1000.0)"
+    )
+    mine = Path(__file__).parent
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code, str(mine)],
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    while not list(tmp_path.glob("pixmus-apart-*/length")):
+        assert parent.poll() is None
+        time.sleep(0.1)
+    (child,) = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    end = time.monotonic() + 20
+    while Path(f"/proc/{child}/cmdline").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{child}/cmdline").exists()
+
+
+def test_a_clip_that_is_long_for_its_sound_alone_is_cut_with_the_picture(
+    paint_video: Callable[..., Path],
+) -> None:
+    sound = 0.1 * np.sin(np.arange(6 * 44100) / 20)[None].astype(np.float32)
+    clip = paint_video([(3.0, 40)], sound=sound)
+    footage = watch_apart(clip, still_duration=20.0, longest=4.0)
+    assert footage.video.duration == pytest.approx(3.0, abs=0.05)
+    assert "is cut where the picture ends" in " ".join(footage.notices)
+    assert watch_apart(clip, still_duration=20.0, longest=8.0).video.duration > 5.9
+
+
+def test_a_small_file_of_far_too_many_pixels_is_refused_unwatched(
+    paint_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = probe(paint_video())
+    decoding.check_size(video)
+    monkeypatch.setattr(decoding, "FEW_PIXELS", 1e5)
+    monkeypatch.setattr(decoding, "PIXELS_PER_BYTE", 1)
+    with pytest.raises(PixMusError, match="144 frames of 96x64, which is more than this page"):
+        decoding.check_size(video)

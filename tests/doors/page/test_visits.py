@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import pytest
 
+from pixmus.doors.page.room import Room
 from pixmus.doors.page.takes import Source
-from pixmus.doors.page.visits import Stopped, Visits
+from pixmus.doors.page.visits import Stopped, Visits, own_root
 from pixmus.errors import PixMusError
 
 
@@ -209,3 +210,44 @@ def test_old_uploads_are_removed_but_for_the_clip_of_a_live_visit(tmp_path: Path
     visits.sweep()
     assert not (uploads / "old" / "clip.mp4").exists()
     assert (uploads / "new" / "clip.mp4").exists() and (uploads / "used" / "clip.mp4").exists()
+
+
+def test_uploads_that_nobody_began_to_work_on_make_room_for_others(tmp_path: Path) -> None:
+    uploads = tmp_path / "uploads"
+    for name in ("old", "new", "used"):
+        (uploads / name).mkdir(parents=True)
+        (uploads / name / "clip.mp4").write_bytes(b"x" * 1000)
+    for name in ("old", "used"):
+        os.utime(uploads / name / "clip.mp4", (1e9, 1e9))
+    visits = Visits(tmp_path / "visits", 1e9, 5, uploads, Room(tmp_path, most=3500, spare=0))
+    visits.of("one").watched = Source(cast(Any, None), uploads / "used" / "clip.mp4")
+    visits.check_upload(400)
+    assert (uploads / "old" / "clip.mp4").exists()  # there was room
+    visits.check_upload(1400)
+    left = {path.parent.name for path in uploads.rglob("clip.mp4")}
+    assert left == {"new", "used"}
+    with pytest.raises(PixMusError, match="no room for more files"):
+        visits.check_upload(1600)
+    (uploads / "new" / "clip.mp4").write_bytes(b"x" * 4000)
+    with pytest.raises(PixMusError, match="no room for more files"):
+        visits.of("two")
+    assert visits.find("one").watched  # what is there can be looked at
+
+
+def test_a_visit_has_its_share_of_the_disk(tmp_path: Path) -> None:
+    visit = Visits(tmp_path, keep_s=60, capacity=5).of("one")
+    visit.quota = 1000
+    (visit.new_folder() / "take.wav").write_bytes(b"x" * 1100)
+    with pytest.raises(PixMusError, match="remove results from the shelf"):
+        visit.new_folder()
+
+
+def test_a_temporary_folder_that_cannot_be_written_to_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(**_: Any) -> str:
+        raise OSError(30, "Read-only file system", "/tmp/pixmus-page")
+
+    monkeypatch.setattr("pixmus.doors.page.visits.tempfile.mkdtemp", refuse)
+    with pytest.raises(PixMusError, match=r"needs a folder .*\(Read-only file system\); name one"):
+        own_root()

@@ -1,0 +1,110 @@
+"""Whatever goes wrong in a call of the page is one sentence, and addresses are kept in bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from pixmus.doors.page import blocks
+from pixmus.doors.page.blocks import PageBlocks, fetch, public_address
+from pixmus.doors.page.showing import SURPRISE
+from pixmus.errors import DiskError, PixMusError
+
+
+def call(monkeypatch: pytest.MonkeyPatch, step: Any, value: Any) -> Any:
+    """What comes of a call in which Gradio's steps and the handler do `step`."""
+
+    async def process(self: gr.Blocks, block_fn: Any, inputs: list[Any]) -> Any:
+        return step(inputs)
+
+    monkeypatch.setattr(gr.Blocks, "process_api", process)
+    page = PageBlocks.__new__(PageBlocks)  # a whole one leaves event loops behind
+    return asyncio.run(page.process_api(0, [value]))
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/tmp/a/b.mp4"), "no room"),
+        (OSError(errno.EROFS, "Read-only file system", "/tmp/a/b.mp4"), "no room"),
+        (DiskError("/tmp/a/b.mp4 could not be written (choose another folder)."), "no room"),
+        (PixMusError("/tmp/a/b.mp4 is cut off."), "b.mp4 is cut off."),
+        (RecursionError("/tmp/a: maximum recursion"), SURPRISE),
+        (FileNotFoundError(2, "No such file", "/tmp/a/b.mp4"), SURPRISE),
+        (MemoryError(), SURPRISE),
+    ],
+)
+def test_every_error_is_a_sentence_without_a_place(
+    error: Exception, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Any) -> None:
+        raise error
+
+    with pytest.raises(gr.Error) as raised:
+        call(monkeypatch, fail, 1)
+    text = str(raised.value.message)
+    assert told in text and text.endswith(".")
+    assert "/tmp" not in text and "Errno" not in text and "folder" not in text
+
+
+def test_what_is_nested_deeply_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    nested: Any = 1
+    for _ in range(50):
+        nested = [nested]
+    assert call(monkeypatch, list, {"a": [nested[0][0] and 1]}) == [{"a": [1]}]
+    with pytest.raises(gr.Error, match="nested too deeply"):
+        call(monkeypatch, list, nested)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "::1"])
+def test_no_host_of_a_private_network_is_asked(host: str) -> None:
+    with pytest.raises(ValueError, match="no public host"):
+        asyncio.run(public_address(host))
+
+
+class Host(BaseHTTPRequestHandler):
+    """A host with a file of 3,000 bytes, and one that leads to itself for ever."""
+
+    def do_GET(self) -> None:
+        if self.path == "/round":
+            self.send_response(302)
+            self.send_header("Location", "/round")
+            self.end_headers()
+            return
+        self.send_response(200 if self.path == "/a%20clip.mp4" else 404)
+        self.end_headers()
+        self.wfile.write(b"x" * 3000)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_a_file_by_address_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def anywhere(host: str) -> str:
+        return host
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Host)
+    Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    with pytest.raises(PixMusError, match="does not lead to a file of a public host"):
+        asyncio.run(fetch(f"{address}/a%20clip.mp4", tmp_path, 5000))
+    monkeypatch.setattr(blocks, "public_address", anywhere)
+    found = asyncio.run(fetch(f"{address}/a%20clip.mp4", tmp_path, 5000))
+    assert found.name == "a clip.mp4" and found.read_bytes() == b"x" * 3000
+    found.unlink()
+    with pytest.raises(PixMusError, match="larger than"):
+        asyncio.run(fetch(f"{address}/a%20clip.mp4", tmp_path, 2000))
+    with pytest.raises(PixMusError, match="does not lead to a file"):
+        asyncio.run(fetch(f"{address}/none.mp4", tmp_path, 5000))
+    with pytest.raises(PixMusError, match="leads on too often"):
+        asyncio.run(fetch(f"{address}/round", tmp_path, 5000))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    server.shutdown()
+    server.server_close()

@@ -11,6 +11,7 @@ import argparse
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from pixmus.studies.fuzz import SHARES, grounds, outcome, read_clip, read_score, read_sheet, tally
@@ -57,7 +58,7 @@ def hostile(run: Run) -> Result:
             case = Path(folder) / path.name
             case.write_bytes(path.read_bytes())
             begun = time.process_time()
-            found = outcome(lambda case=case: READS.get(case.suffix, read_clip)(case))
+            found = outcome(partial(READS.get(case.suffix, read_clip), case))
             spent = time.process_time() - begun
             rows.append({"file": path.name, "outcome": found, "processor_s": round(spent, 1)})
             run.tell(f"{path.name}: {found}")

@@ -249,16 +249,19 @@ class PixMusPipeline(DiffusionPipeline):
         with stages("watch"):  # the clip's frames, cuts, movement, light and own sound
             footage = _footage(clip, asked, backbone)
         with stages("spot"):  # cues, hit points, curves, key and tempo
+            direction = direction or Direction()
             sheet = self._cue_sheet(footage, cue_sheet, direction, asked.text)
         with stages("fit"):  # the tempo map to the hit points, or the kept one to the picture
             draft = begin_draft(sheet, keep, redo_bars, redo_parts)
             sheet, hits = draft.cue_sheet, draft.hits if asked.accents else []
+        directed = None if cue_sheet else direction
+        settings = self._settings(asked, footage, draft, directed)
         with stages("compose"):  # accent the hit points, and hold the score against real music
             reporter = self._reporter(callback_on_step_end, stages)
             score, report = self._write(draft, hits, seed, asked, reporter)
+            strokes = stressed_hits(hits, report, draft.region)
             check = self._check(score, sheet.style)
         with stages("render"):
-            strokes = stressed_hits(hits, report, draft.region)
             stems = render(
                 score,
                 sheet.ensemble,
@@ -272,8 +275,6 @@ class PixMusPipeline(DiffusionPipeline):
             music = mix(stems, sheet, sheet.duration)
             mode = asked.original_audio or default_mode(footage.audio)
             sound = blend(music, footage.audio, mode, asked.original_level_db)
-        directed = None if cue_sheet else direction or Direction()
-        settings = self._settings(asked, footage, draft, directed)
         return Soundtrack(
             video=footage.video,
             features=footage.features,

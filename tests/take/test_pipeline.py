@@ -2,9 +2,11 @@
 
 import copy
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -33,6 +35,8 @@ from pixmus.take.soundtrack import Soundtrack
 STEPS = 2
 # As if real music were never silent, and always on the scale.
 RANGES = Ranges({"any": {("melody",): RangeTable(100, {"silence": (0, 0), "off_scale": (0, 0)})}})
+
+WAY = ["picture", "cues", "compose", "check", "sound"]  # the rooms from a clip to its soundtrack
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +110,30 @@ def test_same_seed_same_take_whatever_was_made_in_between(pipe: PixMusPipeline, 
     # FluidSynth starts its voices up to a block's rounding apart from call to call: 54 dB below.
     difference = first.music - again.music
     assert np.sqrt((difference**2).mean()) < 2e-3 * np.sqrt((first.music**2).mean())
+
+
+def test_the_way_from_picture_to_sound_enters_each_room_once(
+    pipe: PixMusPipeline, clip: Path
+) -> None:
+    """Each room takes what the one before made; what the pipeline asks of them goes one way."""
+    rooms: list[str] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        caller = frame.f_back.f_globals.get("__name__") if frame.f_back else None
+        if event == "call" and caller == PixMusPipeline.__module__:
+            room = frame.f_globals["__name__"].split(".")[1:2]
+            if room and room[0] in WAY and rooms[-1:] != room:
+                rooms.extend(room)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        pipe(clip, seed=1, num_inference_steps=2)
+    finally:
+        sys.setprofile(before)
+    if rooms[0] == "sound":  # who plays is found before anything is done
+        del rooms[0]
+    assert rooms == WAY
 
 
 def test_direction_and_edited_cue_sheets_are_followed(pipe: PixMusPipeline, clip: Path) -> None:

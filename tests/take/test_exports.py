@@ -2,6 +2,7 @@
 
 import csv
 import json
+import zipfile
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -9,10 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
 from pixmus.check.findings import Check, Finding
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
+from pixmus.doors.cli.program import build
+from pixmus.doors.page.endpoints import Endpoints
+from pixmus.doors.page.studio import Studio
+from pixmus.doors.page.visits import Visits
 from pixmus.ensembles import ENSEMBLES
 from pixmus.errors import PixMusError
 from pixmus.picture.timecode import timecode
@@ -30,6 +36,7 @@ from pixmus.take.exports import (
     write_export,
 )
 from pixmus.take.markers import write_markers
+from pixmus.take.pipeline import PixMusPipeline
 from pixmus.waveform import write_wav
 
 DURATION = 4.0
@@ -135,19 +142,46 @@ def test_a_finished_clip_is_copied(tmp_path, no_pictures):
     assert (tmp_path / "bundle" / "scored.mp4").read_bytes() == b"finished"
 
 
-def test_an_export_is_added_in_one_place(tmp_path, no_pictures):
+@pytest.fixture
+def key_export(no_pictures):
     def write_key(take, path):
         path.write_text(take.score.key)
 
     add_export(Export("key.txt", write_key, "the key", is_stored=True))
     with pytest.raises(PixMusError, match="already"):
         add_export(Export("key.txt", write_key, "the key again"))
-    try:
-        write_export(SmallTake(), "key.txt", tmp_path / "key.txt")
-        write_bundle(SmallTake(), tmp_path / "bundle")
-        assert "key.txt" in stored_exports()
-    finally:
+    yield "key.txt"
+    if "key.txt" in EXPORTS:
         remove_export("key.txt")
+
+
+def test_an_export_that_is_added_comes_through_every_door(
+    key_export, tmp_path, tiny_model, paint_video
+):
+    clip = paint_video([(1.0, 40), (1.0, 200)])
+    pipe = PixMusPipeline.from_pretrained(tiny_model)
+    take = pipe(clip, num_inference_steps=1, seed=1)
+    take.save(tmp_path / "python")
+    line = ["soundtrack", clip, "--bundle", tmp_path / "line", "--model", tiny_model]
+    line += ["--steps", 1, "--seed", 1]
+    done = CliRunner().invoke(build(), list(map(str, line)))
+    assert done.exit_code == 0, done.output
+    soundtrack = Endpoints(Studio(pipe, longest_s=20.0), Visits(tmp_path, 60.0, 4)).function(
+        "soundtrack"
+    )
+    *_, everything, _ = soundtrack(str(clip), num_inference_steps=1, seed=1)
+    for folder in ("python", "line"):
+        assert (tmp_path / folder / key_export).read_text() == take.score.key
+    with zipfile.ZipFile(everything) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(key_export))
+        assert archive.read(name).decode() == take.score.key
+
+
+def test_an_export_is_added_in_one_place(key_export, tmp_path):
+    write_export(SmallTake(), "key.txt", tmp_path / "key.txt")
+    write_bundle(SmallTake(), tmp_path / "bundle")
+    assert "key.txt" in stored_exports()
+    remove_export("key.txt")
     assert (tmp_path / "key.txt").read_text() == "C major"
     assert (tmp_path / "bundle" / "key.txt").read_text() == "C major"
     with pytest.raises(PixMusError, match='no export "key.txt"; choose one of scored.mp4'):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,9 @@ from pixmus.doors.page import markup
 from pixmus.doors.page.films import poster
 from pixmus.doors.page.shelf import MOST_CARDS, MOST_HELD, Card
 from pixmus.doors.page.showcase import Example
+from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Visit
 
-PLACE = (
-    '<div class="pm-player"><p class="pm-empty">The scored clip plays here.</p></div>'
-    '<div class="pm-compare" hidden></div>'
-    '<section class="pm-shelf" aria-label="Your results" hidden></section>'
-)
 THUMBNAIL_SIZE = (128, 72)  # pixels
 THUMBNAIL_AT = 0.4  # of the clip
 
@@ -40,7 +37,7 @@ def shelf_json(visit: Visit, chosen: int | None) -> str:
     )
 
 
-def example_json(example: Example, index: int, now: float) -> str:
+def example_json(example: Example, index: int, now: float, along: Path | None) -> str:
     """One more card, of an example, to be seen; the cards of the visit stay as they are."""
     card = {
         "id": f"e{index}",
@@ -52,6 +49,7 @@ def example_json(example: Example, index: int, now: float) -> str:
         "src": markup.file_url(example.scored),
         "clip": example.clip.name,
         "poster": poster(example.scored),
+        "along": markup.file_url(along) if along else "",
     }
     return json.dumps({"example": card, "chosen": card["id"]})
 
@@ -73,6 +71,22 @@ def _card(card: Card, made: list[int]) -> dict[str, Any]:
         "clip": take.source.upload.name,
         "seconds": round(take.soundtrack.cue_sheet.duration, 3),
         "poster": _thumbnail(take.soundtrack.thumbnails),
+        "along": markup.file_url(take.along) if take.along.exists() else "",
+        "sounds": _sounds(take),
+    }
+
+
+def _sounds(take: Take) -> dict[str, Any] | None:
+    """Where the sounds of a take are, to be mixed anew; None where they were not asked for yet."""
+    if take.sounds is None:
+        return None
+    found = take.sounds
+    parts = {part: markup.file_url(path) for part, path in found.parts.items()}
+    return {
+        "music": markup.file_url(found.music),
+        "own": markup.file_url(found.own) if found.own else "",
+        "parts": parts,
+        "gain": found.gain,
     }
 
 

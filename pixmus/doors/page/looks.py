@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from pixmus.doors.page import markup
+from pixmus.doors.page.along import along_example
 from pixmus.doors.page.panels.panels import Panels
 from pixmus.doors.page.showcase import Example
 from pixmus.doors.page.showing import sentence
@@ -31,7 +32,7 @@ class Looks:
         try:
             visit = self.visits.find(request.session_hash)
             if event.act == "example":
-                yield self.panels.show_example_again(self.examples[int(event.index)])
+                yield self._example(int(event.index), self.panels.show_example_again)
                 return
             number = int(event.number)
             if event.act == "choose":
@@ -40,7 +41,9 @@ class Looks:
             if event.act == "ask":
                 yield self.panels.clip.show_take(visit.take(number))
                 return
-            if event.act == "hold":
+            if event.act == "parts":
+                visit.take(number).write_sounds()
+            elif event.act == "hold":
                 visit.shelf.hold(number, bool(event.held))
             elif event.act == "rename":
                 visit.shelf.rename(number, str(event.name))
@@ -91,8 +94,15 @@ class Looks:
             own = here
         return {
             **self.panels.clip.offer_own(own),
-            **self.panels.show_example(self.examples[int(event.index)]),
+            **self._example(int(event.index), self.panels.show_example),
         }
+
+    def _example(
+        self, index: int, show: Callable[[Example, Path | None], dict[Any, Any]]
+    ) -> dict[Any, Any]:
+        """An example with its timeline."""
+        example = self.examples[index]
+        return show(example, along_example(example, self.visits.root / "examples"))
 
     def on_own(self, own: str | None) -> dict[Any, Any]:
         """The visitor's own clip, back in its place."""

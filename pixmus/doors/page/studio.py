@@ -248,6 +248,7 @@ class Studio:
             said = visit.put(take, list(made), of)
             take.notices += (said,) if said else ()
             yield take
+            take.write_along()  # which is seen a moment after the first sound
         visit.takes = ranked(made)
         for card in visit.shelf.cards:
             if card.take not in made:

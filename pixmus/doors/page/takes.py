@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 from scipy.stats import spearmanr
 
 from pixmus.check.onsets import flux_peaks, nearest_offsets, strong_onsets
@@ -17,6 +18,7 @@ from pixmus.choices import SEED
 from pixmus.cues.rule_curves import curve_rows
 from pixmus.curves import CURVES, Curve
 from pixmus.doors.page.again import python_lines, shell_line
+from pixmus.doors.page.along import along
 from pixmus.files import new_zip
 from pixmus.picture.footage import Footage
 from pixmus.score.curves import CurveTables, measure_curves
@@ -26,6 +28,7 @@ from pixmus.take.exports import write_bundle, write_export
 from pixmus.take.figure import save_figure
 from pixmus.take.soundtrack import Soundtrack
 from pixmus.take.spectrogram import plot_spectrogram
+from pixmus.waveform import SAMPLE_RATE
 
 CUT_TOLERANCE_S = 0.040
 FLAT = 0.1  # a wanted curve that moves less asks for no movement
@@ -62,6 +65,16 @@ class Source:
     span: tuple[float, float] | None = None  # the part of the file that the footage shows, seconds
 
 
+@dataclass(frozen=True)
+class Sounds:
+    """Files of what sounds in a take, lossless, to be mixed anew while the picture plays."""
+
+    music: Path
+    own: Path | None
+    parts: dict[str, Path]
+    gain: float  # of the parts, so that together they are as loud as the music
+
+
 @dataclass(eq=False)
 class Take:
     """A soundtrack, the scored clip that plays it, and the folder of what is made of it."""
@@ -77,6 +90,7 @@ class Take:
     # Two buttons may want the same files at once; the first to come makes them.
     lock: threading.RLock = field(default_factory=threading.RLock)
     is_resting: bool = False
+    sounds: Sounds | None = None  # where somebody asked for them
 
     def rest(self) -> None:
         """Have the samples on disk alone, from which they are read when they are wanted."""
@@ -170,6 +184,41 @@ class Take:
         own = self.soundtrack.own_sound
         return None if own is None or np.abs(own).max(initial=0.0) < AUDIBLE else own
 
+    @property
+    def along(self) -> Path:
+        """The file that says the take along time, for the page to draw; see `write_along`."""
+        return self.folder / "along.json"
+
+    def write_along(self) -> None:
+        """Write `along`, once."""
+        with self.lock:
+            if not self.along.exists():
+                made = self.soundtrack
+                told = along(
+                    made.cue_sheet, made.score, made.music, self._own_sound(), made.thumbnails
+                )
+                self.along.write_text(told, encoding="utf-8")
+
+    def write_sounds(self) -> Sounds:
+        """The music, the clip's own sound and every part as FLAC files, written once."""
+        with self.lock:
+            if self.sounds is None:
+                made, own, place = self.soundtrack, self._own_sound(), self.folder / "sounds"
+                place.mkdir(exist_ok=True)
+                parts = {part: _flac(stem, place / part) for part, stem in made.stems.items()}
+                together = np.zeros_like(made.music)
+                for stem in made.stems.values():
+                    together += stem
+                loud = float(np.sqrt(np.mean(together**2)))
+                gain = float(np.sqrt(np.mean(np.square(made.music)))) / loud if loud else 1.0
+                self.sounds = Sounds(
+                    _flac(made.music, place / "music"),
+                    None if own is None else _flac(own, place / "own"),
+                    parts,
+                    round(gain, 5),
+                )
+            return self.sounds
+
     def quick_files(self) -> dict[str, Path]:
         """WAV, MIDI and cue sheet, written once."""
         names = {"wav": "music.wav", "midi": "score.mid", "cues": "cues.json"}
@@ -239,6 +288,13 @@ class Take:
         """What lies outside real music of the style, in words."""
         check = self.soundtrack.check
         return [str(finding) for finding in check.outside] if check else []
+
+
+def _flac(samples: np.ndarray, path: Path) -> Path:
+    """Samples as a FLAC file of 24 bits, which every browser decodes sample by sample."""
+    path = path.with_suffix(".flac")
+    soundfile.write(path, np.clip(samples.T, -1.0, 1.0), SAMPLE_RATE, "PCM_24", format="FLAC")
+    return path
 
 
 def _on_disk(samples: np.ndarray, path: Path) -> np.ndarray:

@@ -35,6 +35,51 @@ def test_a_clip_is_uploaded_scored_and_plays(scored: Visitor) -> None:
     visitor.tab.evaluate(f"{video}.pause()")
 
 
+HEARD = "[...document.querySelectorAll('#result *')].find(e => e.pmHeard)"
+
+
+def test_one_timeline_follows_what_is_heard_and_the_parts_are_heard_alone(
+    scored: Visitor,
+) -> None:
+    tab, video = scored.tab, "document.querySelector('#result video:not([hidden])')"
+    tab.wait_for_selector(".pm-chip button")
+    view = tab.locator(".pm-along-view")
+    view.scroll_into_view_if_needed()
+    box = view.bounding_box()
+    assert box
+    gutter = 76  # pixels: the names of the rows
+    at = {"x": gutter + (box["width"] - gutter) * 0.5, "y": 150}
+    view.click(position=at)  # where eight seconds have their middle
+    tab.wait_for_function(f"Math.abs({video}.currentTime - 4) < 0.05")
+    told = tab.inner_text(".pm-told")
+    assert "bar " in told and "beat " in told and "00:00:0" in told
+    view.focus()
+    tab.keyboard.press("Shift+ArrowRight")
+    tab.wait_for_function(f"Math.abs({video}.currentTime - 5) < 0.05")
+    tab.keyboard.press("Home")
+    tab.mouse.move(0, 0)
+    tab.evaluate(f"{video}.play()")
+    tab.wait_for_function(f"{video}.currentTime > 0.8")
+    head = f"+document.querySelector('.pm-playhead').dataset.time - {video}.currentTime"
+    assert abs(tab.evaluate(head)) < 0.05
+    part = tab.locator(".pm-chip").first.inner_text().split()[0].lower()
+    tab.click(f"[aria-label='Solo {part}']")
+    tab.wait_for_function(f"{HEARD}.pmHeard() !== null")
+    gains = tab.evaluate(f"{HEARD}.pmGains()")
+    assert {name for name, gain in gains.items() if gain > 0} == {part, "own"}
+    assert tab.evaluate(f"{video}.muted")  # the film itself keeps still
+    tab.wait_for_timeout(600)
+    off = tab.evaluate(f"{HEARD}.pmHeard() - {video}.currentTime")
+    assert abs(off) < 0.05
+    tab.click(".pm-modes button:has-text('Music')")
+    tab.wait_for_function(f"{HEARD}.pmGains().own < 0.05")
+    tab.click(".pm-modes button:has-text('Both')")
+    tab.click(f"[aria-label='Solo {part}']")  # and the film sounds as it was made again
+    tab.wait_for_function(f"!{video}.muted && {HEARD}.pmHeard() === null")
+    tab.click("[aria-label='Zoom in']")
+    tab.evaluate(f"{video}.pause()")
+
+
 def test_the_finished_film_plays_at_first_sight(visit: Callable[..., Visitor]) -> None:
     visitor = visit()
     told = visitor.tab.inner_text("#films figcaption")
@@ -330,6 +375,10 @@ def test_on_a_phone_all_fits_fields_looked_at_stay_empty_and_nonsense_is_named(
     visitor.tab.wait_for_selector("#picture-cues img")
     assert visitor.tab.evaluate(FITS)
     visitor.tab.screenshot(full_page=True)
+    rows = "document.querySelector('.pm-along canvas').clientHeight"  # one at a time
+    assert visitor.tab.evaluate(rows) < 200
+    visitor.tab.select_option(".pm-row-choice", "frames")
+    visitor.tab.wait_for_function(f"{rows} < 100")
     for box, value, told in (
         ("#tempo", "5", "The tempo is 5"),
         ("#tempo", "quick", "The tempo is 'quick'; give a number"),

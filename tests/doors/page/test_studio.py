@@ -1,5 +1,6 @@
 """Soundtracks made for visits: stages told, takes ranked, nothing decoded twice, all stoppable."""
 
+import json
 import threading
 import time
 import zipfile
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from pixmus.check.onsets import strong_onsets
 from pixmus.cues.sheet import Cue
@@ -247,6 +249,22 @@ def test_pictures_and_files_of_a_take(studio: Studio, visit: Visit, paint_video:
     clip = paint_video([(3.0, 40), (3.0, 200)], sound=sound)
     make(studio, visit, clip, seed=4)
     take = visit.takes[0]
+    told = json.loads(take.along.read_text())
+    assert told["duration"] == 6.0 and told["cuts"] == [3.0] and len(told["frames"]) > 3
+    notes = {part["name"]: part["notes"] for part in told["parts"]}
+    assert {p: len(n) for p, n in notes.items()} == {
+        p: len(n) for p, n in notes_of(take).items() if n
+    }
+    assert min(len(told[row]) for row in ("music", "own")) == 1200 and told["chords"]
+    assert all(0 <= start < end <= 6.0 for start, end, _ in told["chords"])
+    sounds = take.write_sounds()
+    assert take.write_sounds() is sounds
+    heard = {part: soundfile.read(path)[0] for part, path in sounds.parts.items()}
+    assert set(heard) == set(take.soundtrack.stems)
+    together = sounds.gain * sum(heard.values())
+    music = soundfile.read(sounds.music)[0]
+    assert together.shape == music.shape == (6 * 44100, 2) and sounds.own is not None
+    assert np.sqrt((together**2).mean()) == pytest.approx(np.sqrt((music**2).mean()), rel=0.01)
     drawn = take.draw(studio.tables)
     assert set(drawn) == {"spectrogram", "own-spectrogram", "pianoroll", "cues", "agreement"}
     assert all(path.stat().st_size > 10_000 for path in drawn.values())

@@ -57,6 +57,8 @@ function show(id, { play = null, from = null } = {}) {
     if (play) next.play().catch(() => {});
   }
   element.querySelector('.pm-empty')?.remove();
+  load();
+  followCard();
 }
 
 // The other one of two that are compared runs on, unheard, so that the switch is instant.
@@ -122,6 +124,7 @@ function refresh() {
     told = said;
     if (said.key) { try { sessionStorage.setItem('pixmus-visit', said.key); } catch { /* forbidden */ } }
   }
+  if (!said.example && said.cards === undefined) return;
   cards = [...(told.cards || []), ...opened].sort((a, b) => a.at - b.at);
   for (const [id, video] of films) {
     if (!cardOf(id)) { video.remove(); films.delete(id); }
@@ -142,7 +145,8 @@ function refresh() {
     if (last && said.cards) choose(last.id);
   } else {
     film(cardOf(chosen));
+    load();
+    followCard();
   }
   draw();
 }
-watch('value', refresh);

@@ -134,5 +134,3 @@ function startTurn() {
   else shown()?.pause();
   draw();
 }
-
-refresh();

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -55,14 +56,14 @@ class Panels:
         """What is shown of a card's take, but for its pictures."""
         return {**self.result.show(card, tables), **self.again.show(card.take)}
 
-    def show_example(self, example: Example) -> dict[Any, Any]:
+    def show_example(self, example: Example, along: Path | None) -> dict[Any, Any]:
         """An example beside whatever there is, and all that was asked for it."""
-        return {**self.clip.show_example(example), **self.show_example_again(example)}
+        return {**self.clip.show_example(example), **self.show_example_again(example, along)}
 
-    def show_example_again(self, example: Example) -> dict[Any, Any]:
-        """An example whose card was chosen."""
+    def show_example_again(self, example: Example, along: Path | None) -> dict[Any, Any]:
+        """An example whose card was chosen; `along` is the file of its timeline."""
         return {
-            **self.result.show_example(example),
+            **self.result.show_example(example, along),
             **self.again.show_example(example),
             **self.pictures.show_example(example),
             **self.sheet.clear(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -17,6 +18,7 @@ from pixmus.doors.page.visits import Visit
 from pixmus.score.curves import CurveTables
 
 IDLE = "Upload a clip or choose an example, then press Make the soundtrack."
+SCRIPTS = ("player.js", "shelf.js", "along.js", "mixer.js", "begin.js")  # one after another
 QUICK_FILES = (("video", "Video"), ("wav", "WAV"), ("midi", "MIDI"), ("cues", "Cue sheet"))
 
 
@@ -29,8 +31,8 @@ class ResultPanel:
         gr.HTML(films(examples), js_on_load=markup.asset("films.js"), elem_id="films")
         self.player = gr.HTML(
             "{}",
-            html_template=cards.PLACE,
-            js_on_load=markup.asset("player.js") + markup.asset("shelf.js"),
+            html_template=markup.asset("player.html"),
+            js_on_load="".join(map(markup.asset, SCRIPTS)),
             apply_default_css=False,  # it is made for prose, and dresses every button
             elem_id="result",
         )
@@ -109,7 +111,7 @@ class ResultPanel:
             self.status: markup.idle(f"{made} in {seconds:.1f} s.{best}"),
         }
 
-    def show_example(self, example: Example) -> dict[Any, Any]:
+    def show_example(self, example: Example, along: Path | None) -> dict[Any, Any]:
         """The finished result of an example, which the browser puts beside the cards it has."""
         told = (
             f"{example.title}: finished. Make makes exactly this again; choose another seed or "
@@ -119,7 +121,7 @@ class ResultPanel:
         files["cues"] = example.outputs / "cues.json"
         index = next(i for i, other in enumerate(self.examples) if other.name == example.name)
         return {
-            self.player: cards.example_json(example, index, time.time()),
+            self.player: cards.example_json(example, index, time.time(), along),
             self.number: None,
             self.status: markup.idle(told),
             self.facts: markup.example_facts(example).html(),

@@ -1,0 +1,3 @@
+// Behind all others: what the server has said already is shown.
+watch('value', refresh);
+refresh();

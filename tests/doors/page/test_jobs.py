@@ -73,7 +73,7 @@ def test_work_goes_on_when_nobody_follows_and_is_told_whole_to_who_comes_later()
     job = Job(work)
     first = job.follow(every_s=0)
     seen = {next(first), next(first)}
-    first.close()  # the tab is loaded anew
+    del first  # the tab is loaded anew
     assert seen == {Progress("spot"), 1} and job.is_running
     go.set()
     assert [event for event in job.follow(every_s=0) if isinstance(event, int)] == [1, 2]

@@ -248,14 +248,13 @@ class PixMusPipeline(DiffusionPipeline):
         renderer = find_renderer(renderer)
         with stages("watch"):  # the clip's frames, cuts, movement, light and own sound
             footage = _footage(clip, asked, backbone)
+        direction = direction or Direction()
         with stages("spot"):  # cues, hit points, curves, key and tempo
-            direction = direction or Direction()
             sheet = self._cue_sheet(footage, cue_sheet, direction, asked.text)
         with stages("fit"):  # the tempo map to the hit points, or the kept one to the picture
             draft = begin_draft(sheet, keep, redo_bars, redo_parts)
             sheet, hits = draft.cue_sheet, draft.hits if asked.accents else []
-        directed = None if cue_sheet else direction
-        settings = self._settings(asked, footage, draft, directed)
+        settings = self._settings(asked, footage, draft, None if cue_sheet else direction)
         with stages("compose"):  # accent the hit points, and hold the score against real music
             reporter = self._reporter(callback_on_step_end, stages)
             score, report = self._write(draft, hits, seed, asked, reporter)

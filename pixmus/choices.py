@@ -205,6 +205,18 @@ LENGTH = Choice(
         "sound": "the sound's",
     },
 )
+TRACKS = Choice(
+    "tracks",
+    str,
+    Step.WATCH,
+    "sound tracks",
+    'Which of several sound tracks are the clip\'s own sound, such as "2", "1,3" or "all"',
+    default="",
+    otherwise="the one that players play, or one with a voice where that is silent",
+    high=60,
+    label="Sound tracks of the clip",
+    example="1,3",
+)
 MUSIC_FROM = Choice(
     "music_from",
     float,
@@ -339,6 +351,7 @@ for _choice in (
     RENDERER,
     STILL_DURATION,
     LENGTH,
+    TRACKS,
     MUSIC_FROM,
     MUSIC_TO,
     TIMING_GUIDANCE,

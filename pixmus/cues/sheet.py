@@ -43,7 +43,7 @@ from pixmus.keys import KEYS
 SCHEMA_VERSION = 2  # 2 added sections and reasons; files of version 1 have neither
 INPUTS = ("colour", "motion", "cuts", "sight", "embedding", "direction", "text")
 TEMPO_RANGE_BPM = (TEMPO.low, TEMPO.high)
-SHORTEST_S = 0.1
+SHORTEST_S, LONGEST_S = 0.1, 1e6
 LARGEST_RATE = 1_000_000  # frames a second; cameras of laboratories reach a few hundred thousand
 LARGEST_TERM = 9_999_999
 FRAME_RATE = re.compile(r"-?[0-9]{1,7}(/[0-9]{1,7}|\.[0-9]{1,9})?")
@@ -207,6 +207,8 @@ def _rows(items: list[dict[str, Any]]) -> str:
 def _check(sheet: CueSheet) -> None:
     """Raise ValueError with a sentence (no full stop) for the first value that cannot be."""
     check_number(sheet.duration, '"duration"', SHORTEST_S, math.inf)
+    if sheet.duration > LONGEST_S:
+        raise ValueError(f'"duration" is {sheet.duration:g}; it must be at most {LONGEST_S:g}')
     if not isinstance(sheet.frame_rate, Fraction) or not 0 < sheet.frame_rate <= LARGEST_RATE:
         raise ValueError(
             f'"frame_rate" is {sheet.frame_rate}; it must be above 0, at most {LARGEST_RATE}'

@@ -40,6 +40,7 @@ def watch(
     still_duration: float = STILL_DURATION_S,
     backbone: Backbone | str | Path | None = None,
     length: Length | None = None,
+    tracks: str = "",
 ) -> Footage:
     """Decode a clip once: its features with the views that the encoder's own image network looks
     at, a few small frames and its sound.
@@ -53,7 +54,7 @@ def watch(
         from pixmus.picture.backbone import Backbone
 
         embedder = backbone if isinstance(backbone, Backbone) else Backbone.load(backbone)
-    video = probe(clip, still_duration=still_duration, length=length)
+    video = probe(clip, still_duration=still_duration, length=length, tracks=tracks)
     thumbnails: list[Frame] = []
 
     def tee(frames: Iterable[Frame]) -> Iterator[Frame]:

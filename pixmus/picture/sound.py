@@ -50,16 +50,25 @@ def read_audio(video: Video, sample_rate: int = SAMPLE_RATE) -> np.ndarray | Non
 def read_sound(
     video: Video, sample_rate: int = SAMPLE_RATE, span: tuple[float, float] = (-math.inf, math.inf)
 ) -> ClipSound:
-    """Return the clip's own sound, cut and padded to the picture.
+    """Return the clip's own sound, cut and padded to the picture; several tracks are added up.
 
     Bad samples are silent everywhere and counted in frames that sound within `span`, seconds.
     """
     if video.track is None:
         return ClipSound(None)
+    found = [_read_track(video, index, sample_rate, span) for index in video.track.indices]
+    waveforms = [sound.waveform for sound in found if sound.waveform is not None]
+    for other in waveforms[1:]:
+        waveforms[0] += other
+    return ClipSound(waveforms[0], sum(sound.num_bad for sound in found))
+
+
+def _read_track(video: Video, index: int, sample_rate: int, span: tuple[float, float]) -> ClipSound:
+    """`read_sound` of one stream."""
     num_bad = 0
     waveform = np.zeros((2, round(video.duration * sample_rate)), np.float32)
     with open_clip(video.path) as container:
-        stream = next(s for s in container.streams.audio if s.index == video.track.index)
+        stream = next(s for s in container.streams.audio if s.index == index)
         resampler, kind = av.AudioResampler("fltp", "stereo", sample_rate), None
         gap = AUDIO_GAP if len(video.shifts) == 1 else JOINT_GAP
         position, expected = 0, -math.inf  # samples written, and seconds that they reach

@@ -15,8 +15,10 @@ import av
 import numpy as np
 from av.container import InputContainer
 
+from pixmus.errors import PixMusError
 from pixmus.picture.stream import frames_of, open_clip, packets_of
 
+ALL = "all"  # asks for every track
 LISTENED = 120.0  # seconds of each track
 MOST_TRACKS = 16  # that are listened to
 RATE = 8000  # Hz
@@ -29,26 +31,45 @@ CLEARLY = 2.0  # times by which another track must be more of a voice than the f
 
 @dataclass(frozen=True)
 class Track:
-    """A sound track of a clip."""
+    """A sound track of a clip, or several that sound together where a person asked for that."""
 
     index: int  # of its stream
     number: int  # among those that can be decoded, from 1
     count: int  # of these
+    others: tuple[tuple[int, int], ...] = ()  # (index, number) of those that sound with it
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """Of the streams of all that sound."""
+        return (self.index, *(index for index, _ in self.others))
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What a person should know of the choice, in sentences."""
         if self.count < 2:
             return ()
-        return (f"The clip has {self.count} sound tracks; number {self.number} is its own sound.",)
+        numbers = [str(self.number), *(str(number) for _, number in self.others)]
+        if len(numbers) == 1:
+            return (
+                f"The clip has {self.count} sound tracks; number {numbers[0]} is its own sound.",
+            )
+        together = f"{', '.join(numbers[:-1])} and {numbers[-1]}"
+        return (f"The clip has {self.count} sound tracks; its own sound is {together} together.",)
 
 
-def choose_track(container: InputContainer, path: Path) -> Track | None:
-    """The track that is flagged as default unless it is silent, else the one that is most of a
-    voice, else the loudest; None where no track can be decoded."""
+def choose_track(container: InputContainer, path: Path, asked: str = "") -> Track | None:
+    """The tracks that were asked for ("2", "1,3", "all"), else the one that is flagged as default
+    unless it is silent, else the one that is most of a voice, else the loudest.
+
+    None where no track can be decoded; PixMusError where there is none of a number.
+    """
     streams = [s for s in container.streams.audio if s.codec_context is not None]
     if not streams:
         return None
+    if asked.strip():
+        numbers = _numbers(asked, len(streams), path)
+        first, *others = [(streams[number - 1].index, number) for number in numbers]
+        return Track(*first, len(streams), tuple(others))
     if len(streams) == 1:
         return Track(streams[0].index, 1, 1)
     heard = _listen(path, [s.index for s in streams[:MOST_TRACKS]])
@@ -57,6 +78,22 @@ def choose_track(container: InputContainer, path: Path) -> Track | None:
     if chosen is None or _level(heard.get(chosen, np.zeros(0))) < SILENT:
         chosen = _most_voice(heard, flagged[0] if flagged else streams[0].index)
     return Track(chosen, 1 + [s.index for s in streams].index(chosen), len(streams))
+
+
+def _numbers(asked: str, count: int, path: Path) -> list[int]:
+    """The numbers of tracks that a person names, each once, in order."""
+    words = asked.replace(",", " ").split()
+    if words == [ALL]:
+        return list(range(1, count + 1))
+    known = {str(number): number for number in range(1, count + 1)}
+    for word in words:
+        if word not in known:
+            has = "1 sound track" if count == 1 else f"{count} sound tracks"
+            raise PixMusError(
+                f"{path} has {has} and no {word[:20]!r}; name some by their numbers from 1, such "
+                f'as "1,2", or "{ALL}".'
+            )
+    return sorted({known[word] for word in words})
 
 
 def _most_voice(heard: dict[int, np.ndarray], first: int) -> int:

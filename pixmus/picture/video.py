@@ -27,7 +27,7 @@ from pixmus.choices import STILL_DURATION_S, Length
 from pixmus.errors import PixMusError
 from pixmus.picture.scan import Scan, scan_packets
 from pixmus.picture.still import is_image, still_image
-from pixmus.picture.stream import READABLE, codec_name, open_clip, picture_stream
+from pixmus.picture.stream import READABLE, codec_name, open_clip, picture_stream, ticks
 from pixmus.picture.timecode import WRITTEN
 from pixmus.picture.track import Track, choose_track
 
@@ -86,12 +86,13 @@ def probe(
     still_duration: float = STILL_DURATION_S,
     max_duration: float = MAX_DURATION,
     length: Length | None = None,
+    tracks: str = "",
 ) -> Video:
     """Return what is known of the clip or still image; anything unusable fails here.
 
     A clip is as long as its picture (`length` "picture"). By itself, where its sound goes on for
     more than `LONGER_SOUND` seconds, and with "sound" wherever it does, the last frame stays to
-    the sound's end.
+    the sound's end. `tracks` says which of its sound tracks are its own sound, see `choose_track`.
     """
     path = Path(path)
     _check_readable(path)
@@ -99,7 +100,7 @@ def probe(
         return _probe_still(path, still_duration)
     with open_clip(path) as container:
         stream = picture_stream(container, path)
-        long = (container.duration or 0) / av.time_base
+        long = _picture_seconds(container, stream)
         if long > max_duration + DURATION_SLACK:
             raise _too_long(path, long, max_duration)
         promised = _promised_end(container)
@@ -116,8 +117,9 @@ def probe(
         start = float(shown[0][0] * scan.time_base)
         frame_rate = _frame_rate(shown, scan.time_base, stream)
         picture = _duration(shown, scan.time_base, frame_rate)
-        track = choose_track(container, path)
-        sound = scan.ends.get(track.index, start) - start if track else 0.0
+        track = choose_track(container, path, tracks)
+        ends = [scan.ends.get(index, start) for index in (track.indices if track else ())]
+        sound = max(ends, default=start) - start
         duration = _held(picture, sound, max_duration, length)
         _check_duration(path, duration, max_duration)
         width, height = _displayed_size(frame, stream)
@@ -144,6 +146,13 @@ def probe(
             timecode=_timecode(container, stream),
             chapters=_chapters(container, start, duration),
         )
+
+
+def _picture_seconds(container: InputContainer, stream: VideoStream) -> float:
+    """How long the header says that the picture is, or the longest stream where it does not."""
+    whole = (container.duration or 0) / av.time_base
+    own = float((stream.duration or 0) * ticks(stream))
+    return min(whole, own) if own > 0 and "mp4" in container.format.name else whole
 
 
 def _held(picture: float, sound: float, longest: float, length: Length | None) -> float:

@@ -43,6 +43,7 @@ class Condition:
     cuts: Sequence[float] | None = (1.0, 2.0)  # None: not looked at
     click: float | None = None
     copied: bool | None = None
+    tracks: str = ""  # that are asked for
     said: str = ""  # words that stand in what is said of it
 
 
@@ -91,6 +92,14 @@ CONDITIONS = (
         Clip(sounds=(click(0.5), click(1.5)), default=(1,)),
         click=1.5,
         said="number 2",
+    ),
+    Condition(
+        "two tracks, both asked for",
+        "a.mkv",
+        Clip(sounds=(click(0.5) * 0.5, click(1.5)), default=(0,)),
+        click=1.5,
+        tracks="all",
+        said="its own sound is 1 and 2 together",
     ),
     Condition("a thumbnail before the film", "a.mov", clips.thumbnail_first),
     Condition(
@@ -156,7 +165,7 @@ def measure_one(condition: Condition, folder: Path) -> Result:
         condition.paint(path)
     row: Result = {"condition": condition.what, "expected": _expected(condition)}
     try:
-        footage = watch(path, backbone=NO_BACKBONE)
+        footage = watch(path, backbone=NO_BACKBONE, tracks=condition.tracks)
     except PixMusError as error:
         told = str(error).replace(f"{path}", condition.name)
         return {**row, "measured": f"refused: {told}", "holds": _is_refused_as(condition, told)}

@@ -217,7 +217,10 @@ def damaged(data: bytes, random: Random) -> bytes:
 
 def misspelt(data: bytes, random: Random) -> bytes:
     """JSON with one to three of its values changed, taken away or doubled; it stays JSON."""
-    value = json.loads(data)
+    try:
+        value = json.loads(data)
+    except ValueError:  # it was harmed before
+        return damaged(data, random)
     for _ in range(int(random.integers(1, 4))):
         holder, place = _somewhere(value, random)
         if holder is None:

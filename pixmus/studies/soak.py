@@ -7,6 +7,7 @@ when nobody else is there is made first: it has to be the same, note for note, i
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import statistics
@@ -46,13 +47,13 @@ STEPS = 4
 SEEDS = (3, 4)
 # What a visitor does, and how often of a hundred times.
 KINDS = {
-    "soundtrack": 40,
-    "cue sheet, then score": 14,
-    "cancel": 12,
-    "reload": 10,
-    "flood": 8,
-    "damaged file": 10,
-    "wrong value": 6,
+    "soundtrack": 26,
+    "cue sheet, then score": 9,
+    "cancel": 13,
+    "reload": 12,
+    "flood": 12,
+    "damaged file": 16,
+    "wrong value": 12,
 }
 NEVER_SAID = ("/tmp", "Errno", "Traceback", "/root", "/home", SURPRISE)
 UNWANTED = "was not foreseen"  # in the log
@@ -66,6 +67,7 @@ class Ground:
     clips: list[Path]
     folder: Path
     process: int
+    until: float = math.inf  # on the monotonic clock, after which nobody comes any more
     solo: dict[str, Any] = field(default_factory=dict)  # notes by clip and seed
     counts: Counter[str] = field(default_factory=Counter)
     waits: list[float] = field(default_factory=list)  # seconds to a soundtrack
@@ -197,6 +199,8 @@ REFUSED = ("damaged file", "wrong value")  # where a sentence is a right answer
 
 def visit(ground: Ground, number: int) -> None:
     """One visit from its first request to its end; what went wrong is kept."""
+    if time.monotonic() > ground.until:
+        return
     random = np.random.default_rng(number)
     weights = np.array(list(KINDS.values()), float)
     kind = str(random.choice(list(KINDS), p=weights / weights.sum()))
@@ -277,8 +281,8 @@ def page(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         process.wait()
 
 
-def soak(num_visits: int, tell: Callable[[str], None]) -> Result:
-    """So many visits, and what came of them."""
+def soak(num_visits: int, minutes: float | None, tell: Callable[[str], None]) -> Result:
+    """So many visits, or those that come within so many minutes, and what came of them."""
     with tempfile.TemporaryDirectory(prefix="pixmus-soak-") as place:
         folder = Path(place)
         for name in ("temporary", "clips"):
@@ -291,6 +295,7 @@ def soak(num_visits: int, tell: Callable[[str], None]) -> Result:
                     ground.solo[f"{clip.name} {seed}"] = notes_of(visitor, clip, seed)
                     visitor.leave()
             begun = time.monotonic()
+            ground.until = begun + 60 * minutes if minutes else math.inf
             is_over = threading.Event()
             pinger = threading.Thread(target=ping, args=(ground, is_over))
             pinger.start()
@@ -307,7 +312,7 @@ def soak(num_visits: int, tell: Callable[[str], None]) -> Result:
             ended_s, there = end(process, folder / "temporary")
         log = (folder / "page.log").read_text(errors="replace")
     return {
-        **summary(ground, num_visits, seconds),
+        **summary(ground, seconds),
         "gone_s": round(gone_s),
         "left_bytes": left,
         "ended_s": round(ended_s, 1),
@@ -337,13 +342,13 @@ def end(process: subprocess.Popen[bytes], folder: Path) -> tuple[float, int]:
     return time.monotonic() - begun, len(list(folder.rglob("*")))
 
 
-def summary(ground: Ground, num_visits: int, seconds: float) -> Result:
+def summary(ground: Ground, seconds: float) -> Result:
     """The figures of a run."""
     settled = ground.memory[SETTLED : 2 * SETTLED] or ground.memory
     last = ground.memory[-SETTLED:]
     identical = ground.counts["soundtrack: as alone"]
     return {
-        "visits": num_visits,
+        "visits": sum(ground.counts.values()),
         "at_once": AT_ONCE,
         "settled": SETTLED,
         "keep_minutes": KEEP_MINUTES,

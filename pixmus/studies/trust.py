@@ -72,7 +72,7 @@ def measure(run: Run) -> Result:
         {
             "fuzz": lambda: fuzz(run),
             "hostile": lambda: hostile(run),
-            "soak": lambda: soak(run.arguments.visits, run.tell),
+            "soak": lambda: soak(run.arguments.visits, run.arguments.minutes, run.tell),
         },
     )
 
@@ -92,6 +92,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cases", type=int, default=5000, help="of inputs damaged at random")
     parser.add_argument("--first", type=int, default=0, help="number of the first of them")
     parser.add_argument("--visits", type=int, default=300, help="to the page")
+    parser.add_argument("--minutes", type=float, help="after which no more visitors come")
     parser.add_argument("--hostile", type=Path, default=HOSTILE, help="folder of files")
 
 

@@ -132,7 +132,13 @@ class PixMusPipeline(DiffusionPipeline):
         with loading(folder):
             with loading_components():
                 pipe = super().from_pretrained(
-                    str(folder), **{"dtype": torch.float32, "local_files_only": True, **kwargs}
+                    str(folder),
+                    **{
+                        "dtype": torch.float32,
+                        "local_files_only": True,
+                        "use_safetensors": True,  # no pickle, even where a file is missing
+                        **kwargs,
+                    },
                 )
             decoding: dict[str, dict[str, float]] = {"log_odds": {}}
             if pipe.denoiser is not None:
@@ -476,7 +482,7 @@ def _footage(
     """The clip, watched, where it was not before."""
     if isinstance(clip, Footage):
         return clip
-    return watch(clip, asked.still_duration, backbone, asked.length)
+    return watch(clip, asked.still_duration, backbone, asked.length, asked.tracks)
 
 
 def _seed(seed: int | None, generator: torch.Generator | None) -> int:

@@ -173,6 +173,7 @@ def test_a_large_file_costs_little_and_gives_one_short_sentence(wrong: str, told
     ("changes", "told"),
     [
         ({"duration": 1e-9}, '"duration" is 1e-09; it must be at least 0.1'),
+        ({"duration": 1e308}, r'"duration" is 1e\+308; it must be at most 1e\+06'),
         ({"key": "x" * 100_000}, '"key" is .x{60}.; write it'),
         ({"style": ["x"] * 100_000}, '"style" is a list; choose one of'),
         ({"ensemble": {"a": 1}}, '"ensemble" is a JSON object; choose one of'),

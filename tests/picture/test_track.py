@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+from pixmus.errors import PixMusError
 from pixmus.picture.sound import read_audio
 from pixmus.picture.track import RATE, voice
 from pixmus.picture.video import probe
@@ -69,6 +70,33 @@ def test_the_track_that_is_taken(
     )
     heard = read_audio(video)
     assert heard is not None and np.allclose(heard[0], sounds[number - 1], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("asked", "numbers", "told"),
+    [
+        ("2", [2], "number 2 is its own sound"),
+        ("3,1", [1, 3], "its own sound is 1 and 3 together"),
+        ("1 2 2", [1, 2], "its own sound is 1 and 2 together"),
+        ("all", [1, 2, 3], "its own sound is 1, 2 and 3 together"),
+    ],
+)
+def test_tracks_that_are_asked_for_sound_together(
+    tmp_path: Path, asked: str, numbers: list[int], told: str
+) -> None:
+    sounds = (SPEECH * 0.5, BED, BED[::-1].copy())
+    video = probe(tracks(tmp_path / "a.mkv", sounds, (1,)), tracks=asked)
+    assert told in video.notices[0]
+    heard = read_audio(video)
+    assert heard is not None
+    assert np.allclose(heard[0], sum(sounds[number - 1] for number in numbers), atol=3e-3)
+
+
+@pytest.mark.parametrize("asked", ["3", "0", "1,3", "both", "-1", "1;2"])
+def test_a_track_that_is_not_there_is_one_sentence(tmp_path: Path, asked: str) -> None:
+    path = tracks(tmp_path / "a.mkv", (SPEECH, BED), (0,))
+    with pytest.raises(PixMusError, match='has 2 sound tracks and no .* such as "1,2", or "all"'):
+        probe(path, tracks=asked)
 
 
 def test_one_track_needs_no_word(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def clip(paint_video: Callable[..., Path]) -> Path:
 
 
 def test_a_clip_becomes_a_scored_clip_and_a_bundle(
-    pipe: PixMusPipeline, clip: Path, tmp_path: Path
+    pipe: PixMusPipeline, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stages: list[str] = []
     take = pipe(
@@ -74,8 +74,16 @@ def test_a_clip_becomes_a_scored_clip_and_a_bundle(
     assert stages == ["watch", "spot", "fit", "compose", "render", "mix"] == list(take.timings)
     assert take.cue_sheet.cuts == pytest.approx((2.0, 4.5))
     assert take.music.shape == take.sound.shape == (2, round(take.video.duration * 44100))
-    take.save(tmp_path / "take")
+    take.write_video(tmp_path / "first.mp4")
+    with monkeypatch.context() as patch:  # the clip is not encoded a second time
+        patch.setattr("pixmus.take.soundtrack.mux", None)
+        take.save(tmp_path / "take")
     scored = probe(tmp_path / "take" / "scored.mp4")
+    assert (tmp_path / "first.mp4").read_bytes() == scored.path.read_bytes()
+    (tmp_path / "first.mp4").write_bytes(b"of somebody else")
+    with monkeypatch.context() as patch, pytest.raises(TypeError):
+        patch.setattr("pixmus.take.soundtrack.mux", None)
+        take.save(tmp_path / "other")
     assert scored.duration == pytest.approx(probe(clip).duration, abs=0.001)
     sound = read_audio(scored)
     assert sound is not None and np.abs(sound).max() > 0.05

@@ -101,7 +101,7 @@ def soundtrack(
         footage: Any = clip
         if len(places) > 1:  # watched once for all of them
             on_stage("watch", None)
-            footage = watch(clip, asked.still_duration, backbone, asked.length)
+            footage = watch(clip, asked.still_duration, backbone, asked.length, asked.tracks)
         first = secrets.randbelow(2**31) if asked.seed is None else asked.seed
         for seed, place in enumerate(places, start=first):
             take = pipe(footage, **{**arguments, SEED.name: seed}, on_stage=on_stage)
@@ -162,7 +162,9 @@ def spot(
     from pixmus.take.pipeline import load_encoder, spot_with
 
     direction = _direction(asked, mood)
-    video = probe(clip, still_duration=asked.still_duration, length=asked.length)
+    video = probe(
+        clip, still_duration=asked.still_duration, length=asked.length, tracks=asked.tracks
+    )
     with new_file(out, force) as place, stages() as on_stage:
         on_stage("video", None)
         with_views = backbone != NO_BACKBONE and not rules
@@ -192,7 +194,7 @@ def trim(
     start, end = asked.start, asked.end
     if start is None and end is None:
         raise PixMusError("Say which part of the clip is meant, with --from, --to or both.")
-    video = probe(clip)
+    video = probe(clip, length=asked.length, tracks=asked.tracks)
     end = video.duration if end is None else end
     for line in write_part(video, start or 0.0, end, out, overwrite=force):
         typer.echo(line, err=True)

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from pixmus.choice import Step
-from pixmus.choices import ENSEMBLE, RENDERER, SEED, STYLE, choices_of
+from pixmus.choices import ENSEMBLE, LENGTH, RENDERER, SEED, STYLE, TRACKS, choices_of
 from pixmus.doors.cli import clips, publishing, scores, wings
 from pixmus.doors.cli.options import with_choices
 from pixmus.errors import PixMusError
@@ -34,7 +34,7 @@ def build() -> typer.Typer:
     for command, choices in (
         (clips.soundtrack, choices_of(*spotting, Step.COMPOSE, Step.MIX, Step.TAKES)),
         (clips.spot, choices_of(*spotting)),
-        (clips.trim, choices_of(Step.TRIM)),
+        (clips.trim, [*choices_of(Step.TRIM), LENGTH, TRACKS]),
         (scores.compose, choices_of(Step.COMPOSE)),
         (scores.render, [ENSEMBLE, RENDERER, SEED_OF_A_TAKE]),
         (scores.check, [STYLE]),

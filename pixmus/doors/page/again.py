@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pixmus.choice import Choice, Step
-from pixmus.choices import CHOICES, choices_of
+from pixmus.choices import CHOICES, LENGTH, TRACKS, choices_of
 
+OF_THE_WHOLE = (LENGTH, TRACKS)  # what is said of a clip before a part of it is taken out
 Span = tuple[float, float]  # of a clip, seconds
 
 
@@ -30,10 +31,13 @@ def shell_line(
         words += ["pixmus", "trim", upload, clip]
         for choice, value in zip(choices_of(Step.TRIM), span, strict=True):
             words += [f"--{choice.spelt}", choice.shell_value(value)]
+        for choice in OF_THE_WHOLE:
+            words += choice.shell_words(settings.get(choice.name))
         words.append("&&")
     words += ["pixmus", "soundtrack", clip, "-o", "scored.mp4"]
     for choice, value in _chosen(settings):
-        words += choice.shell_words(value)
+        if span is None or choice is not TRACKS:  # a part has but one
+            words += choice.shell_words(value)
     if settings["direction"] is None:
         words += ["--cues", "cues.json"]
     kept = settings["keep"]
@@ -58,10 +62,17 @@ def python_lines(
     if span is not None:
         imports.add("from pixmus.picture.video import probe")
         imports.add("from pixmus.picture.write import trim")
-        lines.append(f"trim(probe({upload!r}), {span[0]!r}, {span[1]!r}, {clip!r})")
+        ways = "".join(
+            f", {choice.name}={settings[choice.name]!r}"
+            for choice in OF_THE_WHOLE
+            if settings.get(choice.name) not in (None, choice.default)
+        )
+        lines.append(f"trim(probe({upload!r}{ways}), {span[0]!r}, {span[1]!r}, {clip!r})")
     told: list[str] = []
     direction: list[str] = []
     for choice, value in _chosen(settings):
+        if span is not None and choice is TRACKS:
+            continue
         (direction if choice.step == Step.SPOT else told).append(f"{choice.name}={value!r}")
     if direction:
         imports.add("from pixmus import Direction")

@@ -31,6 +31,7 @@ def watch_apart(
     *,
     still_duration: float,
     length: Length | None = None,
+    tracks: str = "",
     longest: float = math.inf,
     on_wait: OnWait | None = None,
 ) -> Footage:
@@ -38,7 +39,7 @@ def watch_apart(
 
     Raises PixMusError as `watch` does, and where the limits on time or memory were reached.
     """
-    footage: Footage = _run(clip, on_wait, _watch, still_duration, length, longest)
+    footage: Footage = _run(clip, on_wait, _watch, still_duration, length, tracks, longest)
     return footage
 
 
@@ -49,10 +50,11 @@ def trim_apart(
     out_path: Path,
     *,
     length: Length | None = None,
+    tracks: str = "",
     on_wait: OnWait | None = None,
 ) -> tuple[str, ...]:
     """`write.trim` in a process of its own; returns its sentences."""
-    notices: tuple[str, ...] = _run(clip, on_wait, _trim, start, end, out_path, length)
+    notices: tuple[str, ...] = _run(clip, on_wait, _trim, start, end, out_path, length, tracks)
     return notices
 
 
@@ -69,12 +71,13 @@ def _watch(
     clip: Path,
     still_duration: float,
     length: Length | None,
+    tracks: str,
     longest: float,
 ) -> Footage:
-    video = probe(clip, still_duration=still_duration, length=length)
+    video = probe(clip, still_duration=still_duration, length=length, tracks=tracks)
     if length is None and video.duration > longest + 0.5:  # perhaps for its sound alone
         length = LENGTHS[0]
-        video = probe(clip, still_duration=still_duration, length=length)
+        video = probe(clip, still_duration=still_duration, length=length, tracks=tracks)
     tell_length(video.duration)
     if video.duration > longest + 0.5:
         raise PixMusError(
@@ -82,7 +85,7 @@ def _watch(
             "here, or a part of it."
         )
     check_size(video)
-    return watch(clip, still_duration, length=length)
+    return watch(clip, still_duration, length=length, tracks=tracks)
 
 
 def check_size(video: Video) -> None:
@@ -106,8 +109,9 @@ def _trim(
     end: float,
     out_path: Path,
     length: Length | None,
+    tracks: str,
 ) -> tuple[str, ...]:
-    video = probe(clip, length=length)
+    video = probe(clip, length=length, tracks=tracks)
     tell_length(min(end, video.duration))
     check_size(video)
     return trim(video, start, end, out_path)

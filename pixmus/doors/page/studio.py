@@ -182,7 +182,8 @@ class Studio:
         """Begin work on a clip or a part of it, which is watched unless the visit has seen it."""
         report(Progress("watch"))
         still_duration = commission.still_duration
-        key = (clip, commission.start, commission.end, still_duration, commission.length)
+        length, tracks = commission.length, commission.tracks
+        key = (clip, commission.start, commission.end, still_duration, length, tracks)
         if visit.watched is None or visit.watched.key != key:
             visit.watched = None
             span = None
@@ -192,11 +193,15 @@ class Studio:
                 span = self._span(commission)
                 source = visit.new_folder() / f"part-of-{clip.stem}.mp4"
                 report(Progress("watch", detail="taking the part out"))
-                notices = trim_apart(clip, *span, source, length=commission.length, on_wait=check)
+                notices = trim_apart(
+                    clip, *span, source, length=length, tracks=tracks, on_wait=check
+                )
+                tracks = ""  # a part has but one
             footage = watch_apart(
                 source,
                 still_duration=still_duration,
-                length=commission.length,
+                length=length,
+                tracks=tracks,
                 longest=self.longest_s,
                 on_wait=check,
             )

@@ -11,7 +11,7 @@ import pytest
 
 from pixmus.cues.sheet import CueSheet
 from pixmus.doors.cli import main
-from pixmus.doors.page.again import shell_line
+from pixmus.doors.page.again import python_lines, shell_line
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.jobs import reported
 from pixmus.doors.page.studio import Studio
@@ -148,3 +148,16 @@ def test_a_file_whose_name_begins_with_a_dash_is_no_option() -> None:
     words = shlex.split(shell_line(settings, "--force.mov", (1.0, 2.0)))
     assert words[:4] == ["pixmus", "trim", "./--force.mov", "./-o.mp4"]
     assert words[words.index("soundtrack") + 1] == "./-o.mp4"
+
+
+def test_tracks_and_length_are_said_of_the_clip_before_its_part_is_taken_out() -> None:
+    settings = {
+        "clip": "part.mp4", "direction": None, "keep": None, "tracks": "1,3", "length": "picture",
+    }  # fmt: skip
+    trim, soundtrack = shell_line(settings, "my.mkv", (1.0, 2.0)).split(" && ")
+    assert trim.endswith("--from 1 --to 2 --length picture --tracks 1,3")
+    assert "--tracks" not in soundtrack
+    first, *_, last = python_lines(settings, "my.mkv", (1.0, 2.0)).splitlines()[-3:]
+    assert first == "trim(probe('my.mkv', length='picture', tracks='1,3'), 1.0, 2.0, 'part.mp4')"
+    assert "tracks" not in last
+    assert "--tracks 1,3" in shell_line(settings, "my.mkv")

@@ -77,8 +77,8 @@ AUDIT ?= runs/audit
 audit:
 	$(PYTHON) -m venv $(AUDIT)
 	$(AUDIT)/bin/pip install --quiet --disable-pip-version-check pip-audit
-	$(AUDIT)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip $(ARGS) \
-		|| { echo "pip-audit found something, or could not ask PyPI: read above" >&2; exit 1; }
+	$(AUDIT)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict $(ARGS) \
+		|| { echo "pip-audit found something, or could not ask PyPI about every package: read above" >&2; exit 1; }
 
 demo: .venv/installed
 	$(BIN)/pixmus page $(ARGS)

@@ -1,6 +1,7 @@
 """Soundtracks made for visits: stages told, takes ranked, nothing decoded twice, all stoppable."""
 
 import json
+import resource
 import threading
 import time
 import zipfile
@@ -17,12 +18,16 @@ from pixmus.doors.page import studio as studio_module
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.edits import edit
 from pixmus.doors.page.jobs import Progress, reported
+from pixmus.doors.page.room import FULL
+from pixmus.doors.page.showing import sentence
 from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.takes import CutsMet, Take, ranked
 from pixmus.doors.page.visits import Stopped, Visit
 from pixmus.errors import PixMusError
+from pixmus.picture.tone import HLG
 from pixmus.picture.video import probe
 from pixmus.score.notes import Note
+from pixmus.studies.field_clips import hdr
 from pixmus.take.exports import Export, add_export, remove_export
 from pixmus.take.pipeline import PixMusPipeline
 
@@ -91,6 +96,30 @@ def test_a_part_of_a_clip_with_bad_samples_says_so(
     assert isinstance(take, Take) and "silence stands for 7 samples" in " ".join(take.notices)
     *_, take = make(studio, visit, clip, start=2.0, end=3.5)
     assert isinstance(take, Take) and not take.notices
+
+
+def test_what_was_done_to_the_picture_is_said_as_on_the_command_line(
+    studio: Studio, visit: Visit, tmp_path: Path
+) -> None:
+    clip = tmp_path / "bright.mov"
+    hdr(HLG).paint(clip)
+    *_, take = make(studio, visit, clip, seed=1)
+    assert isinstance(take, Take)
+    assert "The picture was brought from HDR to BT.709." in take.notices
+
+
+def test_a_disk_that_is_full_is_one_sentence_and_takes_stay(
+    studio: Studio, had: Visit, clip: Path
+) -> None:
+    before, soft, hard = list(had.takes), *resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # bytes of any file
+    try:
+        with pytest.raises(Exception) as raised:  # noqa: PT011
+            make(studio, had, clip, seed=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sentence(raised.value) == FULL and "/" not in FULL
+    assert had.takes == before and before[0].clip.exists()
 
 
 def test_takes_differ_are_ranked_and_equally_loud(studio: Studio, visit: Visit, clip: Path) -> None:

@@ -11,6 +11,8 @@ from PIL import Image, ImageOps
 from pixmus.errors import PixMusError
 
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+LONGEST_SIDE = 65_500  # pixels, as JPEG has it
+DRAFT = (3840, 2160)  # pixels that a JPEG is read with where it has twice as many or more
 ANIMATED = 0x02  # flag of a WebP file's extended header
 
 
@@ -40,6 +42,12 @@ def still_image(path: Path) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as file:
+                if max(file.size) > LONGEST_SIDE:
+                    raise PixMusError(
+                        f"{path} is {file.width} by {file.height} pixels; give an image of at most "
+                        f"{LONGEST_SIDE} on a side."
+                    )
+                file.draft("RGB", DRAFT)  # a JPEG of a large camera takes less memory and time
                 image = ImageOps.exif_transpose(file)
                 if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip
                     levels = np.asarray(image).astype(np.float64) / 257
@@ -51,6 +59,10 @@ def still_image(path: Path) -> Image.Image:
                 return image.convert("RGB")
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise PixMusError(f"{path} has too many pixels; give a smaller image.") from error
+    except MemoryError as error:
+        raise PixMusError(
+            f"{path} needs more memory than there is; give a smaller image."
+        ) from error
     except (OSError, ValueError, SyntaxError) as error:
         raise PixMusError(
             f"{path} is cut off or damaged and cannot be read as an image; copy or export it again."

@@ -22,12 +22,13 @@ class Told(Exception):
 class PageVisitor:
     """One open page: a session of its own, which the page hears the heart of until it leaves."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, config: dict[str, Any] | None = None) -> None:
+        """`config` is the page's, where another visitor has it already."""
         self.session = secrets.token_hex(8)
         self.http = httpx.Client(base_url=url, timeout=PATIENCE_S)
-        config = self.http.get("/config").json()
-        self.components = {each["id"]: each["props"] for each in config["components"]}
-        self.functions = {each["api_name"]: each for each in config["dependencies"]}
+        self.config: dict[str, Any] = config or self.http.get("/config").json()
+        self.components = {each["id"]: each["props"] for each in self.config["components"]}
+        self.functions = {each["api_name"]: each for each in self.config["dependencies"]}
         place = self.http.base_url
         self._heart = socket.create_connection((place.host, place.port or 80), timeout=PATIENCE_S)
         asked = f"GET /gradio_api/heartbeat/{self.session} HTTP/1.1\r\nHost: {place.host}\r\n\r\n"

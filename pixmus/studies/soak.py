@@ -44,6 +44,7 @@ KEEP_MINUTES = 2.0  # of the page that is tried
 SETTLED = 50  # visits after which memory should grow no more
 GROWTH = 1.10
 STEPS = 4
+PING_S = 10.0
 SEEDS = (3, 4)
 # What a visitor does, and how often of a hundred times.
 KINDS = {
@@ -67,6 +68,7 @@ class Ground:
     clips: list[Path]
     folder: Path
     process: int
+    config: dict[str, Any] = field(default_factory=dict)  # of the page
     until: float = math.inf  # on the monotonic clock, after which nobody comes any more
     solo: dict[str, Any] = field(default_factory=dict)  # notes by clip and seed
     counts: Counter[str] = field(default_factory=Counter)
@@ -206,7 +208,7 @@ def visit(ground: Ground, number: int) -> None:
     kind = str(random.choice(list(KINDS), p=weights / weights.sum()))
     found = ""
     try:
-        visitor = PageVisitor(ground.url)
+        visitor = PageVisitor(ground.url, ground.config)
         try:
             found = DO[kind](ground, visitor, random)
         finally:
@@ -240,8 +242,8 @@ def resident(process: int) -> float:
 
 
 def ping(ground: Ground, is_over: threading.Event) -> None:
-    """Ask for the page itself every two seconds, as one who just came."""
-    while not is_over.wait(2.0):
+    """Ask for the page itself every now and then, as one who just came."""
+    while not is_over.wait(PING_S):
         begun = time.monotonic()
         try:
             httpx.get(ground.url, timeout=120).raise_for_status()
@@ -258,7 +260,10 @@ def page(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         port = int(free.getsockname()[1])
     with open(folder / "page.log", "wb") as log:
         process = subprocess.Popen(
-            [*(sys.executable, "app.py", "--port", str(port)), "--keep-minutes", str(KEEP_MINUTES)],
+            [
+                *(sys.executable, "app.py", "--port", str(port)),
+                *("--keep-minutes", str(KEEP_MINUTES), "--examples", str(folder / "none")),
+            ],
             cwd=REPOSITORY,
             stdout=log,
             stderr=log,
@@ -291,7 +296,8 @@ def soak(num_visits: int, minutes: float | None, tell: Callable[[str], None]) ->
             ground = Ground(url, paint_clips(folder / "clips"), folder, process.pid)
             for clip in ground.clips:
                 for seed in SEEDS:
-                    visitor = PageVisitor(url)
+                    visitor = PageVisitor(url, ground.config)
+                    ground.config = visitor.config
                     ground.solo[f"{clip.name} {seed}"] = notes_of(visitor, clip, seed)
                     visitor.leave()
             begun = time.monotonic()

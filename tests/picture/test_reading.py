@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from conftest import PaintVideo
 from painted import H264, click_at
+from PIL import Image
 
 from pixmus.errors import PixMusError
 from pixmus.picture import copying as copying_module
@@ -20,6 +21,7 @@ from pixmus.picture import sound as sound_module
 from pixmus.picture import video as video_module
 from pixmus.picture.frames import read_frames
 from pixmus.picture.sound import read_sound
+from pixmus.picture.still import still_image
 from pixmus.picture.stream import frames_of, packets_of, whole_packets
 from pixmus.picture.video import probe
 from pixmus.picture.write import mux
@@ -113,3 +115,21 @@ def test_an_empty_packet_on_the_way_ends_nothing(paint_clip: PaintVideo, tmp_pat
         repeating = Repeating(container, ValueError)
         frames = [f for p in packets_of(repeating, clip, stream) for f in frames_of(p, stream)]
         assert len(frames) == 24
+
+
+def test_an_image_of_an_absurd_side_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "line.png"
+    Image.new("L", (65_501, 1)).save(path)
+    with pytest.raises(PixMusError, match="65501 by 1 pixels; give an image of at most 65500"):
+        probe(path)
+    Image.new("L", (6_000, 1)).save(path)
+    assert probe(path).width == 6_000
+
+
+def test_a_picture_of_a_large_camera_is_read_smaller(tmp_path: Path) -> None:
+    """A JPEG of at least twice `DRAFT` on both sides is decoded at a half, in its own colours."""
+    path = tmp_path / "large.jpg"
+    Image.new("RGB", (7_680, 4_320), (200, 40, 40)).save(path, quality=30)
+    image = still_image(path)
+    assert image.size == (3_840, 2_160)
+    assert np.allclose(image.resize((1, 1)).getpixel((0, 0)), (200, 40, 40), atol=4)

@@ -15,6 +15,7 @@ from typing import Any
 
 import gradio as gr
 import httpx
+from gradio.exceptions import InvalidPathError
 
 from pixmus.doors.page.showing import sentence
 from pixmus.errors import PixMusError
@@ -22,6 +23,7 @@ from pixmus.files import DISK_TROUBLE
 
 MOST_REDIRECTS = 5
 WAITING_S = 20.0  # for another host's next bytes
+NOT_OURS = "This file was not uploaded to this page; upload it and try again."
 DEEPEST = 20  # lists within lists of what a call may bring
 
 
@@ -40,6 +42,8 @@ class PageBlocks(gr.Blocks):
             raise
         except (StopIteration, StopAsyncIteration):
             raise
+        except InvalidPathError as error:
+            raise gr.Error(NOT_OURS, print_exception=False) from error
         except Exception as error:
             raise gr.Error(sentence(error), print_exception=False) from error
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from gradio.exceptions import InvalidPathError
 
 from pixmus.doors.page import blocks
 from pixmus.doors.page.blocks import PageBlocks, fetch, public_address
@@ -39,6 +40,7 @@ def call(monkeypatch: pytest.MonkeyPatch, step: Any, value: Any) -> Any:
         (RecursionError("/tmp/a: maximum recursion"), SURPRISE),
         (FileNotFoundError(2, "No such file", "/tmp/a/b.mp4"), SURPRISE),
         (MemoryError(), SURPRISE),
+        (InvalidPathError("Cannot move /tmp/secret"), "was not uploaded to this page; upload it"),
     ],
 )
 def test_every_error_is_a_sentence_without_a_place(

@@ -110,6 +110,7 @@ def compose_planned(
         Sampling(
             steps,
             how.temperature,
+            how.temperatures or {},
             how.top,
             Style(sheet.style).has_dynamics,
             how.dynamics_temperature,

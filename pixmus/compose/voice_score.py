@@ -195,9 +195,10 @@ def read_voices(
     final = span.final_beat - span.first_beat
     ring_end = end_beat - span.first_beat
     by_rule = ruled_velocities(canvas)
-    tokens = level_bars(canvas.tokens, canvas.bar_of_beat)
+    levels = levels_of_bars(canvas.tokens, canvas.bar_of_beat)
     parts: dict[str, list[Note]] = {part: [] for part in cue_sheet.parts}
-    for index, onset_step, length, pitch, velocity in decode_voices(tokens).tolist():
+    rows = decode_voices(canvas.tokens, levels=levels)
+    for index, onset_step, length, pitch, velocity in rows.tolist():
         part = PARTS[index]
         onset = onset_step / STEPS_PER_BEAT
         end = onset + length / STEPS_PER_BEAT
@@ -214,19 +215,23 @@ def read_voices(
     return {part: sorted(notes) for part, notes in parts.items()}
 
 
-def level_bars(tokens: np.ndarray, bar_of_beat: np.ndarray) -> np.ndarray:
-    """Tokens in which all units of a part in one bar have one level, the middle of theirs.
+def levels_of_bars(tokens: np.ndarray, bar_of_beat: np.ndarray) -> np.ndarray:
+    """How loud each part is in each beat, float (beats, parts), 0 where it strikes nothing.
 
-    A code has it so; written units each draw their own.
+    In a bar all units have the mean of their levels, half of it, and a quarter each of the bars
+    beside it in which the part plays: a level is 7 velocities wide, and written units each draw
+    their own, so what they jump by is coarser than what is meant.
     """
-    levelled = tokens.copy()
-    for layout in UNIT_LAYOUTS.values():
-        level = levelled[:, layout.start]  # a view
-        for bar in range(int(bar_of_beat.max()) + 1):
-            beats = np.flatnonzero((bar_of_beat == bar) & (level > 0))
-            if len(beats):
-                level[beats] = int(np.median(level[beats]))
-    return levelled
+    num_bars = int(bar_of_beat.max()) + 1
+    levels = np.zeros((len(tokens), len(PARTS)))
+    for index, part in enumerate(PARTS):
+        drawn = tokens[:, UNIT_LAYOUTS[part].start].astype(float)
+        counts = np.bincount(bar_of_beat, drawn > 0, num_bars)
+        means = np.bincount(bar_of_beat, drawn, num_bars) / np.maximum(counts, 1)
+        weights = np.convolve(counts > 0, (0.25, 0.5, 0.25), "same")
+        eased = np.convolve(means, (0.25, 0.5, 0.25), "same") / np.maximum(weights, 0.25)
+        levels[:, index] = np.where(drawn > 0, eased[bar_of_beat], 0)
+    return levels
 
 
 def ruled_velocities(canvas: VoiceCanvas) -> np.ndarray:

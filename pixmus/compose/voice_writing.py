@@ -8,8 +8,8 @@ are one part in one beat (`pixmus.score.voices`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pixmus.compose.part_writing import clashing_units, room_for_melody
 from pixmus.compose.seeds import window_seed
 from pixmus.compose.voice_conditions import without_wishes
 from pixmus.diffusers_base import ConfigMixin, SchedulerMixin, register_to_config
@@ -52,7 +53,9 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
         by_confidence: bool = True,
         choice_temperature: float = 4.0,
         second_look: float = 0.1,
+        clash_looks: int = 2,
         temperature: float = 0.9,
+        temperatures: dict[str, float] | None = None,
         top: float = 0.95,
         dynamics_temperature: float = 0.1,
         melody_share: float = 0.4,
@@ -135,6 +138,7 @@ class Sampling:
 
     num_steps: int = NUM_INFERENCE_STEPS
     temperature: float = 1.0
+    temperatures: Mapping[str, float] = field(default_factory=dict)  # of parts of their own
     top: float = 0.98  # the nucleus: values beyond it are never drawn
     has_dynamics: bool = True
     dynamics_temperature: float | None = None  # of levels and accents; None: as the notes
@@ -198,6 +202,9 @@ def fill(
                 on_step(done + step, window.tokens.numpy())
         done += num_steps
     window.look_again(to_write, round(scheduler.config.second_look * int(to_write.sum())))
+    for _ in range(scheduler.config.clash_looks):
+        if not window.solve_clashes(to_write):
+            break
     return window.tokens.numpy().astype(np.uint8)
 
 
@@ -249,6 +256,18 @@ class _Window:
         wanted[least[:, 0], least[:, 1]] = True
         drawn, _ = self._draw(wanted, replace(self.guidance, scale=1.0))
         self._take(least, drawn)
+
+    def solve_clashes(self, written: Tensor) -> bool:
+        """Write those of the written units (bool (T, P)) again that clash with the chord; any?"""
+        found = clashing_units(self.tokens.numpy(), self.conditions[0].numpy())
+        wanted = torch.from_numpy(found) & written
+        if not wanted.any():
+            return False
+        units = wanted.nonzero()
+        self.states[units[:, 0], units[:, 1]] = MASKED
+        drawn, _ = self._draw(wanted, self.guidance)
+        self._take(units, drawn)
+        return True
 
     def _chosen(self, confidence: Tensor, units: Tensor, step: int, at_first: int) -> Tensor:
         return units[self.scheduler.step(confidence, units[:, 0], step, at_first, self.generator)]
@@ -307,11 +326,12 @@ def _draw(
             prepared.unflatten(0, (V, -1)),
             weights,
             dynamics_weights,
-            sampling.temperature,
+            sampling.temperatures.get(PARTS[part], sampling.temperature),
             generator,
             sampling.has_dynamics,
             sampling.top,
             sampling.dynamics_temperature,
+            room_for_melody(tokens[beats], states[beats], PARTS[part]),
         )
         drawn[beats, unit.layout.tokens] = written
         certainty[beats, part] = log_p

@@ -223,6 +223,7 @@ class Unit(nn.Module):
         has_dynamics: bool = True,
         top: float = 1.0,
         dynamics_temperature: float | None = None,  # of levels and accents; None: as the notes
+        favour: Tensor | None = None,  # (M, values of a voice): added to the log probabilities
     ) -> tuple[Tensor, Tensor]:
         """Tokens (M, n) of masked units, and the mean log probability of each unit's (M,)."""
         M = prepared.shape[1]
@@ -260,9 +261,14 @@ class Unit(nn.Module):
                     log_p[allowed[at], HOLD] = -torch.inf
                 if kind == "accents":
                     log_p[:, 0] = -torch.inf
+                if kind == "voices" and favour is not None:
+                    log_p = log_p + favour[at]
                 is_note = kind in ("gates", "voices")
                 warmth = temperature if is_note else dynamics_temperature or temperature
-                p = _sharpened(log_p, warmth, top)
+                if kind == "voices" and self.has_pitch:
+                    p = _sharper_pitches(log_p, warmth, top)
+                else:
+                    p = _sharpened(log_p, warmth, top)
                 drawn = torch.multinomial(p, 1, generator=generator)
                 if kind in ("gates", "voices"):
                     total[at] += p.gather(1, drawn)[:, 0].clamp(min=1e-9).log()
@@ -282,6 +288,17 @@ def _sharpened(log_p: Tensor, temperature: float, top: float) -> Tensor:
         p = p.scatter(-1, order.indices, order.values.masked_fill(beyond, 0))
         p = p / p.sum(-1, keepdim=True)
     return p
+
+
+def _sharper_pitches(log_p: Tensor, temperature: float, top: float) -> Tensor:
+    """Probabilities of a voice's values: pitches sharpened among themselves, not against the rest.
+
+    A pitch is one of many, rest and hold are one each: sharpened together, voices fall silent.
+    """
+    p = log_p.softmax(-1)
+    struck = p[..., FIRST_PITCH:].sum(-1, keepdim=True)
+    pitches = _sharpened(log_p[..., FIRST_PITCH:], temperature, top)
+    return torch.cat([p[..., :FIRST_PITCH], struck * pitches], -1)
 
 
 class VoiceNetwork(ModelMixin, ConfigMixin):

@@ -288,11 +288,13 @@ def _encode_dynamics(
     return levels, accents
 
 
-def decode_voices(tokens: np.ndarray, parts: Iterable[str] = PARTS) -> np.ndarray:
+def decode_voices(
+    tokens: np.ndarray, parts: Iterable[str] = PARTS, levels: np.ndarray | None = None
+) -> np.ndarray:
     """The note rows int (notes, 5) of tokens (beats, NUM_TOKENS), by part, onset, pitch.
 
     A `HOLD` with nothing before it is silence. Velocities come from level and accent, 0 where the
-    level is 0.
+    level is 0. `levels` float (beats, parts) stand in for those of the tokens.
     """
     found: list[tuple[int, int, int, int, int]] = []
     num_steps = len(tokens) * STEPS_PER_BEAT
@@ -300,7 +302,8 @@ def decode_voices(tokens: np.ndarray, parts: Iterable[str] = PARTS) -> np.ndarra
         layout = UNIT_LAYOUTS[part]
         index = PARTS.index(part)
         voices = tokens[:, layout.voices].reshape(num_steps, layout.num_voices).astype(int)
-        velocity = _decode_dynamics(tokens, layout)
+        level = tokens[:, layout.start] if levels is None else levels[:, index]
+        velocity = _decode_dynamics(level, tokens[:, layout.accents])
         if part == Part.DRUMS:
             for step, limb in np.argwhere(voices > 0):
                 pitch = LIMBS[limb][min(voices[step, limb], len(LIMBS[limb])) - 1]
@@ -324,9 +327,9 @@ def decode_voices(tokens: np.ndarray, parts: Iterable[str] = PARTS) -> np.ndarra
     return np.array(found, int).reshape(-1, 5)
 
 
-def _decode_dynamics(tokens: np.ndarray, layout: UnitLayout) -> list[int]:
-    """Velocity of every step, 0 where the level is 0."""
-    level = np.repeat(tokens[:, layout.start].astype(int), STEPS_PER_BEAT)
-    accents = np.array([0, *ACCENTS])[tokens[:, layout.accents].reshape(-1)]
-    velocity = np.clip(SOFTEST + LEVEL_WIDTH * (level - 1) + accents, 1, 127)
-    return [int(value) for value in np.where(level > 0, velocity, 0)]
+def _decode_dynamics(levels: np.ndarray, accents: np.ndarray) -> list[int]:
+    """Velocity of every step, 0 where the level (beats,) is 0."""
+    level = np.repeat(levels.astype(float), STEPS_PER_BEAT)
+    velocity = SOFTEST + LEVEL_WIDTH * (level - 1) + np.array([0, *ACCENTS])[accents.ravel()]
+    heard = np.clip(np.round(velocity), 1, 127)
+    return [int(value) for value in np.where(level > 0, heard, 0)]

@@ -207,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 w.sources if LIKENESS_COLUMNS not in dropped else None,
                 blocks=blocks_of(w.num_bars, seed=seed, block_bars=block),
                 guidance=VoiceGuidance(a.guidance),
-                sampling=Sampling(a.steps, a.temperature, a.top, w.has_velocity),
+                sampling=Sampling(a.steps, a.temperature, top=a.top, has_dynamics=w.has_velocity),
             )
             notes = decode_voices(made)
             rows.append(measure_all(notes, w.num_bars, w.minor, w.chords))

@@ -18,7 +18,7 @@ from pixmus.compose.voice_conditions import (
 )
 from pixmus.compose.voice_score import (
     VoiceCanvas,
-    level_bars,
+    levels_of_bars,
     prepare_voices,
     read_voices,
     sources_of_plan,
@@ -151,11 +151,12 @@ def test_bars_are_redone_and_the_others_kept(network: VoiceNetwork) -> None:
     assert changed[8:12].any() and not changed[:8].any() and not changed[12:].any()
 
 
-def test_a_part_has_one_level_a_bar() -> None:
+def test_a_part_has_one_level_a_bar_that_eases_into_the_next() -> None:
     layout = UNIT_LAYOUTS[Part.MELODY]
-    tokens = np.zeros((8, NUM_TOKENS), np.uint8)
-    tokens[:, layout.start] = [4, 9, 0, 5, 7, 7, 7, 7]
-    levelled = level_bars(tokens, np.arange(8) // 4)
-    assert levelled[:, layout.start].tolist() == [5, 5, 0, 5, 7, 7, 7, 7]
-    tokens[:, layout.start] = levelled[:, layout.start] = 0
-    assert np.array_equal(levelled, tokens)
+    tokens = np.zeros((12, NUM_TOKENS), np.uint8)
+    tokens[:, layout.start] = [4, 9, 0, 5, 8, 8, 8, 8, 0, 0, 0, 0]
+    levels = levels_of_bars(tokens, np.arange(12) // 4)[:, MELODY]
+    first, second = (0.5 * 6 + 0.25 * 8) / 0.75, (0.25 * 6 + 0.5 * 8) / 0.75
+    wanted = [first, first, 0, first, *[second] * 4, 0, 0, 0, 0]
+    assert np.allclose(levels, wanted)
+    assert not levels_of_bars(0 * tokens, np.arange(12) // 4).any()

@@ -150,3 +150,25 @@ def test_chords_as_the_network_sees_them() -> None:
     assert np.flatnonzero(vectors[1]).tolist() == [36] and not vectors[2].any()
     told = np.ones((2, NUM_VOICE_CONDITIONS), np.float32)
     assert not without_wishes(told)[:, CHORD_COLUMNS].any() and told.all()
+
+
+def test_pitches_are_sharpened_among_themselves(network: VoiceNetwork) -> None:
+    """However cool pitches are drawn, a voice strikes as often."""
+    unit = network.units[MELODY]
+    assert isinstance(unit, Unit)
+    torch.manual_seed(2)
+    prepared = torch.randn(1, 1, 16).expand(1, 4000, 16)
+    struck, kinds = [], []
+    for temperature, top in ((1.0, 1.0), (0.2, 0.9)):
+        tokens, _ = unit.sample(
+            prepared,
+            torch.ones(1),
+            torch.ones(1),
+            temperature,
+            torch.Generator().manual_seed(0),
+            top=top,
+        )
+        first = tokens[:, 1]
+        struck.append(float((first >= FIRST_PITCH).double().mean()))
+        kinds.append(len(first[first >= FIRST_PITCH].unique()))
+    assert abs(struck[0] - struck[1]) < 0.03 and kinds[1] < kinds[0] / 2

@@ -26,7 +26,17 @@ from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.notes import Note
 from pixmus.score.plan import Plan
 from pixmus.score.spans import CueSpan
-from pixmus.score.voices import NUM_TOKENS, UNIT_LAYOUTS, decode_voices, encode_voices
+from pixmus.score.voices import (
+    LEVEL_WIDTH,
+    NUM_TOKENS,
+    SOFTEST,
+    UNIT_LAYOUTS,
+    decode_voices,
+    encode_voices,
+)
+
+SOFT, LOUDER = 48, 48  # velocity without energy, and what all of it adds
+DRAWN_SHARE = 0.35  # of a drawn level's distance from its part's mean
 
 
 @dataclass
@@ -234,13 +244,32 @@ def levels_of_bars(tokens: np.ndarray, bar_of_beat: np.ndarray) -> np.ndarray:
     return levels
 
 
+def levels_by_energy(canvas: VoiceCanvas) -> np.ndarray:
+    """How loud each part is in each beat, float (beats, parts), 0 where it strikes nothing.
+
+    Energy asks for the level; what was drawn colours it, by how far it lies from the part's mean.
+    Drawn levels alone hardly follow energy: those of the corpora hardly do.
+    """
+    drawn = levels_of_bars(canvas.tokens, canvas.bar_of_beat)
+    plays = drawn > 0
+    means = drawn.sum(0) / np.maximum(plays.sum(0), 1)
+    asked = (velocity_by_energy(canvas) - SOFTEST) / LEVEL_WIDTH + 1
+    return np.where(plays, asked[:, None] + DRAWN_SHARE * (drawn - means), 0)
+
+
+def velocity_by_energy(canvas: VoiceCanvas) -> np.ndarray:
+    """The velocity that energy asks for, float (beats,): `SOFT`, and up to `LOUDER` more."""
+    energy = (canvas.conditions[:, CURVES.index(Curve.ENERGY)] + 1) / 2
+    return np.asarray(SOFT + LOUDER * energy)
+
+
 def ruled_velocities(canvas: VoiceCanvas) -> np.ndarray:
     """The velocity that energy and metre ask for, int (steps,).
 
-    48 to 96 with energy, 8 more on a downbeat, 4 more on the bar's other beats.
+    `velocity_by_energy`, 8 more on a downbeat, 4 more on the bar's other beats.
     """
-    energy = (canvas.conditions[:, CURVES.index(Curve.ENERGY)] + 1) / 2
-    velocity = np.repeat(48 + 48 * energy, STEPS_PER_BEAT).reshape(len(energy), STEPS_PER_BEAT)
+    base = velocity_by_energy(canvas)
+    velocity = np.repeat(base, STEPS_PER_BEAT).reshape(len(base), STEPS_PER_BEAT)
     velocity[:, 0] += 4
     velocity[canvas.bar_starts, 0] += 4
     return velocity.round().astype(int).ravel()

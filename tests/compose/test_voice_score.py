@@ -17,7 +17,11 @@ from pixmus.compose.voice_conditions import (
     NUM_VOICE_CONDITIONS,
 )
 from pixmus.compose.voice_score import (
+    DRAWN_SHARE,
+    LOUDER,
+    SOFT,
     VoiceCanvas,
+    levels_by_energy,
     levels_of_bars,
     prepare_voices,
     read_voices,
@@ -30,7 +34,7 @@ from pixmus.compose.voice_writing import (
     write_blocks,
 )
 from pixmus.cues.sheet import Cue, CueSheet
-from pixmus.curves import CURVES, num_curve_values
+from pixmus.curves import CURVES, Curve, num_curve_values
 from pixmus.ensembles import PARTS, Part, Style
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT, VoiceNetwork
 from pixmus.score.chords import Chord, Quality
@@ -38,7 +42,7 @@ from pixmus.score.notes import Note
 from pixmus.score.plan import HALVES, Phrase, Plan
 from pixmus.score.spans import CueSpan
 from pixmus.score.tempo import TempoMap
-from pixmus.score.voices import NUM_TOKENS, UNIT_LAYOUTS
+from pixmus.score.voices import LEVEL_WIDTH, NUM_TOKENS, SOFTEST, UNIT_LAYOUTS
 
 BARS = 6
 LAST = 4 * BARS - 4  # beat of the last chord
@@ -149,6 +153,20 @@ def test_bars_are_redone_and_the_others_kept(network: VoiceNetwork) -> None:
     write(network, canvas, 2)
     changed = (before != canvas.tokens).any(1)
     assert changed[8:12].any() and not changed[:8].any() and not changed[12:].any()
+
+
+def test_levels_follow_energy_and_keep_some_of_what_was_drawn() -> None:
+    canvas, _, _ = a_canvas()
+    energy = CURVES.index(Curve.ENERGY)
+    canvas.conditions[:, energy] = np.linspace(-1, 1, len(canvas.tokens))
+    level = UNIT_LAYOUTS[Part.MELODY].start
+    canvas.tokens[:, level] = 9
+    even = levels_by_energy(canvas)[:, MELODY]
+    velocities = SOFTEST + LEVEL_WIDTH * (even - 1)
+    assert np.allclose(velocities[[0, -1]], [SOFT, SOFT + LOUDER]) and (np.diff(even) > 0).all()
+    canvas.tokens[-8:, level] = 12  # drawn louder at the end
+    moved = levels_by_energy(canvas)[:, MELODY] - even
+    assert moved[-1] - moved[0] == pytest.approx(DRAWN_SHARE * 3)
 
 
 def test_a_part_has_one_level_a_bar_that_eases_into_the_next() -> None:

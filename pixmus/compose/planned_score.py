@@ -46,7 +46,7 @@ OnStep = Callable[[int, int, Tensor], None]  # inference step, all of them, toke
 
 # Of one inference step that is asked for: steps that uncover a block's voices, and the plan's.
 VOICE_STEPS, PLAN_STEPS = 0.8, 1.0
-GUIDED = 0.5  # voices and plan are led so much as far as cells were: a scale of 2 is one of 1.5
+GUIDED = 1.0  # of a guidance scale's distance from 1: voices and plan are led as far as cells
 MELODY_ATTEMPTS = 2  # a melody that is silent in a bar where it is to play is written again
 
 
@@ -107,15 +107,7 @@ def compose_planned(
     voices = _Voices(
         writers,
         VoiceGuidance(scale),
-        Sampling(
-            steps,
-            how.temperature,
-            how.temperatures or {},
-            how.top,
-            Style(sheet.style).has_dynamics,
-            how.dynamics_temperature,
-            how.melody_share,
-        ),
+        Sampling.of(writers.scheduler, steps, Style(sheet.style).has_dynamics),
         lambda step, x: tell(planning + step, torch.from_numpy(x)),
     )
     canvas = joined(canvases)

@@ -88,12 +88,14 @@ def sources_of_plan(plan: Plan) -> np.ndarray:
     return sources
 
 
-def voice_conditions(cue: CueBars, plan: Plan, parts: Sequence[str]) -> np.ndarray:
-    """What steers every beat of a cue, float32 (beats, NUM_VOICE_CONDITIONS).
+def voice_conditions(
+    wishes: np.ndarray, half: np.ndarray, bar: np.ndarray, plan: Plan, parts: Sequence[str]
+) -> np.ndarray:
+    """What steers every beat of some music, float32 (beats, NUM_VOICE_CONDITIONS).
 
-    `plan` is of all cues' bars.
+    `wishes` are `BeatConditions.array`; `half` and `bar` int (beats,) say where the beats lie in
+    the plan.
     """
-    half, bar = cue.half_of_beat, cue.first_bar + cue.bar_of_beat
     # what comes next: the second half of a bar, or the next bar where there is none
     following = np.append(half[1:], half[-1] + 1)
     for beat in range(len(half) - 2, -1, -1):
@@ -110,7 +112,7 @@ def voice_conditions(cue: CueBars, plan: Plan, parts: Sequence[str]) -> np.ndarr
     returns = np.array([phrase.likeness for phrase in plan.phrases])[phrase_of_bar]
     returns = np.where(sources_of_plan(plan)[bar] >= 0, returns, np.nan)
     return add_plan(
-        cue.conditions.array,
+        wishes,
         rows[half],
         rows[following],
         np.full((len(half), len(PARTS), NUM_LIKENESS), np.nan),
@@ -129,7 +131,9 @@ def prepare_voices(cue_sheet: CueSheet, cue: CueBars, plan: Plan) -> VoiceCanvas
     canvas = VoiceCanvas(
         np.zeros((cue.num_beats, NUM_TOKENS), np.uint8),
         states,
-        voice_conditions(cue, plan, parts),
+        voice_conditions(
+            cue.conditions.array, cue.half_of_beat, cue.first_bar + cue.bar_of_beat, plan, parts
+        ),
         cue.bar_starts,
         sources_of_plan(plan)[cue.first_bar : cue.end_bar],
     )

@@ -144,6 +144,22 @@ class Sampling:
     dynamics_temperature: float | None = None  # of levels and accents; None: as the notes
     melody_share: float = 0.0  # of the steps, in which the melody is written before the other parts
 
+    @classmethod
+    def of(
+        cls, scheduler: UnmaskingScheduler, num_steps: int, has_dynamics: bool = True
+    ) -> Sampling:
+        """As a model's scheduler has it."""
+        how = scheduler.config
+        return cls(
+            num_steps,
+            how.temperature,
+            how.temperatures or {},
+            how.top,
+            has_dynamics,
+            how.dynamics_temperature,
+            how.melody_share,
+        )
+
     @property
     def stages(self) -> tuple[tuple[tuple[int, ...], int], ...]:
         """Which parts are written one after another, and in how many steps each."""

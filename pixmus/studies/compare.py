@@ -148,7 +148,7 @@ def measure_pixmus(model: str | None = None, is_quick: bool = False) -> dict[str
     }
     renderer = soundfont_renderer()
     return {
-        "millions": sum(p.numel() for p in pipe.denoiser.parameters()) / 1e6,
+        "millions": pipe.num_parameters / 1e6,
         "model": sha256,
         "renderer": str(renderer),
         "inference_steps": steps,

@@ -85,7 +85,7 @@ def measure(run: Run) -> Result:
         sections["mood"] = lambda: mood(study, scale, asked.vgmidi)
     facts = {
         "model_sha256": pipe.model_sha256,
-        "parameters": pipe.denoiser.num_parameters(),
+        "parameters": pipe.num_parameters,
         "guidance": scale,
         "held-out windows": len(study.windows),
         "held-out pieces": len(set(study.names)),

@@ -298,6 +298,12 @@ class PixMusPipeline(DiffusionPipeline):
             timings=dict(stages.seconds),
         )
 
+    @property
+    def num_parameters(self) -> int:
+        """Weights of what composes: the denoiser, or plan and voices."""
+        networks = (self.denoiser, self.plan_denoiser, self.voice_network)
+        return sum(network.num_parameters() for network in networks if network is not None)
+
     def compose(
         self,
         cue_sheet: CueSheet,

@@ -15,6 +15,7 @@ import torch
 from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
 from pixmus.compose.cells import OFF, TO_MAKE
 from pixmus.compose.conditions import COLUMNS, add_textures
+from pixmus.compose.planned_score import Writers
 from pixmus.compose.sampling import Decoding, Guidance, fresh_scheduler, sample
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, STYLES, Part
@@ -23,6 +24,7 @@ from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.encoded import EncodedPiece, hit_points_of, measured_conditions
+from pixmus.training.voice_windows import write_window
 
 NUM_BARS = 8
 WINDOW_BEATS = NUM_BARS * BEATS_PER_BAR
@@ -118,8 +120,20 @@ def generate(
     """A composed window, uint8 (32, NUM_CELLS), with a texture drawn from the pipeline's bank.
 
     The texture is chosen as composing does it, by style, parts, tempo and density: nothing else of
-    the window's own notes is told.
+    the window's own notes is told. A model of plan and voices draws a plan in its place.
     """
+    if pipe.denoiser is None:
+        parts = [PARTS[part] for part in np.flatnonzero((window.states == TO_MAKE).any(0))]
+        written = write_window(
+            Writers(pipe.plan_denoiser, pipe.voice_network, pipe.scheduler),
+            window.conditions,
+            parts,
+            window.style,
+            seed=seed,
+            guidance_scale=guidance_scale,
+            num_inference_steps=num_inference_steps,
+        )
+        return only_made(window.states, written)
     conditions = window.conditions
     if pipe.textures is not None:
         parts = np.flatnonzero((window.states == TO_MAKE).any(0)).tolist()

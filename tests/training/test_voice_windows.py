@@ -1,0 +1,80 @@
+"""A window written by plan and voices: its parts alone, the same every time, by its wishes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pixmus.compose.conditions import BeatConditions
+from pixmus.compose.planned_score import Writers
+from pixmus.compose.planning import NUM_PLAN_CONDITIONS
+from pixmus.compose.voice_conditions import NUM_VOICE_CONDITIONS
+from pixmus.compose.voice_writing import UnmaskingScheduler
+from pixmus.curves import CURVES, Curve
+from pixmus.ensembles import PARTS, STYLES, Part, Style
+from pixmus.model.plan_network import PlanDenoiser
+from pixmus.model.voice_network import VoiceNetwork
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS
+from pixmus.score.plan_tokens import FIELD_SIZES
+from pixmus.training.voice_windows import write_window
+
+OFFERED = (Part.MELODY, Part.HARMONY)
+BEATS = 8 * BEATS_PER_BAR
+
+
+@pytest.fixture(scope="module")
+def writers() -> Writers:
+    torch.manual_seed(0)
+    planner = PlanDenoiser(FIELD_SIZES, NUM_PLAN_CONDITIONS, width=32, num_layers=1, num_heads=2)
+    voices = VoiceNetwork(NUM_VOICE_CONDITIONS, width=32, num_layers=1, num_heads=2, unit_width=16)
+    for unit in voices.units:
+        for head in unit.heads.values():  # untrained heads say nothing: let them say something
+            torch.nn.init.normal_(head.weight, std=0.3)
+    return Writers(planner.eval(), voices.eval(), UnmaskingScheduler())
+
+
+def wishes(energy: float) -> np.ndarray:
+    curves = np.full((BEATS, len(CURVES)), 0.5)
+    curves[:, CURVES.index(Curve.ENERGY)] = energy
+    beats = np.arange(BEATS)
+    return BeatConditions(
+        curves=curves,
+        hits=np.zeros(BEATS * STEPS_PER_BEAT),
+        tempo_bpm=np.full(BEATS, 120.0),
+        beat_in_bar=beats % BEATS_PER_BAR,
+        bar_length=np.full(BEATS, BEATS_PER_BAR),
+        bars_since_start=8 + beats // BEATS_PER_BAR,
+        bars_to_end=16 - beats // BEATS_PER_BAR,
+        minor=False,
+        style=STYLES.index(Style.POP),
+    ).array
+
+
+def write(writers: Writers, seed: int, energy: float = 0.5) -> np.ndarray:
+    return write_window(
+        writers,
+        wishes(energy),
+        OFFERED,
+        Style.POP,
+        seed=seed,
+        guidance_scale=2.0,
+        num_inference_steps=4,
+    )
+
+
+def test_a_window_has_its_parts_and_its_seed(writers: Writers) -> None:
+    cells = write(writers, 1)
+    assert np.array_equal(cells, write(writers, 1))
+    assert not np.array_equal(cells, write(writers, 2))
+    others = ~np.isin(CELL_PARTS, [PARTS.index(part) for part in OFFERED])
+    assert not cells[:, others].any()
+
+
+def test_energy_is_heard_in_its_velocities(writers: Writers) -> None:
+    def loudness(energy: float) -> float:
+        velocities = write(writers, 1, energy)[:, PART_LAYOUTS[Part.MELODY].velocities]
+        return float(velocities[velocities > 0].mean())
+
+    assert loudness(0.9) - loudness(0.1) > 20

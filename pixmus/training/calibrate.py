@@ -24,7 +24,7 @@ from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.encoded import EncodedPiece, hit_points_of, measured_conditions
-from pixmus.training.voice_windows import write_window
+from pixmus.training.window_writing import write_window
 
 NUM_BARS = 8
 WINDOW_BEATS = NUM_BARS * BEATS_PER_BAR

@@ -18,7 +18,7 @@ from pixmus.model.voice_network import VoiceNetwork
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS
 from pixmus.score.plan_tokens import FIELD_SIZES
-from pixmus.training.voice_windows import write_window
+from pixmus.training.window_writing import write_window
 
 OFFERED = (Part.MELODY, Part.HARMONY)
 BEATS = 8 * BEATS_PER_BAR

@@ -1,0 +1,115 @@
+"""Windows written by plan and voices for wishes that real windows would have had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from pixmus.compose.conditions import COLUMNS, MODE_COLUMN, POSITION_HORIZON
+from pixmus.compose.planned_score import GUIDED, PLAN_STEPS, VOICE_STEPS, Writers
+from pixmus.compose.planning import draw_plan, give_parts, plan_conditions
+from pixmus.compose.seeds import window_seed
+from pixmus.compose.voice_score import VoiceCanvas, levels_by_energy, voice_conditions
+from pixmus.compose.voice_writing import Sampling, VoiceGuidance, blocks_of, write_blocks
+from pixmus.ensembles import PARTS, Style
+from pixmus.model.voice_network import MASKED, SILENT
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, encode_notes
+from pixmus.score.plan import HALVES, Plan
+from pixmus.score.plan_tokens import masked_tokens
+from pixmus.score.voices import NUM_TOKENS, UNKNOWN_VELOCITY, decode_voices
+
+
+def write_window(
+    writers: Writers,
+    wishes: np.ndarray,
+    parts: Sequence[str],
+    style: str,
+    *,
+    seed: int,
+    guidance_scale: float,
+    num_inference_steps: int,
+) -> np.ndarray:
+    """Cells uint8 (beats, NUM_CELLS) of a stretch of whole 4/4 bars, its plan drawn for it alone.
+
+    `wishes` (beats, NUM_CONDITIONS) are `BeatConditions.array`. Nothing of real notes is told.
+    """
+    scale = 1 + GUIDED * (guidance_scale - 1)
+    plan = _plan(writers, wishes, parts, style, seed, scale, num_inference_steps)
+    beats = np.arange(len(wishes))
+    bar = beats // BEATS_PER_BAR
+    states = np.full((len(beats), len(PARTS)), SILENT)
+    states[:, [PARTS.index(part) for part in parts]] = MASKED
+    canvas = VoiceCanvas(
+        np.zeros((len(beats), NUM_TOKENS), np.uint8),
+        states,
+        voice_conditions(wishes, beats * HALVES // BEATS_PER_BAR, bar, plan, parts),
+        beats[::BEATS_PER_BAR],
+        np.full(plan.num_bars, -1),
+    )
+    steps = max(1, round(VOICE_STEPS * num_inference_steps))
+    canvas.tokens = write_blocks(
+        writers.voices,
+        writers.scheduler,
+        canvas.tokens,
+        canvas.states,
+        canvas.conditions,
+        canvas.bar_starts,
+        blocks=blocks_of(plan.num_bars, seed=seed, block_bars=writers.scheduler.config.block_bars),
+        guidance=VoiceGuidance(scale),
+        sampling=Sampling.of(writers.scheduler, steps, Style(style).has_dynamics),
+    )
+    return _cells(canvas)
+
+
+def _plan(
+    writers: Writers,
+    wishes: np.ndarray,
+    parts: Sequence[str],
+    style: str,
+    seed: int,
+    scale: float,
+    num_inference_steps: int,
+) -> Plan:
+    """A plan for the wishes of a stretch, from the middle of a piece or where they say it lies."""
+    bars = wishes[::BEATS_PER_BAR]
+    place = {
+        name: round(float(bars[end, COLUMNS[name]][0]) * POSITION_HORIZON)
+        for name, end in (("bars_since_start", 0), ("bars_to_end", -1))
+    }
+    conditions = plan_conditions(
+        (bars[:, COLUMNS["curves"]] + 1) / 2,
+        wishes[:, COLUMNS["hits"]].reshape(HALVES * len(bars), -1).max(1),
+        100 * 2 ** bars[:, COLUMNS["tempo"]][:, 0],
+        [0],
+        minor=bool(wishes[0, MODE_COLUMN] > 0),
+        style=style,
+        parts=parts,
+        bars_before=place["bars_since_start"],
+        bars_after=place["bars_to_end"],
+    )
+    return draw_plan(
+        writers.planner,
+        conditions,
+        torch.Generator().manual_seed(window_seed(seed, -1, 0)),
+        give_parts(masked_tokens(len(bars)), parts),
+        guidance_scale=scale,
+        num_inference_steps=max(1, round(PLAN_STEPS * num_inference_steps)),
+    )
+
+
+def _cells(canvas: VoiceCanvas) -> np.ndarray:
+    """The canvas' notes as cells; those without a level have a velocity all the same."""
+    cells = np.zeros((len(canvas.tokens), NUM_CELLS), np.uint8)
+    rows = decode_voices(canvas.tokens, levels=levels_by_energy(canvas))
+    for index, part in enumerate(PARTS):
+        notes = [
+            Note(
+                onset / STEPS_PER_BEAT, pitch, length / STEPS_PER_BEAT, velocity or UNKNOWN_VELOCITY
+            )
+            for _, onset, length, pitch, velocity in rows[rows[:, 0] == index].tolist()
+        ]
+        cells[:, PART_LAYOUTS[part].cells] = encode_notes(part, notes, len(cells))
+    return cells

@@ -231,6 +231,24 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory, denoiser: ScoreDenoiser
 
 
 @pytest.fixture
+def no_pictures() -> Iterator[None]:
+    """Bundles without pictures, which take a second each and have tests of their own."""
+    from pixmus.take.exports import EXPORTS, add_export, remove_export
+
+    written = list(EXPORTS.values())
+    for export in written:
+        remove_export(export.name)
+    for export in written:
+        if not export.name.endswith(".png"):
+            add_export(export)
+    yield
+    for name in list(EXPORTS):
+        remove_export(name)
+    for export in written:
+        add_export(export)
+
+
+@pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LoopbackHub]:
     """A Hub on 127.0.0.1 that huggingface_hub asks in this test, with an empty cache of its own."""
     from huggingface_hub import constants

@@ -186,7 +186,7 @@ def test_a_file_that_kills_or_hangs_its_worker_costs_its_row_alone(media):
 
 @pytest.mark.filterwarnings("ignore")  # Ray warns of itself
 def test_rows_survive_a_machine_that_dies(media, reference, tmp_path, capfd):
-    """A head without processors and two machines with one each, one of which is killed."""
+    """Two machines with one processor each, of which the one without the head is killed."""
     import ray
     from ray.cluster_utils import Cluster
 
@@ -199,14 +199,14 @@ def test_rows_survive_a_machine_that_dies(media, reference, tmp_path, capfd):
         "health_check_timeout_ms": 10000,
     }
     cluster = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 0, "_system_config": checks, **settings}
+        initialize_head=True, head_node_args={"num_cpus": 1, "_system_config": checks, **settings}
     )
     try:
-        nodes = [cluster.add_node(num_cpus=1, **settings) for _ in range(2)]
+        second = cluster.add_node(num_cpus=1, **settings)
 
         def kill(through: int, total: int) -> None:
             if through == total // 2:
-                cluster.remove_node(nodes[1], allow_graceful=False)
+                cluster.remove_node(second, allow_graceful=False)
 
         extraction = extract(
             ROWS, media, tmp_path / "shards", engine="ray", workers=2,

@@ -89,22 +89,6 @@ class SmallTake:
         Path(path).write_bytes(b"mp4")
 
 
-@pytest.fixture
-def no_pictures():
-    """Pictures take a second each and have tests of their own."""
-    written = list(EXPORTS.values())
-    for export in written:
-        remove_export(export.name)
-    for export in written:
-        if not export.name.endswith(".png"):
-            add_export(export)
-    yield
-    for name in list(EXPORTS):
-        remove_export(name)
-    for export in written:
-        add_export(export)
-
-
 def names(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 

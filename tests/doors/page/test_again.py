@@ -109,6 +109,7 @@ def test_the_shell_line_makes_the_same_notes(studio: Studio, clip: Path, tmp_pat
     assert notes(run_shell(take, folder)) == notes(take.quick_files()["midi"])
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_python_lines_make_the_same_notes(
     studio: Studio, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +121,7 @@ def test_the_python_lines_make_the_same_notes(
     assert notes(clip.parent / "bundle" / "score.mid") == notes(take.quick_files()["midi"])
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_take_of_an_edited_cue_sheet_with_kept_bars_needs_its_files(
     studio: Studio, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

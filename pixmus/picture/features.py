@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from pixmus.picture.frames import Frame
 
 # The files whose code decides what is measured.
-MEASURING = ("features", "moments", "motion", "palette", "thumbnails", "transitions", "views")
+MEASURING = (
+    "cuts", "evened", "features", "moments", "motion", "palette", "thumbnails", "transitions",
+    "views",
+)  # fmt: skip
 FEATURE_CURVES = ("motion", "brightness", "contrast", "saturation", "warmth", "edges")
 
 

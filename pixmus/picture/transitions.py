@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pixmus.picture.thumbnails import THUMB_SIZE, Thumbnails, coarse
+from pixmus.picture.cuts import compare, find_cuts
+from pixmus.picture.evened import evened
+from pixmus.picture.thumbnails import Thumbnails, coarse
 
 
 @dataclass(frozen=True)
@@ -24,29 +26,14 @@ class Transition:
     kind: str
 
 
-# A cut is a frame that differs from the one before, more than frames around it do (camera shake,
-# whip pans), and from which no frame just before comes back just after (flashes, repeated frames).
-# "Differs" is measured after moving every block to where it fits best, so that motion counts
-# little. The weights are a logistic regression on candidates of 30 montages of the clips that may
-# be tuned on (`Clip.tuned_on`), fitted once with a ridge of 0.3; the bias was then raised by 0.15.
-
-CUT_WEIGHTS = (16.4, 1.88, 1.66, 1.47, 0.88)  # see `_score`
-CUT_BIAS = -17.4
-MIN_CHANGE = 2.0  # luma levels a cut changes at least, on average
-# Frames before (1 = the last one) and after (0 = the new one) that are compared across a candidate.
-COMPARED_LAGS = (
-    (1, 0), (1, 1), (1, 2), (1, 4), (1, 6), (2, 0), (3, 0), (5, 0), (7, 0), (2, 1), (3, 2),
-)  # fmt: skip
-NEIGHBOURHOOD = 0.35  # s on each side that a cut's change is compared with
-LEVEL_STEP = (8.0, 28.0)  # luma levels: no evidence, full evidence
-BLOCK = (6, 8)  # thumbnail cells
-BLOCK_REACH = (2, 4)  # thumbnail cells that a block may move
-
 DISSOLVE_LENGTHS = (0.3, 0.5, 0.8, 1.2, 1.7)  # s, tried one by one
 MIN_DISSOLVE_LENGTH = 0.22  # s
 MIN_DISSOLVE_CHANGE = 8.0  # luma levels
 MAX_MIX_ERROR = 0.36  # of the change: how far the middle may be from the mean of both ends
-MIN_UNLIKE = 0.27  # unlikeness (see `_unlikeness`) of the two shots of a dissolve
+MOST_KEPT_CONTRAST = 0.8  # of what mixing takes from the contrast (see `_kept_contrast`)
+MUCH_MIXED = 0.88  # of the contrast: mixing must take away so much for that to tell
+SAME_CONTRAST = 1.15  # ratio up to which both ends may be one texture
+MIN_UNLIKE = 0.27  # unlikeness (see `compare`) of the two shots of a dissolve
 MIN_UNLIKE_COLOURED = 0.42  # the same plus a 50th of the chroma change (10 levels at most)
 MIN_DISSOLVE_AREA = 0.45  # share of the picture
 MAX_FADED_CONTRAST = 5.0  # luma levels of standard deviation
@@ -57,8 +44,8 @@ def find_transitions(thumbs: Thumbnails) -> tuple[Transition, ...]:
     """Every cut, fade through a plain colour, and dissolve, in order of time."""
     if len(thumbs.times) < 3:
         return ()
-    change = _changes(thumbs)
-    cuts = _find_cuts(thumbs, change)
+    thumbs = evened(thumbs)
+    cuts = find_cuts(thumbs)
     fades = _find_fades(thumbs, cuts)
     cuts = [c for c in cuts if not any(first < c < last for first, last in fades)]
     dissolves = _find_dissolves(thumbs, cuts, fades)
@@ -70,122 +57,6 @@ def find_transitions(thumbs: Thumbnails) -> tuple[Transition, ...]:
             middle = times[min(round((first + last) / 2), len(times) - 1)]
             found.append(Transition(float(middle), float(start), float(end), kind))
     return tuple(sorted(found, key=lambda transition: transition.time))
-
-
-def _changes(thumbs: Thumbnails) -> np.ndarray:
-    """(frames,) mean luma plus chroma difference of each frame to the one before, in levels."""
-    change = np.zeros(len(thumbs.times), dtype=np.float32)
-    for first in range(1, len(change), 1024):
-        rows = slice(first, min(first + 1024, len(change)))
-        before = slice(rows.start - 1, rows.stop - 1)
-        luma = np.abs(thumbs.luma[rows].astype(np.int16) - thumbs.luma[before]).mean((1, 2))
-        chroma = np.abs(thumbs.chroma[rows].astype(np.int16) - thumbs.chroma[before])
-        change[rows] = luma + 2 * chroma.mean((1, 2, 3))
-    return change
-
-
-def _find_cuts(thumbs: Thumbnails, change: np.ndarray) -> list[int]:
-    """Indices of the first frames of new shots."""
-    num_frames = len(change)
-    padded = np.pad(change, 2)
-    peak = np.max([padded[k : k + num_frames] for k in range(5)], axis=0)
-    candidates = np.flatnonzero((change > MIN_CHANGE) & (change >= peak))
-    candidates = candidates[candidates > 0]
-    rate = (num_frames - 1) / (thumbs.times[-1] - thumbs.times[0])
-    reach = max(2, round(rate * NEIGHBOURHOOD))
-    contrast = np.array([_contrast(change, int(c), reach) for c in candidates]).reshape(-1, 2)
-    # First against the nearest frames only: a cheap upper bound that rejects nearly all.
-    for lags in (COMPARED_LAGS[:1], COMPARED_LAGS):
-        back, forth = np.array(lags).T
-        before = np.maximum(candidates[:, None] - back, 0)
-        after = np.minimum(candidates[:, None] + forth, num_frames - 1)
-        unlike, colour = _compare(thumbs, before, after)
-        unlike = np.maximum(unlike, _level_evidence(thumbs.luma, before, after))
-        keep = _score(unlike, colour, contrast, change[candidates]) > 0
-        candidates, contrast = candidates[keep], contrast[keep]
-    return [int(index) for index in candidates]
-
-
-def _score(
-    unlike: np.ndarray, colour: np.ndarray, contrast: np.ndarray, change: np.ndarray
-) -> np.ndarray:
-    """Above 0 for a cut; arguments for each candidate, lowest over all compared pairs first."""
-    columns = (
-        unlike,
-        np.sqrt(colour),
-        np.minimum(contrast[:, 0], 2.5),
-        np.minimum(contrast[:, 1], 2.5),
-        np.minimum(np.log(change), 4.0),
-    )
-    return CUT_BIAS + sum(w * column for w, column in zip(CUT_WEIGHTS, columns, strict=True))
-
-
-def _contrast(change: np.ndarray, index: int, reach: int) -> tuple[float, float]:
-    """Log ratio of a candidate's change to the largest one just before and just after."""
-    sides = (change[max(1, index - reach) : index], change[index + 1 : index + 1 + reach])
-    highest = [float(side.max(initial=0.0)) for side in sides]
-    before, after = (float(np.log((change[index] + 1) / (high + 1))) for high in highest)
-    return before, after
-
-
-def _compare(
-    thumbs: Thumbnails, before: np.ndarray, after: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest unlikeness and lowest chroma difference of each row of frame pairs."""
-    if before.size == 0:
-        return np.zeros(0), np.zeros(0)
-    unlike = _unlikeness(thumbs.luma[before.ravel()], thumbs.luma[after.ravel()])
-    chroma = np.abs(thumbs.chroma[before].astype(np.int16) - thumbs.chroma[after])
-    return unlike.reshape(before.shape).min(axis=1), 2 * chroma.mean((2, 3, 4)).min(axis=1)
-
-
-def _level_evidence(luma: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """What a lasting step of the median luma is worth as unlikeness: plain pictures (title cards,
-    empty skies) differ in nothing else."""
-    if before.size == 0:
-        return np.zeros(0)
-    old, new = luma[before], luma[after]  # (candidates, pairs, 24, 40)
-    step = np.abs(np.median(old, axis=(2, 3)) - np.median(new, axis=(2, 3))).min(axis=1)
-    # Where there is texture, exposure may step too: more is asked for.
-    step -= np.minimum(old[:, 0].std(axis=(1, 2)), 16.0)
-    low, high = LEVEL_STEP
-    return 0.5 * np.clip((step - low) / (high - low), 0, 1)
-
-
-def _unlikeness(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """0 for one picture however lit, about 0.5 for unrelated ones; (pairs, 24, 40) -> (pairs,).
-
-    Sum of absolute differences of blocks, each moved to where it fits best, over their texture.
-    """
-    rows, columns = THUMB_SIZE
-    tall, wide = BLOCK
-    down, right = BLOCK_REACH
-    gather = np.kron(np.eye(columns // wide), np.ones((wide, 1))).astype(np.float32)
-
-    def block_sums(values: np.ndarray) -> np.ndarray:
-        sums = (values.reshape(-1, columns) @ gather).reshape(len(values), rows // tall, tall, -1)
-        return sums.sum(axis=2)
-
-    result = []
-    for start in range(0, len(first), 64):  # small batches stay in the processor's cache
-        one = _standardise(first[start : start + 64])
-        other = _standardise(second[start : start + 64])
-        padded = np.pad(other, ((0, 0), (down, down), (right, right)), "edge")
-        best = np.full((len(one), rows // tall, columns // wide), np.inf, dtype=np.float32)
-        for y in range(2 * down + 1):
-            for x in range(2 * right + 1):
-                moved = padded[:, y : y + rows, x : x + columns]
-                np.minimum(best, block_sums(np.abs(one - moved)), out=best)
-        texture = block_sums(np.abs(one) + np.abs(other)).sum((1, 2))
-        result.append(best.sum((1, 2)) / (texture + 1e-3))
-    return np.concatenate(result)
-
-
-def _standardise(luma: np.ndarray) -> np.ndarray:
-    """Luma without exposure and contrast; plain pictures stay plain."""
-    luma = luma.astype(np.float32)
-    centred = luma - luma.mean((1, 2), keepdims=True)
-    return centred / (centred.std((1, 2), keepdims=True) + 6)
 
 
 def _find_fades(thumbs: Thumbnails, cuts: list[int]) -> list[tuple[int, int]]:
@@ -311,10 +182,10 @@ def _fit_dissolve(
     if inner.sum() < 3 or share.min() < -0.25 or share.max() > 1.25:
         return None
     rest = np.abs(luma - before - share[:, None] * way).mean(axis=1) / np.abs(way).mean()
-    if rest[inner].mean() > MAX_MIX_ERROR:
+    if rest[inner].mean() > MAX_MIX_ERROR or _kept_contrast(luma, share) > MOST_KEPT_CONTRAST:
         return None
     ends = np.array([[low], [high]])
-    unlike, colour = _compare(thumbs, ends[:1], ends[1:])
+    unlike, colour = compare(thumbs, ends[:1], ends[1:])
     if unlike[0] < MIN_UNLIKE or unlike[0] + 0.02 * min(colour[0], 10.0) < MIN_UNLIKE_COLOURED:
         return None
     first, last = _ramp_ends(share, inner)
@@ -339,6 +210,20 @@ def _fit_dissolve(
             break
         first, last = near + again[0] - low, near + again[1] - low
     return max(low + first, 0.0), min(low + last, num_frames - 1.0)
+
+
+def _kept_contrast(luma: np.ndarray, share: np.ndarray) -> float:
+    """How much of the contrast that mixing the ends takes away the middle has after all: about 0
+    in a dissolve, about 1 where the camera moves over a fine texture; luma is (frames, cells)."""
+    middle = int(np.argmin(np.abs(share - 0.5)))
+    part = float(share[middle])
+    whole = math.sqrt((1 - part) * float(luma[0].var()) + part * float(luma[-1].var()))
+    mixed = float(((1 - part) * luma[0] + part * luma[-1]).std())
+    ends = sorted((float(luma[0].std()), float(luma[-1].std())))
+    # Alike in the large, as two skies over a sea; or no one texture, which keeps its contrast.
+    if mixed > MUCH_MIXED * whole or ends[1] > SAME_CONTRAST * ends[0]:
+        return 0.0
+    return (float(luma[middle].std()) - mixed) / max(whole - mixed, 0.5)
 
 
 def _coarse_share(thumbs: Thumbnails, first: int, last: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -22,6 +23,16 @@ from pixmus.picture.frames import read_frames
 from pixmus.picture.transitions import Transition
 from pixmus.picture.video import probe
 from pixmus.studies.runner import VIDEOS, Result, Run, Study, check_folder
+from pixmus.studies.spotting_cases import (
+    NUM_MONTAGES,
+    Change,
+    changed,
+    counted,
+    grey,
+    grey_half,
+    half,
+)
+from pixmus.studies.spotting_tally import GRADUAL_TOLERANCE, Tally, match
 from pixmus.training.montages import (
     CLIPS_WITH_CUTS,
     Clip,
@@ -34,68 +45,9 @@ MEAN_SHOTS = (1.5, 2.5, 4.0)  # s
 FRAME_RATES = (Fraction(24), Fraction(25), Fraction(30))
 NUM_SEEDS = 30
 FIRST_SEED = 1000  # seeds below were looked at while the detector was made
-GRADUAL_TOLERANCE = 0.1  # s
+# A jump in a clip that was taken for uncut, found by the detector and seen to be one by eye.
+JUMPS = {"editly-assets__dancer1.webm": 54.17}
 MARKED_FILM = "shared-assets__tears-of-steel-battle-clip-medium.webm"
-
-
-def match(
-    reference: Sequence[Transition], estimate: Sequence[Transition], tolerance: float
-) -> list[tuple[int, int]]:
-    """Pairs (reference index, estimate index) within `tolerance` seconds, nearest first, 1 to 1."""
-    distances = sorted(
-        (abs(r.time - e.time), i, j)
-        for i, r in enumerate(reference)
-        for j, e in enumerate(estimate)
-        if abs(r.time - e.time) <= tolerance + 1e-6
-    )
-    pairs: list[tuple[int, int]] = []
-    used_reference: set[int] = set()
-    used_estimate: set[int] = set()
-    for _, i, j in distances:
-        if i not in used_reference and j not in used_estimate:
-            pairs.append((i, j))
-            used_reference.add(i)
-            used_estimate.add(j)
-    return pairs
-
-
-class Tally:
-    """Counts of true, found and matched transitions, for precision and recall."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-
-    def add(
-        self, reference: Sequence[Transition], estimate: Sequence[Transition], frame: float
-    ) -> None:
-        """Count one clip; `frame` is the length of a frame in seconds."""
-        near = match(reference, estimate, frame * 1.01)
-        wide = match(reference, estimate, max(frame * 1.01, GRADUAL_TOLERANCE))
-        self.counts["true"] += len(reference)
-        self.counts["found"] += len(estimate)
-        self.counts["matched"] += len(near)
-        for index, transition in enumerate(reference):
-            self.counts[f"true {transition.kind}"] += 1
-            self.counts[f"matched {transition.kind}"] += any(i == index for i, _ in near)
-            self.counts[f"near {transition.kind}"] += any(i == index for i, _ in wide)
-
-    def summary(self) -> dict[str, Any]:
-        """Precision and recall within a frame, and recall per kind of transition."""
-        counts = self.counts
-        result: dict[str, Any] = {
-            "true": counts["true"],
-            "found": counts["found"],
-            "precision": _share(counts["matched"], counts["found"]),
-            "recall": _share(counts["matched"], counts["true"]),
-        }
-        for kind in ("cut", "dissolve", "fade"):
-            result[f"{kind}s"] = counts[f"true {kind}"]
-            result[f"{kind} recall"] = _share(counts[f"matched {kind}"], counts[f"true {kind}"])
-        for kind in ("dissolve", "fade"):
-            result[f"{kind} recall in 0.1 s"] = _share(
-                counts[f"near {kind}"], counts[f"true {kind}"]
-            )
-        return result
 
 
 def evaluate_montages(
@@ -134,7 +86,11 @@ def evaluate_uncut(folder: Path) -> dict[str, Any]:
         video = probe(path)
         frames = list(read_frames(video, max_width=160))
         start = time.perf_counter()
-        found = extract_features(frames, video.duration, video.frame_rate).transitions
+        found = [
+            transition
+            for transition in extract_features(frames, video.duration, video.frame_rate).transitions
+            if abs(transition.time - JUMPS.get(path.name, math.inf)) > GRADUAL_TOLERANCE
+        ]
         clock += time.perf_counter() - start
         num_frames += len(frames)
         half = "tuned on" if is_tuned_on(path.name) else "held out"
@@ -154,25 +110,39 @@ def evaluate_uncut(folder: Path) -> dict[str, Any]:
     return result
 
 
-def evaluate_film(folder: Path, truth_path: Path) -> dict[str, Any]:
-    """Precision and recall on the film whose cuts were marked by eye."""
+AS_IT_IS = "as it is"
+FILM_CHANGES: dict[str, Change] = {
+    AS_IT_IS: lambda image: image,
+    "without colour": grey,
+    "half as bright": half,
+    "without colour, half as bright": grey_half,
+}
+
+
+def evaluate_film(folder: Path, truth_path: Path) -> dict[str, dict[str, Any]]:
+    """Precision and recall on the film whose cuts were marked by eye, and on changed copies."""
     truth = json.loads(truth_path.read_text(encoding="utf-8"))
     reference = [
         Transition(t["time"], t["time"], t["time"], t["kind"]) for t in truth["transitions"]
     ]
     video = probe(folder / MARKED_FILM)
-    found = extract_features(
-        read_frames(video, max_width=160), video.duration, video.frame_rate
-    ).transitions
-    tally = Tally()
-    tally.add(reference, found, float(1 / video.frame_rate))
-    good = match(reference, found, float(1.01 / video.frame_rate))
-    result = tally.summary()
-    result["missed"] = [r.time for i, r in enumerate(reference) if i not in {a for a, _ in good}]
-    result["false"] = [
-        f"{e.kind} at {e.time:.2f} s" for j, e in enumerate(found) if j not in {b for _, b in good}
-    ]
-    return result
+    frames = list(read_frames(video, max_width=160))
+    results = {}
+    for name, change in FILM_CHANGES.items():
+        found = extract_features(
+            changed(frames, change), video.duration, video.frame_rate
+        ).transitions
+        tally = Tally()
+        tally.add(reference, found, float(1 / video.frame_rate))
+        good = match(reference, found, float(1.01 / video.frame_rate))
+        result = tally.summary()
+        matched, right = {a for a, _ in good}, {b for _, b in good}
+        result["missed"] = [r.time for i, r in enumerate(reference) if i not in matched]
+        result["false"] = [
+            f"{e.kind} at {e.time:.2f} s" for j, e in enumerate(found) if j not in right
+        ]
+        results[name] = result
+    return results
 
 
 def _trap_at(shots: Sequence[Any], frame: float) -> str:
@@ -181,10 +151,6 @@ def _trap_at(shots: Sequence[Any], frame: float) -> str:
         if shot.trap and inside:
             return str(shot.trap)
     return "no trap"
-
-
-def _share(part: int, whole: int) -> float | None:
-    return round(part / whole, 4) if whole else None
 
 
 def measure(run: Run) -> Result:
@@ -197,13 +163,18 @@ def measure(run: Run) -> Result:
         "held out": [clip for clip in clips if not clip.tuned_on],
     }
     found = {name: evaluate_montages(half, num_seeds) for name, half in halves.items()}
+    film = evaluate_film(folder, run.arguments.truth)
     return {
         "seeds": [FIRST_SEED, FIRST_SEED + num_seeds - 1],
         "clips": {name: len(half) for name, half in halves.items()},
         "montages": {name: summaries for name, (summaries, _) in found.items()},
         "false near traps": {name: blamed for name, (_, blamed) in found.items()},
+        "cases": {
+            name: counted(part, min(num_seeds, NUM_MONTAGES)) for name, part in halves.items()
+        },
         "uncut": evaluate_uncut(folder),
-        "film": evaluate_film(folder, run.arguments.truth),
+        "film": film.pop(AS_IT_IS),
+        "film changed": film,
     }
 
 

@@ -13,7 +13,7 @@ from pixmus.picture.features import extract_features
 from pixmus.picture.frames import read_frames
 from pixmus.picture.transitions import Transition
 from pixmus.picture.video import probe
-from pixmus.studies.spotting import Tally, match
+from pixmus.studies.spotting_tally import Tally, match
 from pixmus.training.montages import Clip, plan_montage, write_montage
 
 

@@ -123,11 +123,11 @@ def generate(
     the window's own notes is told. A model of plan and voices draws a plan in its place.
     """
     if pipe.denoiser is None:
-        parts = [PARTS[part] for part in np.flatnonzero((window.states == TO_MAKE).any(0))]
+        offered = [PARTS[part] for part in np.flatnonzero((window.states == TO_MAKE).any(0))]
         written = write_window(
             Writers(pipe.plan_denoiser, pipe.voice_network, pipe.scheduler),
             window.conditions,
-            parts,
+            offered,
             window.style,
             seed=seed,
             guidance_scale=guidance_scale,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pixmus.curves import Curve
-from pixmus.ensembles import AMBIENT, BAND, ENSEMBLES, STRINGS, Part, Style
+from pixmus.ensembles import AMBIENT, BAND, ENSEMBLES, ORCHESTRA, STRINGS, Part, Style
 
 SHIFTED = (Curve.DENSITY, Curve.ENERGY, Curve.VALENCE, Curve.REGISTER)
 
@@ -43,36 +43,53 @@ TEMPO_RATIO = 1.25
 # in music", Am. J. Psychol. 48) and Russell's circumplex (1980) put them.
 _MEANINGS: tuple[tuple[str, Effect], ...] = (
     # tempo
-    ("fast quick quickly faster allegro upbeat", Effect(tempo=1.0, energy=0.15)),
-    ("presto rapid rushing hectic frantic", Effect(tempo=1.6, energy=0.35, density=0.3)),
-    ("slow slowly slower adagio unhurried", Effect(tempo=-1.0, energy=-0.15)),
+    ("fast quick quickly faster allegro upbeat speedy swift brisk", Effect(tempo=1.0, energy=0.15)),
+    ("presto rapid rushing hectic frantic breathless racing", Effect(tempo=1.6, energy=0.35,
+     density=0.3)),
+    ("slow slowly slower adagio unhurried leisurely lazy", Effect(tempo=-1.0, energy=-0.15)),
     ("largo lento", Effect(tempo=-1.6, energy=-0.2)),
     ("andante moderate", Effect(tempo=-0.3)),
     # light and dark
-    ("dark darker gloomy", Effect(valence=-0.5, register=-0.2)),
-    ("sombre somber brooding bleak", Effect(valence=-0.6, energy=-0.2, tempo=-0.4)),
-    ("sad sadder sorrowful tragic mournful", Effect(valence=-0.6, energy=-0.3, tempo=-0.8)),
-    ("melancholic melancholy wistful nostalgic bittersweet", Effect(valence=-0.35, energy=-0.2)),
-    ("ominous threatening menacing sinister eerie scary creepy horror spooky",
+    ("dark darker darkly darkness gloomy gloom shadowy night nocturnal", Effect(valence=-0.5,
+     register=-0.2)),
+    ("sombre somber brooding bleak desolate grim lonely", Effect(valence=-0.6, energy=-0.2,
+     tempo=-0.4)),
+    ("sad sadder sadly sadness sorrow sorrowful tragic tragedy mournful grief heartbreaking",
+     Effect(valence=-0.6, energy=-0.3, tempo=-0.8)),
+    ("melancholic melancholy wistful nostalgic nostalgia bittersweet longing reflective "
+     "thoughtful", Effect(valence=-0.35, energy=-0.2)),
+    ("ominous threatening menacing menace sinister eerie scary creepy horror spooky frightening "
+     "terrifying haunting evil",
      Effect(valence=-0.7, register=-0.3)),
-    ("tense suspense suspenseful nervous anxious uneasy", Effect(valence=-0.4, energy=0.25)),
-    ("angry furious aggressive fierce violent", Effect(valence=-0.5, energy=0.6, density=0.3)),
-    ("bright brighter sunny radiant", Effect(valence=0.5, register=0.2)),
-    ("happy happier joyful cheerful merry jolly glad", Effect(valence=0.6, energy=0.2, tempo=0.4)),
-    ("hopeful optimistic uplifting inspiring", Effect(valence=0.5, energy=0.15)),
-    ("playful funny comic quirky cute whimsical bouncy",
+    ("tense tension suspense suspenseful nervous anxious anxiety uneasy thriller danger "
+     "dangerous", Effect(valence=-0.4, energy=0.25)),
+    ("angry anger furious rage aggressive fierce violent brutal", Effect(valence=-0.5,
+     energy=0.6, density=0.3)),
+    ("bright brighter brightly sunny sunshine radiant shining light", Effect(valence=0.5,
+     register=0.2)),
+    ("happy happier happily happiness joy joyful joyous cheerful merry jolly glad festive fun",
+     Effect(valence=0.6, energy=0.2, tempo=0.4)),
+    ("hopeful hope optimistic positive uplifting inspiring inspirational motivational",
+     Effect(valence=0.5, energy=0.15)),
+    ("playful funny comic comedy comedic quirky cute whimsical bouncy childlike silly cartoon",
      Effect(valence=0.4, energy=0.15, density=0.2, register=0.2)),
-    ("romantic tender warm loving sweet gentle", Effect(valence=0.3, energy=-0.25)),
-    ("triumphant victorious heroic majestic", Effect(valence=0.5, energy=0.5, density=0.2)),
+    ("romantic romance tender warm loving love sweet gentle gently delicate heartfelt",
+     Effect(valence=0.3, energy=-0.25)),
+    ("triumphant triumph victorious victory heroic hero majestic glorious noble",
+     Effect(valence=0.5, energy=0.5, density=0.2)),
     # strength
-    ("epic grand dramatic powerful big massive", Effect(energy=0.6, density=0.3)),
-    ("energetic exciting lively driving dynamic loud strong intense vigorous",
+    ("epic grand dramatic drama powerful big massive huge colossal battle blockbuster trailer",
+     Effect(energy=0.6, density=0.3)),
+    ("energetic energy exciting excited lively driving dynamic loud louder strong intense "
+     "vigorous action adventure adventurous danceable",
      Effect(energy=0.5, density=0.2, tempo=0.4)),
-    ("calm calmer peaceful relaxing relaxed serene quiet soft still soothing",
+    ("calm calmer calming calmly peaceful peace relaxing relaxed serene quiet quieter soft "
+     "softer softly still soothing tranquil mellow",
      Effect(energy=-0.5, density=-0.3, tempo=-0.6)),
-    ("dreamy floating ethereal meditative hypnotic",
+    ("dreamy dreamlike floating ethereal meditative meditation hypnotic spacious space underwater",
      Effect(energy=-0.4, density=-0.2, tempo=-0.5, ensemble=AMBIENT.name)),
-    ("mysterious strange", Effect(valence=-0.3, energy=-0.2)),
+    ("mysterious mystery mystical magical enigmatic strange weird", Effect(valence=-0.3,
+     energy=-0.2)),
     # density and register
     ("busy busier dense full rich complex", Effect(density=0.5)),
     ("sparse sparser simple minimal minimalist empty bare", Effect(density=-0.5)),
@@ -83,10 +100,16 @@ _MEANINGS: tuple[tuple[str, Effect], ...] = (
     ("minor", Effect(major=False, valence=-0.2)),
     # who plays
     ("string_quartet quartet chamber", Effect(ensemble=STRINGS.name, style=Style.QUARTET)),
+    ("lofi lo_fi chill chillout chilled laid_back",
+     Effect(energy=-0.35, density=-0.15, tempo=-0.8, ensemble=BAND.name, style=Style.POP)),
+    ("brass brassy trumpet trumpets horn horns trombone fanfare",
+     Effect(energy=0.35, valence=0.1, ensemble=ORCHESTRA.name)),
+    ("flute oboe clarinet woodwind woodwinds", Effect(energy=-0.1, ensemble=ORCHESTRA.name)),
+    ("electronic electronica techno", Effect(energy=0.2, density=0.2, style=Style.GAME)),
     (Style.POP, Effect(style=Style.POP)),
     ("song lied lieder", Effect(style=Style.SONG)),
     ("game videogame chiptune arcade", Effect(style=Style.GAME)),
-    ("drums drum percussion beats", Effect(ensemble=BAND.name, part=Part.DRUMS)),
+    ("drums drum percussion percussive beats", Effect(ensemble=BAND.name, part=Part.DRUMS)),
     (Part.BASS, Effect(part=Part.BASS)),
     (Part.PAD, Effect(ensemble=AMBIENT.name, part=Part.PAD)),
     (Part.MELODY, Effect(part=Part.MELODY)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,12 +41,13 @@ def watch(
     backbone: Backbone | str | Path | None = None,
     length: Length | None = None,
     tracks: str = "",
+    on_frame: Callable[[float], None] | None = None,
 ) -> Footage:
     """Decode a clip once: its features with the views that the encoder's own image network looks
     at, a few small frames and its sound.
 
     With a CLIP `backbone` (which decodes it once more, larger) an image embedding a second too;
-    with "none" neither views nor embeddings.
+    with "none" neither views nor embeddings. `on_frame` hears the seconds of each frame.
     """
     embedder = None
     with_views = backbone != NO_BACKBONE
@@ -60,6 +61,8 @@ def watch(
     def tee(frames: Iterable[Frame]) -> Iterator[Frame]:
         spacing = video.duration / NUM_THUMBNAILS
         for frame in frames:
+            if on_frame is not None:
+                on_frame(frame.time)
             if frame.time >= len(thumbnails) * spacing:
                 thumbnails.append(replace(frame, image=frame.image.copy(), square=None))
             yield frame

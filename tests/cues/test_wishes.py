@@ -49,6 +49,45 @@ def test_what_is_not_understood_is_said_back() -> None:
     assert read_wishes("").told() == "nothing was asked"
 
 
+FAMILIES = {  # what a family of words asks of the music, and which way
+    ("tempo_factor", 1): "fast quick upbeat speedy swift brisk presto rapid hectic frantic racing",
+    ("tempo_factor", -1): "slow slowly adagio leisurely lazy largo lento lofi lo-fi chill mellow",
+    ("valence", -1): "dark darkly darkness gloomy gloom shadowy sombre bleak grim lonely sad sadly "
+    "sadness sorrow tragic tragedy grief nostalgic nostalgia wistful longing ominous menacing "
+    "sinister eerie scary creepy horror frightening haunting evil tense tension suspense thriller "
+    "nervous anxious dangerous angry anger rage brutal mysterious mystery magical weird minor",
+    ("valence", 1): "bright brightly sunny sunshine shining happy happily happiness joy joyful "
+    "cheerful festive fun hopeful hope positive uplifting inspiring motivational playful funny "
+    "comedy cartoon silly romantic romance tender warm love gentle heartfelt triumphant triumph "
+    "victory heroic hero glorious noble major",
+    ("energy", 1): "epic grand dramatic drama powerful massive huge battle blockbuster trailer "
+    "energetic energy exciting lively intense loud louder action adventure brass trumpet fanfare "
+    "furious aggressive",
+    ("energy", -1): "calm calming peaceful peace relaxing serene quiet quieter soft softly "
+     "tranquil "
+    "soothing dreamy dreamlike meditation ethereal spacious delicate mellow lo-fi chill laid-back",
+    ("density", 1): "busy dense full rich", ("density", -1): "sparse simple minimal bare empty",
+    ("register", 1): "high higher", ("register", -1): "low deep deeper",
+}  # fmt: skip
+
+
+def test_families_of_words_ask_for_what_a_musician_would_hear_in_them() -> None:
+    tried = 0
+    for (name, sign), words in FAMILIES.items():
+        for word in words.split():
+            wishes = read_wishes(f"something {word}, please")
+            assert wishes.not_understood == (), word
+            moved = wishes.tempo_factor - 1 if name == "tempo_factor" else wishes.shifts[name]
+            assert sign * moved > 0, f"{word}: {name} {moved}"
+            tried += 1
+    assert tried >= 150
+    for word, ensemble in {
+        "brass": "orchestra", "cinematic": "orchestra", "ambient": "ambient", "rock": "band",
+        "lo-fi": "band", "violin": "strings", "guitar": "acoustic guitar", "choir": "choir",
+    }.items():  # fmt: skip
+        assert (read_wishes(word).ensemble or "").endswith(ensemble), word
+
+
 @pytest.mark.parametrize("text", ["", "!!!", "the of and", "12 34", "ÄÖÜ", "very", "not"])
 def test_odd_texts_ask_for_nothing(text: str) -> None:
     wishes = read_wishes(text)

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import logging
 import math
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,7 @@ from pixmus.sandbox import Died, Limits, OnWait, TellLength, TookTooLong, run_ap
 
 LIMITS = Limits(most_seconds=600.0)  # of the processor: others wait meanwhile
 MOST_PIXELS = 50e9  # of all frames: three minutes of 4K at 30 frames a second
+TELL_EVERY_S = 0.2
 FEW_PIXELS = 10e9  # that any clip may show, and
 PIXELS_PER_BYTE = 20_000  # more for each byte of its file: what unpacks to more was made to
 
@@ -34,12 +39,25 @@ def watch_apart(
     tracks: str = "",
     longest: float = math.inf,
     on_wait: OnWait | None = None,
+    on_share: Callable[[float, float], None] | None = None,
 ) -> Footage:
     """`footage.watch` in a process of its own; a clip over `longest` seconds is refused unwatched.
 
-    Raises PixMusError as `watch` does, and where the limits on time or memory were reached.
+    `on_share` hears how many seconds were watched, and of how many. Raises PixMusError as `watch`
+    does, and where the limits on time or memory were reached.
     """
-    footage: Footage = _run(clip, on_wait, _watch, still_duration, length, tracks, longest)
+    with tempfile.TemporaryDirectory(prefix="pixmus-watched-") as folder:
+        told = Path(folder) / "seconds"
+
+        def wait() -> None:
+            if on_wait is not None:
+                on_wait()
+            if on_share is not None and told.exists():
+                with suppress(ValueError):  # it is being written
+                    done, total = map(float, told.read_text().split())
+                    on_share(done, total)
+
+        footage: Footage = _run(clip, wait, _watch, still_duration, length, tracks, longest, told)
     return footage
 
 
@@ -73,6 +91,7 @@ def _watch(
     length: Length | None,
     tracks: str,
     longest: float,
+    told: Path,
 ) -> Footage:
     video = probe(clip, still_duration=still_duration, length=length, tracks=tracks)
     if length is None and video.duration > longest + 0.5:  # perhaps for its sound alone
@@ -85,7 +104,15 @@ def _watch(
             "here, or a part of it."
         )
     check_size(video)
-    return watch(clip, still_duration, length=length, tracks=tracks)
+    last = 0.0
+
+    def on_frame(seconds: float) -> None:
+        nonlocal last
+        if time.monotonic() - last > TELL_EVERY_S:
+            last = time.monotonic()
+            told.write_text(f"{seconds} {video.duration}")
+
+    return watch(clip, still_duration, length=length, tracks=tracks, on_frame=on_frame)
 
 
 def check_size(video: Video) -> None:

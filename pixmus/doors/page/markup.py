@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
@@ -20,9 +20,11 @@ from pixmus.choices import ENSEMBLE, KEY, ORIGINAL_AUDIO, SEED, STYLE, TEMPO, TE
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVES, Curve
 from pixmus.doors.page.jobs import WAITING, Progress
+from pixmus.doors.page.said import sentences
 from pixmus.doors.page.showcase import RESULTS, Example
 from pixmus.doors.page.takes import Take, describe
 from pixmus.picture.footage import Footage
+from pixmus.score.curves import CurveTables
 from pixmus.score.tempo import TempoMap
 
 ASSETS = Path(__file__).with_name("assets")
@@ -140,6 +142,7 @@ class Facts:
     rows: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     notices: tuple[str, ...]
+    lines: tuple[str, ...] = ()  # the same in a visitor's words, before the numbers
 
     def html(self) -> str:
         """The facts as a list of terms, with warnings under them."""
@@ -152,7 +155,14 @@ class Facts:
             checked += f"</summary><ul>{lines}</ul></details>"
         else:
             checked = '<p class="pm-checked">Checked: nothing lies outside real music.</p>'
-        return f'<dl class="pm-facts">{rows}</dl>{notes}{checked}'
+        numbers = f'<dl class="pm-facts">{rows}</dl>'
+        if not self.lines:
+            return f"{numbers}{notes}{checked}"
+        said = "".join(f"<li>{escape(line)}</li>" for line in self.lines)
+        return (
+            f'<ul class="pm-lines">{said}</ul>{notes}<details class="pm-numbers"><summary>'
+            f"The numbers</summary>{numbers}{checked}</details>"
+        )
 
 
 def _count_outside(warnings: Sequence[str]) -> str:
@@ -160,8 +170,9 @@ def _count_outside(warnings: Sequence[str]) -> str:
     return f"Checked: {len(warnings)} {things} outside real music"
 
 
-def take_facts(take: Take, levels: Mapping[str, tuple[float, float]]) -> Facts:
+def take_facts(take: Take, tables: CurveTables) -> Facts:
     """What is said of a take that was just made."""
+    levels = take.levels(tables)
     made = take.soundtrack
     sheet = made.cue_sheet
     tempos = np.asarray(made.tempo_map.local_tempo_bpm)
@@ -180,7 +191,7 @@ def take_facts(take: Take, levels: Mapping[str, tuple[float, float]]) -> Facts:
     )
     words = sheet.reasons.get(TEXT.name)
     notices = (*((f"Your words: {words}",) if words else ()), *take.notices)
-    return Facts(rows, tuple(take.warnings()), notices)
+    return Facts(rows, tuple(take.warnings()), notices, tuple(sentences(take, tables)))
 
 
 def _own_sound(mode: str, has_sound: bool) -> str:

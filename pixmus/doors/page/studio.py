@@ -204,6 +204,9 @@ class Studio:
                 tracks=tracks,
                 longest=self.longest_s,
                 on_wait=check,
+                on_share=lambda done, total: report(
+                    Progress("watch", done / total, f"watched {done:.0f} of {total:.0f} s")
+                ),
             )
             footage = replace(footage, notices=(*notices, *footage.notices))
             if span is not None:

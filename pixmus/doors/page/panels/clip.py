@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from pixmus.choices import END, START, TEXT
+from pixmus.cues.wishes import vocabulary
 from pixmus.doors.page import markup
 from pixmus.doors.page.panels.controls import Controls, asked_in
 from pixmus.doors.page.showcase import STILL_ENDINGS, Example
@@ -50,6 +52,13 @@ class ClipPanel:
             info="Mood, tempo, ensemble, style; a word not understood is said back.",
             max_length=int(TEXT.highest(shared=True)),
             elem_id=TEXT.spelt,
+        )
+        gr.HTML(
+            json.dumps(sorted(vocabulary())),
+            html_template='<div class="pm-words" aria-label="Words that are understood"></div>',
+            js_on_load=markup.asset("words.js"),
+            apply_default_css=False,
+            elem_id="words",
         )
         with gr.Row():
             self.make = gr.Button("Make the soundtrack", variant="primary", scale=3, elem_id="make")

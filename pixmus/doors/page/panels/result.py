@@ -92,7 +92,7 @@ class ResultPanel:
         quick = take.quick_files()
         return {
             self.number: card.number,
-            self.facts: markup.take_facts(take, take.levels(tables)).html(),
+            self.facts: markup.take_facts(take, tables).html(),
             self.downloads: gr.update(visible=True),
             **{button: gr.update(visible=True) for button in self._of_takes_alone},
             self.files["video"]: str(take.clip),

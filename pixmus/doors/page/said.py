@@ -1,0 +1,89 @@
+"""What is said of a take in a visitor's words: how it sounds, what it meets, where it turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pixmus.curves import Curve
+
+if TYPE_CHECKING:
+    from pixmus.doors.page.takes import CutsMet, Take
+    from pixmus.score.curves import CurveTables
+
+TURN = 0.12  # of a curve's range, from two bars to the next two, that is worth a word
+OFF = 0.25  # between what was wanted on average and what came that is worth a word
+WORDS = {  # what more and less of a curve are called
+    Curve.ENERGY: ("stronger", "calmer"),
+    Curve.DENSITY: ("busier", "sparser"),
+    Curve.VALENCE: ("brighter", "darker"),
+}
+
+
+def sentences(take: Take, tables: CurveTables) -> list[str]:
+    """A few sentences on a take."""
+    made = take.soundtrack
+    sheet = made.cue_sheet
+    tempos = np.asarray(made.tempo_map.local_tempo_bpm)
+    wanted, measured = take.wanted_and_measured(tables)
+    bars = made.tempo_map.to_seconds(np.asarray(made.tempo_map.bar_starts, float))
+    told = [
+        f"{sheet.ensemble.capitalize()} in {made.score.key}, {_tempo(tempos)}.",
+        _cuts(take.cuts_met()),
+        _turn(np.asarray(bars), wanted, measured),
+        _level({name: (float(np.mean(v)), float(np.nanmean(measured[name])))
+                for name, v in wanted.items()}),
+    ]  # fmt: skip
+    return [line for line in told if line]
+
+
+def _tempo(tempos: np.ndarray) -> str:
+    low, high = round(float(tempos.min())), round(float(tempos.max()))
+    return f"{low} beats a minute" if low == high else f"{low} to {high} beats a minute"
+
+
+def _cuts(found: CutsMet) -> str:
+    """How many cuts the music marks."""
+    count = len(found.cuts)
+    if not count:
+        return ""
+    if found.met == count:
+        return "The cut falls on a note." if count == 1 else f"All {count} cuts fall on a note."
+    return f"{found.met} of {count} cuts fall on a note."
+
+
+def _turn(bars: np.ndarray, wanted: Mapping[str, Any], measured: Mapping[str, Any]) -> str:
+    """Where the picture turns most, and whether the music does too: "calmer at 0:12"."""
+    best, told = TURN, ""
+    for name, (more, less) in WORDS.items():
+        want, have = np.asarray(wanted[name], float), np.asarray(measured[name], float)
+        for bar in range(2, min(len(bars), len(want)) - 1):
+            change = float(np.mean(want[bar : bar + 2]) - np.mean(want[bar - 2 : bar]))
+            if abs(change) <= best:
+                continue
+            came = float(np.nanmean(have[bar : bar + 2]) - np.nanmean(have[bar - 2 : bar]))
+            best, word = abs(change), more if change > 0 else less
+            follows = came * change > 0
+            told = f"It grows {word} at {clock(float(bars[bar]))}, as the picture does."
+            if not follows:
+                told = f"The picture grows {word} at {clock(float(bars[bar]))}; the music does not."
+    return told
+
+
+def _level(levels: Mapping[str, tuple[float, float]]) -> str:
+    """What came out otherwise than it was wanted on the whole."""
+    off = [
+        (more if have > want else less)
+        for name, (more, less) in WORDS.items()
+        for want, have in (levels[name],)
+        if abs(have - want) > OFF
+    ]
+    return f"On the whole it came out {' and '.join(off)} than the picture asks." if off else ""
+
+
+def clock(seconds: float) -> str:
+    """Seconds as a player shows them: 0:12."""
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02d}"

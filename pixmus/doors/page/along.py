@@ -96,16 +96,12 @@ def along_example(example: Example, folder: Path) -> Path | None:
 
 
 def _frames(film: Path, duration: float) -> list[Frame]:
-    """Frames along a film; those that stand at the beginning of what can be jumped to."""
-    frames = []
+    """Frames along a film."""
+    frames: list[Frame] = []
     with av.open(str(film)) as container:
-        stream = container.streams.video[0]
-        for i in range(NUM_FRAMES):
-            time = (i + 0.5) * duration / NUM_FRAMES
-            container.seek(int(time * 1e6))
-            frame = next(container.decode(stream), None)
-            if frame is not None:
-                frames.append(Frame(time, frame.to_ndarray(format="rgb24")))
+        for frame in container.decode(container.streams.video[0]):
+            if frame.time >= (len(frames) + 0.5) * duration / NUM_FRAMES:
+                frames.append(Frame(frame.time, frame.to_ndarray(format="rgb24")))
     return frames
 
 

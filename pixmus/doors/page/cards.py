@@ -13,6 +13,8 @@ from PIL import Image
 
 from pixmus.doors.page import markup
 from pixmus.doors.page.films import poster
+from pixmus.doors.page.links import query_of
+from pixmus.doors.page.panels.controls import asked_in
 from pixmus.doors.page.shelf import MOST_CARDS, MOST_HELD, Card
 from pixmus.doors.page.showcase import Example
 from pixmus.doors.page.takes import Take
@@ -64,6 +66,7 @@ def _card(card: Card, made: list[int]) -> dict[str, Any]:
         "change": card.change,
         "asked": card.asked,
         "seed": take.seed,
+        "link": query_of(asked_in(take.soundtrack.settings)),
         "held": card.is_held,
         "best": len(made) > 1 and made[0] == card.number,
         "src": markup.file_url(take.clip),

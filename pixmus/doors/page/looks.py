@@ -10,6 +10,7 @@ import gradio as gr
 
 from pixmus.doors.page import markup
 from pixmus.doors.page.along import along_example
+from pixmus.doors.page.links import read_take
 from pixmus.doors.page.panels.panels import Panels
 from pixmus.doors.page.showcase import Example
 from pixmus.doors.page.showing import sentence
@@ -103,6 +104,16 @@ class Looks:
         """An example with its timeline."""
         example = self.examples[index]
         return show(example, along_example(example, self.visits.root / "examples"))
+
+    def on_restore(self, path: str | None) -> dict[Any, Any]:
+        """What a take.json was asked for, filled in."""
+        status = self.panels.result.status
+        try:
+            commission = read_take(Path(path or ""))
+        except Exception as error:
+            return {status: markup.failed(sentence(error))}
+        told = "Filled in from the take.json. Give the clip that it was made for, then press Make."
+        return {**self.panels.clip.controls.show(commission), status: markup.idle(told)}
 
     def on_own(self, own: str | None) -> dict[Any, Any]:
         """The visitor's own clip, back in its place."""

@@ -19,9 +19,8 @@ QUICK: dict[str, Any] = {**PRIVATE, "queue": False, "show_progress": "hidden"}
 SHOW_STATUS = """() => {
   const status = document.querySelector('#status');
   const box = status.getBoundingClientRect();
-  const result = document.querySelector('#result');
   if (box.top < 0 || box.bottom > window.innerHeight) {
-    (result.offsetParent ? result : status).scrollIntoView({ behavior: 'smooth', block: 'start' });
+    status.scrollIntoView({ behavior: 'smooth', block: 'start' });
   }
 }"""  # where a button stands far from what it sets going
 SHOW_RESULT = """() => {
@@ -43,10 +42,10 @@ def tie(page: gr.Blocks, panels: Panels, works: Works, looks: Looks) -> None:
     )
     page.load(
         works.on_return,
-        [result.key],
+        [result.key, result.link],
         everything,
-        js="() => { try { return sessionStorage.getItem('pixmus-visit') || ''; } "
-        "catch { return ''; } }",
+        js="() => { try { return [sessionStorage.getItem('pixmus-visit') || '', location.search]; }"
+        " catch { return ['', location.search]; } }",
         show_progress="hidden",
         concurrency_limit=FOLLOWERS,
         **PRIVATE,
@@ -61,6 +60,9 @@ def tie(page: gr.Blocks, panels: Panels, works: Works, looks: Looks) -> None:
         packed.success(None, None, None, js=_press(str(target.elem_id)), **PRIVATE)
     seed = clip.controls.widgets[SEED.name]
     result.keep_seed.click(looks.on_keep_seed, [result.number], [seed], **QUICK)
+    clip.restore.upload(
+        looks.on_restore, [clip.restore], [*clip.controls.inputs, result.status], **QUICK
+    )
     clip.back_to_own.click(
         looks.on_own, [clip.own], [clip.clip, clip.still, clip.back_to_own], **QUICK
     )

@@ -10,6 +10,7 @@ import gradio as gr
 from pixmus.doors.page import markup
 from pixmus.doors.page.edits import edit
 from pixmus.doors.page.jobs import Job, Progress, Report
+from pixmus.doors.page.links import read_query
 from pixmus.doors.page.panels.clip import chosen_clip
 from pixmus.doors.page.panels.panels import Panels
 from pixmus.doors.page.shelf import Card
@@ -20,6 +21,7 @@ from pixmus.doors.page.visits import Stopped, Visit, Visits
 from pixmus.errors import PixMusError
 
 NOTHING = "Nothing is being made."
+LINKED = "The link filled in every choice. Upload a clip, then press Make the soundtrack."
 EXPIRED = (
     "What you made here before was removed: results are kept for a while only. Everything else "
     "works as before."
@@ -107,13 +109,24 @@ class Works:
         visit.stop()
         return markup.idle(CANCELLED if goes_on else NOTHING)
 
-    def on_return(self, request: gr.Request, key: str | None) -> Shown:
-        """The page was loaded anew: all is shown again, and what goes on is followed."""
+    def on_return(self, request: gr.Request, key: str | None, query: str | None) -> Shown:
+        """The page was loaded: what its address asks for is filled in; where it was loaded anew,
+        all is shown again, and what goes on is followed.
+        """
         visit = self.visits.come_back(key, request.session_hash)
         if visit is None:
+            try:
+                linked = read_query(query or "")
+            except PixMusError as error:
+                yield {self.status: markup.failed(sentence(error))}
+                return
+            if linked is not None:
+                shown = self.panels.clip.controls.show(linked)
+                yield {**shown, self.status: markup.idle(LINKED)}
+                return
             yield {self.status: markup.idle(EXPIRED)} if key else {self.status: gr.skip()}
             return
-        shown: dict[Any, Any] = {}
+        shown = {}
         if visit.asked is not None and visit.asked[0].exists():
             shown |= self.panels.clip.show_asked(*visit.asked)
         if visit.takes or visit.shelf.cards:

@@ -345,7 +345,12 @@ def test_the_page_is_worked_by_the_keyboard_alone(
     visitor.upload(clips["eight"])
     visitor.sampling(steps=4)
     visitor.tab.focus("#text textarea, #text input")
-    visitor.tab.keyboard.type("calm strings")
+    visitor.tab.keyboard.type("cal")
+    visitor.tab.wait_for_selector(".pm-words button:has-text('calmer')")  # words are offered
+    visitor.tab.keyboard.press("ArrowDown")
+    visitor.tab.keyboard.press("Enter")
+    assert visitor.tab.input_value("#text textarea, #text input") == "calm"
+    visitor.tab.keyboard.type(" strings")
     for _ in range(3):
         visitor.tab.keyboard.press("Tab")
         if visitor.tab.evaluate("document.activeElement.id") == "make":
@@ -398,8 +403,14 @@ def test_on_a_phone_all_fits_fields_looked_at_stay_empty_and_nonsense_is_named(
         field.fill("")
 
 
-def test_results_and_rights_are_shown(visit: Callable[..., Visitor]) -> None:
+def test_results_and_rights_are_shown_and_a_link_fills_in_the_choices(
+    visit: Callable[..., Visitor], page: Page
+) -> None:
     visitor = visit()
+    visitor.tab.goto(f"{page.url}?text=dark+strings&guidance=3.5")
+    visitor.wait_for_status("The link filled in every choice")
+    assert visitor.tab.input_value("#text textarea, #text input") == "dark strings"
+    assert visitor.tab.input_value("#guidance input[type=number]") == "3.5"
     visitor.tab.get_by_role("tab", name="Examples and experiments").click()
     visitor.tab.wait_for_selector("h3:has-text('Three squares')")
     text = visitor.tab.inner_text("body")

@@ -4,6 +4,7 @@ const ICONS = {
   hold: 'M9 3h6l-1 7 4 3v2H6v-2l4-3zM12 15v6',
   rename: 'M4 20h4L19 9l-4-4L4 16zM13 7l4 4',
   ask: 'M4 12a8 8 0 1 1 3 6.2M4 12l-2-3m2 3 3-2',
+  link: 'M10 14a4 4 0 0 0 6 0l3-3a4 4 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6 0l-3 3a4 4 0 0 0 6 6l1-1',
   save: 'M12 3v12m-5-5 5 5 5-5M4 20h16',
   remove: 'M5 5l14 14M19 5 5 19',
 };
@@ -68,6 +69,7 @@ function row(card) {
     card.number ? button('hold', card.held ? `Unpin ${card.name}` : `Pin ${card.name}`, () => hold(card), Boolean(card.held)) : null,
     card.number ? button('rename', `Rename ${card.name}`, () => rename(card)) : null,
     card.number ? button('ask', `Ask again as for ${card.name}: fills in its clip and settings`, () => trigger('select', { act: 'ask', number: card.number })) : null,
+    card.number ? button('link', `Copy a link to the settings of ${card.name}, without the clip`, (event) => copy(card, event.currentTarget)) : null,
     tag('a', { class: 'pm-icon', href: card.src, download: card.file || true, title: `Download ${card.name}`, 'aria-label': `Download ${card.name}` }, icon('save')),
     button('remove', `Remove ${card.name}`, () => remove(card)));
   return tag('li', { class: `pm-row${isShown ? ' pm-shown' : ''}`, 'data-id': card.id }, details, tools);
@@ -83,6 +85,13 @@ function drawCompare() {
     ...pair.map((card) => tag('button', { type: 'button', class: 'pm-ab', 'aria-pressed': String(card.id === chosen), onclick: () => { if (card.id !== chosen) flip(); } },
       card.name)),
     tag('button', { type: 'button', class: 'pm-small', onclick: () => compare(other) }, 'End comparing'));
+}
+
+function copy(card, pressed) {
+  const link = `${location.origin}${location.pathname}?${card.link}`;
+  const done = () => { pressed.classList.add('pm-done-once'); setTimeout(() => pressed.classList.remove('pm-done-once'), 1500); };
+  if (navigator.clipboard) navigator.clipboard.writeText(link).then(done, () => window.prompt('The link', link));
+  else window.prompt('The link', link);
 }
 
 function hold(card) { trigger('select', { act: 'hold', number: card.number, held: !card.held }); }

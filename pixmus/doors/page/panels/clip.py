@@ -75,6 +75,9 @@ class ClipPanel:
             )
         self.controls = Controls()
         self.controls.add_text(text)
+        self.restore = gr.UploadButton(
+            "Fill in from a take.json", file_types=[".json"], size="sm", elem_id="restore"
+        )
         gr.HTML(f'<p class="pm-checked">{limits}</p>')
         # One of the two: what is brought takes the other's place.
         quick: dict[str, Any] = {

@@ -16,7 +16,7 @@ from pixmus.doors.page.panels.widgets import AUTO, control, slider
 SECTIONS = (  # what is chosen in each, and how many controls stand in a row
     ("Music: tempo, key, mood, players", (Step.SPOT,), 2),
     ("Sampling: seed, takes, timing", (Step.COMPOSE, Step.TAKES), 2),
-    ("Clip: part, length, its own sound", (Step.TRIM, Step.WATCH, Step.MIX), 3),
+    ("Clip: part, length, its own sound", (Step.TRIM, Step.WATCH, Step.MIX), 2),
 )
 
 

@@ -27,6 +27,8 @@ class ResultPanel:
 
     def __init__(self, examples: Sequence[Example]) -> None:
         self.examples = list(examples)
+        # Above the rest, where it is seen whatever is made.
+        self.status = gr.HTML(markup.idle(IDLE), elem_id="status")
         # They stand in the place of the player until there is a result: see page.css.
         gr.HTML(films(examples), js_on_load=markup.asset("films.js"), elem_id="films")
         self.player = gr.HTML(
@@ -38,7 +40,7 @@ class ResultPanel:
         )
         self.number = gr.State(None)  # of the chosen card; None: an example or nothing
         self.key = gr.Textbox(visible=False)  # of the visit, which the browser brings back
-        self.status = gr.HTML(markup.idle(IDLE), elem_id="status")
+        self.link = gr.Textbox(visible=False)  # the query of the page's address
         self.facts = gr.HTML("", elem_id="facts")
         with gr.Row(visible=False) as self.downloads:
             self.files = {

@@ -1,4 +1,4 @@
-// Words that are understood, offered while one is being typed; a click or the arrow down takes one.
+// Words that are understood, offered while one is being typed; a click, or arrow down and Enter, takes one.
 const words = JSON.parse(props.value || '[]');
 const box = () => document.querySelector('#text textarea, #text input');
 const place = () => element.querySelector('.pm-words');
@@ -38,4 +38,8 @@ document.addEventListener('input', (event) => { if (event.target === box()) offe
 document.addEventListener('keydown', (event) => {
   const first = place()?.querySelector('button');
   if (event.key === 'ArrowDown' && event.target === box() && first) { event.preventDefault(); first.focus(); }
+});
+element.addEventListener('pointerdown', (event) => event.preventDefault()); // the box keeps the focus
+document.addEventListener('focusout', (event) => {
+  if (event.target === box() && !element.contains(event.relatedTarget)) place().replaceChildren();
 });

@@ -106,7 +106,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 STUDY = Study(
     "trust",
-    "What strangers may bring: damaged inputs, files made to harm, a crowd on the page.",
+    "Inputs damaged at random, files made to harm, a crowd on the page.",
     measure,
     arguments,
     passes=passes,

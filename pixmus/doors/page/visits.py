@@ -153,10 +153,11 @@ class Visit:
 
     @property
     def uploads(self) -> set[Path]:
-        """The files of the visitor that it still works with."""
+        """The files of the visitor that it still works with, or will."""
         sources = [card.take.source for card in self.shelf.cards]
         sources += [self.watched] if self.watched else []
-        return {source.upload for source in sources}
+        waiting = {self.asked[0]} if self.asked else set()  # for its turn in the line
+        return {source.upload for source in sources} | waiting
 
     def was_left_for(self, seconds: float) -> bool:
         """Whether the visitor left so long ago and has not come back."""

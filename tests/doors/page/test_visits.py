@@ -251,3 +251,18 @@ def test_a_temporary_folder_that_cannot_be_written_to_is_one_sentence(
     monkeypatch.setattr("pixmus.doors.page.visits.tempfile.mkdtemp", refuse)
     with pytest.raises(PixMusError, match=r"needs a folder .*\(Read-only file system\); name one"):
         own_root()
+
+
+def test_the_clip_of_who_waits_in_the_line_stays(tmp_path: Path) -> None:
+    clip = tmp_path / "uploads" / "a" / "clip.mp4"
+    clip.parent.mkdir(parents=True)
+    clip.write_bytes(b"x")
+    os.utime(clip, (1e9, 1e9))
+    visits = Visits(tmp_path / "visits", keep_s=60, capacity=5, uploads=tmp_path / "uploads")
+    visit = visits.of("one")
+    visit.asked = clip, cast(Any, None)
+    visits.sweep()
+    assert clip.exists()
+    visit.asked = None
+    visits.sweep()
+    assert not clip.exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from awaited import awaited
 from gradio.exceptions import InvalidPathError
 
 from pixmus.doors.page import blocks
@@ -27,7 +27,7 @@ def call(monkeypatch: pytest.MonkeyPatch, step: Any, value: Any) -> Any:
 
     monkeypatch.setattr(gr.Blocks, "process_api", process)
     page = PageBlocks.__new__(PageBlocks)  # a whole one leaves event loops behind
-    return asyncio.run(page.process_api(0, [value]))
+    return awaited(page.process_api(0, [value]))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_what_is_nested_deeply_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "::1"])
 def test_no_host_of_a_private_network_is_asked(host: str) -> None:
     with pytest.raises(ValueError, match="no public host"):
-        asyncio.run(public_address(host))
+        awaited(public_address(host))
 
 
 class Host(BaseHTTPRequestHandler):
@@ -96,17 +96,17 @@ def test_a_file_by_address_is_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
     Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
     with pytest.raises(PixMusError, match="does not lead to a file of a public host"):
-        asyncio.run(fetch(f"{address}/a%20clip.mp4", tmp_path, 5000))
+        awaited(fetch(f"{address}/a%20clip.mp4", tmp_path, 5000))
     monkeypatch.setattr(blocks, "public_address", anywhere)
-    found = asyncio.run(fetch(f"{address}/a%20clip.mp4", tmp_path, 5000))
+    found = awaited(fetch(f"{address}/a%20clip.mp4", tmp_path, 5000))
     assert found.name == "a clip.mp4" and found.read_bytes() == b"x" * 3000
     found.unlink()
     with pytest.raises(PixMusError, match="larger than"):
-        asyncio.run(fetch(f"{address}/a%20clip.mp4", tmp_path, 2000))
+        awaited(fetch(f"{address}/a%20clip.mp4", tmp_path, 2000))
     with pytest.raises(PixMusError, match="does not lead to a file"):
-        asyncio.run(fetch(f"{address}/none.mp4", tmp_path, 5000))
+        awaited(fetch(f"{address}/none.mp4", tmp_path, 5000))
     with pytest.raises(PixMusError, match="leads on too often"):
-        asyncio.run(fetch(f"{address}/round", tmp_path, 5000))
+        awaited(fetch(f"{address}/round", tmp_path, 5000))
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     server.shutdown()
     server.server_close()

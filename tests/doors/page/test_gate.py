@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from pathlib import Path
 from typing import Any
 
 import pytest
+from awaited import awaited
 
 from pixmus.doors.page.gate import LARGEST_REQUEST, OPEN, Gate, first_word
 from pixmus.doors.page.room import Room
@@ -24,7 +24,7 @@ def answer(path: str, kind: str = "http") -> int:
         told.append(message)
 
     scope = {"type": kind, "path": path, "method": "POST", "headers": []}
-    asyncio.run(Gate(everything)(scope, None, hear))
+    awaited(Gate(everything)(scope, None, hear))
     return int(told[0]["status"])
 
 
@@ -110,7 +110,7 @@ def post(path: str, sizes: list[int], announced: int | None = None, **how: Any) 
 
     headers = [] if announced is None else [(b"content-length", str(announced).encode())]
     scope = {"type": "http", "path": path, "method": "POST", "headers": headers}
-    asyncio.run(Gate(app or read_all, **how)(scope, receive, hear))
+    awaited(Gate(app or read_all, **how)(scope, receive, hear))
     return int(told[0]["status"]), b"".join(m.get("body", b"") for m in told).decode()
 
 

@@ -144,3 +144,15 @@ def test_a_document_is_printed(repository):
         page, pdf = build(name, repository)
         assert '<a href="#a-b">A b</a>' in page.read_text()
         assert pdf.read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("document", ["report/report.md", "slides/slides.md"])
+def test_no_line_of_text_runs_into_the_next(document):
+    """A block at a line's end takes the line break with it, unless it ends in a plus."""
+    lines = (REPOSITORY / "docs" / document).read_text(encoding="utf-8").splitlines()
+    runs_on = [
+        line[-80:]
+        for line in lines
+        if not line.startswith("{%") and line.endswith("%}") and not line.endswith("+%}")
+    ]
+    assert not runs_on

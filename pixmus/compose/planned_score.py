@@ -46,7 +46,6 @@ OnStep = Callable[[int, int, Tensor], None]  # inference step, all of them, toke
 
 # Of one inference step that is asked for: steps that uncover a block's voices, and the plan's.
 VOICE_STEPS, PLAN_STEPS = 0.8, 1.0
-GUIDED = 1.0  # of a guidance scale's distance from 1: voices and plan are led as far as cells
 MELODY_ATTEMPTS = 2  # a melody that is silent in a bar where it is to play is written again
 
 
@@ -77,7 +76,6 @@ def compose_planned(
     cues = bars_of_cues(draft)
     if not cues:
         return replace(draft.score, markers=markers_of(sheet))
-    scale = 1 + GUIDED * (guidance_scale - 1)
     steps = max(1, round(VOICE_STEPS * num_inference_steps))
     plan_steps = max(1, round(PLAN_STEPS * num_inference_steps))
     planning = 2 * plan_steps  # a plan is drawn, then again with the chords that return
@@ -97,7 +95,7 @@ def compose_planned(
         draft,
         cues,
         seed=seed,
-        guidance_scale=scale,
+        guidance_scale=guidance_scale,
         num_steps=plan_steps,
         chords=chords,
         on_step=tell,
@@ -106,7 +104,7 @@ def compose_planned(
     spans = [give_kept(canvas, draft, cue) for canvas, cue in zip(canvases, cues, strict=True)]
     voices = _Voices(
         writers,
-        VoiceGuidance(scale),
+        VoiceGuidance(guidance_scale),
         Sampling.of(writers.scheduler, steps, Style(sheet.style).has_dynamics),
         lambda step, x: tell(planning + step, torch.from_numpy(x)),
     )

@@ -209,7 +209,7 @@ def read_voices(
     final = span.final_beat - span.first_beat
     ring_end = end_beat - span.first_beat
     by_rule = ruled_velocities(canvas)
-    levels = levels_of_bars(canvas.tokens, canvas.bar_of_beat)
+    levels = levels_by_energy(canvas)
     parts: dict[str, list[Note]] = {part: [] for part in cue_sheet.parts}
     rows = decode_voices(canvas.tokens, levels=levels)
     for index, onset_step, length, pitch, velocity in rows.tolist():

@@ -267,23 +267,23 @@ class _Window:
             return
         units = written.nonzero()
         least = units[self.certainty[units[:, 0], units[:, 1]].argsort()[:count]]
-        self.states[least[:, 0], least[:, 1]] = MASKED
-        wanted = torch.zeros_like(written)
-        wanted[least[:, 0], least[:, 1]] = True
-        drawn, _ = self._draw(wanted, replace(self.guidance, scale=1.0))
-        self._take(least, drawn)
+        self._write_again(least, replace(self.guidance, scale=1.0))
 
     def solve_clashes(self, written: Tensor) -> bool:
         """Write those of the written units (bool (T, P)) again that clash with the chord; any?"""
         found = clashing_units(self.tokens.numpy(), self.conditions[0].numpy())
-        wanted = torch.from_numpy(found) & written
-        if not wanted.any():
+        units = (torch.from_numpy(found) & written).nonzero()
+        if not len(units):
             return False
-        units = wanted.nonzero()
-        self.states[units[:, 0], units[:, 1]] = MASKED
-        drawn, _ = self._draw(wanted, self.guidance)
-        self._take(units, drawn)
+        self._write_again(units, self.guidance)
         return True
+
+    def _write_again(self, units: Tensor, guidance: VoiceGuidance) -> None:
+        self.states[units[:, 0], units[:, 1]] = MASKED
+        wanted = torch.zeros(self.states.shape, dtype=torch.bool)
+        wanted[units[:, 0], units[:, 1]] = True
+        drawn, _ = self._draw(wanted, guidance)
+        self._take(units, drawn)
 
     def _chosen(self, confidence: Tensor, units: Tensor, step: int, at_first: int) -> Tensor:
         return units[self.scheduler.step(confidence, units[:, 0], step, at_first, self.generator)]

@@ -8,10 +8,15 @@ import numpy as np
 import torch
 
 from pixmus.compose.conditions import COLUMNS, MODE_COLUMN, POSITION_HORIZON
-from pixmus.compose.planned_score import GUIDED, PLAN_STEPS, VOICE_STEPS, Writers
+from pixmus.compose.planned_score import PLAN_STEPS, VOICE_STEPS, Writers
 from pixmus.compose.planning import draw_plan, give_parts, plan_conditions
 from pixmus.compose.seeds import window_seed
-from pixmus.compose.voice_score import VoiceCanvas, levels_by_energy, voice_conditions
+from pixmus.compose.voice_score import (
+    VoiceCanvas,
+    levels_by_energy,
+    sources_of_plan,
+    voice_conditions,
+)
 from pixmus.compose.voice_writing import Sampling, VoiceGuidance, blocks_of, write_blocks
 from pixmus.ensembles import PARTS, Style
 from pixmus.model.voice_network import MASKED, SILENT
@@ -36,8 +41,7 @@ def write_window(
 
     `wishes` (beats, NUM_CONDITIONS) are `BeatConditions.array`. Nothing of real notes is told.
     """
-    scale = 1 + GUIDED * (guidance_scale - 1)
-    plan = _plan(writers, wishes, parts, style, seed, scale, num_inference_steps)
+    plan = _plan(writers, wishes, parts, style, seed, guidance_scale, num_inference_steps)
     beats = np.arange(len(wishes))
     bar = beats // BEATS_PER_BAR
     states = np.full((len(beats), len(PARTS)), SILENT)
@@ -47,7 +51,7 @@ def write_window(
         states,
         voice_conditions(wishes, beats * HALVES // BEATS_PER_BAR, bar, plan, parts),
         beats[::BEATS_PER_BAR],
-        np.full(plan.num_bars, -1),
+        sources_of_plan(plan),
     )
     steps = max(1, round(VOICE_STEPS * num_inference_steps))
     canvas.tokens = write_blocks(
@@ -57,8 +61,9 @@ def write_window(
         canvas.states,
         canvas.conditions,
         canvas.bar_starts,
+        canvas.sources,
         blocks=blocks_of(plan.num_bars, seed=seed, block_bars=writers.scheduler.config.block_bars),
-        guidance=VoiceGuidance(scale),
+        guidance=VoiceGuidance(guidance_scale),
         sampling=Sampling.of(writers.scheduler, steps, Style(style).has_dynamics),
     )
     return _cells(canvas)
@@ -70,7 +75,7 @@ def _plan(
     parts: Sequence[str],
     style: str,
     seed: int,
-    scale: float,
+    guidance_scale: float,
     num_inference_steps: int,
 ) -> Plan:
     """A plan for the wishes of a stretch, from the middle of a piece or where they say it lies."""
@@ -95,7 +100,7 @@ def _plan(
         conditions,
         torch.Generator().manual_seed(window_seed(seed, -1, 0)),
         give_parts(masked_tokens(len(bars)), parts),
-        guidance_scale=scale,
+        guidance_scale=guidance_scale,
         num_inference_steps=max(1, round(PLAN_STEPS * num_inference_steps)),
     )
 

@@ -169,6 +169,15 @@ def test_levels_follow_energy_and_keep_some_of_what_was_drawn() -> None:
     assert moved[-1] - moved[0] == pytest.approx(DRAWN_SHARE * 3)
 
 
+def test_energy_is_heard_in_the_notes_that_are_read() -> None:
+    canvas, sheet, span = a_canvas()
+    canvas.conditions[:, CURVES.index(Curve.ENERGY)] = np.linspace(-1, 1, len(canvas.tokens))
+    canvas.give({Part.MELODY: [Note(float(b), 60, 1.0, 80) for b in range(LAST)]}, slice(0, LAST))
+    canvas.tokens[:, UNIT_LAYOUTS[Part.MELODY].start] = 9  # drawn as loud all along
+    heard = [note.velocity for note in read_voices(canvas, sheet, span, 4.0 * BARS)[Part.MELODY]]
+    assert (np.diff(heard[:LAST]) >= 0).all() and heard[LAST - 1] - heard[0] > 0.7 * LOUDER
+
+
 def test_a_part_has_one_level_a_bar_that_eases_into_the_next() -> None:
     layout = UNIT_LAYOUTS[Part.MELODY]
     tokens = np.zeros((12, NUM_TOKENS), np.uint8)

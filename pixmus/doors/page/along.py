@@ -6,8 +6,6 @@ whole numbers of 0..100. Chords are read from the notes, a half bar each.
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from PIL import Image
 
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVES, Curve
+from pixmus.doors.page.inline import jpeg_url, spectrum_url
 from pixmus.doors.page.showcase import Example
 from pixmus.ensembles import PARTS, Part
 from pixmus.errors import PixMusError
@@ -29,8 +28,6 @@ from pixmus.score.chords import read_chords
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.midi import read_midi
 from pixmus.score.notes import Score
-from pixmus.take.spectrogram import DYNAMIC_RANGE_DB, SPECTROGRAM_COLOURS, mel_spectrogram_db
-from pixmus.waveform import SAMPLE_RATE
 
 NUM_FRAMES = 16
 FRAME_HEIGHT = 54  # pixels
@@ -54,7 +51,7 @@ def along(
         "duration": sheet.duration,
         "rate": float(sheet.frame_rate),
         "key": score.key,
-        "frames": [[round(f.time, 3), _jpeg(f.image, FRAME_HEIGHT)] for f in _spread(frames)],
+        "frames": [[round(f.time, 3), jpeg_url(_small(f.image))] for f in _spread(frames)],
         "cuts": [round(cut, 3) for cut in sheet.cuts],
         "hits": [[round(hit.time, 3), round(hit.strength, 2)] for hit in sheet.hit_points],
         "cues": [[cue.start, cue.end, cue.name] for cue in sheet.cues],
@@ -72,7 +69,7 @@ def along(
     }
     if music is not None:
         told["music"] = _peaks(music)
-        told["spectrogram"] = _spectrogram(music)
+        told["spectrogram"] = spectrum_url(music, SPECTROGRAM_SIZE)
     if own is not None:
         told["own"] = _peaks(own)
     return json.dumps(told, separators=(",", ":"))
@@ -109,12 +106,10 @@ def _spread(frames: Sequence[Frame]) -> Sequence[Frame]:
     return frames[:: max(1, len(frames) // NUM_FRAMES)]
 
 
-def _jpeg(image: np.ndarray, height: int) -> str:
-    picture = Image.fromarray(image).convert("RGB")
-    picture.thumbnail((4 * height, height))
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=70)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+def _small(image: np.ndarray) -> Image.Image:
+    picture = Image.fromarray(image)
+    picture.thumbnail((4 * FRAME_HEIGHT, FRAME_HEIGHT))
+    return picture
 
 
 def _rounded(values: Any) -> list[float]:
@@ -167,12 +162,3 @@ def _peaks(waveform: np.ndarray) -> list[int]:
         min(100, round(100 * float(np.abs(waveform[:, a:b]).max(initial=0.0))))
         for a, b in zip(edges[:-1], edges[1:], strict=True)
     ]
-
-
-def _spectrogram(waveform: np.ndarray) -> str:
-    levels = mel_spectrogram_db(waveform, SAMPLE_RATE, columns=SPECTROGRAM_SIZE[0])
-    colours = SPECTROGRAM_COLOURS(1 + levels.T[::-1] / DYNAMIC_RANGE_DB)
-    picture = Image.fromarray((255 * colours[..., :3]).astype(np.uint8)).resize(SPECTROGRAM_SIZE)
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

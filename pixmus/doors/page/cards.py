@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from PIL import Image
 
 from pixmus.doors.page import markup
 from pixmus.doors.page.films import poster
+from pixmus.doors.page.inline import jpeg_url
 from pixmus.doors.page.links import query_of
 from pixmus.doors.page.panels.controls import asked_in
 from pixmus.doors.page.shelf import MOST_CARDS, MOST_HELD, Card
@@ -100,6 +99,4 @@ def _thumbnail(frames: Any) -> str:
     image: np.ndarray = frames[int(THUMBNAIL_AT * (len(frames) - 1))].image
     picture = Image.fromarray(image)
     picture.thumbnail(THUMBNAIL_SIZE)
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=70)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return jpeg_url(picture)

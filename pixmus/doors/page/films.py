@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
@@ -11,17 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
-from PIL import Image
 
 from pixmus.choices import ENSEMBLE, KEY
 from pixmus.doors.page import markup
+from pixmus.doors.page.inline import jpeg_url, spectrum_url
 from pixmus.doors.page.showcase import Example
 from pixmus.errors import PixMusError
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
-from pixmus.take.spectrogram import DYNAMIC_RANGE_DB, SPECTROGRAM_COLOURS, mel_spectrogram_db
-from pixmus.waveform import SAMPLE_RATE
 
 MOST_FILMS = 4  # two by two
 POSTER_WIDTH = 400  # pixels
@@ -84,7 +79,7 @@ def poster(film: Path) -> str:
     except (av.FFmpegError, IndexError):
         return ""
     height = max(1, round(POSTER_WIDTH * image.height / image.width))
-    return _jpeg(image.resize((POSTER_WIDTH, height)))
+    return jpeg_url(image.resize((POSTER_WIDTH, height)))
 
 
 def _strip(film: Path) -> str:
@@ -95,12 +90,4 @@ def _strip(film: Path) -> str:
         return ""
     if sound is None:
         return ""
-    levels = mel_spectrogram_db(sound, SAMPLE_RATE, columns=STRIP_SIZE[0])
-    colours = SPECTROGRAM_COLOURS(1 + levels.T[::-1] / DYNAMIC_RANGE_DB)
-    return _jpeg(Image.fromarray((255 * colours[..., :3]).astype(np.uint8)).resize(STRIP_SIZE))
-
-
-def _jpeg(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    image.convert("RGB").save(buffer, "JPEG", quality=72)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return spectrum_url(sound, STRIP_SIZE)

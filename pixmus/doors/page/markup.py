@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from PIL import Image
 from pixmus.choices import ENSEMBLE, KEY, ORIGINAL_AUDIO, SEED, STYLE, TEMPO, TEXT
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVES, Curve
+from pixmus.doors.page.inline import jpeg_url
 from pixmus.doors.page.jobs import WAITING, Progress
 from pixmus.doors.page.said import sentences
 from pixmus.doors.page.showcase import RESULTS, Example
@@ -287,9 +286,7 @@ def scene(sheet: CueSheet, footage: Footage, tempo_map: TempoMap | None = None) 
 def _jpeg(image: np.ndarray) -> str:
     picture = Image.fromarray(image)
     width = max(1, round(picture.width * THUMBNAIL_HEIGHT / picture.height))
-    buffer = io.BytesIO()
-    picture.resize((width, THUMBNAIL_HEIGHT)).save(buffer, "JPEG", quality=70)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return jpeg_url(picture.resize((width, THUMBNAIL_HEIGHT)))
 
 
 def rights(font: str, is_shipped: bool = True, results: Path = RESULTS) -> str:

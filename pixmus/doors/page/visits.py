@@ -115,6 +115,7 @@ class Visit:
     left: float | None = None  # when the visitor left, who may come back
     can_come_back: bool = True  # else the files that it was given are all that is left of it
     quota: int = VISIT_BYTES  # that its files may take
+    has_ended: bool = False  # and its files are gone: work that has not noticed yet makes none
     _work: object = None  # what was started last; only that may go on
 
     def start(self) -> Callable[[], None]:
@@ -164,7 +165,12 @@ class Visit:
         return self.left is not None and time.monotonic() - self.left > seconds
 
     def new_folder(self) -> Path:
-        """A new folder in the visit's own; PixMusError where its files take all that they may."""
+        """A new folder in the visit's own; PixMusError where its files take all that they may.
+
+        Raises `Stopped` where the visit has ended: nobody would remove the folder again.
+        """
+        if self.has_ended:
+            raise Stopped
         taken = bytes_in(self.folder)
         if taken > self.quota:
             raise PixMusError(
@@ -299,6 +305,7 @@ class Visits:
             visit = self._visits.pop(session or "", None)
         if visit is not None:
             visit.stop()
+            visit.has_ended = True
             visit.takes = []
             visit.shelf.clear()
             visit.watched = None

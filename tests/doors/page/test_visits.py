@@ -44,6 +44,8 @@ def test_leaving_stops_the_work_and_removes_the_files(tmp_path: Path) -> None:
     visits.end("one")
     with pytest.raises(Stopped):
         check()
+    with pytest.raises(Stopped):  # work that has not checked since leaves no files behind
+        visit.new_folder()
     assert not visit.folder.exists()
     visits.end("never seen")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import socket
 import subprocess
@@ -51,6 +52,14 @@ class Page:
                 break
             except OSError:
                 time.sleep(0.1)
+
+    def files(self, name: str = "*") -> list[Path]:
+        """What the page has written, by name; folders may be removed while they are looked at."""
+        return [
+            Path(folder, file)
+            for folder, _, files in os.walk(self.temporary)
+            for file in fnmatch.filter(files, name)
+        ]
 
     def close(self) -> None:
         self.process.terminate()

@@ -7,10 +7,12 @@ starts notes on blocks of 64 samples (1.5 ms), tinysoundfont on the sample.
 from __future__ import annotations
 
 import ctypes
+import importlib
 import importlib.util
+import sys
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -67,8 +69,7 @@ class FluidSynth:
 
     def play(self, events: Sequence[Event], sounds: Sequence[Sound], num_samples: int) -> Waveform:
         """The events played; `sounds[i]` is on channel i, drum kits on channel 9."""
-        import fluidsynth
-
+        fluidsynth = _fluidsynth()
         # It warns on stderr of modulators that it has no use for, and of every missing programme.
         for level in FLUID_COMPLAINTS:
             fluidsynth._fl.fluid_set_log_function(level, None, None)
@@ -187,13 +188,18 @@ def installed_synths() -> tuple[str, ...]:
 def _find_synths() -> tuple[str, ...]:
     found = []
     with suppress(ImportError):  # pyfluidsynth raises it too when libfluidsynth is missing
-        import fluidsynth
-
-        if hasattr(fluidsynth._fl, "fluid_synth_write_float"):
+        if hasattr(_fluidsynth()._fl, "fluid_synth_write_float"):
             found.append("fluidsynth")
     if importlib.util.find_spec("tinysoundfont") is not None:
         found.append("tinysoundfont")
     return tuple(found)
+
+
+def _fluidsynth() -> Any:
+    # It prints where it found its library when the variable CI is set, as build services set it:
+    # in the midst of what a program writes to its standard output.
+    with redirect_stdout(sys.stderr):
+        return importlib.import_module("fluidsynth")
 
 
 def _channels(sounds: Sequence[Sound]) -> list[tuple[int, Sound]]:

@@ -9,6 +9,7 @@ is kept longer than `keep_s` after it was last used.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import secrets
 import shutil
@@ -329,13 +330,15 @@ class Visits:
             return
         with self._lock:
             in_use = {path for visit in self._visits.values() for path in visit.uploads}
-        for path in list(self.uploads.rglob("*")):
-            with suppress(OSError):  # somebody else may remove it at this moment
-                is_old = path.stat().st_mtime < time.time() - older_than
-                if path.is_file() and is_old and path not in in_use:
-                    path.unlink()
-                elif path.is_dir() and is_old:
-                    path.rmdir()  # which fails while there is something in it
+        # Another thread may remove anything at this moment: `os.walk` goes on, `Path.rglob` raises.
+        for folder, _, files in os.walk(self.uploads, topdown=False):
+            for path in (*(Path(folder, file) for file in files), Path(folder)):
+                with suppress(OSError):
+                    is_old = path.stat().st_mtime < time.time() - older_than
+                    if is_old and path.is_file() and path not in in_use:
+                        path.unlink()
+                    elif is_old and path.is_dir() and path != self.uploads:
+                        path.rmdir()  # which fails while there is something in it
 
     def check_upload(self, num_bytes: int) -> None:
         """PixMusError where an upload of this size finds no room, even once old ones have gone."""
@@ -353,6 +356,9 @@ class Visits:
         def run() -> None:
             while True:
                 time.sleep(min(60.0, self.keep_s / 4))
-                self.sweep()
+                try:
+                    self.sweep()
+                except Exception as error:  # what it promises is kept at the next turn
+                    logging.getLogger(__name__).error("sweeping broke off", exc_info=error)
 
         threading.Thread(target=run, name="sweep", daemon=True).start()

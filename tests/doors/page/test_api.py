@@ -173,7 +173,7 @@ def test_what_was_uploaded_and_made_is_removed(tmp_path: Path, clips: dict[str, 
 
         def there() -> list[Path]:
             kinds = (".mp4", ".wav", ".mid", ".zip", ".json", ".png")
-            return [p for p in page.temporary.rglob("*") if p.suffix in kinds]
+            return [path for path in page.files() if path.suffix in kinds]
 
         assert there()
         end = time.monotonic() + 200
@@ -187,7 +187,7 @@ def test_what_was_uploaded_and_made_is_removed(tmp_path: Path, clips: dict[str, 
             num_takes=4,
             api_name="/soundtrack",
         )
-        while not list(page.temporary.rglob("eight-scored.mp4")) and time.monotonic() < end:
+        while not page.files("eight-scored.mp4") and time.monotonic() < end:
             time.sleep(0.1)
         begun = time.monotonic()
         page.process.terminate()

@@ -178,10 +178,10 @@ def test_cancel_ends_the_work_and_frees_the_queue(
     visitor.tab.click("#cancel")
     visitor.wait_for_status("Cancelled")
     visitor.tab.wait_for_timeout(500)
-    written = list(page.temporary.rglob("ten-scored.mp4"))
+    written = page.files("ten-scored.mp4")
     visitor.tab.wait_for_timeout(6000)  # in which at least the first take would be written
     assert "Cancelled" in visitor.status()
-    assert list(page.temporary.rglob("ten-scored.mp4")) == written
+    assert page.files("ten-scored.mp4") == written
     visitor.sampling(steps=4, num_takes=1)
     visitor.make()
 

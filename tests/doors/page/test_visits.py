@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -212,6 +213,19 @@ def test_old_uploads_are_removed_but_for_the_clip_of_a_live_visit(tmp_path: Path
     visits.sweep()
     assert not (uploads / "old" / "clip.mp4").exists()
     assert (uploads / "new" / "clip.mp4").exists() and (uploads / "used" / "clip.mp4").exists()
+
+
+def test_uploads_are_removed_by_several_threads_at_once(tmp_path: Path) -> None:
+    uploads = tmp_path / "uploads"
+    visits = Visits(tmp_path / "visits", keep_s=60, capacity=5, uploads=uploads)
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            for name in range(100):
+                (uploads / str(name) / "inner").mkdir(parents=True)
+                (uploads / str(name) / "inner" / "clip.mp4").write_bytes(b"x")
+            for done in [pool.submit(visits.drop_uploads, -1) for _ in range(8)]:
+                done.result()
+            assert list(uploads.iterdir()) == []
 
 
 def test_uploads_that_nobody_began_to_work_on_make_room_for_others(tmp_path: Path) -> None:

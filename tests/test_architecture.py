@@ -44,6 +44,7 @@ ROOMS = (
     "compose",
     "check",
     "sound",
+    "editors",
     "take",
     "pipeline",
     "doors",

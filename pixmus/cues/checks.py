@@ -22,7 +22,7 @@ LONGEST_SAID = 60  # characters of a wrong value that are said back
 JSON_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\]}]|[-0-9][-+.0-9eE]*+', re.DOTALL)
 
 
-def check_bounds(text: str) -> None:
+def check_bounds(text: str, deepest: int = DEEPEST) -> None:
     """Refuse, before it is parsed, JSON that is larger or deeper than any cue sheet."""
     if len(text) > LARGEST_SHEET:
         raise ValueError(f"it is larger than {LARGEST_SHEET // 1_000_000} MB")
@@ -31,8 +31,8 @@ def check_bounds(text: str) -> None:
         first = text[found.start()]
         if first in "[{":
             depth += 1
-            if depth > DEEPEST:
-                raise ValueError("it is nested too deeply to be a cue sheet")
+            if depth > deepest:
+                raise ValueError("it is nested too deeply to be read")
         elif first in "]}":
             depth -= 1
         elif first != '"':

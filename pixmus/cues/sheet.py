@@ -41,7 +41,7 @@ from pixmus.errors import PixMusError
 from pixmus.keys import KEYS
 
 SCHEMA_VERSION = 2  # 2 added sections and reasons; files of version 1 have neither
-INPUTS = ("colour", "motion", "cuts", "sight", "embedding", "direction", "text")
+INPUTS = ("colour", "motion", "cuts", "sight", "embedding", "direction", "text", "cut list")
 TEMPO_RANGE_BPM = (TEMPO.low, TEMPO.high)
 SHORTEST_S, LONGEST_S = 0.1, 1e6
 LARGEST_RATE = 1_000_000  # frames a second; cameras of laboratories reach a few hundred thousand

@@ -1,5 +1,4 @@
-"""Inputs that are damaged or made up at random, by number: media, cue sheets, MIDI, model folders,
-values and rows.
+"""Inputs that are damaged or made up at random, by number: media, sheets, lists, models, values.
 
 Each is read right or refused in one sentence; anything else is a fault. The same number makes the
 same case. The generators know the formats that they harm, so no library for it is needed.
@@ -14,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,17 @@ import numpy as np
 from PIL import Image
 
 from pixmus.choices import CHOICES
+from pixmus.cues.direction import Direction
 from pixmus.cues.sheet import CueSheet
 from pixmus.cues.spotting import spot
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.edits import cue_rows, edit, hit_rows
+from pixmus.editors.read import read_cut_list
 from pixmus.ensembles import PIANO, Part
 from pixmus.errors import PixMusError
 from pixmus.model.folder import MODEL_FOLDER, write_manifest
 from pixmus.picture.footage import NO_BACKBONE, watch
+from pixmus.picture.timecode import Counting
 from pixmus.picture.video import probe
 from pixmus.picture.write import mux
 from pixmus.score.midi import read_midi, write_midi
@@ -37,6 +40,7 @@ from pixmus.score.tempo import TempoMap
 from pixmus.sound.programs import programs_of
 from pixmus.studies.field_clips import Clip, click
 from pixmus.take.pipeline import PixMusPipeline
+from pixmus.take.spotted import spot_unseen
 from pixmus.waveform import SAMPLE_RATE
 
 LONGEST_S = 20.0  # processor seconds of one case
@@ -44,7 +48,63 @@ LONGEST_SENTENCE = 1000  # characters
 TIMES = tuple(index / 25 for index in range(25))
 SOUND = (click(0.5, 1.0),)
 # Of a hundred cases; the others are media.
-SHARES = {"cue sheet": 12, "MIDI": 12, "model folder": 4, "values": 8, "rows": 8}
+SHARES = {"cue sheet": 12, "MIDI": 12, "cut list": 8, "model folder": 4, "values": 8, "rows": 8}
+# Whole cut lists, one of each kind, at 25 frames a second.
+CUT_LISTS = {
+    "a.edl": """TITLE: REEL
+FCM: NON-DROP FRAME
+001  A        V     C        01:00:00:00 01:00:02:00 01:00:00:00 01:00:02:00
+002  B        V     D    024 02:00:00:00 02:00:03:00 01:00:02:00 01:00:05:00
+* LOC: 01:00:03:00 RED the door
+003  C        V     C        01:00:05:00 01:00:05:01 01:00:05:00 01:00:05:01
+ |C:ResolveColorBlue |M:here |D:50
+""",
+    "a.csv": "time,timecode,name,strength,end\n1.5,01:00:01:12,a,0.5,\n2,01:00:02:00,b!,,4\n",
+    "b.csv": "Marker Name\tIn\tOut\tDuration\nx\t01:00:01:00\t01:00:02:00\t00:00:01:00\n",
+    "a.xml": """<?xml version="1.0"?><xmeml version="4"><sequence><duration>100</duration>
+<rate><timebase>25</timebase><ntsc>FALSE</ntsc></rate><media><video><track>
+<clipitem><start>0</start><end>-1</end></clipitem>
+<transitionitem><start>40</start><end>60</end></transitionitem>
+<clipitem><start>-1</start><end>100</end></clipitem></track></video></media>
+<marker><name>m</name><in>5</in><out>50</out></marker></sequence></xmeml>
+""",
+    "a.otio": json.dumps(
+        {
+            "OTIO_SCHEMA": "Timeline.1",
+            "global_start_time": {"OTIO_SCHEMA": "RationalTime.1", "rate": 25.0, "value": 90000.0},
+            "tracks": {
+                "OTIO_SCHEMA": "Stack.1",
+                "markers": [],
+                "children": [
+                    {
+                        "OTIO_SCHEMA": "Track.1",
+                        "kind": "Video",
+                        "children": [
+                            {
+                                "OTIO_SCHEMA": "Clip.2",
+                                "source_range": {
+                                    "start_time": {"rate": 25.0, "value": 10.0},
+                                    "duration": {"rate": 25.0, "value": 50.0},
+                                },
+                                "markers": [
+                                    {
+                                        "name": "m",
+                                        "color": "RED",
+                                        "marked_range": {
+                                            "start_time": {"rate": 25.0, "value": 20.0},
+                                            "duration": {"rate": 25.0, "value": 0.0},
+                                        },
+                                    }
+                                ],
+                            }
+                        ]
+                        * 2,
+                    }
+                ],
+            },
+        }
+    ),
+}
 
 Random = np.random.Generator
 Read = Callable[[Path], None]
@@ -59,6 +119,7 @@ class Grounds:
     media: dict[str, Path]
     sheet: Path
     midi: Path
+    cut_lists: tuple[Path, ...]
 
     def attempt(self, number: int) -> tuple[str, Attempt]:
         """What the case of a number is called, and what tries it."""
@@ -77,6 +138,9 @@ class Grounds:
                 return self._file(self.sheet, read_sheet, random)
             case "MIDI":
                 return self._file(self.midi, read_score, random)
+            case "cut list":
+                path = self.cut_lists[int(random.integers(len(self.cut_lists)))]
+                return self._file(path, read_cuts, random)
             case "model folder":
                 return lambda: read_model(harmed_model(self.folder / "model", random))
             case "values":
@@ -85,7 +149,7 @@ class Grounds:
 
     def _file(self, path: Path, read: Read, random: Random) -> Attempt:
         case = self.folder / f"case{path.suffix}"
-        text = random.random() < 0.5 and path.suffix == ".json"
+        text = random.random() < 0.5 and path.suffix in (".json", ".otio")
         data = path.read_bytes()
         case.write_bytes(misspelt(data, random) if text else damaged(data, random))
         return lambda: read(case)
@@ -123,7 +187,9 @@ def grounds(folder: Path) -> Grounds:
     score = Score({Part.MELODY: (Note(0.0, 60, 1.0, 80),)}, TempoMap.constant(120.0, 8.0))
     midi = folder / "a.mid"
     write_midi(score, midi, programs_of(PIANO.name, score.parts))
-    return Grounds(folder, media, sheet, midi)
+    for name, text in CUT_LISTS.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return Grounds(folder, media, sheet, midi, tuple(folder / name for name in CUT_LISTS))
 
 
 # ----------------------------------------------------------------------------------- What reads
@@ -154,6 +220,15 @@ def read_sheet(path: Path) -> None:
 def read_score(path: Path) -> None:
     """A MIDI file is read."""
     read_midi(path)
+
+
+def read_cuts(path: Path) -> None:
+    """A cut list is read, and makes a cue sheet where it says how long its programme is."""
+    found = read_cut_list(path, Counting(Fraction(25)))
+    assert found.edits or found.marks
+    if found.end is not None and found.end < 600:
+        sheet = spot_unseen(found, Counting(Fraction(25)), Direction())
+        assert CueSheet.from_json(sheet.to_json()).to_json() == sheet.to_json()
 
 
 def read_model(folder: Path) -> None:

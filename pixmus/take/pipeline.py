@@ -34,11 +34,10 @@ from pixmus.compose.sampling import Decoding, Guidance, OnStep
 from pixmus.compose.texture import TextureBank
 from pixmus.compose.voice_writing import UnmaskingScheduler
 from pixmus.compose.writing import compose
+from pixmus.cues.cut_list import CUT_LIST, CutList
 from pixmus.cues.direction import Direction
 from pixmus.cues.encoder import ConditioningEncoder
 from pixmus.cues.sheet import CueSheet
-from pixmus.cues.spotting import spot
-from pixmus.cues.wishes import read_wishes
 from pixmus.diffusers_base import (
     DiffusionPipeline,
     SchedulerMixin,
@@ -73,6 +72,7 @@ from pixmus.sound.mix import blend, default_mode, mix
 from pixmus.sound.renderer import Renderer, find_renderer, render
 from pixmus.take.model_checks import check_numbers, speaks_this_grid
 from pixmus.take.soundtrack import Soundtrack
+from pixmus.take.spotted import cut_list_of, spot_with
 from pixmus.take.stages import OnStage, Stages
 
 
@@ -224,6 +224,7 @@ class PixMusPipeline(DiffusionPipeline):
         direction: Direction | None = None,
         backbone: Backbone | str | Path | None = None,
         cue_sheet: CueSheet | None = None,
+        cuts: CutList | Path | str | None = None,
         keep: Score | Path | str | None = None,
         redo_bars: Bars | None = None,
         redo_parts: Names | None = None,
@@ -239,13 +240,12 @@ class PixMusPipeline(DiffusionPipeline):
         trimming and of takes, by name (`text`, `seed`, `num_inference_steps`, `guidance_scale`,
         `original_audio`, ...: see `choices.CHOICES`). `direction` wins over words, `seed` over
         `generator`, from which a seed is drawn. `backbone`, a CLIP folder or Hub id, lets spotting
-        see with it too (footage brings its own embedding), "none" not even by the model's own
-        network. `cue_sheet` replaces spotting altogether, direction included. With `keep`, a score
-        or MIDI file, only `redo_bars` ("9-12") or `redo_parts` ("harmony,bass") of it are composed
-        and the rest stays (see `compose`); what it could not follow stands in `settings["keep"]`.
-        `renderer`, one or the name of one, plays the score; else the best that is here.
-        `callback_on_step_end` is called with the pipeline, the inference step (counted through all
-        windows), the share that is done and the noisy cells; what it returns is not used.
+        see with it too (footage brings its own embedding), "none" not by the model's own network.
+        `cuts`, an editor's cut list or its file, says cuts and hit points. `cue_sheet` replaces all
+        spotting. With `keep`, a score or MIDI file, only `redo_bars` ("9-12") or `redo_parts`
+        ("harmony,bass") of it are composed (see `compose`); what it could not follow stands in
+        `settings["keep"]`. `renderer`, one or the name of one, plays; else the best that is here.
+        `callback_on_step_end` gets the pipeline, inference step, share that is done, noisy cells.
         """
         stages = Stages(on_stage)
         choices[RENDERER.name] = renderer if isinstance(renderer, str) else None  # for take.json
@@ -256,7 +256,7 @@ class PixMusPipeline(DiffusionPipeline):
             footage = _footage(clip, asked, backbone)
         direction = direction or Direction()
         with stages("spot"):  # cues, hit points, curves, key and tempo
-            sheet = self._cue_sheet(footage, cue_sheet, direction, asked.text)
+            sheet = self._cue_sheet(footage, cue_sheet, direction, asked.text, cuts)
         with stages("fit"):  # the tempo map to the hit points, or the kept one to the picture
             draft = begin_draft(sheet, keep, redo_bars, redo_parts)
             sheet, hits = draft.cue_sheet, draft.hits if asked.accents else []
@@ -369,9 +369,10 @@ class PixMusPipeline(DiffusionPipeline):
         direction: Direction | None = None,
         text: str = "",
         embedding: np.ndarray | None = None,
+        cuts: CutList | None = None,
     ) -> CueSheet:
         """The cue sheet that the encoder proposes, or the rules where the model has none."""
-        return spot_with(self.encoder, features, direction or Direction(), text, embedding)
+        return spot_with(self.encoder, features, direction or Direction(), text, embedding, cuts)
 
     def _cue_sheet(
         self,
@@ -379,10 +380,13 @@ class PixMusPipeline(DiffusionPipeline):
         cue_sheet: CueSheet | None,
         direction: Direction | None,
         text: str,
+        cuts: CutList | Path | str | None,
     ) -> CueSheet:
         """The cue sheet that was given, if it is one of this clip, else what spotting proposes."""
         if cue_sheet is None:
-            return self.spot(footage.features, direction, text, footage.embedding)
+            if isinstance(cuts, str | Path):
+                cuts = cut_list_of(cuts, footage.video)
+            return self.spot(footage.features, direction, text, footage.embedding, cuts)
         video = footage.video
         if abs(cue_sheet.duration - video.duration) > 1 / video.frame_rate:
             raise PixMusError(
@@ -424,6 +428,7 @@ class PixMusPipeline(DiffusionPipeline):
             "clip": footage.video.path.name,
             "notices": list(footage.notices),
             "timecode": footage.video.timecode,
+            "cuts": sheet.reasons.get(CUT_LIST),
             "still_duration": asked.still_duration if footage.video.is_still else None,
             "keep": draft.facts,
             "direction": asdict(direction) if direction else None,
@@ -447,24 +452,6 @@ class PixMusPipeline(DiffusionPipeline):
                 callback(self, step, step / total, {"latents": x})
 
         return report
-
-
-def spot_with(
-    encoder: ConditioningEncoder | None,
-    features: Features,
-    direction: Direction,
-    text: str = "",
-    embedding: np.ndarray | None = None,
-) -> CueSheet:
-    """What `encoder` proposes for features, or the rules where there is none."""
-    wishes = read_wishes(text)
-    if encoder is not None:
-        return encoder.spot(features, direction, wishes, embedding)
-    if embedding is not None:
-        raise PixMusError(
-            "This model has no encoder, so it cannot use an image backbone; leave --backbone out."
-        )
-    return spot(features, direction, wishes)
 
 
 def load_encoder(

@@ -19,13 +19,18 @@ from pixmus.doors.cli.kept import redone
 from pixmus.doors.cli.options import (
     Backbone,
     Clip,
+    CutsAndSeen,
+    CutsFile,
+    EndsAt,
     Force,
     Keep,
     Model,
     Mood,
+    Rate,
     RedoBars,
     RedoParts,
     Revision,
+    StartsAt,
 )
 from pixmus.doors.cli.places import Place, places_of
 from pixmus.doors.cli.stages import OnStage, stages
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pixmus.check.findings import Check
+    from pixmus.cues.cut_list import CutList
     from pixmus.picture.video import Video
     from pixmus.take.soundtrack import Soundtrack
 
@@ -62,6 +68,10 @@ def soundtrack(
         Path | None,
         typer.Option(metavar="CUES", help="An edited cue sheet, instead of spotting the clip."),
     ] = None,
+    cuts: CutsFile = None,
+    cuts_and_seen: CutsAndSeen = False,
+    rate: Rate = None,
+    start: StartsAt = None,
     keep: Keep = None,
     redo_bars: RedoBars = None,
     redo_parts: RedoParts = None,
@@ -73,14 +83,10 @@ def soundtrack(
     from pixmus.picture.video import probe
 
     direction = _direction(asked, mood)
-    cue_sheet = None if cues is None else CueSheet.load(cues)
-    if cue_sheet is not None and direction != Direction():
-        raise PixMusError(f"{cues} already says key, tempo, mood and parts; edit them there.")
-    if cue_sheet is not None and (asked.text or backbone):
-        raise PixMusError(f"{cues} replaces spotting, so --text and --backbone have no say.")
-    probe(
-        clip, still_duration=asked.still_duration
-    )  # a bad clip is refused before the model is loaded
+    cue_sheet = None if cues is None else _given_sheet(cues, direction, asked, backbone, cuts)
+    # A bad clip is refused before the model is loaded, and so is a bad cut list.
+    video = probe(clip, still_duration=asked.still_duration, length=asked.length)
+    cut_list = _cut_list(cuts, video, rate, start, cuts_and_seen)
     places = places_of(clip, out, bundle, asked.num_takes, force)
     if keep is not None and cue_sheet is None:
         raise PixMusError(f"--keep {keep} needs the cue sheet of that score; name it with --cues.")
@@ -90,6 +96,7 @@ def soundtrack(
         "direction": direction,
         "backbone": backbone,
         "cue_sheet": cue_sheet,
+        "cuts": cut_list,
     }
     checks: list[tuple[str, Check]] = []
     with stages() as on_stage:
@@ -117,6 +124,20 @@ def soundtrack(
         typer.echo(line)
 
 
+def _given_sheet(
+    cues: Path, direction: Direction, asked: Asked, backbone: str | None, cuts: Path | None
+) -> CueSheet:
+    """The cue sheet that replaces spotting; PixMusError where more is asked of spotting."""
+    cue_sheet = CueSheet.load(cues)
+    if direction != Direction():
+        raise PixMusError(f"{cues} already says key, tempo, mood and parts; edit them there.")
+    if asked.text or backbone:
+        raise PixMusError(f"{cues} replaces spotting, so --text and --backbone have no say.")
+    if cuts is not None:
+        raise PixMusError(f"{cues} says its own cuts, so --cuts has no say; edit them there.")
+    return cue_sheet
+
+
 def _write(
     take: Soundtrack, place: Place, seed: int, force: bool, on_stage: OnStage
 ) -> Iterator[tuple[str, Check]]:
@@ -140,8 +161,11 @@ def _write(
 
 
 def spot(
-    clip: Clip,
     asked: Asked,
+    clip: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CLIP]", help="A video or a still image.", show_default=False),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The cue sheet, JSON.")] = Path(
         "cues.json"
     ),
@@ -150,33 +174,110 @@ def spot(
     rules: Annotated[
         bool, typer.Option("--rules", help="Spot by the hand-written rules, without the encoder.")
     ] = False,
+    cuts: CutsFile = None,
+    cuts_and_seen: CutsAndSeen = False,
+    rate: Rate = None,
+    start: StartsAt = None,
+    end: EndsAt = None,
     model: Model = None,
     revision: Revision = None,
     force: Force = False,
 ) -> None:
-    """Write the cue sheet of a clip: cuts, hit points, curves, key and tempo, ready to edit."""
+    """Write the cue sheet of a clip: cuts, hit points, curves, key and tempo, ready to edit.
+
+    Without a clip it is made of a cut list alone, by the rules.
+    """
+    direction = _direction(asked, mood)
+    if clip is None:
+        if cuts is None:
+            raise PixMusError("Name a clip, or a cut list with --cuts.")
+        if backbone or cuts_and_seen:
+            raise PixMusError("Without a clip nothing is seen; leave --backbone and "
+                              "--cuts-and-seen out.")  # fmt: skip
+        with new_file(out, force) as place:
+            sheet = _spot_unseen(cuts, rate, start, end, direction, asked.text)
+            sheet.save(place)
+    else:
+        if end is not None:
+            raise PixMusError("The clip says where it ends; leave --end out.")
+        with new_file(out, force) as place, stages() as on_stage:
+            video = _probed(clip, asked)
+            cut_list = _cut_list(cuts, video, rate, start, cuts_and_seen)
+            sheet = _spot_clip(
+                video, direction, asked.text, backbone, rules, model, revision, cut_list, on_stage
+            )
+            sheet.save(place)
+    _tell(sheet)
+    typer.echo(out)
+
+
+def _probed(clip: Path, asked: Asked) -> Video:
+    from pixmus.picture.video import probe
+
+    return probe(
+        clip, still_duration=asked.still_duration, length=asked.length, tracks=asked.tracks
+    )
+
+
+def _spot_clip(
+    video: Video,
+    direction: Direction,
+    text: str,
+    backbone: str | None,
+    rules: bool,
+    model: str | None,
+    revision: str | None,
+    cut_list: CutList | None,
+    on_stage: OnStage,
+) -> CueSheet:
+    """The cue sheet of a clip."""
     from pixmus.picture.features import extract_features
     from pixmus.picture.footage import NO_BACKBONE
     from pixmus.picture.frames import read_frames
-    from pixmus.picture.video import probe
-    from pixmus.take.pipeline import load_encoder, spot_with
+    from pixmus.take.pipeline import load_encoder
+    from pixmus.take.spotted import spot_with
 
-    direction = _direction(asked, mood)
-    video = probe(
-        clip, still_duration=asked.still_duration, length=asked.length, tracks=asked.tracks
-    )
-    with new_file(out, force) as place, stages() as on_stage:
-        on_stage("video", None)
-        with_views = backbone != NO_BACKBONE and not rules
-        embedding = _embedding(backbone, video)
-        frames = read_frames(video, with_views=with_views)
-        features = extract_features(frames, video.duration, video.frame_rate)
-        on_stage("cues", None)
-        encoder = None if rules else load_encoder(model, revision)
-        sheet = spot_with(encoder, features, direction, asked.text, embedding)
-        sheet.save(place)
-    _tell(sheet)
-    typer.echo(out)
+    on_stage("video", None)
+    with_views = backbone != NO_BACKBONE and not rules
+    embedding = _embedding(backbone, video)
+    frames = read_frames(video, with_views=with_views)
+    features = extract_features(frames, video.duration, video.frame_rate)
+    on_stage("cues", None)
+    encoder = None if rules else load_encoder(model, revision)
+    return spot_with(encoder, features, direction, text, embedding, cut_list)
+
+
+def _spot_unseen(
+    cuts: Path,
+    rate: str | None,
+    start: str | None,
+    end: str | None,
+    direction: Direction,
+    text: str,
+) -> CueSheet:
+    """The cue sheet of a cut list without a clip."""
+    from pixmus.take.spotted import read_alone, spot_unseen
+
+    cut_list, counting = read_alone(cuts, rate, start, end)
+    return spot_unseen(cut_list, counting, direction, text)
+
+
+def _cut_list(
+    cuts: Path | None, video: Video, rate: str | None, start: str | None, with_seen: bool
+) -> CutList | None:
+    """The cut list of a clip, placed on it, where one is given."""
+    if cuts is None:
+        for option, is_there in (
+            ("--rate", rate),
+            ("--start", start),
+            ("--cuts-and-seen", with_seen),
+        ):
+            if is_there:
+                raise PixMusError(f"{option} says how --cuts is read; name a list with --cuts.")
+        return None
+    from pixmus.take.spotted import cut_list_of
+
+    return cut_list_of(cuts, video, rate, start, with_seen)
 
 
 def trim(

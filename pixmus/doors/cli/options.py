@@ -46,6 +46,39 @@ Backbone = Annotated[
         "the model's own what the picture shows.",
     ),
 ]
+CutsFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Cuts and markers of an editor: EDL, .otio, Final Cut Pro 7 XML, markers.csv or MIDI. "
+        "Its cuts replace those seen, its markers are hit points, its ranges are cues.",
+    ),
+]
+CutsAndSeen = Annotated[
+    bool, typer.Option("--cuts-and-seen", help="Cuts that are seen fill in what --cuts leaves out.")
+]
+Rate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FPS",
+        help="Frame rate of the timecodes of --cuts, such as 25, 23.976 or 29.97df; else the "
+        "clip's.",
+    ),
+]
+StartsAt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIMECODE",
+        help="What --cuts calls the first frame, such as 01:00:00:00; else the clip's own "
+        "timecode, or where the list starts.",
+    ),
+]
+EndsAt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIMECODE", help="Where a programme without a clip ends; else with its last shot."
+    ),
+]
 Keep = Annotated[
     Path | None,
     typer.Option(

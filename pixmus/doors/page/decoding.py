@@ -101,7 +101,7 @@ def _watch(
     if video.duration > longest + 0.5:
         raise PixMusError(
             f"{video.path} lasts {video.duration:.0f} s; give a clip of at most {longest:.0f} s "
-            "here, or a part of it."
+            "here, or choose a part of it by From and To."
         )
     check_size(video)
     last = 0.0

@@ -90,6 +90,18 @@ def stages(progress: Progress, seconds: float) -> str:
     )
 
 
+def watching(progress: Progress, seconds: float) -> str:
+    """How far a clip is that is watched before anything was asked of it."""
+    share = 100 * (progress.share or 0.0)
+    return (
+        '<div class="pm-status" role="status" aria-live="polite">'
+        '<div class="pm-bar" role="progressbar" aria-label="Watching the clip" aria-valuemin="0" '
+        f'aria-valuemax="100" aria-valuenow="{share:.0f}"><span style="width:{share:.1f}%"></span>'
+        f"</div><p><span>Watching your clip: {escape(progress.detail)}</span>"
+        f'<span class="pm-seconds">{seconds:.1f} s</span></p></div>'
+    )
+
+
 def example_player(example: Example) -> str:
     """The finished result of an example."""
     return f'<div class="pm-player">{_video(example.scored, example.title, True)}</div>'

@@ -1,4 +1,6 @@
-"""What is said of a take in a visitor's words: how it sounds, what it meets, where it turns."""
+"""What is said in a visitor's words: of a clip that was watched, and of a take how it sounds, what
+it meets and where it turns.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import numpy as np
 from pixmus.curves import Curve
 
 if TYPE_CHECKING:
-    from pixmus.doors.page.takes import CutsMet, Take
+    from pixmus.doors.page.takes import CutsMet, Source, Take
     from pixmus.score.curves import CurveTables
 
 TURN = 0.12  # of a curve's range, from two bars to the next two, that is worth a word
@@ -20,6 +22,27 @@ WORDS = {  # what more and less of a curve are called
     Curve.DENSITY: ("busier", "sparser"),
     Curve.VALENCE: ("brighter", "darker"),
 }
+
+
+def ready(source: Source, seconds: float) -> str:
+    """A clip that was watched, and about how many `seconds` its soundtrack will take."""
+    video = source.footage.video
+    if video.is_still:
+        return f"Your picture is ready. Press Make the soundtrack: {_about(seconds)}."
+    count = len(source.footage.features.cuts)
+    cuts = "no cuts" if count == 0 else "1 cut" if count == 1 else f"{count} cuts"
+    part = " of it" if source.span else ""
+    return (
+        f"Your clip is ready: {clock(video.duration)}{part}, {cuts}. Press Make the soundtrack: "
+        f"{_about(seconds)}."
+    )
+
+
+def _about(seconds: float) -> str:
+    """A rough time: "it takes about 20 s"."""
+    if seconds < 90:
+        return f"it takes about {max(5 * round(seconds / 5), 5)} s"
+    return f"it takes about {round(seconds / 60)} minutes"
 
 
 def sentences(take: Take, tables: CurveTables) -> list[str]:

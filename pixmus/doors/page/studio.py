@@ -6,6 +6,7 @@ at its next inference step once the visitor stops it or starts another.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,8 +21,9 @@ from pixmus.choices import SEED
 from pixmus.compose.draft import keep_score
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
+from pixmus.doors.page.ahead import Watcher
 from pixmus.doors.page.commission import Commission
-from pixmus.doors.page.decoding import mux_apart, trim_apart, watch_apart
+from pixmus.doors.page.decoding import mux_apart
 from pixmus.doors.page.jobs import Line, Progress, Report
 from pixmus.doors.page.takes import Source, Take, ranked
 from pixmus.doors.page.visits import Visit
@@ -38,6 +40,7 @@ from pixmus.take.spectrogram import plot_spectrogram
 AT_ONCE = 2  # soundtracks made at the same time
 MOST_WAITING = 12
 NEW_SEEDS = 2**31  # below which a new seed is drawn
+PACE = 0.4  # seconds a second of clip, until a take was made here (two cores)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Studio:
         self.pipe = pipe
         self.tables = pipe.curve_tables
         self.longest_s = longest_s
+        self.watcher = Watcher(longest_s)
+        self.pace: float | None = None  # seconds a second of clip, as takes of late took here
         self.model = model
         self.line = Line(AT_ONCE, MOST_WAITING)
 
@@ -70,6 +75,10 @@ class Studio:
         check = visit.start()
         with self.line.turn(check, report):
             yield check
+
+    def estimate(self, clip_s: float, commission: Commission) -> float:
+        """About how many seconds the takes that are asked for will take here, when it is quiet."""
+        return (self.pace or PACE) * clip_s * commission.num_takes
 
     def warm_up(self) -> None:
         """Compose and render a few seconds, so that no visitor waits for what is loaded once."""
@@ -179,52 +188,11 @@ class Studio:
         commission: Commission,
         report: Report,
     ) -> Work:
-        """Begin work on a clip or a part of it, which is watched unless the visit has seen it."""
+        """Begin work on a clip or a part of it, which is watched unless that was done already."""
         report(Progress("watch"))
-        still_duration = commission.still_duration
-        length, tracks = commission.length, commission.tracks
-        key = (clip, commission.start, commission.end, still_duration, length, tracks)
-        if visit.watched is None or visit.watched.key != key:
-            visit.watched = None
-            span = None
-            source = clip
-            notices: tuple[str, ...] = ()
-            if commission.is_trimmed:
-                span = self._span(commission)
-                source = visit.new_folder() / f"part-of-{clip.stem}.mp4"
-                report(Progress("watch", detail="taking the part out"))
-                notices = trim_apart(
-                    clip, *span, source, length=length, tracks=tracks, on_wait=check
-                )
-                tracks = ""  # a part has but one
-            footage = watch_apart(
-                source,
-                still_duration=still_duration,
-                length=length,
-                tracks=tracks,
-                longest=self.longest_s,
-                on_wait=check,
-                on_share=lambda done, total: report(
-                    Progress("watch", done / total, f"watched {done:.0f} of {total:.0f} s")
-                ),
-            )
-            footage = replace(footage, notices=(*notices, *footage.notices))
-            if span is not None:
-                span = span[0], min(span[1], round(span[0] + footage.video.duration, 3))
-            visit.watched = Source(footage, clip, key, span)
+        visit.watched = self.watcher.source(visit, clip, commission, check, report)
         check()
         return self._work(visit, check, commission, report)
-
-    def _span(self, commission: Commission) -> tuple[float, float]:
-        """The part of the clip that is meant, seconds; PixMusError where it is too long."""
-        start = commission.start or 0.0
-        end = start + self.longest_s if commission.end is None else commission.end
-        if end - start > self.longest_s + 0.5:
-            raise PixMusError(
-                f"The part of the clip lasts {end - start:g} s; choose at most "
-                f"{self.longest_s:.0f} s."
-            )
-        return start, end
 
     @staticmethod
     def _work(
@@ -264,6 +232,7 @@ class Studio:
 
     def _take(self, work: Work, *, number: int, **asked: Any) -> Take:
         """One take: composed, played and written as a scored clip."""
+        begun = time.monotonic()
         commission, report, check = work.commission, work.report, work.check
         num_takes = commission.num_takes
         which = f"take {number} of {num_takes}" if num_takes > 1 else ""
@@ -301,6 +270,8 @@ class Studio:
         if kept is not None:
             found = keep_score(asked["cue_sheet"], kept, asked["redo_bars"], asked["redo_parts"])
             notices += tuple(found.notices())
+        pace = (time.monotonic() - begun) / video.duration
+        self.pace = pace if self.pace is None else (self.pace + pace) / 2
         return Take(soundtrack, clip, folder, work.source, self.model, kept, notices)
 
 

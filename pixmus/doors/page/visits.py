@@ -30,6 +30,7 @@ from pixmus.errors import PixMusError
 
 if TYPE_CHECKING:
     from pixmus.cues.sheet import CueSheet
+    from pixmus.doors.page.ahead import Ahead
     from pixmus.doors.page.commission import Commission
     from pixmus.doors.page.jobs import Job
     from pixmus.doors.page.takes import Source, Take
@@ -106,6 +107,7 @@ class Visit:
 
     folder: Path
     watched: Source | None = None  # what was watched or chosen last
+    ahead: Ahead | None = None  # a clip that was brought, and that nothing was asked of yet
     cue_sheet: CueSheet | None = None  # as spotted last
     takes: list[Take] = field(default_factory=list)  # as made last, the best first
     shelf: Shelf = field(default_factory=Shelf)
@@ -309,7 +311,7 @@ class Visits:
             visit.has_ended = True
             visit.takes = []
             visit.shelf.clear()
-            visit.watched = None
+            visit.watched = visit.ahead = None
             shutil.rmtree(visit.folder, ignore_errors=True)
 
     def sweep(self) -> None:

@@ -60,6 +60,16 @@ def tie(page: gr.Blocks, panels: Panels, works: Works, looks: Looks) -> None:
         packed.success(None, None, None, js=_press(str(target.elem_id)), **PRIVATE)
     seed = clip.controls.widgets[SEED.name]
     result.keep_seed.click(looks.on_keep_seed, [result.number], [seed], **QUICK)
+    for brought in clip.brought:
+        brought.input(
+            works.on_bring,
+            [brought, *clip.controls.inputs],
+            [result.status],
+            show_progress="hidden",
+            trigger_mode="multiple",
+            concurrency_limit=FOLLOWERS,
+            **PRIVATE,
+        )
     clip.restore.upload(
         looks.on_restore, [clip.restore], [*clip.controls.inputs, result.status], **QUICK
     )

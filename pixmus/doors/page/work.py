@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,6 +14,8 @@ from pixmus.doors.page.jobs import Job, Progress, Report
 from pixmus.doors.page.links import read_query
 from pixmus.doors.page.panels.clip import chosen_clip
 from pixmus.doors.page.panels.panels import Panels
+from pixmus.doors.page.panels.result import IDLE
+from pixmus.doors.page.said import ready
 from pixmus.doors.page.shelf import Card
 from pixmus.doors.page.showing import CANCELLED, sentence
 from pixmus.doors.page.studio import Studio
@@ -20,6 +23,7 @@ from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Stopped, Visit, Visits
 from pixmus.errors import PixMusError
 
+BROUGHT = "Press Make the soundtrack."
 NOTHING = "Nothing is being made."
 LINKED = "The link filled in every choice. Upload a clip, then press Make the soundtrack."
 EXPIRED = (
@@ -39,6 +43,39 @@ class Works:
         self.studio, self.visits, self.panels = studio, visits, panels
         self.read = panels.clip.controls.read
         self.status = panels.result.status
+
+    def on_bring(self, request: gr.Request, path: str | None, *values: Any) -> Shown:
+        """A clip or a picture was brought: it is watched, and what is wrong with it is said."""
+        status = self.status
+        if path is None:
+            yield {status: markup.idle(IDLE)}
+            return
+        try:
+            visit, commission = self.visits.of(request.session_hash), self.read(values)
+        except Exception:  # the button says it, should it still be so
+            yield {status: markup.idle(BROUGHT)}
+            return
+
+        def is_at_work() -> bool:
+            return visit.job is not None and visit.job.is_running
+
+        if is_at_work():
+            return
+        job = self.studio.watcher.begin(visit, Path(path), commission)
+        try:
+            for event in job.follow():
+                if is_at_work():  # which tells its own
+                    return
+                if isinstance(event, Progress):
+                    yield {status: markup.watching(event, job.seconds)}
+                else:
+                    seconds = self.studio.estimate(event.footage.video.duration, commission)
+                    yield {status: markup.idle(ready(event, seconds))}
+        except Stopped:
+            return
+        except Exception as error:
+            if not is_at_work():
+                yield {status: markup.failed(sentence(error))}
 
     def on_make(
         self, request: gr.Request, clip_path: str | None, still_path: str | None, *values: Any

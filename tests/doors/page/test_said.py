@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pixmus.curves import Curve
-from pixmus.doors.page.said import WORDS, _cuts, _level, _turn, clock
+from pixmus.doors.page.said import WORDS, _about, _cuts, _level, _turn, clock
 from pixmus.doors.page.takes import CutsMet
 
 BARS = np.arange(8) * 2.0
@@ -45,3 +45,10 @@ def test_what_came_out_otherwise_is_said() -> None:
     off = {**near, str(Curve.ENERGY): (0.9, 0.4), str(Curve.VALENCE): (0.2, 0.6)}
     assert _level(off) == "On the whole it came out calmer and brighter than the picture asks."
     assert [clock(t) for t in (0.4, 12.6, 75.0)] == ["0:00", "0:13", "1:15"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(1.2, "5 s"), (33.0, "35 s"), (89.0, "90 s"), (100.0, "2 minutes")]
+)
+def test_how_long_it_takes_is_said_roughly(seconds: float, told: str) -> None:
+    assert _about(seconds) == f"it takes about {told}"

@@ -21,7 +21,7 @@ from pixmus.doors.page.jobs import Progress, reported
 from pixmus.doors.page.room import FULL
 from pixmus.doors.page.showing import sentence
 from pixmus.doors.page.studio import Studio
-from pixmus.doors.page.takes import CutsMet, Take, ranked
+from pixmus.doors.page.takes import CutsMet, Source, Take, ranked
 from pixmus.doors.page.visits import Stopped, Visit
 from pixmus.errors import PixMusError
 from pixmus.picture.tone import HLG
@@ -84,6 +84,24 @@ def test_every_stage_and_every_inference_step_is_told(
     ]
     take = events[-1]
     assert isinstance(take, Take) and probe(take.clip).duration == pytest.approx(8.0, abs=0.05)
+
+
+def test_a_clip_that_was_watched_ahead_is_not_watched_again_and_another_ends_it(
+    studio: Studio, visit: Visit, clip: Path, paint_video: Callable[..., Path]
+) -> None:
+    asked = Commission(**QUICK, seed=1)  # type: ignore[arg-type]
+    other = paint_video([(2.0, 40), (2.0, 90)], "other.mp4")
+    given_up = studio.watcher.begin(visit, other, asked)
+    *_, found = studio.watcher.begin(visit, clip, asked).follow()
+    assert isinstance(found, Source)
+    assert len(found.footage.features.cuts) == 2
+    with pytest.raises(Stopped):
+        list(given_up.follow())
+    *_, take = make(studio, visit, clip, seed=1)
+    assert isinstance(take, Take) and take.source is found
+    *_, part = make(studio, visit, clip, seed=1, end=3.0)  # what was seen is not what is asked for
+    assert isinstance(part, Take) and part.source.span == (0.0, 3.0)
+    assert studio.estimate(10.0, asked.but(num_takes=2)) == pytest.approx(20 * studio.pace)
 
 
 def test_a_part_of_a_clip_with_bad_samples_says_so(

@@ -89,6 +89,11 @@ class ClipPanel:
         self.still.input(lambda: None, None, [self.clip], **quick)
 
     @property
+    def brought(self) -> list[Any]:
+        """What a visitor brings a clip or a picture by."""
+        return [self.clip, self.still]
+
+    @property
     def inputs(self) -> list[Any]:
         """The clip, the still, and what the controls say."""
         return [self.clip, self.still, *self.controls.inputs]

@@ -28,7 +28,9 @@ class ResultPanel:
     def __init__(self, examples: Sequence[Example]) -> None:
         self.examples = list(examples)
         # Above the rest, where it is seen whatever is made.
-        self.status = gr.HTML(markup.idle(IDLE), elem_id="status")
+        self.status = gr.HTML(
+            markup.idle(IDLE), js_on_load=markup.asset("status.js"), elem_id="status"
+        )
         # They stand in the place of the player until there is a result: see page.css.
         gr.HTML(films(examples), js_on_load=markup.asset("films.js"), elem_id="films")
         self.player = gr.HTML(

@@ -1,4 +1,4 @@
-"""Edit decision lists (CMX3600), read: cuts, dissolves, and the markers that stand in them.
+"""Edit decision lists (CMX3600): cuts, dissolves and markers read, markers written.
 
 A line of events is `number reel track transition [frames] source-in source-out record-in
 record-out`; the music goes by the record side of the picture's tracks. Markers are Avid's `* LOC:`
@@ -10,8 +10,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
-from pixmus.cues.cut_list import STRENGTHS, CutList, Edit, Mark, check_size, hour_before, mark
+from pixmus.cues.cut_list import (
+    STRENGTHS,
+    CutList,
+    Edit,
+    Mark,
+    check_size,
+    colour_of,
+    hour_before,
+    mark,
+)
+from pixmus.editors.session import Session
 from pixmus.errors import PixMusError
 from pixmus.picture.timecode import Counting
 
@@ -186,3 +197,30 @@ def _edits_of(events: list[_Event], counting: Counting) -> list[Edit]:
         last_end = max(last_end or 0, event.end)
         last_reel = event.reel
     return edits
+
+
+def write_marker_edl(path: str | Path, session: Session) -> None:
+    """Write the markers of a session as Resolve imports them: Timelines, Import, Timeline Markers.
+
+    Colours say the strengths, cues are green and as long as they are.
+    """
+    counting = session.counting
+    lines = [
+        f"TITLE: {_plain(session.title)}",
+        f"FCM: {'' if counting.drops else 'NON-'}DROP FRAME",
+    ]
+    for number, marker in enumerate(session.markers, start=1):
+        frame = session.frame(marker.time)
+        first, last = counting.spell(frame), counting.spell(frame + 1)
+        frames = 1 if marker.end is None else max(1, session.frame(marker.end) - frame)
+        colour = "Green" if marker.strength is None else colour_of(marker.strength)
+        lines.append(
+            f"\n{number:03d}  001      V     C        {first} {last} {first} {last}  \n"
+            f" |C:ResolveColor{colour} |M:{_plain(marker.name)} |D:{frames}"
+        )
+    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _plain(name: str) -> str:
+    """A name in one line, without what separates its fields."""
+    return " ".join(name.replace("|", "/").split())

@@ -1,4 +1,4 @@
-"""Markers as rows of text, read: PixMus' own `markers.csv`, and what other editors export alike.
+"""Markers as rows of text: PixMus' own `markers.csv`, and what other editors export alike.
 
 The first row names the columns, in any order: a time (`time` in seconds, or a timecode), `name`,
 and, where there are any, `end`, `duration`, `strength` and `color`. Commas, semicolons or tabs.
@@ -11,8 +11,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 from pixmus.cues.cut_list import CutList, Mark, check_size, hour_before, mark
+from pixmus.editors.session import Session
 from pixmus.errors import PixMusError
 from pixmus.picture.timecode import LISTED, Counting
 
@@ -138,3 +140,16 @@ def _delimiter(head: str) -> str:
 def _cells(line: str) -> list[str]:
     line = line[:LONGEST_HEAD]
     return next(csv.reader([line], delimiter=_delimiter(line)), [])
+
+
+def write_marker_rows(path: str | Path, session: Session) -> None:
+    """Write time (seconds), timecode, name, strength and end (seconds) of each marker as CSV."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["time", "timecode", "name", "strength", "end"])
+        for marker in session.markers:
+            strength = "" if marker.strength is None else f"{marker.strength:.3g}"
+            end = "" if marker.end is None else f"{marker.end:.6f}"
+            rows.writerow(
+                [f"{marker.time:.6f}", session.timecode(marker.time), marker.name, strength, end]
+            )

@@ -1,4 +1,4 @@
-"""OpenTimelineIO files (`.otio`), read: cuts, transitions and markers of the first video tracks.
+"""OpenTimelineIO files (`.otio`): cuts, transitions and markers read, a take's timeline written.
 
 The file is JSON; its schemas (Timeline, Stack, Track, Clip, Gap, Transition, Marker) are those that
 OpenTimelineIO documents. Times are `RationalTime`s: a value over a rate that is a float, which
@@ -12,16 +12,28 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from pixmus.cues.checks import check_bounds, refuse_constant
-from pixmus.cues.cut_list import CutList, Edit, Mark, check_size, mark
+from pixmus.cues.cut_list import CutList, Edit, Mark, check_size, colour_of, mark
+from pixmus.editors.session import Session
 from pixmus.errors import PixMusError
 from pixmus.picture.timecode import Counting, exact_rate
+from pixmus.waveform import SAMPLE_RATE
 
 DEEPEST = 100  # stacks in stacks, and other programs' metadata
 MOST_ITEMS = 100_000
 ZERO = Fraction(0)
+# What every item has: nothing of it is used here.
+PLAIN: dict[str, Any] = {
+    "metadata": {}, "source_range": None, "effects": [], "markers": [], "enabled": True,
+}  # fmt: skip
+# The colours that OpenTimelineIO knows, for those of `colour_of`.
+OTIO_COLOURS = {
+    "Red": "RED", "Fuchsia": "MAGENTA", "Pink": "PINK", "Yellow": "YELLOW", "Purple": "PURPLE",
+    "Blue": "BLUE", "Cyan": "CYAN", "Sand": "ORANGE", "Cream": "WHITE",
+}  # fmt: skip
 
 
 @dataclass
@@ -230,3 +242,71 @@ def _counting(start: Any) -> Counting | None:
         return None
     rate = _rate(start.get("rate"))
     return Counting(rate) if 1 <= rate <= 1000 else None
+
+
+def write_otio(path: str | Path, session: Session) -> None:
+    """Write the picture, a track for each stem and the markers as a timeline."""
+    rate = float(session.counting.rate)
+    frames = float(math.ceil(session.duration * session.counting.rate - Fraction(1, 1000)))
+    tracks = [_track("Picture", "Video", session.picture, _span(0.0, frames, rate))]
+    sound = _span(0.0, float(session.num_samples), float(SAMPLE_RATE))
+    tracks += [
+        _track(part.capitalize(), "Audio", file, sound) for part, file in session.stems.items()
+    ]
+    markers = []
+    for marker in session.markers:
+        first = session.frame(marker.time) - session.first_frame
+        last = first if marker.end is None else session.frame(marker.end) - session.first_frame
+        colour = "GREEN" if marker.strength is None else OTIO_COLOURS[colour_of(marker.strength)]
+        markers.append(
+            {
+                "OTIO_SCHEMA": "Marker.2",
+                "metadata": {"pixmus": {"strength": marker.strength}},
+                "name": marker.name,
+                "color": colour,
+                "marked_range": _span(float(first), float(last - first), rate),
+                "comment": "",
+            }
+        )
+    stack = {"OTIO_SCHEMA": "Stack.1", "name": "tracks", **PLAIN, "markers": markers}
+    timeline = {
+        "OTIO_SCHEMA": "Timeline.1",
+        "metadata": {},
+        "name": session.title,
+        "global_start_time": _rational(float(session.first_frame), rate),
+        "tracks": {**stack, "children": tracks},
+    }
+    Path(path).write_text(json.dumps(timeline, indent=1) + "\n", encoding="utf-8")
+
+
+def _track(name: str, kind: str, file: str, span: dict[str, Any]) -> dict[str, Any]:
+    """A track with one clip that plays a file from its beginning."""
+    media = {
+        "OTIO_SCHEMA": "ExternalReference.1",
+        "metadata": {},
+        "name": "",
+        "available_range": span,
+        "available_image_bounds": None,
+        "target_url": file,
+    }
+    clip = {
+        "OTIO_SCHEMA": "Clip.2",
+        "name": name,
+        **PLAIN,
+        "source_range": span,
+        "media_references": {"DEFAULT_MEDIA": media},
+        "active_media_reference_key": "DEFAULT_MEDIA",
+    }
+    return {"OTIO_SCHEMA": "Track.1", "name": name, **PLAIN, "children": [clip], "kind": kind}
+
+
+def _rational(value: float, rate: float) -> dict[str, Any]:
+    return {"OTIO_SCHEMA": "RationalTime.1", "rate": rate, "value": value}
+
+
+def _span(start: float, length: float, rate: float) -> dict[str, Any]:
+    return {
+        "OTIO_SCHEMA": "TimeRange.1",
+        "duration": _rational(length, rate),
+        "start_time": _rational(start, rate),
+    }

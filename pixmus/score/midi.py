@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from pixmus.ensembles import PARTS, Part
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS
+from pixmus.picture.timecode import WRITTEN, Counting
 from pixmus.score.grid import BEATS_PER_BAR
 from pixmus.score.midi_events import MidiEvents, read_midi_events
 from pixmus.score.notes import TICKS_PER_BEAT, Note, Score
@@ -39,7 +40,7 @@ MOST_NAMED, LONGEST_NAME = 5, 40  # tracks that a sentence names, and characters
 PICKUP_END = "first downbeat"
 
 
-def _pickup_beats(tempo_map: TempoMap) -> int:
+def pickup_beats(tempo_map: TempoMap) -> int:
     """Beats that the MIDI file holds before beat 0, so that tick 0 is picture time 0."""
     offset = float(tempo_map.beat_times[0])
     if offset <= 0:
@@ -48,20 +49,28 @@ def _pickup_beats(tempo_map: TempoMap) -> int:
     return max(1, round(offset / beat_length), math.ceil(offset / LONGEST_BEAT_S))
 
 
-def write_midi(score: Score, path: Path | str, programs: dict[str, int] | None = None) -> None:
+def write_midi(
+    score: Score,
+    path: Path | str,
+    programs: dict[str, int] | None = None,
+    shown: tuple[Counting, int] | None = None,
+) -> None:
     """Write a format-1 MIDI file whose tick 0 is picture time 0 and whose tempo events are the map.
 
     A gap before beat 0 becomes a pickup bar of whole beats. `programs` names the General MIDI
-    programme of each part.
+    programme of each part, `shown` how the clip counts frames and the number of its first, which
+    the SMPTE offset says.
     """
     import mido
 
     ticks_per_beat = score.ticks_per_beat
     tempo_map = score.tempo_map
-    pickup = _pickup_beats(tempo_map)
+    pickup = pickup_beats(tempo_map)
     before = np.linspace(0.0, tempo_map.beat_times[0], pickup + 1)[:-1]
     times = np.concatenate([before, tempo_map.beat_times]) * MICROSECONDS
     conductor: list[tuple[int, int, mido.MetaMessage]] = []
+    if shown is not None and (offset := _smpte_offset(*shown)):
+        conductor.append((0, 0, mido.MetaMessage("smpte_offset", **offset)))
 
     lengths = np.diff(np.round(times)).astype(int)
     for beat, length in enumerate(lengths):
@@ -107,6 +116,22 @@ def write_midi(score: Score, path: Path | str, programs: dict[str, int] | None =
             events.append((end, 1, mido.Message("note_off", velocity=0, **strike)))
         midi.tracks.append(_track(events, 0, part))
     midi.save(path)
+
+
+def _smpte_offset(counting: Counting, frame: int) -> dict[str, float]:
+    """A frame as MIDI says timecode, which has four rates; none for a rate that has no part in one.
+
+    Twice one of them counts every other frame, and half a frame is 50 subframes.
+    """
+    times = next((n for n in (1, 2) if counting.base / n in (24, 25, 30)), 0)
+    found = WRITTEN.fullmatch(counting.spell(frame))
+    if not times or found is None:
+        return {}
+    whole, rest = divmod(int(found[5]), times)
+    rate = 29.97 if found[4] == ";" else counting.base // times  # mido's word for drop-frame
+    names = ("hours", "minutes", "seconds")
+    clock = {name: int(found[place]) for place, name in enumerate(names, start=1)}
+    return {"frame_rate": rate, **clock, "frames": whole, "sub_frames": 50 * rest}
 
 
 def _track(events: list, end_tick: int, name: str) -> mido.MidiTrack:

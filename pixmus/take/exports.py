@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
+from pixmus.editors.session import Session, counted, session_markers
 from pixmus.ensembles import PARTS
 from pixmus.errors import PixMusError
 from pixmus.files import new_folder
 from pixmus.take.description import Take, describe_take
-from pixmus.take.markers import write_markers
 from pixmus.waveform import write_wav
+
+if TYPE_CHECKING:
+    from pixmus.score.chords import Chord
+
+SCORED, STEMS = "scored.mp4", "stems"
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class Export:
     purpose: str  # a phrase: what it is for
     is_stored: bool = False  # kept with the examples' outputs, so it must be small
     files: tuple[str, ...] = ()  # of a folder: all that it may hold
+    needs: tuple[str, ...] = ()  # other exports that lie beside it
 
 
 _EXPORTS: dict[str, Export] = {}
@@ -61,40 +69,139 @@ def write_export(take: Take, name: str, path: str | Path) -> None:
     EXPORTS[name].write(take, Path(path))
 
 
+def chosen_exports(names: Sequence[str]) -> tuple[str, ...]:
+    """Exports by name, with what lies beside them; "all" is every one. PixMusError for no name."""
+    wanted = set(EXPORTS) if not names or ALL in names else set(names)
+    for name in names:
+        if name not in (*EXPORTS, ALL):
+            raise PixMusError(
+                f'There is no export "{name}"; choose {ALL} or some of {", ".join(EXPORTS)}.'
+            )
+    wanted |= {needed for name in wanted for needed in EXPORTS[name].needs if needed in EXPORTS}
+    return tuple(name for name in EXPORTS if name in wanted)
+
+
 def write_bundle(
     take: Take,
     folder: str | Path,
     overwrite: bool = False,
     made: Mapping[str, Path | None] | None = None,
+    names: Sequence[str] = (),
 ) -> None:
-    """Write every export into `folder`, which must be new or empty.
+    """Write every export, or those of `names`, into `folder`, which must be new or empty.
 
     With `overwrite` the files of an earlier bundle are replaced and others are left alone. `made`
     names exports that were written already: they are copied, not made again.
     """
     made = made or {}
+    chosen = chosen_exports(names)
     # An earlier take may have had more parts.
     replaced = [f"{export.name}/{file}" for export in EXPORTS.values() for file in export.files]
     with new_folder(folder, overwrite, replaced=replaced) as place:
-        for name, export in EXPORTS.items():
+        for name in chosen:
             finished = made.get(name)
             if finished is not None:
                 shutil.copyfile(finished, place / name)
             else:
-                export.write(take, place / name)
+                EXPORTS[name].write(take, place / name)
+
+
+def session_of(take: Take) -> Session:
+    """What editors and music programs open of a take."""
+    from pixmus.sound.programs import programs_of
+
+    sheet = take.cue_sheet
+    counting, first = counted(sheet, take.settings.get("timecode"))
+    return Session(
+        title=Path(str(take.settings.get("clip", "PixMus"))).stem,
+        duration=sheet.duration,
+        counting=counting,
+        first_frame=first,
+        markers=session_markers(sheet),
+        score=take.score,
+        picture=SCORED,
+        stems={part: f"{STEMS}/{name}" for part, name in stem_files(take.stems).items()},
+        programs=programs_of(sheet.ensemble, take.score.parts),
+    )
+
+
+def stem_files(parts: Iterable[str]) -> dict[str, str]:
+    """The file of every part's stem, in the order of a mixer: `01_Melody.wav`."""
+    there = list(parts)
+    ordered = [part for part in PARTS if part in there]
+    return {part: f"{n:02d}_{part.capitalize()}.wav" for n, part in enumerate(ordered, start=1)}
 
 
 def _write_stems(take: Take, folder: Path) -> None:
+    from pixmus.editors.broadcast_wav import write_broadcast_wav
+
     folder.mkdir()
-    for part, stem in take.stems.items():
-        write_wav(folder / f"{part}.wav", stem)
+    counting, first = counted(take.cue_sheet, take.settings.get("timecode"))
+    start = float(counting.seconds(first))
+    for part, name in stem_files(take.stems).items():
+        told = f"{part.capitalize()} of {take.settings.get('clip', 'a clip')}"
+        write_broadcast_wav(folder / name, take.stems[part], told, start)
 
 
 def _write_score(take: Take, path: Path) -> None:
     from pixmus.score.midi import write_midi
-    from pixmus.sound.programs import programs_of
 
-    write_midi(take.score, path, programs_of(take.cue_sheet.ensemble, take.score.parts))
+    session = session_of(take)
+    has_clock = take.settings.get("timecode") is not None
+    write_midi(take.score, path, dict(session.programs),
+               (session.counting, session.first_frame) if has_clock else None)  # fmt: skip
+
+
+def _write_marker_rows(take: Take, path: Path) -> None:
+    from pixmus.editors.marker_rows import write_marker_rows
+
+    write_marker_rows(path, session_of(take))
+
+
+def _write_marker_edl(take: Take, path: Path) -> None:
+    from pixmus.editors.edl import write_marker_edl
+
+    write_marker_edl(path, session_of(take))
+
+
+def _write_otio(take: Take, path: Path) -> None:
+    from pixmus.editors.otio import write_otio
+
+    write_otio(path, session_of(take))
+
+
+def _write_rpp(take: Take, path: Path) -> None:
+    from pixmus.editors.rpp import write_rpp
+
+    write_rpp(path, session_of(take))
+
+
+def _write_musicxml(take: Take, path: Path) -> None:
+    from pixmus.editors.musicxml import write_musicxml
+
+    plan = take.score.plan
+    chords: list[tuple[float, Chord]] = []
+    if plan is not None:
+        halves = len(plan.chords) // max(1, len(plan.beats))
+        ends = [*plan.beats[1:], take.tempo_map.num_beats]
+        for place, chord in enumerate(plan.chords):
+            bar, half = divmod(place, halves)
+            beat = plan.beats[bar] + half * min(4, ends[bar] - plan.beats[bar]) / halves
+            if chord is not None and (not chords or chords[-1][1] != chord):
+                chords.append((beat, chord))
+    write_musicxml(path, session_of(take), chords)
+
+
+def _write_dawproject(take: Take, path: Path) -> None:
+    import tempfile
+
+    from pixmus.editors.dawproject import write_dawproject
+
+    with tempfile.TemporaryDirectory(prefix="pixmus-") as place:
+        folder = Path(place) / STEMS
+        _write_stems(take, folder)
+        files = {part: folder / name for part, name in stem_files(take.stems).items()}
+        write_dawproject(path, session_of(take), files)
 
 
 def _draw_cue_timeline(take: Take, path: Path) -> None:
@@ -126,17 +233,19 @@ def _write_description(take: Take, path: Path) -> None:
 
 for _export in (
     Export(
-        "scored.mp4",
+        SCORED,
         lambda take, path: take.write_video(path),
         "the clip with its soundtrack",
         is_stored=True,
     ),
     Export("music.wav", lambda take, path: write_wav(path, take.music), "the music alone"),
     Export(
-        "stems",
+        STEMS,
         _write_stems,
-        "every part's sound, to mix anew",
-        files=tuple(f"{part}.wav" for part in PARTS),
+        "every part's sound as Broadcast WAV, to mix anew",
+        files=tuple(
+            f"{n:02d}_{part.capitalize()}.wav" for part in PARTS for n in range(1, len(PARTS) + 1)
+        ),
     ),
     Export("score.mid", _write_score, "the notes, for a sequencer", is_stored=True),
     Export(
@@ -146,12 +255,27 @@ for _export in (
         is_stored=True,
     ),
     Export(
-        "markers.csv",
-        lambda take, path: write_markers(
-            path, take.score.markers, take.cue_sheet.frame_rate, take.settings.get("timecode")
-        ),
-        "hit points and cues with their timecode, for an editor",
+        "markers.csv", _write_marker_rows, "hit points and cues with their timecode, for an editor"
     ),
+    Export("markers.edl", _write_marker_edl, "hit points and cues, for DaVinci Resolve"),
+    Export(
+        "timeline.otio",
+        _write_otio,
+        "picture, stems and markers, for editors by way of OpenTimelineIO",
+        needs=(SCORED, STEMS),
+    ),
+    Export(
+        "session.rpp",
+        _write_rpp,
+        "picture, stems, notes, tempo map and markers, for REAPER",
+        needs=(SCORED, STEMS),
+    ),
+    Export(
+        "session.dawproject",
+        _write_dawproject,
+        "stems, notes, tempo map and markers, for Bitwig Studio, Studio One and Cubase",
+    ),
+    Export("score.musicxml", _write_musicxml, "the notes, for a program that engraves"),
     Export("cues.png", _draw_cue_timeline, "what the picture does along time", is_stored=True),
     Export("pianoroll.png", _draw_piano_roll, "the notes along time", is_stored=True),
     Export("spectrogram.png", _draw_spectrogram, "the sound along time", is_stored=True),

@@ -1,6 +1,5 @@
 """A bundle holds every file, or nothing; nothing is overwritten unasked."""
 
-import csv
 import json
 import zipfile
 from dataclasses import dataclass
@@ -30,12 +29,12 @@ from pixmus.take.exports import (
     EXPORTS,
     Export,
     add_export,
+    chosen_exports,
     remove_export,
     stored_exports,
     write_bundle,
     write_export,
 )
-from pixmus.take.markers import write_markers
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.waveform import write_wav
 
@@ -99,8 +98,9 @@ def test_bundle_holds_every_file(tmp_path):
     assert names(tmp_path) == {
         f"bundle/{name}"
         for name in (
-            "scored.mp4", "music.wav", "stems/melody.wav", "score.mid", "cues.json",
-            "markers.csv", "cues.png", "pianoroll.png", "spectrogram.png", "take.json",
+            "scored.mp4", "music.wav", "stems/01_Melody.wav", "score.mid", "cues.json",
+            "markers.csv", "markers.edl", "timeline.otio", "session.rpp", "session.dawproject",
+            "score.musicxml", "cues.png", "pianoroll.png", "spectrogram.png", "take.json",
         )
     }  # fmt: skip
     folder = tmp_path / "bundle"
@@ -180,14 +180,14 @@ def test_every_export_says_what_it_is_for():
 def test_a_full_folder_is_refused_and_replaced_only_with_overwrite(tmp_path, no_pictures):
     folder = tmp_path / "bundle"
     (folder / "stems").mkdir(parents=True)
-    (folder / "stems" / "drums.wav").write_bytes(b"old")
+    (folder / "stems" / "02_Drums.wav").write_bytes(b"old")
     (folder / "notes.txt").write_text("mine")
     with pytest.raises(PixMusError, match="not empty"):
         write_bundle(SmallTake(), folder)
-    assert names(folder) == {"stems/drums.wav", "notes.txt"}
+    assert names(folder) == {"stems/02_Drums.wav", "notes.txt"}
     write_bundle(SmallTake(), folder, overwrite=True)
-    assert "stems/drums.wav" not in names(folder)
-    assert {"stems/melody.wav", "notes.txt", "take.json"} <= names(folder)
+    assert "stems/02_Drums.wav" not in names(folder)
+    assert {"stems/01_Melody.wav", "notes.txt", "take.json"} <= names(folder)
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError, PixMusError("no")])
@@ -256,16 +256,13 @@ def test_a_midi_file_names_its_ensemble(ensemble, tmp_path):
     assert same == [ensemble] or set(same) == {"piano", "felt piano"}
 
 
-def test_markers_are_in_order_and_quoted(tmp_path):
-    write_markers(tmp_path / "own.csv", [(2.0, "a")], Fraction(24), "10:00:00:00")
-    assert "2.000,10:00:02:00,a" in (tmp_path / "own.csv").read_text()
-    write_markers(tmp_path / "markers.csv", [(2.0, 'a, "b"'), (1.0, "c")], Fraction(24))
-    with open(tmp_path / "markers.csv", newline="") as file:
-        assert list(csv.reader(file)) == [
-            ["time", "timecode", "name"],
-            ["1.000", "00:00:01:00", "c"],
-            ["2.000", "00:00:02:00", 'a, "b"'],
-        ]
+def test_exports_are_chosen_by_name(tmp_path, no_pictures):
+    assert chosen_exports(["all"]) == tuple(EXPORTS) == chosen_exports([])
+    assert chosen_exports(["session.rpp"]) == ("scored.mp4", "stems", "session.rpp")
+    with pytest.raises(PixMusError, match='no export "x"; choose all or some of scored.mp4'):
+        chosen_exports(["score.mid", "x"])
+    write_bundle(SmallTake(), tmp_path / "some", names=["score.mid", "markers.csv"])
+    assert names(tmp_path / "some") == {"score.mid", "markers.csv"}
 
 
 def test_a_wave_beyond_full_scale_is_not_clipped(tmp_path):

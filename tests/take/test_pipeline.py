@@ -29,6 +29,7 @@ from pixmus.score.curves import RAW_CURVES, CurveTables
 from pixmus.score.midi import read_midi
 from pixmus.score.notes import PART_LAYOUTS
 from pixmus.take.description import describe_take
+from pixmus.take.exports import stem_files
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.take.soundtrack import Soundtrack
 
@@ -90,7 +91,7 @@ def test_a_clip_becomes_a_scored_clip_and_a_bundle(
     written = {str(p.relative_to(tmp_path / "take")) for p in (tmp_path / "take").rglob("*.*")}
     expected = "music.wav score.mid cues.json markers.csv cues.png pianoroll.png spectrogram.png"
     assert {"scored.mp4", "take.json", *expected.split()} <= written
-    assert {f"stems/{part}.wav" for part in take.stems} <= written
+    assert {f"stems/{name}" for name in stem_files(take.stems).values()} <= written
     facts = json.loads((tmp_path / "take" / "take.json").read_text())
     assert facts["seed"] == 3 and facts["settings"]["num_inference_steps"] == STEPS
     assert facts["sha256"]["model"] == pipe.model_sha256

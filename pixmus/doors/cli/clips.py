@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +22,7 @@ from pixmus.doors.cli.options import (
     CutsAndSeen,
     CutsFile,
     EndsAt,
+    Exports,
     Force,
     Keep,
     Model,
@@ -32,7 +33,7 @@ from pixmus.doors.cli.options import (
     Revision,
     StartsAt,
 )
-from pixmus.doors.cli.places import Place, places_of
+from pixmus.doors.cli.places import Place, free_folder, places_of
 from pixmus.doors.cli.stages import OnStage, stages
 from pixmus.errors import PixMusError
 from pixmus.files import new_file
@@ -62,6 +63,7 @@ def soundtrack(
             help="Folder for clip, WAV, stems, MIDI, cue sheet, markers and pictures.",
         ),
     ] = None,
+    export: Exports = None,
     mood: Mood = None,
     backbone: Backbone = None,
     cues: Annotated[
@@ -81,12 +83,15 @@ def soundtrack(
 ) -> None:
     """Compose for a clip and write it with its soundtrack."""
     from pixmus.picture.video import probe
+    from pixmus.take.exports import chosen_exports
 
     direction = _direction(asked, mood)
     cue_sheet = None if cues is None else _given_sheet(cues, direction, asked, backbone, cuts)
     # A bad clip is refused before the model is loaded, and so is a bad cut list.
     video = probe(clip, still_duration=asked.still_duration, length=asked.length)
     cut_list = _cut_list(cuts, video, rate, start, cuts_and_seen)
+    chosen = chosen_exports(export) if export else ()
+    bundle = free_folder(clip) if chosen and bundle is None else bundle
     places = places_of(clip, out, bundle, asked.num_takes, force)
     if keep is not None and cue_sheet is None:
         raise PixMusError(f"--keep {keep} needs the cue sheet of that score; name it with --cues.")
@@ -118,7 +123,7 @@ def soundtrack(
                     typer.echo(line, err=True)
                 if cue_sheet is None:
                     _tell(take.cue_sheet)
-            checks += _write(take, place, seed, force, on_stage)
+            checks += _write(take, place, seed, force, on_stage, chosen)
         on_stage("", None)
     for line in _ranking(checks):
         typer.echo(line)
@@ -139,7 +144,12 @@ def _given_sheet(
 
 
 def _write(
-    take: Soundtrack, place: Place, seed: int, force: bool, on_stage: OnStage
+    take: Soundtrack,
+    place: Place,
+    seed: int,
+    force: bool,
+    on_stage: OnStage,
+    chosen: Sequence[str],
 ) -> Iterator[tuple[str, Check]]:
     """Write a take where it belongs; yields its name and its check, where it has one."""
     from pixmus.take.exports import write_bundle
@@ -152,7 +162,7 @@ def _write(
             typer.echo(report.note, err=True)
     if folder is not None:
         on_stage("bundle", None)
-        write_bundle(take, folder, overwrite=force, made={"scored.mp4": scored_clip})
+        write_bundle(take, folder, overwrite=force, made={"scored.mp4": scored_clip}, names=chosen)
     for written in filter(None, place):
         on_stage("", None)
         typer.echo(f"{written}  (seed {seed}, {take.score.key})")

@@ -46,6 +46,15 @@ Backbone = Annotated[
         "the model's own what the picture shows.",
     ),
 ]
+Exports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--export",
+        metavar="NAME",
+        help='A file for another program, such as "session.rpp"; "all" is every one, another NAME '
+        "lists them. Give it again for more. In --bundle, else in a new folder.",
+    ),
+]
 CutsFile = Annotated[
     Path | None,
     typer.Option(

@@ -36,5 +36,11 @@ def places_of(
     return list(zip(clips, folders, strict=True))
 
 
+def free_folder(clip: Path) -> Path:
+    """A folder for exports that is not there yet."""
+    numbered = (Path(f"{clip.stem}-exports-{i}") for i in range(1, 1_000_000))
+    return next(path for path in numbered if not path.exists())
+
+
 def _numbered(path: Path, number: int) -> Path:
     return path.with_name(f"{path.stem}-{number}{path.suffix}")

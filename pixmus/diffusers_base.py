@@ -6,7 +6,8 @@ a short soundtrack. Here the same classes are imported with stand-ins in place o
 afterwards everything is put back: who asks for one of them later gets the real one. Where diffusers
 is loaded already, or is built otherwise than this version, nothing is saved and nothing is changed.
 
-All rooms of the product take diffusers' names from here (a test holds it).
+All rooms of the product take diffusers' names from here (a test holds it). Without diffusers the
+networks are built on `plain_base`, and can learn.
 """
 
 from __future__ import annotations
@@ -169,19 +170,36 @@ def _import_without_the_rest() -> None:
     flow_matching.scipy = scipy  # type: ignore[attr-defined]  # its parts load when asked for
 
 
-if not {"diffusers", "torch._dynamo"} & sys.modules.keys():
-    _import_without_the_rest()
+try:
+    if not {"diffusers", "torch._dynamo"} & sys.modules.keys():
+        _import_without_the_rest()
 
-import diffusers  # noqa: E402
-from diffusers import (  # noqa: E402
-    ConfigMixin,
-    DiffusionPipeline,
-    FlowMatchEulerDiscreteScheduler,
-    ModelMixin,
-    SchedulerMixin,
-)
-from diffusers.configuration_utils import register_to_config  # noqa: E402
-from diffusers.utils import logging as diffusers_logging  # noqa: E402
+    import diffusers
+    from diffusers import (
+        ConfigMixin,
+        DiffusionPipeline,
+        FlowMatchEulerDiscreteScheduler,
+        ModelMixin,
+        SchedulerMixin,
+    )
+    from diffusers.configuration_utils import register_to_config
+    from diffusers.utils import logging as diffusers_logging
+except ModuleNotFoundError as error:
+    if error.name != "diffusers":
+        raise
+    # Training takes the networks alone, which do without.
+    from pixmus.plain_base import (
+        ConfigMixin,
+        ModelMixin,
+        register_to_config,
+    )
+
+    def __getattr__(name: str) -> Any:
+        """Nothing else is here: whoever asks is told what is missing."""
+        if name.startswith("__"):  # what the import system asks of every module
+            raise AttributeError(name)
+        raise ModuleNotFoundError("No module named 'diffusers'", name="diffusers")
+
 
 _loading = threading.Lock()
 

@@ -32,6 +32,7 @@ ROOMS = (
     "ensembles",
     "keys",
     "waveform",
+    "plain_base",
     "diffusers_base",
     "renderers",
     "choice",

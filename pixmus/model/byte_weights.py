@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from huggingface_hub import save_torch_state_dict
-from safetensors.torch import load_file
 from torch import Tensor
 
 SCALE = ".scale"  # of a matrix: float32 (rows, 1)
@@ -44,6 +42,8 @@ def from_bytes(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
     """All tensors in the safetensors files of a network's folder, as they are stored."""
+    from safetensors.torch import load_file  # training does without, where it begins anew
+
     stored: dict[str, Tensor] = {}
     for path in sorted(folder.glob("*.safetensors")):
         stored |= load_file(path)
@@ -52,6 +52,8 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 def store_as_bytes(folder: Path, max_shard_size: str) -> None:
     """Write the weights in a network's folder anew, as bytes."""
+    from huggingface_hub import save_torch_state_dict
+
     stored = to_bytes(read_weights(folder))
     for path in [*folder.glob("*.safetensors"), *folder.glob("*.safetensors.index.json")]:
         path.unlink()

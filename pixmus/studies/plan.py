@@ -33,7 +33,7 @@ from pixmus.score.plan import (
 )
 from pixmus.score.plan_tokens import decode_plan, masked_tokens
 from pixmus.studies.realism import feature_aucs, together_auc
-from pixmus.training.train_plan import MeasuredPlan, load_measured, window_of
+from pixmus.training.plan_windows import MeasuredPlan, load_measured, window_of
 
 DIATONIC = (0, 2, 4, 5, 7, 9, 11)
 BATCH = 16  # plans written at once
@@ -234,7 +234,7 @@ def measure(
 def main(argv: Sequence[str] | None = None) -> None:
     """`python -m pixmus.studies.plan MEASURED.npz PLAN_DENOISER`: the table as JSON."""
     parser = argparse.ArgumentParser(prog="pixmus.studies.plan", description=main.__doc__)
-    parser.add_argument("measured", type=Path, help="measured.npz of the training folder")
+    parser.add_argument("measured", type=Path, help="plans.npz of the training run")
     parser.add_argument("denoiser", type=Path)
     parser.add_argument(
         "--half", type=int, default=1, help="of the held-out pieces: 0 to choose settings on, 1"

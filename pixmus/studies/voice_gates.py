@@ -16,7 +16,6 @@ import numpy as np
 import torch
 
 from pixmus.check.voicing import measure_all
-from pixmus.compose.texture import DRUMS
 from pixmus.compose.voice_conditions import (
     CHORD_COLUMNS,
     LIKENESS_COLUMNS,
@@ -39,8 +38,8 @@ from pixmus.score.chords import Chord, chords_of_rows
 from pixmus.score.curves import CurveTables
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.voices import decode_voices
-from pixmus.training.encoded import hit_points_of, measured_conditions
-from pixmus.training.train_voices import load_average
+from pixmus.training.encoded import DRUMS, hit_points_of, measured_conditions
+from pixmus.training.lessons import VOICES
 from pixmus.training.voice_corpus import (
     DYNAMIC,
     LENGTH,
@@ -177,9 +176,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--save", type=Path)
     a = parser.parse_args(argv)
     torch.set_num_threads(1)
-    network = load_average(a.state)
-    pieces = load_voice_pieces(a.corpus, a.corpus.with_name("voices.npz"))
-    tables = CurveTables.load(a.state.parent / "curve_tables.json")
+    network = VOICES.load(a.state)
+    pieces = load_voice_pieces(a.corpus)
+    tables = CurveTables.load(a.state.parents[1] / "curve_tables.json")
     windows = gate_windows(pieces, tables, a.bars)[: a.windows]
     table = {
         "real": [

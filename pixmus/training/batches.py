@@ -16,26 +16,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from pixmus.score.grid import BEATS_PER_BAR
-from pixmus.training.windows import Batch, WindowSampler
-
-# Window lengths in bars and how often each is drawn.
-WINDOW_BARS = ((8, 0.4), (12, 0.35), (16, 0.25))
-TOKENS_PER_BATCH = 64 * 32
 AHEAD = 4  # batches that each worker holds ready
 
 B = TypeVar("B", bound=Any)
-
-
-def draw_batch(
-    sampler: WindowSampler, rng: np.random.Generator, tokens_per_batch: int = TOKENS_PER_BATCH
-) -> Batch:
-    """One batch of windows of one length."""
-    num_bars = int(
-        rng.choice([bars for bars, _ in WINDOW_BARS], p=[odds for _, odds in WINDOW_BARS])
-    )
-    size = max(4, tokens_per_batch // (num_bars * BEATS_PER_BAR))
-    return sampler.batch(rng, size, num_bars)
 
 
 def to_device(batch: B, device: torch.device) -> B:

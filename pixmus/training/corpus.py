@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -260,7 +260,20 @@ def load_ledger(path: Path) -> Ledger:
     return Ledger.from_json(str(data["ledger"])) if "ledger" in data else Ledger()
 
 
-def split_pieces(pieces: list[Piece]) -> tuple[list[Piece], list[Piece]]:
+class OfCorpus(Protocol):
+    """A piece, or what was measured of one."""
+
+    @property
+    def corpus(self) -> str: ...
+
+    @property
+    def split(self) -> str: ...
+
+
+P = TypeVar("P", bound=OfCorpus)
+
+
+def split_pieces(pieces: list[P]) -> tuple[list[P], list[P]]:
     """Training and validation pieces; what a small corpus lacks is said and made up for."""
     training = [piece for piece in pieces if piece.split == "training"]
     validation = [piece for piece in pieces if piece.split == "validation"]

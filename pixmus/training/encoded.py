@@ -9,21 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from pixmus.compose.conditions import BeatConditions
-from pixmus.compose.texture import DRUMS, measure_texture
 from pixmus.curves import CURVES, Curve
-from pixmus.ensembles import PARTS, STYLES
+from pixmus.ensembles import PARTS, STYLES, Part
 from pixmus.score.curves import CurveTables, beat_statistics, measure_bars
-from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BAR, STEPS_PER_BEAT
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.notes import PART_LAYOUTS
 from pixmus.training.corpus import Piece
 
-PHRASE_BARS = 4
+DRUMS = PARTS.index(Part.DRUMS)
 
 
 class MeasuredPiece(Protocol):
@@ -49,42 +47,6 @@ class EncodedPiece:
     @property
     def num_bars(self) -> int:
         return len(self.cells) // BEATS_PER_BAR
-
-    @cached_property
-    def most_alike(self) -> np.ndarray:
-        """For each bar, the first bar of the four that four bars from it on resemble most, int.
-
-        By onsets of all pitched parts, at least four bars apart; -1 where there are none.
-        """
-        onsets = np.concatenate(
-            [
-                self.cells[:, PART_LAYOUTS[PARTS[part]].onsets]
-                for part in self.present
-                if part != DRUMS
-            ],
-            axis=1,
-        )
-        bars = onsets[: self.num_bars * BEATS_PER_BAR].reshape(self.num_bars, -1)
-        bars = bars.astype(np.float32)
-        num = self.num_bars - PHRASE_BARS + 1
-        alike = np.full(self.num_bars, -1)
-        if num <= PHRASE_BARS:
-            return alike
-        same = bars @ bars.T
-        phrases = sum(same[i : i + num, i : i + num] for i in range(PHRASE_BARS))
-        counts = np.diag(phrases)
-        f1 = 2 * phrases / np.maximum(counts[:, None] + counts[None], 1)
-        apart = np.abs(np.subtract.outer(np.arange(num), np.arange(num))) >= PHRASE_BARS
-        f1 = np.where(apart, f1, -1)
-        alike[:num] = np.where(f1.max(1) > 0, f1.argmax(1), -1)
-        return alike
-
-    @cached_property
-    def drum_pattern(self) -> np.ndarray:
-        """Share of bars in which the drums are struck on each step of the bar, (16,)."""
-        return measure_texture(self.cells[: self.num_bars * BEATS_PER_BAR], [DRUMS])[
-            DRUMS, :STEPS_PER_BAR
-        ]
 
 
 def encode_piece(piece: Piece) -> EncodedPiece:
@@ -122,7 +84,7 @@ def hit_points_of(
     return hits.astype(np.float32)
 
 
-def fit_tables(pieces: Sequence[EncodedPiece], entries: int = 201) -> CurveTables:
+def fit_tables(pieces: Sequence[MeasuredPiece], entries: int = 201) -> CurveTables:
     """Curve tables over all bars of the pieces, all pitched parts counted."""
     raws: dict[str, list[np.ndarray]] = {}
     for encoded in pieces:
@@ -188,16 +150,6 @@ def measured_conditions(
         minor=encoded.piece.minor,
         style=STYLES.index(encoded.piece.style),
     ).array
-
-
-def likeness(cells: np.ndarray, other: np.ndarray, parts: Sequence[int]) -> float:
-    """F1 of the parts' onsets, 0..1; 0 where neither has one. Cells are (beats, NUM_CELLS)."""
-    same = total = 0
-    for part in parts:
-        onsets = PART_LAYOUTS[PARTS[part]].onsets
-        same += int((cells[:, onsets] & other[:, onsets]).sum())
-        total += int(cells[:, onsets].sum()) + int(other[:, onsets].sum())
-    return 2 * same / total if total else 0.0
 
 
 def take_bars(array: np.ndarray, start_bar: int, num_bars: int, per_beat: int = 1) -> np.ndarray:

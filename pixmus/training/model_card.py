@@ -5,44 +5,78 @@ from __future__ import annotations
 import json
 from pathlib import Path, PurePath
 
+from pixmus.compose.voice_writing import CONTEXT_BARS
+from pixmus.model.folder import PLAN_DENOISER, VOICE_NETWORK
+from pixmus.score.voices import CHORD_VOICES
 from pixmus.training.corpus import CORPORA, CorpusFacts
 from pixmus.training.prose import fill
 
 TRAINING = "training.json"  # what the run said of itself, kept in the model folder
+SCHEDULER = "scheduler"
+TOLD_ARGUMENTS = (
+    "corpus",
+    "out",
+    "minutes",
+    "iterations",
+    "init",
+    "beats_per_batch",
+    "half_bars_per_batch",
+    "learning_rate",
+    "warmup",
+    "decay",
+    "ema",
+    "dropout",
+    "workers",
+    "seed",
+)
 ENCODER_HEADING = "## The conditioning encoder"
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_card(folder: Path, table: str | None = None, command: str = "") -> None:
     """Write `README.md` of a model folder; `table` holds what `command` measured."""
-    training = json.loads((folder / TRAINING).read_text())
-    config = json.loads((folder / "denoiser" / "config.json").read_text())
-    arguments = training["arguments"]
-    named = ("corpus", "out", "minutes", "init", "learning_rate", "decay", "threads", "seed")
+    facts = json.loads((folder / TRAINING).read_text())
+    configs = {
+        name: json.loads((folder / name / file).read_text())
+        for name, file in (
+            (PLAN_DENOISER, "config.json"),
+            (VOICE_NETWORK, "config.json"),
+            (SCHEDULER, "scheduler_config.json"),
+        )
+    }
+    arguments = facts["arguments"]
     # Of a path only its name: where the files lay says nothing.
     words = [
         f"--{name.replace('_', '-')} {PurePath(str(arguments[name])).name}"
-        for name in named
+        for name in TOLD_ARGUMENTS
         if arguments.get(name) is not None
     ]
     text = fill(
         TEMPLATES / "model_card.md.j2",
-        parameters=training["parameters"],
-        width=config["width"],
-        layers=config["num_layers"],
-        lane_width=config["lane_width"],
-        iterations=training["iterations"],
-        cpu_minutes=training["cpu_minutes"],
-        device=training["device"],
-        dtype=training.get("dtype", "bfloat16"),  # earlier runs knew no other
+        parameters=facts["parameters"],
+        plan=configs[PLAN_DENOISER],
+        voices=configs[VOICE_NETWORK],
+        scheduler=configs[SCHEDULER],
+        temperatures=configs[SCHEDULER].get("temperatures") or {},
+        chord_voices=CHORD_VOICES,
+        context_bars=CONTEXT_BARS,
+        plan_mb=_bytes_of_weights(folder / PLAN_DENOISER) / 1e6,
+        voices_mb=_bytes_of_weights(folder / VOICE_NETWORK) / 1e6,
+        facts=facts,
+        arguments=arguments,
+        device=facts["device"],
         command=" ".join(words),
-        calibration=training["calibration windows"],
+        remarks=facts.get("remarks", ""),
         measured_by=command,
         table=table,
-        data=trained_on(training["corpus_weights"]),
+        data=trained_on(facts["corpus_weights"]),
     )
     (folder / "README.md").write_text(text)
     add_encoder_section(folder)
+
+
+def _bytes_of_weights(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
 def add_encoder_section(folder: Path) -> None:

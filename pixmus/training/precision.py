@@ -1,24 +1,23 @@
-"""In which numbers the network runs while it learns: bfloat16 or float32, whichever is faster.
+"""In which numbers a network learns: bfloat16 or float32, whichever is faster.
 
-On processors with AMX or AVX512-BF16 and on GPUs bfloat16 is several times as fast; on others it
-is up to ten times as slow. The weights that learn are float32 in any case.
+On processors with AMX or AVX512-BF16 and on GPUs products in bfloat16 are several times as fast; on
+others they are up to ten times as slow. Weights and sums are float32 in any case.
 """
 
 from __future__ import annotations
 
 import copy
 import time
-from dataclasses import fields
+from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
+from torch import nn
 
-from pixmus.model.network import ScoreNetwork
-from pixmus.training.loss import denoising_loss
-from pixmus.training.windows import Batch
+from pixmus.training.lessons import Lesson
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 TIMED_S = 0.4  # of iterations with each, after one that is not counted
-TIMED_WINDOWS = 4  # of the batch: how one compares to the other shows on a few
 
 
 def name_of(dtype: torch.dtype) -> str:
@@ -26,17 +25,20 @@ def name_of(dtype: torch.dtype) -> str:
     return next(name for name, value in DTYPES.items() if value == dtype)
 
 
-def seconds_an_iteration(network: ScoreNetwork, batch: Batch, dtype: torch.dtype) -> float:
-    """How long a copy of the network in `dtype` takes for loss and gradients of a few windows."""
-    few = first_windows(batch, TIMED_WINDOWS)
-    runner = copy.deepcopy(network).to(dtype)
-    device = few.cells.device
-    generator = torch.Generator(device).manual_seed(0)
-    noise = torch.randn(few.cells.shape, generator=generator, device=device)
-    sigma = torch.linspace(0.1, 0.9, len(few.cells), device=device)
+def computed_in(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[Any]:
+    """Products in numbers of that kind, as a context."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16)
+
+
+def seconds_an_iteration(
+    lesson: Lesson, network: nn.Module, batch: Any, dtype: torch.dtype
+) -> float:
+    """How long a copy of the network takes for loss and gradients of a batch."""
+    runner = copy.deepcopy(network).eval()  # nothing is dropped, so nothing drawn
 
     def iterate() -> None:
-        loss, _ = denoising_loss(runner, few, sigma, noise)
+        with computed_in(dtype, batch.tokens.device):
+            loss, _ = lesson.loss(runner, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         loss.item()  # on a GPU, wait for it
 
@@ -48,16 +50,14 @@ def seconds_an_iteration(network: ScoreNetwork, batch: Batch, dtype: torch.dtype
     return (time.perf_counter() - begun) / count
 
 
-def faster_dtype(network: ScoreNetwork, batch: Batch) -> tuple[torch.dtype, dict[str, float]]:
-    """The dtype in which the network runs fastest on the batch's device, and both times, seconds.
+def faster_dtype(
+    lesson: Lesson, network: nn.Module, batch: Any
+) -> tuple[torch.dtype, dict[str, float]]:
+    """The dtype in which the network learns fastest on the batch's device, and both times, seconds.
 
     It takes about a second, and no random number that anything else draws.
     """
-    seconds = {name: seconds_an_iteration(network, batch, dtype) for name, dtype in DTYPES.items()}
+    seconds = {
+        name: seconds_an_iteration(lesson, network, batch, dtype) for name, dtype in DTYPES.items()
+    }
     return DTYPES[min(seconds, key=lambda name: seconds[name])], seconds
-
-
-def first_windows(batch: Batch, count: int) -> Batch:
-    """The first windows of a batch."""
-    values = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    return Batch(**{n: v if n == "positions" else v[:count] for n, v in values.items()})

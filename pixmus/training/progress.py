@@ -13,42 +13,31 @@ from numpy.typing import ArrayLike
 if TYPE_CHECKING:  # where only torch is, a run has no picture
     from matplotlib.figure import Figure
 
-COLUMNS = (
-    "iteration",
-    "seconds",
-    "cpu_seconds",
-    "windows_per_second",
-    "training_loss",
-    "validation_low_noise",
-    "validation_middle_noise",
-    "validation_high_noise",
-)
-BANDS = {  # column: what it is, colour
+LOG = "log.csv"
+LINES = {  # column: what it is, colour
     "training_loss": ("training", "#9aa3ad"),
-    "validation_low_noise": ("validation, noise 0 to 0.5", "#009e73"),
-    "validation_middle_noise": ("validation, noise 0.5 to 0.8", "#0072b2"),
-    "validation_high_noise": ("validation, noise 0.8 to 1", "#d55e00"),
+    "validation_loss": ("held out", "#0072b2"),
 }
 
 
 def append_row(path: Path, row: dict[str, float]) -> None:
-    """Add a row of `COLUMNS` to a log; a new one begins with their names."""
+    """Add a row to a log; a new one begins with the names of its columns."""
     is_new = not path.exists() or path.stat().st_size == 0
     with open(path, "a", newline="") as file:
         writer = csv.writer(file)
         if is_new:
-            writer.writerow(COLUMNS)
-        writer.writerow([row[name] for name in COLUMNS])
+            writer.writerow(row)
+        writer.writerow(row.values())
 
 
 def read_log(path: Path) -> dict[str, np.ndarray]:
-    """Every column of a log, float64 (rows,). Logs without the row of names are read too."""
+    """Every column of a log, float64 (rows,)."""
     with open(path, newline="") as file:
-        rows = [row for row in csv.reader(file) if row and row[0] != COLUMNS[0]]
+        names, *rows = [row for row in csv.reader(file) if row] or [[]]
     # A row cut short by a stopped machine is no row.
-    values = [[float(value) for value in row] for row in rows if len(row) == len(COLUMNS)]
-    table = np.array(values, np.float64).reshape(-1, len(COLUMNS))
-    return {name: table[:, index] for index, name in enumerate(COLUMNS)}
+    values = [[float(value) for value in row] for row in rows if len(row) == len(names)]
+    table = np.array(values, np.float64).reshape(-1, len(names))
+    return {name: table[:, index] for index, name in enumerate(names)}
 
 
 def plot_log(log: dict[str, np.ndarray], title: str) -> Figure:
@@ -65,7 +54,7 @@ def plot_log(log: dict[str, np.ndarray], title: str) -> Figure:
     figure.subplots_adjust(left=0.07, right=0.77, top=0.8, bottom=0.13)
     iterations = log["iteration"]
     labels = []
-    for name, (label, colour) in BANDS.items():
+    for name, (label, colour) in LINES.items():
         marker = "o" if len(iterations) < 3 else None
         axes.plot(iterations, log[name], color=colour, lw=1.6, marker=marker, ms=4, zorder=3)
         labels.append((log[name][-1], label, colour))
@@ -80,18 +69,18 @@ def plot_log(log: dict[str, np.ndarray], title: str) -> Figure:
     margin = 0.02 * max(float(np.ptp(iterations)), 1.0)
     axes.set_xlim(iterations[0] - margin, iterations[-1] + margin)
     axes.set_xlabel("iterations", fontsize=8.5, color=QUIET)
-    axes.set_ylabel("loss, thousandths", fontsize=8.5, color=QUIET)
+    axes.set_ylabel("loss, nats", fontsize=8.5, color=QUIET)
     # Each line is named at its end; names that would touch are moved apart.
     low, high = (np.log10(value) for value in axes.get_ylim())
     place = -1.0
     for value, label, colour in sorted(labels):
         place = max((np.log10(value) - low) / (high - low), place + 0.055)
         axes.annotate(
-            f"{label}  {value:.1f}",
+            f"{label}  {value:.3g}",
             (1.015, place),
             xycoords="axes fraction",
             fontsize=8.5,
-            color=colour if colour != BANDS["training_loss"][1] else QUIET,
+            color=colour if colour != LINES["training_loss"][1] else QUIET,
             va="center",
         )
     if np.ptp(iterations) and np.ptp(log["seconds"]):
@@ -126,10 +115,13 @@ def _mapping(x: np.ndarray, y: np.ndarray) -> Callable[[ArrayLike], ArrayLike]:
 def draw_log(path: Path) -> None:
     """Draw `log.png` beside a log; where matplotlib is not installed, or nothing is logged, not."""
     log = read_log(path)
-    if not len(log["iteration"]):
+    if not len(log.get("iteration", ())):
         return
     try:
         from pixmus.take.figure import save_figure
     except ImportError:
         return
-    save_figure(plot_log(log, f"Training of {path.parent.name}"), path.with_suffix(".png"))
+    save_figure(
+        plot_log(log, f"Training of {path.parent.name} in {path.parents[1].name}"),
+        path.with_suffix(".png"),
+    )

@@ -1,10 +1,11 @@
-"""Pieces as voices, with what a training window's conditions are made from, in one array file.
+"""Pieces as plan and voices, with what a window's conditions are made from, in one array file.
 
-Making it takes minutes, loading it seconds, so a run keeps it beside its corpus file.
+Making it takes minutes, loading it seconds, so it is kept beside its corpus file.
 """
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from pixmus.ensembles import PARTS, Part
+from pixmus.files import file_sha256, new_file
 from pixmus.score.chords import chord_rows
 from pixmus.score.curves import NUM_STATISTICS
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.plan import Plan
-from pixmus.score.voices import NUM_TOKENS, UNIT_LAYOUTS, encode_voices
+from pixmus.score.plan_tokens import MASKS, NUM_FIELDS, encode_plan
+from pixmus.score.voices import NUM_TOKENS, encode_voices
 from pixmus.training.corpus import Piece, load_pieces
 from pixmus.training.encoded import encode_piece
 from pixmus.training.plans import plan_of
@@ -36,8 +39,17 @@ class VoicePiece:
     strengths: np.ndarray  # float32 (steps, parts): velocity-weighted onsets
     chords: np.ndarray  # int8 (half bars, 3): rows of `chord_rows`
     plays: np.ndarray  # bool (half bars, parts)
+    plan: np.ndarray  # int8 (half bars, NUM_FIELDS): all of the plan, as tokens
     form: np.ndarray  # float32 (bars, NUM_FORM): see `form_of`
     likeness: np.ndarray  # float32 (bars, parts, NUM_SOURCES, 2): see `bar_likeness`
+
+    @property
+    def corpus(self) -> str:
+        return self.piece.corpus
+
+    @property
+    def split(self) -> str:
+        return self.piece.split
 
     @property
     def num_bars(self) -> int:
@@ -114,22 +126,24 @@ def sources_of(form: np.ndarray) -> np.ndarray:
     return np.stack([*before, form[:, SOURCE].astype(int)], 1)
 
 
-def plan_arrays(piece: Piece) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Chords, who plays, and form of a piece; of one that is drums alone nothing is told."""
+def plan_arrays(piece: Piece) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Chords, who plays, tokens and form of a piece; of one that is drums alone nothing is told."""
     if (piece.notes[:, 0] == PARTS.index(Part.DRUMS)).all():
         halves, bars = piece.num_beats // 2, piece.num_beats // BEATS_PER_BAR
         plays = np.zeros((halves, len(PARTS)), bool)
         plays[:, PARTS.index(Part.DRUMS)] = True
         form = np.full((bars, NUM_FORM), -1, np.float32)
-        return np.full((halves, 3), -1, np.int8), plays, form
+        unknown = np.broadcast_to(MASKS, (halves, NUM_FIELDS)).astype(np.int8)
+        return np.full((halves, 3), -1, np.int8), plays, unknown, form
     plan = plan_of(piece)
-    return chord_rows(plan.chords), plan.plays, form_of(plan)
+    tokens = encode_plan(plan).astype(np.int8)
+    return chord_rows(plan.chords), plan.plays, tokens, form_of(plan)
 
 
 def encode_voice_piece(piece: Piece) -> VoicePiece:
     """Everything that is measured once on a piece."""
     encoded = encode_piece(piece)
-    chords, plays, form = plan_arrays(piece)
+    chords, plays, plan, form = plan_arrays(piece)
     return VoicePiece(
         piece,
         encode_voices(piece.notes, piece.num_beats),
@@ -137,39 +151,54 @@ def encode_voice_piece(piece: Piece) -> VoicePiece:
         encoded.strengths,
         chords,
         plays,
+        plan,
         form,
         bar_likeness(piece.notes, sources_of(form)),
     )
 
 
-def save_voice_pieces(pieces: Sequence[VoicePiece], path: Path) -> None:
-    """Write the arrays of pieces, in the order of their corpus file."""
-    unfinished = path.with_name(path.name + ".part")
-    with open(unfinished, "wb") as file:
+def save_voice_pieces(pieces: Sequence[VoicePiece], path: Path, corpus_sha256: str) -> None:
+    """Write the arrays of pieces, in the order of the corpus file of that SHA-256."""
+    with new_file(path, overwrite=True) as place, open(place, "wb") as file:
         np.savez_compressed(
             file,
             allow_pickle=False,
+            corpus_sha256=np.array(corpus_sha256),
             tokens=np.concatenate([p.tokens for p in pieces]),
             statistics=np.concatenate([p.statistics.astype(np.float16) for p in pieces]),
             strengths=np.concatenate([p.strengths.astype(np.float16) for p in pieces]),
             chords=np.concatenate([p.chords for p in pieces]),
             plays=np.concatenate([p.plays for p in pieces]),
+            plan=np.concatenate([p.plan for p in pieces]),
             form=np.concatenate([p.form for p in pieces]),
             likeness=np.concatenate([p.likeness.astype(np.float16) for p in pieces]),
         )
-    unfinished.replace(path)
 
 
-def load_voice_pieces(corpus: Path, path: Path) -> list[VoicePiece]:
-    """The pieces of a corpus file with their voices, read from `path` or made and written to it."""
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file of `save_voice_pieces`; none where there is no such file."""
+    try:
+        with np.load(path) as file:
+            return {key: file[key] for key in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return {}
+
+
+def measured_beside(corpus: Path) -> Path:
+    """Where what was measured of a corpus file's pieces is kept."""
+    return corpus.with_name(f"{corpus.stem}.measured.npz")
+
+
+def load_voice_pieces(corpus: Path) -> list[VoicePiece]:
+    """The pieces of a corpus file as plan and voices, measured now or, of the same file, before."""
     pieces = load_pieces(corpus)
-    if not path.exists():
-        made = [encode_voice_piece(piece) for piece in pieces]
-        save_voice_pieces(made, path)
-        return made
-    with np.load(path) as file:
-        data = {key: file[key] for key in file.files}
-    assert data["tokens"].shape[1] == NUM_TOKENS == UNIT_LAYOUTS[PARTS[-1]].tokens.stop
+    path, sha256 = measured_beside(corpus), file_sha256(corpus)
+    data = _read(path)
+    if str(data.get("corpus_sha256")) != sha256:
+        print(f"Measuring {len(pieces)} pieces, once; kept in {path}.", flush=True)
+        save_voice_pieces([encode_voice_piece(piece) for piece in pieces], path, sha256)
+        data = _read(path)  # as it will be read the next time, in halves of float32
+    assert data["tokens"].shape[1] == NUM_TOKENS and data["plan"].shape[1] == NUM_FIELDS
     assert data["statistics"].shape[1:] == (len(PARTS), NUM_STATISTICS)
     found, beat = [], 0
     for piece in pieces:
@@ -183,10 +212,11 @@ def load_voice_pieces(corpus: Path, path: Path) -> list[VoicePiece]:
                 data["strengths"][beat * STEPS_PER_BEAT : end * STEPS_PER_BEAT].astype(np.float32),
                 data["chords"][half],
                 data["plays"][half],
+                data["plan"][half],
                 data["form"][bar],
                 data["likeness"][bar].astype(np.float32),
             )
         )
         beat = end
-    assert beat == len(data["tokens"]), "the voices are of another corpus file"
+    assert beat == len(data["tokens"])
     return found

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from pixmus.compose.conditions import without_mood, without_mood_and_timing
-from pixmus.compose.texture import DRUMS
 from pixmus.compose.voice_conditions import (
     NUM_BASE,
     NUM_LIKENESS,
@@ -19,22 +18,13 @@ from pixmus.compose.voice_conditions import (
     form_columns,
     without_wishes,
 )
-from pixmus.ensembles import PARTS, Part
+from pixmus.ensembles import ENSEMBLES, PARTS, Part
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT
 from pixmus.score.curves import CurveTables
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.voices import UNIT_LAYOUTS
-from pixmus.training.encoded import hit_points_of, measured_conditions, take_bars
+from pixmus.training.encoded import DRUMS, hit_points_of, measured_conditions, take_bars
 from pixmus.training.voice_corpus import DYNAMIC, LENGTH, PLACE, RETURN, VoicePiece
-from pixmus.training.windows import (
-    GROOVES_DRAWN,
-    GROOVES_HEARD,
-    agreement,
-    choose_parts,
-    thin_hits,
-    window_beats,
-    window_start,
-)
 
 WINDOW_BARS = ((8, 0.35), (12, 0.35), (16, 0.2), (20, 0.1))
 BEATS_PER_BATCH = 1024
@@ -44,6 +34,9 @@ FUTURE_BARS = 4  # at most so many bars after a block are shown the plan of
 PLAN_WHOLE, PLAN_PARTLY = 0.75, 0.12
 LIKENESS_TOLD, PLAYS_TOLD, FORM_TOLD, ECHO_TOLD = 0.7, 0.7, 0.75, 0.75
 PARTS_GIVEN = 0.5
+# Of so many grooves drawn, those nearest in tempo from which the one that goes with the bass and
+# chords best is taken.
+GROOVES_DRAWN, GROOVES_HEARD = 24, 6
 
 
 @dataclass
@@ -58,6 +51,10 @@ class VoiceBatch:
     conditions: Tensor  # float32 (B, T, NUM_VOICE_CONDITIONS)
     has_velocity: Tensor  # bool (B,)
     positions: Tensor  # (T,)
+
+    @property
+    def num_beats(self) -> int:
+        return self.tokens.shape[0] * self.tokens.shape[1]
 
 
 class VoiceSampler:
@@ -200,7 +197,11 @@ class VoiceSampler:
         start: int,
         num_bars: int,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Drums for a window: tokens and likeness; as `WindowSampler._groove` chooses them."""
+        """Drums for a window, tokens and likeness: of a performance near the tempo.
+
+        Of a few near in tempo the one whose strokes fall most where bass, harmony and pad start
+        notes; fills at phrase ends half of the time.
+        """
         picks = rng.integers(len(self.grooves), size=GROOVES_DRAWN)
         ratio = np.log2(self.tempos[picks] / piece.piece.tempo_bpm)
         distance = np.abs(ratio[:, None] + np.array([0, 1, -1])).min(1)
@@ -219,6 +220,68 @@ class VoiceSampler:
         like = groove.likeness[bars, DRUMS].copy()
         like[:, -1] = 0  # what the piece's phrases return to has no drums
         return drums.reshape(-1, drums.shape[-1]), like
+
+
+def window_start(rng: np.random.Generator, piece_bars: int, num_bars: int) -> int:
+    """First bar of a window; beginnings and ends are drawn more often than their share."""
+    last = max(0, piece_bars - num_bars)
+    draw = rng.random()
+    if draw < 0.12:
+        return 0
+    if draw < 0.24:
+        return last
+    return int(rng.integers(last + 1))
+
+
+def window_beats(rng: np.random.Generator, num_bars: int) -> tuple[np.ndarray, int]:
+    """Which beats of `num_bars` + 1 bars make the window, and the bar cut to 2/4 (-1: none).
+
+    One window in eight has a 2/4 bar, so that composing can use one before a hit point.
+    """
+    beats = np.arange((num_bars + 1) * BEATS_PER_BAR)
+    short_bar = -1
+    if rng.random() < 0.125:
+        short_bar = int(rng.integers(num_bars))
+        half = short_bar * BEATS_PER_BAR + BEATS_PER_BAR // 2
+        beats = np.delete(beats, [half, half + 1])
+    return beats[: num_bars * BEATS_PER_BAR], short_bar
+
+
+def choose_parts(rng: np.random.Generator, present: set[int]) -> list[int]:
+    """An ensemble that the piece can play, all that it has, or a random half."""
+    draw = rng.random()
+    if draw < 0.5:
+        fitting = [
+            parts
+            for parts in (
+                {PARTS.index(p) for p in names}
+                for names in dict.fromkeys(ensemble.parts for ensemble in ENSEMBLES.values())
+            )
+            if parts <= present
+        ]
+        if fitting:
+            return sorted(fitting[int(rng.integers(len(fitting)))])
+    if draw < 0.85 or len(present) < 3:
+        return sorted(present)
+    kept = [part for part in present if rng.random() < 0.6]
+    pitched = [part for part in kept if part != DRUMS]
+    return sorted(kept) if pitched else sorted(present)
+
+
+def thin_hits(rng: np.random.Generator, hits: np.ndarray) -> np.ndarray:
+    """Hits randomly thinned, one in ten moved by a step."""
+    keep = hits * (rng.random(len(hits)) < rng.uniform(0.2, 1.0))
+    thinned = np.zeros_like(keep)
+    for step in np.flatnonzero(keep):
+        moved = step + (int(rng.integers(-1, 2)) if rng.random() < 0.1 else 0)
+        thinned[np.clip(moved, 0, len(hits) - 1)] = keep[step]
+    return thinned
+
+
+def agreement(pattern: np.ndarray, other: np.ndarray) -> float:
+    """Correlation of two patterns; 0 where one of them is even."""
+    a, b = pattern - pattern.mean(), other - other.mean()
+    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-9))
 
 
 def struck_share(struck: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from loopback_hub import TOKEN, LoopbackHub, Repository, dead_address
 from short_music import music_of
 from typer.testing import CliRunner
 
+from pixmus.compose.voice_writing import UnmaskingScheduler
 from pixmus.doors import cli
 from pixmus.doors.publish import (
     LARGEST_SPACE_FILE,
@@ -222,13 +223,25 @@ def test_what_a_card_leaves_open_is_told(tmp_path: Path) -> None:
 def test_the_card_of_a_model_of_ones_own_is_whole(tmp_path: Path) -> None:
     from pixmus.training.model_card import write_card
 
-    shipped = REPOSITORY / "checkpoints" / "pixmus"
-    for name in ("training.json", "denoiser/config.json"):
+    UnmaskingScheduler().save_config(tmp_path / "scheduler")
+    sizes = {"width": 16, "num_layers": 1, "unit_width": 8}
+    learned = dict.fromkeys(("iterations", "held_out_loss", "wall_minutes"), 1)
+    facts = {
+        **dict.fromkeys(("plan", "voices"), learned | {"dtype": "float32"}),
+        "device": "cpu",
+        "parameters": 1000,
+        "corpus_weights": {"own": 1.0},
+        "arguments": {"corpus": "my-midi", "beats_per_batch": 64, "half_bars_per_batch": 64},
+    }
+    for name, told in (
+        ("training.json", facts),
+        ("plan_denoiser/config.json", sizes),
+        ("voice_network/config.json", sizes),
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copyfile(shipped / name, tmp_path / name)
-    facts = json.loads((tmp_path / "training.json").read_text())
-    (tmp_path / "training.json").write_text(json.dumps(facts | {"corpus_weights": {"own": 1.0}}))
+        (tmp_path / name).write_text(json.dumps(told))
     write_card(tmp_path)
+    assert "--corpus my-midi" in (tmp_path / "README.md").read_text()
     assert check_card(tmp_path / "README.md") == [
         "the card says of Figures: Not measured yet",
         "the card says of Training: yours to know",

@@ -1,5 +1,6 @@
 """The training command: what it needs, what it goes on from, whose music it takes."""
 
+import argparse
 import json
 import signal
 import subprocess
@@ -12,27 +13,30 @@ import numpy as np
 import pretty_midi
 import pytest
 import torch
+from torch import nn
 
-from pixmus.compose.conditions import NUM_CONDITIONS
 from pixmus.errors import PixMusError
-from pixmus.model.network import ScoreNetwork
-from pixmus.score.grid import STEPS_PER_BEAT
-from pixmus.score.notes import PART_LAYOUTS
 from pixmus.take.pipeline import PixMusPipeline
-from pixmus.training.batches import draw_batch, draw_batches
+from pixmus.training.batches import draw_batches
 from pixmus.training.corpus import Piece, load_pieces, save_pieces, split_of
-from pixmus.training.encoded import encode_piece, fit_tables
+from pixmus.training.encoded import fit_tables
 from pixmus.training.export import load_run
+from pixmus.training.lessons import PLAN, VOICES, Lesson
 from pixmus.training.precision import DTYPES, faster_dtype, name_of
-from pixmus.training.progress import COLUMNS, append_row, draw_log, read_log
+from pixmus.training.progress import append_row, draw_log, read_log
 from pixmus.training.run import Run
 from pixmus.training.train import main as train
+from pixmus.training.train import make_run
+from pixmus.training.voice_corpus import load_voice_pieces, measured_beside
+from pixmus.training.voice_windows import VoiceBatch, VoiceSampler
 from pixmus.training.voices import make_piece
-from pixmus.training.windows import Batch, WindowSampler
 
-TINY = ["--width", "16", "--layers", "1", "--lane-width", "8"]
-TINY += ["--tokens-per-batch", "128", "--threads", "1", "--warmup", "2", "--device", "cpu"]
-TINY += ["--dtype", "float32"]
+SIZES = ["--width", "16", "--layers", "1", "--unit-width", "8"]
+SIZES += ["--plan-width", "16", "--plan-layers", "1"]
+REST = ["--beats-per-batch", "64", "--half-bars-per-batch", "64", "--threads", "1"]
+REST += ["--warmup", "2", "--device", "cpu", "--dtype", "float32"]
+TINY = [*SIZES, *REST]
+CPU = torch.device("cpu")
 
 
 def walk(seed: int, bars: int = 16) -> list[tuple[int, int, int, int]]:
@@ -56,10 +60,11 @@ def piece_of(seed: int, name: str) -> Piece:
 
 @pytest.fixture(autouse=True)
 def few_validation_windows_and_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four windows in two batches; the picture of the log is for tests of its own."""
-    monkeypatch.setattr("pixmus.training.train.VALIDATION_WINDOWS", 4)
-    monkeypatch.setattr("pixmus.training.train.NUM_VALIDATION_BATCHES", 2)
-    monkeypatch.setattr("pixmus.training.train.draw_log", lambda path: None)
+    """Two batches of two windows; the picture of the log is for tests of its own."""
+    monkeypatch.setattr("pixmus.training.train.PLAN_VALIDATION_BARS", (8,))
+    monkeypatch.setattr("pixmus.training.train.HALF_BARS_A_BATCH", 32)
+    monkeypatch.setattr("pixmus.training.train.VOICE_VALIDATION", (2, 64, 8))
+    monkeypatch.setattr("pixmus.training.journal.draw_log", lambda path: None)
 
 
 @pytest.fixture(scope="module")
@@ -87,37 +92,46 @@ def write_song(path: Path, seed: int = 0, metre: tuple[int, int] = (4, 4)) -> No
     midi.write(str(path))
 
 
-def states_are_equal(first: Path, second: Path) -> bool:
-    a, b = (torch.load(path / "state.pt", weights_only=True) for path in (first, second))
+def state_of(run: Path, lesson: Lesson) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(run / lesson.name / "state.pt", weights_only=True)
+    return state
+
+
+def iterations(run: Path) -> dict[str, int]:
+    facts = json.loads((run / "training.json").read_text())
+    return {name: facts[name]["iterations"] for name in ("plan", "voices") if name in facts}
+
+
+def states_are_equal(first: Path, second: Path, lesson: Lesson) -> bool:
+    a, b = state_of(first, lesson), state_of(second, lesson)
     same = [torch.equal(a[k][n], b[k][n]) for k in ("weights", "average") for n in a[k]]
-    return all(same) and a["rng"] == b["rng"] and torch.equal(a["generator"], b["generator"])
+    return all(same) and a["rng"] == b["rng"]
 
 
 def test_going_on_is_as_if_never_stopped(corpus: Path, tmp_path: Path) -> None:
-    common = ["--corpus", str(corpus), "--minutes", "60", *TINY]
+    common = ["--corpus", str(corpus), "--minutes", "60", "--dropout", "0.1", *TINY]
     train([*common, "--out", str(tmp_path / "straight"), "--iterations", "4"])
     train([*common, "--out", str(tmp_path / "resumed"), "--iterations", "2"])
-    assert not states_are_equal(tmp_path / "straight", tmp_path / "resumed")
+    for lesson in (PLAN, VOICES):
+        assert not states_are_equal(tmp_path / "straight", tmp_path / "resumed", lesson)
     train([*common, "--out", str(tmp_path / "resumed"), "--iterations", "4"])
-    assert states_are_equal(tmp_path / "straight", tmp_path / "resumed")
-    log = read_log(tmp_path / "resumed" / "log.csv")
-    assert log["iteration"].tolist() == [2, 4]
+    for lesson in (PLAN, VOICES):
+        assert states_are_equal(tmp_path / "straight", tmp_path / "resumed", lesson)
+        log = read_log(tmp_path / "resumed" / lesson.name / "log.csv")
+        assert log["iteration"].tolist() == [2, 4]
+        assert set(lesson.terms) < set(log)
 
 
-def test_a_state_without_generators_is_gone_on_from(corpus: Path, tmp_path: Path) -> None:
-    """States of earlier versions: no generators, and a config with entries that are gone."""
+def test_a_run_of_another_device_is_gone_on_from(corpus: Path, tmp_path: Path) -> None:
     common = ["--corpus", str(corpus), "--out", str(tmp_path), "--minutes", "60", *TINY]
     train([*common, "--iterations", "1"])
-    state = torch.load(tmp_path / "state.pt", weights_only=True)
-    for name in ("rng", "generator", "device", "dtype"):
-        del state[name]
-    state["config"] |= {"representation": 1, "num_heads": 4, "_use_default_values": ["num_heads"]}
-    torch.save(state, tmp_path / "state.pt")
-    log = (tmp_path / "log.csv").read_text().splitlines()
-    (tmp_path / "log.csv").write_text("\n".join(log[1:]) + "\n")
+    state = state_of(tmp_path, VOICES)
+    before = state["rng"]
+    torch.save({**state, "device": "cuda", "rng": "{}"}, tmp_path / "voices" / "state.pt")
     train([*common, "--iterations", "2"])
-    assert torch.load(tmp_path / "state.pt", weights_only=True)["iteration"] == 2
-    assert read_log(tmp_path / "log.csv")["iteration"].tolist() == [1, 2]
+    state = state_of(tmp_path, VOICES)
+    assert state["iteration"] == 2 and state["device"] == "cpu" and state["rng"] != before
+    assert iterations(tmp_path) == {"plan": 2, "voices": 2}
 
 
 def test_a_run_goes_on_in_the_numbers_that_it_began_in(
@@ -126,43 +140,48 @@ def test_a_run_goes_on_in_the_numbers_that_it_began_in(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    timed: list[str] = []
+    timed: list[tuple[str, str]] = []
 
-    def seconds(network: ScoreNetwork, batch: Batch, dtype: torch.dtype) -> float:
-        timed.append(name_of(dtype))
-        return {"bfloat16": 0.1, "float32": 0.2}[timed[-1]]
+    def seconds(lesson: Lesson, network: nn.Module, batch: Any, dtype: torch.dtype) -> float:
+        timed.append((lesson.name, name_of(dtype)))
+        return {"bfloat16": 0.1, "float32": 0.2}[name_of(dtype)]
 
     monkeypatch.setattr("pixmus.training.precision.seconds_an_iteration", seconds)
 
-    def trained(iterations: int, *more: str) -> str:
+    def trained(iterations: int, *more: str) -> set[str]:
         common = ["--corpus", str(corpus), "--out", str(tmp_path), *TINY]
         train([*common, "--dtype", "auto", "--iterations", str(iterations), *more])
-        state = torch.load(tmp_path / "state.pt", weights_only=True)
         facts = json.loads((tmp_path / "training.json").read_text())
-        assert state["dtype"] == facts["dtype"]
-        assert state["weights"]["state_embedding"].dtype == torch.float32
-        return str(state["dtype"])
+        found = set()
+        for lesson in (PLAN, VOICES):
+            state = state_of(tmp_path, lesson)
+            assert state["dtype"] == facts[lesson.name]["dtype"]
+            assert {value.dtype for value in state["weights"].values()} == {torch.float32}
+            found.add(state["dtype"])
+        return found
 
-    assert trained(1) == "bfloat16" and sorted(timed) == ["bfloat16", "float32"]
+    assert trained(1) == {"bfloat16"}
+    assert sorted(timed) == [(n, d) for n in ("plan", "voices") for d in ("bfloat16", "float32")]
     said = capsys.readouterr().out
-    assert "Trained in bfloat16, the faster one here (bfloat16 100 ms, float32 200 ms)." in said
-    assert trained(2) == "bfloat16"
-    assert trained(3, "--dtype", "float32") == "float32"
-    assert trained(4) == "float32"
-    assert len(timed) == 2  # a run that goes on times nothing
+    assert "The plan: trained in bfloat16, the faster one here (bfloat16 100 ms, float32" in said
+    assert trained(2) == {"bfloat16"}
+    assert trained(3, "--dtype", "float32") == {"float32"}
+    assert trained(4) == {"float32"}
+    assert len(timed) == 4  # a run that goes on times nothing
 
 
-def test_timing_draws_no_random_number_of_the_run(corpus: Path) -> None:
-    encoded = [encode_piece(piece) for piece in load_pieces(corpus)]
-    sampler = WindowSampler(encoded, fit_tables(encoded), {"pop909": 1.0})
-    batch = sampler.batch(np.random.default_rng(0), 6, 8)
-    layouts = PART_LAYOUTS.values()
-    network = ScoreNetwork(
-        tuple(layout.num_roll_cells for layout in layouts), STEPS_PER_BEAT, NUM_CONDITIONS,
-        width=16, num_layers=1, lane_width=8,
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def sampler(corpus: Path) -> VoiceSampler:
+    pieces = load_voice_pieces(corpus)
+    return VoiceSampler(pieces, fit_tables(pieces), {"pop909": 1.0})
+
+
+def test_timing_draws_no_random_number_of_the_run(sampler: VoiceSampler) -> None:
+    batch = sampler.batch(np.random.default_rng(0), 64, 8)
+    sizes = {"num_conditions": VOICES.fixed["num_conditions"], "width": 16, "num_layers": 1}
+    network = VOICES.kind(**sizes, num_heads=1, unit_width=8)
     before = torch.get_rng_state()
-    dtype, seconds = faster_dtype(network, batch)
+    dtype, seconds = faster_dtype(VOICES, network, batch)
     assert torch.equal(torch.get_rng_state(), before)
     assert seconds.keys() == DTYPES.keys() and min(seconds.values()) > 0
     assert seconds[name_of(dtype)] == min(seconds.values())
@@ -170,10 +189,12 @@ def test_timing_draws_no_random_number_of_the_run(corpus: Path) -> None:
 
 
 def test_a_run_of_another_size_is_not_gone_on_with(corpus: Path, tmp_path: Path) -> None:
-    common = ["--corpus", str(corpus), "--out", str(tmp_path), "--iterations", "1"]
-    train([*common, *TINY])
+    common = ["--corpus", str(corpus), "--out", str(tmp_path), "--iterations", "1", *TINY]
+    train(common)
     with pytest.raises(PixMusError, match=r"another network \(width 16\)"):
-        train([*common, *TINY, "--width", "32"])
+        train([*common, "--width", "32"])
+    with pytest.raises(PixMusError, match=r"another network \(num_layers 1\)"):
+        train([*common, "--plan-layers", "2"])
 
 
 def test_a_folder_of_somebody_is_left_alone(corpus: Path, tmp_path: Path) -> None:
@@ -183,47 +204,77 @@ def test_a_folder_of_somebody_is_left_alone(corpus: Path, tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.parametrize("in_hand", ["plan", "voices"])
 def test_interrupted_it_saves_and_goes_on(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_hand: str
 ) -> None:
-    arguments = ["--corpus", str(corpus), "--out", str(tmp_path), "--minutes", "5", *TINY]
+    arguments = ["--corpus", str(corpus), "--out", str(tmp_path), *TINY]
     handler = signal.getsignal(signal.SIGINT)
     step = Run.step
 
     def interrupted(run: Run, *rest: Any) -> torch.Tensor:
-        if run.iteration == 2:
+        if run.lesson.name == in_hand and run.iteration == 2:
             signal.raise_signal(signal.SIGINT)
         return step(run, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(Run, "step", interrupted)
         with pytest.raises(SystemExit, match="130"):
-            train(arguments)
+            train([*arguments, "--iterations", "4"])
     assert signal.getsignal(signal.SIGINT) is handler
-    done = torch.load(tmp_path / "state.pt", weights_only=True)["iteration"]
-    assert done == 3  # the iteration in hand was finished
-    train([*arguments, "--iterations", str(done + 1)])
-    assert json.loads((tmp_path / "training.json").read_text())["iterations"] == done + 1
+    # The iteration in hand was finished, and what comes after the plan was not begun.
+    done = {"plan": {"plan": 3}, "voices": {"plan": 4, "voices": 3}}[in_hand]
+    assert iterations(tmp_path) == done
+    if in_hand == "plan":
+        with pytest.raises(PixMusError, match="has not learned its voices yet"):
+            load_run(tmp_path)
+    train([*arguments, "--iterations", "4"])
+    assert iterations(tmp_path) == {"plan": 4, "voices": 4}
 
 
-def test_a_run_begins_with_the_weights_of_another(
-    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    common = ["--corpus", str(corpus), "--iterations", "1", *TINY[6:]]
-    train([*common, "--out", str(tmp_path / "first"), *TINY[:6]])
+def test_the_plan_has_its_share_of_the_time(corpus: Path, tmp_path: Path) -> None:
+    common = ["--corpus", str(corpus), "--out", str(tmp_path), *TINY]
+    train([*common, "--minutes", "0.05"])
+    seconds = {lesson: state_of(tmp_path, lesson)["spent"] for lesson in (PLAN, VOICES)}
+    assert seconds[PLAN] >= 0.15 * 3 and seconds[VOICES] >= 0.85 * 3
+
+
+def test_what_does_best_on_held_out_windows_is_kept(corpus: Path, sampler: VoiceSampler) -> None:
+    parser = argparse.Namespace(
+        width=16, layers=1, unit_width=8, seed=1, learning_rate=3e-3, dropout=0.0
+    )
+    run = make_run(VOICES, parser, None, CPU)
+    fixed = [sampler.batch(np.random.default_rng(5), 64, 8)]
+    first, _ = run.validate(fixed)
+    for _ in range(5):
+        run.step(sampler.batch(run.rng, 64, 8), 1.0, 0.5)
+    better, _ = run.validate(fixed)
+    kept = {name: value.clone() for name, value in run.kept.items()}
+    assert better < first and run.kept_loss == better
+    for value in run.average.values():
+        value.add_(5 * torch.randn_like(value))
+    worse, _ = run.validate(fixed)
+    assert worse > better and run.kept_loss == better
+    assert all(torch.equal(run.kept[name], value) for name, value in kept.items())
+
+
+def test_a_run_begins_with_the_weights_of_another(corpus: Path, tmp_path: Path) -> None:
+    common = ["--corpus", str(corpus), "--iterations", "1", *REST]
+    train([*common, "--out", str(tmp_path / "first"), *SIZES])
     load_run(tmp_path / "first").save_pretrained(tmp_path / "model")
     for start in ("first", "model"):
         out = tmp_path / f"from {start}"
         # At rate 0 the weights stay what they began as.
         quiet = ["--learning-rate", "0", "--init", str(tmp_path / start)]
         train([*common, "--out", str(out), *quiet])
-        first = torch.load(tmp_path / "first" / "state.pt", weights_only=True)["average"]
-        second = torch.load(out / "state.pt", weights_only=True)["weights"]
-        for name, value in first.items():
-            # The model folder holds float16.
-            assert torch.allclose(second[name], value, rtol=1e-3, atol=1e-4), name
+        for lesson in (PLAN, VOICES):
+            first, second = state_of(tmp_path / "first", lesson), state_of(out, lesson)
+            assert first["config"] == second["config"]
+            for name, value in first["kept"].items():
+                # The model folder holds float16 and bytes.
+                assert torch.allclose(second["weights"][name], value, rtol=4e-3, atol=4e-3), name
         tables = [(tmp_path / run / "curve_tables.json").read_text() for run in ("first", out.name)]
-        assert tables[0] == tables[1]
+        assert json.loads(tables[0]) == json.loads(tables[1])
     with pytest.raises(PixMusError, match="do not fit"):
         train(
             ["--corpus", str(corpus), "--out", str(tmp_path / "wide"), "--iterations", "1"]
@@ -232,6 +283,21 @@ def test_a_run_begins_with_the_weights_of_another(
     with pytest.raises(PixMusError, match="neither a model folder nor a training run"):
         train([*common, "--out", str(tmp_path / "none"), "--init", str(corpus)])
     assert not (tmp_path / "none").exists()
+
+
+def test_a_corpus_is_measured_once_and_anew_when_it_changes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "corpus.npz"
+    save_pieces([piece_of(0, "a")], path)
+    made = load_voice_pieces(path)
+    assert "Measuring 1 pieces" in capsys.readouterr().out and measured_beside(path).exists()
+    (read,) = load_voice_pieces(path)
+    assert capsys.readouterr().out == ""
+    for name in ("tokens", "statistics", "strengths", "chords", "plays", "plan", "form"):
+        assert np.array_equal(getattr(made[0], name), getattr(read, name)), name
+    save_pieces([piece_of(1, "b"), piece_of(2, "c")], path)
+    assert [piece.piece.name for piece in load_voice_pieces(path)] == ["b", "c"]
 
 
 NO_OTHER_PACKAGES = """
@@ -245,7 +311,7 @@ class Missing(MetaPathFinder):
 
 sys.meta_path.insert(0, Missing())
 from pixmus.training import train
-train.VALIDATION_WINDOWS = 4
+train.PLAN_VALIDATION_BARS, train.VOICE_VALIDATION = (8,), (1, 64, 8)
 train.main(sys.argv[1:])
 """
 
@@ -263,7 +329,9 @@ def test_torch_numpy_and_scipy_are_enough_to_train(corpus: Path, tmp_path: Path)
         cwd=Path(__file__).parents[2],
     )
     assert run.returncode == 0, run.stderr
-    assert {"state.pt", "log.csv", "curve_tables.json"} <= {p.name for p in tmp_path.iterdir()}
+    assert {"plan", "voices", "curve_tables.json"} <= {p.name for p in tmp_path.iterdir()}
+    for name in ("plan", "voices"):
+        assert {p.name for p in (tmp_path / name).iterdir()} == {"state.pt", "log.csv"}
 
 
 def test_anyones_own_music_is_trained_on(
@@ -286,7 +354,7 @@ def test_anyones_own_music_is_trained_on(
     assert {piece.style for piece in pieces} == {"game"}
     assert json.loads((run / "training.json").read_text())["corpus_weights"] == {"own": 1.0}
     load_run(run).save_pretrained(tmp_path / "model")
-    assert PixMusPipeline.from_pretrained(tmp_path / "model").denoiser.config.width == 16
+    assert PixMusPipeline.from_pretrained(tmp_path / "model").voice_network.config.width == 16
 
 
 def test_what_cannot_be_trained_on_is_said(tmp_path: Path) -> None:
@@ -311,39 +379,31 @@ def test_what_cannot_be_trained_on_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a single core
-def test_workers_draw_the_same_again(corpus: Path) -> None:
-    encoded = [encode_piece(piece) for piece in load_pieces(corpus)]
-    sampler = WindowSampler(encoded, fit_tables(encoded), {"pop909": 1.0})
-    device = torch.device("cpu")
-
+def test_workers_draw_the_same_again(sampler: VoiceSampler) -> None:
     def first(seed: int, workers: int) -> list[torch.Tensor]:
-        batches = draw_batches(
-            Batch,
-            partial(draw_batch, sampler, tokens_per_batch=256),
-            np.random.default_rng(seed),
-            device,
-            workers,
-        )
-        return [next(batches).cells for _ in range(4)]
+        draw = partial(sampler.batch, beats=64)
+        batches = draw_batches(VoiceBatch, draw, np.random.default_rng(seed), CPU, workers)
+        return [next(batches).conditions for _ in range(4)]
 
     once, again, other = first(1, 2), first(1, 2), first(2, 2)
     assert all(torch.equal(a, b) for a, b in zip(once, again, strict=True))
     assert not all(
         a.shape == b.shape and torch.equal(a, b) for a, b in zip(once, other, strict=True)
     )
-    assert {cells.shape[2] for cells in once} == {cells.shape[2] for cells in first(1, 0)}
+    assert {told.shape[2] for told in once} == {told.shape[2] for told in first(1, 0)}
 
 
-def test_a_log_is_read_with_and_without_its_header(tmp_path: Path) -> None:
-    path = tmp_path / "log.csv"
-    draw_log_of = [dict.fromkeys(COLUMNS, float(number)) for number in (1, 2, 3)]
-    for row in draw_log_of:
-        append_row(path, row)
+def test_a_log_is_read_without_a_row_that_was_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "voices" / "log.csv"
+    path.parent.mkdir()
+    names = ("iteration", "seconds", "training_loss", "validation_loss", "some part")
+    for number in (1, 2, 3):
+        append_row(path, dict.fromkeys(names, float(number)))
     assert path.read_text().startswith("iteration,seconds,")
-    with_header = read_log(path)
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]) + "4,5")
-    without = read_log(path)
-    for name in COLUMNS:
-        assert with_header[name].tolist() == without[name].tolist() == [1, 2, 3]
+    with open(path, "a") as file:
+        file.write("4,5")
+    assert {name: column.tolist() for name, column in read_log(path).items()} == dict.fromkeys(
+        names, [1, 2, 3]
+    )
     draw_log(path)
     assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")

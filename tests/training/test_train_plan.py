@@ -15,7 +15,8 @@ from pixmus.model.plan_network import PlanDenoiser
 from pixmus.score.curves import RAW_CURVES, CurveTables
 from pixmus.score.plan_tokens import DYNAMICS_COLUMN, FIELD_SIZES, MASKS, NUM_FIELDS
 from pixmus.studies.plan import measure
-from pixmus.training.train_plan import (
+from pixmus.training.lessons import PLAN, plan_loss
+from pixmus.training.plan_windows import (
     GROUPS,
     LETTER,
     LIKENESS,
@@ -24,20 +25,20 @@ from pixmus.training.train_plan import (
     PlanSampler,
     draw_masks,
     load_measured,
-    measure_plan,
+    measured_plan,
     named_anew,
-    plan_losses,
     save_measured,
     spliced,
-    train,
     window_of,
 )
+from pixmus.training.run import Run
+from pixmus.training.voice_corpus import encode_voice_piece
 
 
 @pytest.fixture(scope="module")
 def plans() -> list[MeasuredPlan]:
     tables = CurveTables({name: np.linspace(0, 1, 5) for name in RAW_CURVES})
-    return [measure_plan(piece, tables) for piece in write_pieces(6, 24)]
+    return [measured_plan(encode_voice_piece(piece), tables) for piece in write_pieces(6, 24)]
 
 
 def test_measured_plans_come_back_from_their_file(
@@ -90,22 +91,31 @@ def test_unknown_dynamics_cost_nothing(plans: list[MeasuredPlan]) -> None:
     silent = [plan for plan in plans if plan.corpus != "freedoom"]
     batch = PlanSampler(silent).batch(np.random.default_rng(0), 8, 4)
     assert (batch.tokens[..., DYNAMICS_COLUMN] == int(MASKS[DYNAMICS_COLUMN])).all()
-    loss, groups = plan_losses(denoiser, batch, torch.ones_like(batch.tokens, dtype=torch.bool))
-    assert groups["dynamics"].tolist() == [0, 0] and torch.isfinite(loss)
+    batch.masked[:] = True
+    loss, sums = plan_loss(denoiser, batch)
+    assert sums[list(GROUPS).index("dynamics")].tolist() == [0, 0] and torch.isfinite(loss)
+    assert loss.item() == pytest.approx(float(sums[:, 0].sum() / sums[:, 1].sum()), rel=1e-5)
     uniform = np.log([size for i, size in enumerate(FIELD_SIZES) if i != DYNAMICS_COLUMN]).mean()
     assert loss.item() == pytest.approx(uniform, rel=1e-4)  # the head begins at zero
 
 
-def test_training_learns_writes_a_log_and_can_be_measured(
-    plans: list[MeasuredPlan], tmp_path: Path
-) -> None:
-    denoiser = train(plans, tmp_path, minutes=0.05, width=16, num_layers=1, learning_rate=1e-2)
-    loaded = PlanDenoiser.from_pretrained(tmp_path / "plan_denoiser").eval()
-    for name, value in denoiser.state_dict().items():
+def test_a_plan_is_learned_and_can_be_measured(plans: list[MeasuredPlan], tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    config = {**PLAN.fixed, "width": 16, "num_layers": 1, "num_heads": 2}
+    run = Run(PLAN, config, PlanDenoiser(**config), torch.device("cpu"), 1, 1e-2)
+    sampler = PlanSampler(plans)
+    fixed = [sampler.batch(np.random.default_rng(3), 8, 8)]
+    before, terms = run.validate(fixed)
+    assert len(terms) == len(PLAN.terms)
+    for _ in range(15):
+        run.step(sampler.batch(run.rng, half_bars=256), 1.0, 0.5)
+    after, _ = run.validate(fixed)
+    assert after < before - 0.2
+    run.save(tmp_path / "state.pt", 0.0, 0.0)
+    loaded = PLAN.load(tmp_path / "state.pt")
+    assert not loaded.training
+    for name, value in run.kept.items():
         assert torch.equal(value, loaded.state_dict()[name])
-    more = train(plans, tmp_path, minutes=0.005, init=tmp_path / "plan_denoiser", learning_rate=0)
-    assert more.config["width"] == 16
-    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
     answer = measure(loaded, plans, num=8, num_bars=8, num_inference_steps=2)
     json.dumps(answer)
     assert 0 <= answer["distance of roots"] <= 1

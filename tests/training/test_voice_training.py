@@ -10,15 +10,15 @@ from pixmus.compose.voice_conditions import CHORD_COLUMNS, CHORD_WIDTH, NUM_VOIC
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT
 from pixmus.score.voices import decode_voices
-from pixmus.training.corpus import Piece, save_pieces
+from pixmus.training.corpus import Piece
 from pixmus.training.encoded import fit_tables
-from pixmus.training.train_voices import VoiceRun, load_average, voice_loss
+from pixmus.training.lessons import VOICES, voice_loss
+from pixmus.training.run import Run
 from pixmus.training.voice_corpus import (
     RETURN,
     SOURCE,
     VoicePiece,
     encode_voice_piece,
-    load_voice_pieces,
 )
 from pixmus.training.voice_windows import VoiceSampler, draw_states
 from pixmus.training.voices import make_piece
@@ -67,15 +67,6 @@ def test_a_piece_is_measured_once(pieces: list[VoicePiece]) -> None:
     assert returning.any() and (piece.form[returning, RETURN] > 0.5).all()
 
 
-def test_pieces_come_back_from_their_file(tmp_path: Path) -> None:
-    save_pieces([a_piece("a"), a_piece("b", 16)], tmp_path / "corpus.npz")
-    made = load_voice_pieces(tmp_path / "corpus.npz", tmp_path / "voices.npz")
-    read = load_voice_pieces(tmp_path / "corpus.npz", tmp_path / "voices.npz")
-    for one, other in zip(made, read, strict=True):
-        for name in ("tokens", "chords", "plays", "form"):
-            assert np.array_equal(getattr(one, name), getattr(other, name)), name
-
-
 @pytest.mark.parametrize("seed", range(30))
 def test_targets_are_masked_and_what_is_silent_stays_so(seed: int) -> None:
     bars = np.repeat(np.arange(8), 4)
@@ -97,24 +88,24 @@ def test_windows_tell_their_own_chords(sampler: VoiceSampler) -> None:
 
 
 def test_a_run_learns_and_goes_on(sampler: VoiceSampler, tmp_path: Path) -> None:
-    config = {
-        "num_conditions": NUM_VOICE_CONDITIONS,
-        "width": 32,
-        "num_layers": 1,
-        "num_heads": 2,
-        "unit_width": 16,
-    }
-    run = VoiceRun(config, 3e-3, torch.float32, 1)
+    config = {**VOICES.fixed, "width": 32, "num_layers": 1, "num_heads": 2, "unit_width": 16}
+
+    def a_run(seed: int) -> Run:
+        torch.manual_seed(seed)
+        network = VOICES.kind(**config)
+        return Run(VOICES, config, network, torch.device("cpu"), seed, 3e-3)
+
+    run = a_run(1)
     fixed = sampler.batch(np.random.default_rng(5), 256, 8)
     before = float(voice_loss(run.network, fixed)[0].detach())
     for _ in range(20):
         run.step(sampler.batch(run.rng, 256, 8), 1.0, 0.9)
-    run.save(tmp_path / "state.pt")
+    run.validate([fixed])
+    run.save(tmp_path / "state.pt", 0.0, 0.0)
     assert float(voice_loss(run.network, fixed)[0].detach()) < 0.8 * before
-    again = VoiceRun(config, 3e-3, torch.float32, 2)
+    again = a_run(2)
     again.load(tmp_path / "state.pt")
     batches = [sampler.batch(some.rng, 256, 8) for some in (run, again)]
     losses = [some.step(batch, 1.0, 0.9) for some, batch in zip((run, again), batches, strict=True)]
     assert again.iteration == 21 and losses[0] == losses[1]
-    network = load_average(tmp_path / "state.pt")
-    assert not network.training
+    assert not VOICES.load(tmp_path / "state.pt").training

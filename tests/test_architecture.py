@@ -51,7 +51,7 @@ ROOMS = (
     "doors",
 )
 # The wings, in their order: each imports the rooms and the wings before it.
-WINGS = ("training", "dataset", "studies")
+WINGS = ("training", "dataset", "library", "studies")
 # The names of what is known in one place, and that place.
 NOUNS = {
     "part": (set(PARTS), "ensembles.py"),
@@ -61,6 +61,7 @@ NOUNS = {
 REQUIREMENTS = {
     "training": ["requirements.txt", "requirements-train.txt"],
     "dataset": ["requirements.txt", "requirements-train.txt", "requirements-dataset.txt"],
+    "library": ["requirements.txt", "requirements-train.txt", "requirements-dataset.txt"],
     "studies": ["requirements.txt", "requirements-train.txt", "requirements-dev.txt"],
 }
 KNOWS_NOTHING = {"errors", "model.network", "model.chains", "compose.form"}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NoReturn
 
 import typer
 
-from pixmus.choice import Step
+from pixmus.choice import Choice, Step
 from pixmus.choices import ENSEMBLE, LENGTH, RENDERER, SEED, STYLE, TRACKS, choices_of
 from pixmus.doors.cli import clips, publishing, scores, wings
 from pixmus.doors.cli.options import with_choices
@@ -31,7 +32,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     spotting = (Step.WISH, Step.SPOT, Step.WATCH)
-    for command, choices in (
+    commands: list[tuple[Callable[..., None], list[Choice]]] = [
         (clips.soundtrack, choices_of(*spotting, Step.COMPOSE, Step.MIX, Step.TAKES)),
         (clips.spot, choices_of(*spotting)),
         (clips.trim, [*choices_of(Step.TRIM), LENGTH, TRACKS]),
@@ -43,7 +44,9 @@ def build() -> typer.Typer:
         (publishing.publish_dataset, []),
         (scores.measure_font, []),
         (wings.page, []),
-    ):
+        *((many, choices_of(*spotting, Step.COMPOSE, Step.MIX)) for many in wings.libraries()),
+    ]
+    for command, choices in commands:
         wanted = with_choices(command, choices) if choices else command
         app.command(command.__name__.replace("_", "-"))(wanted)
     for program in (wings.evaluate, wings.bench, wings.reproduce, wings.train, wings.corpus):
@@ -63,14 +66,14 @@ def main() -> NoReturn:
     except PixMusError as error:
         _fail(str(error))
     except ModuleNotFoundError as error:
-        if sys.argv[1:2] not in (["dataset"], ["publish-dataset"]):
+        if sys.argv[1:2] not in (["dataset"], ["publish-dataset"], ["soundtrack-many"]):
             raise
         _fail(
             f"`pixmus {sys.argv[1]}` needs the package {error.name}; install it with: pip install "
             "-r requirements-dataset.txt"
         )
     except KeyboardInterrupt:
-        if sys.argv[1:2] == ["dataset"]:
+        if sys.argv[1:2] in (["dataset"], ["soundtrack-many"]):
             print("stopped; what is done is kept, the same command goes on", file=sys.stderr)
         sys.exit(130)
     sys.exit(0)

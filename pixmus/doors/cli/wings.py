@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -31,6 +32,12 @@ def groups() -> list[typer.Typer]:
     """The groups of commands that wings bring."""
     there = importlib.util.find_spec("pixmus.dataset") is not None
     return [wing("dataset.commands").app] if there else []
+
+
+def libraries() -> list[Callable[..., None]]:
+    """Commands that make soundtracks of many clips, which take the choices of one."""
+    there = importlib.util.find_spec("pixmus.library") is not None
+    return [wing("library.commands").soundtrack_many] if there else []
 
 
 def page(

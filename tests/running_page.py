@@ -73,8 +73,11 @@ class Visitor:
     so that they are fetched, unpacked and compiled once.
     """
 
-    def __init__(self, browser: Any, url: str, width: int = 1280, height: int = 800) -> None:
+    def __init__(
+        self, browser: Any, url: str, width: int = 1280, height: int = 800, scheme: str = "light"
+    ) -> None:
         self.tab = browser.new_page()
+        self.tab.emulate_media(color_scheme=scheme)
         self.tab.set_viewport_size({"width": width, "height": height})
         self.trouble: list[str] = []
         self.tab.on("pageerror", lambda error: self.trouble.append(f"page error: {error}"))

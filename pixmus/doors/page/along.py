@@ -21,6 +21,7 @@ from pixmus.doors.page.inline import jpeg_url, spectrum_url
 from pixmus.doors.page.showcase import Example
 from pixmus.ensembles import PARTS, Part
 from pixmus.errors import PixMusError
+from pixmus.files import new_file
 from pixmus.picture.frames import Frame
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
@@ -88,7 +89,8 @@ def along_example(example: Example, folder: Path) -> Path | None:
     except (PixMusError, OSError, av.FFmpegError):
         return None
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.write_text(told, encoding="utf-8")
+    with new_file(path, overwrite=True) as partial:  # two may make it at once
+        partial.write_text(told, encoding="utf-8")
     return path
 
 

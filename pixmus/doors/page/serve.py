@@ -11,6 +11,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from pixmus.doors.page import markup
+from pixmus.doors.page.along import along_example
 from pixmus.doors.page.blocks import PageBlocks
 from pixmus.doors.page.endpoints import Endpoints
 from pixmus.doors.page.gate import Gate
@@ -47,6 +48,14 @@ THEME = gr.themes.Soft(
     block_label_text_color_dark="*body_text_color",
     block_title_background_fill_dark="none",
     block_title_text_color_dark="*body_text_color",
+    # Grey and red that are read on white (4.5 to 1, as WCAG 2.2 asks of small text).
+    body_text_color_subdued="*neutral_600",
+    color_accent="*primary_700",
+    button_primary_background_fill="*primary_700",
+    button_primary_background_fill_hover="*primary_800",
+    button_primary_background_fill_dark="*primary_700",
+    button_primary_background_fill_hover_dark="*primary_800",
+    slider_color="*primary_700",
     block_border_width="1px",
     block_shadow="none",
 )
@@ -100,8 +109,15 @@ def serve(
     studio = Studio(pipe, LONGEST_S, model=None if folder == MODEL_FOLDER else model)
     visits = Visits(root / "visits", keep_minutes * 60, MOST_VISITS, uploads, Room(root))
     visits.sweep_for_ever()
-    threading.Thread(target=studio.warm_up, name="warm-up", daemon=True).start()
-    page = build_page(studio, visits, find_examples(examples), folder)
+    shown = find_examples(examples)
+
+    def prepare() -> None:
+        studio.warm_up()
+        for example in shown:  # so that a click shows its timeline at once
+            along_example(example, visits.root / "examples")
+
+    threading.Thread(target=prepare, name="warm-up", daemon=True).start()
+    page = build_page(studio, visits, shown, folder)
     page.queue(max_size=4 * FOLLOWERS, default_concurrency_limit=4)
     gate = Middleware(Gate, largest_upload=LARGEST_MB * 10**6, check_upload=visits.check_upload)
     page.launch(

@@ -1,4 +1,4 @@
-"""The pictures of a take, one under another on the same seconds."""
+"""The pictures of a take, all on the same seconds."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class PicturesPanel:
 
     def show(self, take: Take, tables: CurveTables) -> dict[Any, Any]:
         """The pictures of a take, drawn where they are not yet."""
-        told = f"{take.cuts_met()}. Seconds run from left to right in every picture, one under "
-        return {self.seen: f"{told}another.", **self._shown(take.draw(tables))}
+        told = f"{take.cuts_met()}. Seconds run from left to right in every picture."
+        return {self.seen: told, **self._shown(take.draw(tables))}
 
     def show_example(self, example: Example) -> dict[Any, Any]:
         """The pictures of an example."""

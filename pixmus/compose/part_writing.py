@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from pixmus.compose.voice_conditions import CHORD_COLUMNS
+from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.voice_network import KNOWN
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.voices import FIRST_PITCH, UNIT_LAYOUTS, decode_voices
 
+REGISTER = CURVES.index(Curve.REGISTER)  # its column of the conditions, -1..1
 MELODY = PARTS.index(Part.MELODY)
 GIVE_WAY = (Part.COUNTER, Part.HARMONY, Part.PAD)
 NEAR, GIVING_WAY = 2, 3.0  # semitones; how much less likely
@@ -40,6 +42,22 @@ def clashing_units(tokens: np.ndarray, conditions: np.ndarray) -> np.ndarray:
         clashes = np.isin(apart, (1, 11)).any(1) & ~tones[beat, classes]
         found[sounding[clashes, 1] // STEPS_PER_BEAT, sounding[clashes, 0]] = True
     return found
+
+
+def reach_register(conditions: Tensor, part: str, strength: float) -> Tensor | None:
+    """What is added to the log probabilities of a part's voices, (M, values), in some beats.
+
+    `conditions` (M, conditions) are those beats'. An octave higher is e to the `strength` times as
+    likely where the highest register is asked for, as much less likely where the lowest: by the
+    network alone register is followed half as well as by guidance of every value.
+    """
+    if part == Part.DRUMS or strength == 0:
+        return None
+    layout = UNIT_LAYOUTS[part]
+    octaves = (torch.arange(layout.num_pitches) - (layout.num_pitches - 1) / 2) / 12
+    favour = torch.zeros(len(conditions), layout.num_voice_values)
+    favour[:, FIRST_PITCH:] = strength * conditions[:, REGISTER, None] * octaves
+    return favour
 
 
 def room_for_melody(tokens: Tensor, states: Tensor, part: str) -> Tensor | None:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixmus.compose.part_writing import clashing_units, room_for_melody
+from pixmus.compose.part_writing import clashing_units, reach_register, room_for_melody
 from pixmus.compose.seeds import window_seed
 from pixmus.compose.voice_conditions import without_wishes
 from pixmus.diffusers_base import ConfigMixin, SchedulerMixin, register_to_config
@@ -58,6 +58,7 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
         temperatures: dict[str, float] | None = None,
         top: float = 0.95,
         dynamics_temperature: float = 0.1,
+        register_strength: float = 0.7,
         melody_share: float = 0.4,
         block_bars: int = BLOCK_BARS,
     ) -> None:
@@ -142,6 +143,7 @@ class Sampling:
     top: float = 0.98  # the nucleus: values beyond it are never drawn
     has_dynamics: bool = True
     dynamics_temperature: float | None = None  # of levels and accents; None: as the notes
+    register_strength: float = 0.0  # see `reach_register`
     melody_share: float = 0.0  # of the steps, in which the melody is written before the other parts
 
     @classmethod
@@ -157,6 +159,7 @@ class Sampling:
             how.top,
             has_dynamics,
             how.dynamics_temperature,
+            how.register_strength,
             how.melody_share,
         )
 
@@ -347,11 +350,22 @@ def _draw(
             sampling.has_dynamics,
             sampling.top,
             sampling.dynamics_temperature,
-            room_for_melody(tokens[beats], states[beats], PARTS[part]),
+            _favour(tokens[beats], states[beats], conditions[0, beats], PARTS[part], sampling),
         )
         drawn[beats, unit.layout.tokens] = written
         certainty[beats, part] = log_p
     return drawn, certainty
+
+
+def _favour(
+    tokens: Tensor, states: Tensor, conditions: Tensor, part: str, sampling: Sampling
+) -> Tensor | None:
+    asked = [
+        room_for_melody(tokens, states, part),
+        reach_register(conditions, part, sampling.register_strength),
+    ]
+    told = [favour for favour in asked if favour is not None]
+    return torch.stack(told).sum(0) if told else None
 
 
 @dataclass(frozen=True)

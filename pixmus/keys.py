@@ -30,3 +30,9 @@ def key_tonic(key: str) -> int:
 def key_is_major(key: str) -> bool:
     """Whether the key is a major one."""
     return spell_key(key).endswith("major")
+
+
+def transposition(key: str) -> int:
+    """Semitones, -6 to 5, from C major or A minor, in which the model writes, to a key."""
+    home = 0 if key_is_major(key) else 9
+    return (key_tonic(key) - home + 6) % 12 - 6

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import copy
 import os
 import shutil
 import tempfile
@@ -24,14 +23,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import av
 import numpy as np
 import pytest
-import torch
 from loopback_hub import LoopbackHub
+from tiny_model import pipeline_of, tiny_writers
 
-from pixmus.compose.conditions import NUM_CONDITIONS
-from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.score.curves import RAW_CURVES, CurveTables
-from pixmus.score.grid import STEPS_PER_BEAT
-from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS
+from pixmus.compose.writing import Writers
 from pixmus.waveform import SAMPLE_RATE
 
 Colour = int | tuple[int, int, int]
@@ -197,35 +192,18 @@ def paint_video(tmp_path: Path) -> PaintVideo:
 
 
 @pytest.fixture(scope="session")
-def denoiser() -> ScoreDenoiser:
-    """A tiny real one: two layers of 32, shaken so that nothing is zero."""
-    torch.manual_seed(0)
-    tiny = ScoreDenoiser(
-        roll_cells=tuple(layout.num_roll_cells for layout in PART_LAYOUTS.values()),
-        velocity_cells=STEPS_PER_BEAT,
-        num_conditions=NUM_CONDITIONS,
-        width=32,
-        num_layers=2,
-        num_heads=2,
-    )
-    with torch.no_grad():
-        for parameter in tiny.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-    tiny.set_log_odds(torch.zeros(NUM_CELLS))  # untrained, but not silent
-    return tiny.eval()
+def writers() -> Writers:
+    """Tiny real ones that are untrained and say something."""
+    return tiny_writers()
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory, denoiser: ScoreDenoiser) -> Path:
+def tiny_model(tmp_path_factory: pytest.TempPathFactory, writers: Writers) -> Path:
     """The folder of a tiny model with random weights, saved as a real one is, and a whole card."""
-    from pixmus.compose.sampling import default_scheduler
     from pixmus.model.folder import MODEL_FOLDER
-    from pixmus.take.pipeline import PixMusPipeline
 
-    pipe = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler())
-    pipe.curve_tables = CurveTables({name: np.linspace(0, 1, 5) for name in RAW_CURVES})
     folder = tmp_path_factory.mktemp("tiny") / "model"
-    pipe.save_pretrained(folder)
+    pipeline_of(writers).save_pretrained(folder)
     shutil.copyfile(MODEL_FOLDER / "README.md", folder / "README.md")
     return folder
 

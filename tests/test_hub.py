@@ -10,17 +10,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import use_hub
 from loopback_hub import TOKEN, LoopbackHub, Repository, dead_address
 from short_music import cue_sheet, music_of
 
+from pixmus.curves import Curve
 from pixmus.doors.cli import main
 from pixmus.errors import PixMusError
 from pixmus.model.folder import write_manifest
 from pixmus.picture.backbone import Backbone
+from pixmus.score.curves import RAW_CURVES, CurveTables
 from pixmus.score.midi import read_midi
-from pixmus.score.notes import PART_LAYOUTS
 from pixmus.take.pipeline import PixMusPipeline, load_encoder
 
 NAME = "someone/tiny"
@@ -61,17 +63,23 @@ def test_by_revision_it_is_the_model_of_that_version(
     repository = hub.add(NAME, tiny_model)
     first = repository.names["main"]
     repository.names |= {"v1": first, "draft": first}
-    odds = dict.fromkeys(PART_LAYOUTS, 0.5)
-    louder = changed(
-        tiny_model,
-        tmp_path / "second",
-        lambda folder: (folder / "decoding.json").write_text(json.dumps({"log_odds": odds})),
-    )
-    files = {str(p.relative_to(louder)): p.read_bytes() for p in louder.rglob("*") if p.is_file()}
+    second = changed(tiny_model, tmp_path / "second", stretch_curves)
+    files = {str(p.relative_to(second)): p.read_bytes() for p in second.rglob("*") if p.is_file()}
     repository.commit(files)
     revision = first if name == "commit" else name
-    assert PixMusPipeline.from_pretrained(NAME).decoding.log_odds == odds
-    assert PixMusPipeline.from_pretrained(NAME, revision=revision).decoding.log_odds != odds
+    assert largest_density(PixMusPipeline.from_pretrained(NAME)) == 2
+    assert largest_density(PixMusPipeline.from_pretrained(NAME, revision=revision)) == 1
+
+
+def stretch_curves(folder: Path) -> None:
+    (folder / "curve_tables.json").write_text(
+        CurveTables({name: np.linspace(0, 2, 5) for name in RAW_CURVES}).to_json()
+    )
+
+
+def largest_density(pipe: PixMusPipeline) -> float:
+    assert pipe.curve_tables is not None
+    return float(pipe.curve_tables.tables[Curve.DENSITY][-1])
 
 
 def test_what_is_in_the_cache_needs_no_hub(
@@ -106,7 +114,7 @@ def test_a_private_model_wants_a_token(hub: LoopbackHub, tiny_model: Path) -> No
     assert "want of a valid token" in refusal(
         lambda: PixMusPipeline.from_pretrained(NAME, token="hf_wrong")
     )
-    assert PixMusPipeline.from_pretrained(NAME, token=TOKEN).decoding
+    assert PixMusPipeline.from_pretrained(NAME, token=TOKEN).curve_tables
 
 
 def test_the_model_that_the_environment_names(
@@ -172,7 +180,7 @@ def damage(hub: LoopbackHub, repository: Repository) -> None:
 
 
 def lose_a_file(hub: LoopbackHub, repository: Repository) -> None:
-    del repository.commits[-1][1]["decoding.json"]
+    del repository.commits[-1][1]["curve_tables.json"]
 
 
 def be_newer(hub: LoopbackHub, repository: Repository) -> None:
@@ -195,8 +203,12 @@ def be_another_kind(hub: LoopbackHub, repository: Repository) -> None:
         (None, {"name": "no/such/folder"}, "no/such/folder is neither a folder here nor a Hub id"),
         (gate, {}, "is gated; accept its terms on its Hub page"),
         (break_down, {}, "the Hub answered with error 503; try again later"),
-        (damage, {}, r"is damaged: denoiser/.* is not what manifest.json says; remove .*models--"),
-        (lose_a_file, {}, "is incomplete: decoding.json is missing; remove .*models--"),
+        (
+            damage,
+            {},
+            r"is damaged: .*safetensors is not what manifest.json says; remove .*models--",
+        ),
+        (lose_a_file, {}, "is incomplete: curve_tables.json is missing; remove .*models--"),
         (be_newer, {}, "was made by a newer PixMus than this one; update PixMus"),
         (be_another_kind, {}, "on the Hub but is no PixMus model: it holds no manifest.json"),
     ],

@@ -1,4 +1,4 @@
-"""What steers the denoiser: curves, hit points, positions and textures as arrays on the grid.
+"""What steers the writing: curves, hit points and positions as arrays on the grid.
 
 Conventions: arrays run over beats; a curve has one value a bar, held for all its beats, and is a
 quantile over training bars (0..1, 0.5 = a typical bar). Hit points fall on steps.
@@ -12,7 +12,6 @@ from functools import cached_property
 
 import numpy as np
 
-from pixmus.compose.texture import NUM_COLUMNS, texture_columns
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVE_RATE_HZ, CURVES, Curve
 from pixmus.ensembles import STYLES
@@ -22,7 +21,7 @@ from pixmus.score.spans import CueSpan, PlacedHit
 from pixmus.score.tempo import TempoMap
 
 MOOD, TIMING = "mood", "timing"  # what guidance leads to, and training now and then leaves out
-# What the denoiser is told of a beat, in order: how many columns, and with what they are left out.
+# What the networks are told of a beat, in order: how many columns, and with what they are left out.
 # One more is one line here, and one in `BeatConditions.array` that fills it.
 _TABLE: dict[str, tuple[int, str]] = {
     "curves": (len(CURVES), MOOD),  # -1..1
@@ -40,8 +39,6 @@ _TABLE: dict[str, tuple[int, str]] = {
     "last_bar": (1, ""),
     "mode": (1, ""),  # 1 minor, -1 major
     "style": (len(STYLES), ""),  # which one, 1 of all
-    "textures": (NUM_COLUMNS, ""),
-    "echo": (1, ""),  # likeness 0..1 to the bars that are echoed, 0 = none
 }
 
 
@@ -62,8 +59,7 @@ def _left_out_with(group: str) -> np.ndarray:
 COLUMNS = _slices()
 NUM_CONDITIONS = sum(width for width, _ in _TABLE.values())
 MOOD_COLUMNS, TIMING_COLUMNS = _left_out_with(MOOD), _left_out_with(TIMING)
-# Of one column its index, so that it is read as one value a beat.
-ECHO_COLUMN, MODE_COLUMN = COLUMNS["echo"].start, COLUMNS["mode"].start
+MODE_COLUMN = COLUMNS["mode"].start  # an index, so that it is read as one value a beat
 HIT_HORIZON = 16  # beats: a hit further away is not felt
 POSITION_HORIZON = 8  # bars
 STILLEST = 0.06  # density that a calm picture asks for at least: below it bars are all but empty
@@ -71,7 +67,7 @@ STILLEST = 0.06  # density that a calm picture asks for at least: below it bars 
 
 @dataclass(frozen=True)
 class BeatConditions:
-    """What the denoiser knows of every beat of a piece besides its notes; see `as_array`."""
+    """What is wanted of every beat of a piece besides its notes; see `array`."""
 
     curves: np.ndarray  # (beats, 4), 0..1
     hits: np.ndarray  # (steps,), strength 0..1, 0 = none
@@ -145,15 +141,6 @@ def in_other_mode(array: np.ndarray) -> np.ndarray:
     turned = array.copy()
     turned[..., MODE_COLUMN] *= -1
     return turned
-
-
-def add_textures(
-    array: np.ndarray, textures: np.ndarray, blocks: np.ndarray, beat_in_bar: np.ndarray
-) -> np.ndarray:
-    """Conditions that also tell textures (blocks, parts, values); `blocks` (beats,) says which."""
-    told = array.copy()
-    told[:, COLUMNS["textures"]] = texture_columns(textures, blocks, beat_in_bar)
-    return told
 
 
 def beats_of(tempo_map: TempoMap, span: CueSpan) -> np.ndarray:

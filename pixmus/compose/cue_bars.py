@@ -11,11 +11,15 @@ from functools import cached_property
 
 import numpy as np
 
-from pixmus.compose.canvas import bars_before
 from pixmus.compose.conditions import BeatConditions, condition
 from pixmus.compose.draft import Draft
+from pixmus.cues.sheet import CueSheet
 from pixmus.score.plan import HALVES
 from pixmus.score.spans import CueSpan, place_hits
+from pixmus.score.tempo import TempoMap
+
+INTRODUCED_BARS = 24  # a first cue of so many bars has an introduction,
+UNDER_WAY_BARS = 4  # which is over after so many
 
 
 @dataclass(frozen=True)
@@ -69,3 +73,15 @@ def bars_of_cues(draft: Draft) -> list[CueBars]:
         first_bar = found[-1].end_bar if found else 0
         found.append(CueBars(span, end_beat, conditions, first_bar, before))
     return found
+
+
+def bars_before(cue_sheet: CueSheet, tempo_map: TempoMap, span: CueSpan) -> int:
+    """How many bars the model is told that stand before a cue.
+
+    Only a piece's first bars are a beginning, where real melodies often wait; where they are all
+    there is of a short piece, or the piece goes on from cue to cue, the music is under way.
+    """
+    starts = np.asarray(tempo_map.bar_starts)
+    bars = int(((starts >= span.first_beat) & (starts < span.final_beat)).sum())
+    is_first = tempo_map.to_seconds(span.first_beat) < cue_sheet.cues[0].end
+    return 0 if is_first and bars >= INTRODUCED_BARS else UNDER_WAY_BARS

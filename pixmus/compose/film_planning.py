@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixmus.compose.canvas import transposition
 from pixmus.compose.cue_bars import CueBars
 from pixmus.compose.draft import Draft
 from pixmus.compose.endings import agrees
@@ -29,7 +28,7 @@ from pixmus.compose.planning import (
 )
 from pixmus.compose.seeds import window_seed
 from pixmus.ensembles import PARTS, Part, Style
-from pixmus.keys import key_is_major, key_tonic
+from pixmus.keys import key_is_major, key_tonic, transposition
 from pixmus.model.plan_network import PlanDenoiser
 from pixmus.score.chords import HALF_BAR_STEPS, Chord, chord_evidence, chord_scores, read_chords
 from pixmus.score.film_plan import FilmPlan
@@ -65,6 +64,7 @@ def plan_film(
         torch.Generator().manual_seed(window_seed(seed, -1, 0)),
         given_tokens(draft, cues, rows, seed, chords),
         known,
+        looks_of_bars(draft, cues),
         guidance_scale=guidance_scale,
         num_inference_steps=num_steps,
         evidence=None if evidence is None else torch.from_numpy(evidence)[None],
@@ -95,6 +95,20 @@ def film_conditions(draft: Draft, cues: Sequence[CueBars]) -> np.ndarray:
         parts=[part for part in PARTS if part in sheet.parts],
         bars_before=cues[0].bars_before,
     )
+
+
+def looks_of_bars(draft: Draft, cues: Sequence[CueBars]) -> np.ndarray:
+    """Which look the picture has where every bar begins, int (bars,); 0 where no section is."""
+    sections = draft.cue_sheet.sections
+    themes = sorted({section.theme for section in sections})
+    times = np.concatenate(
+        [draft.score.tempo_map.beat_times[cue.span.first_beat + cue.bar_starts] for cue in cues]
+    )
+    looks = np.zeros(len(times), int)
+    for section in sections:
+        inside = (times >= section.start) & (times < section.end)
+        looks[inside] = 1 + themes.index(section.theme)
+    return looks
 
 
 def kept_rows(draft: Draft, cues: Sequence[CueBars]) -> np.ndarray:

@@ -8,7 +8,7 @@ given (chords, phrases, who plays, bars) is a token that was never masked.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from pixmus.score.plan import HALVES, Plan, tonic_of
 from pixmus.score.plan_tokens import (
     CHORD_COLUMNS,
     MASKS,
+    PHRASE_COLUMNS,
     PLAYS_COLUMNS,
     ROOT_COLUMN,
     chord_tokens,
@@ -36,6 +37,7 @@ HIT_HORIZON = 16  # half bars: a hit further away is not felt
 # With little noise the likeliest tokens come first and pull the rest after them: chords that stay,
 # no inversions. With much the order is chance, and chords are as various as real ones.
 CHOICE_NOISE = 20.0
+LOOK_LIKENESS = 2  # level of `LIKENESS_LEVELS`: half of the notes and more
 NEAR, FAR = 8, 64  # bars from a cue's border, on two scales
 MOOD = slice(0, len(CURVES) + 1)  # the curves, and whether they are known
 TIMING = slice(MOOD.stop, MOOD.stop + 4)  # hit points, and whether they are known
@@ -223,6 +225,29 @@ def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
     return -torch.log(-torch.log(uniform))
 
 
+def bring_looks_back(tokens: np.ndarray, looks: np.ndarray) -> np.ndarray:
+    """Tokens in which bars return to those that the picture looked alike under.
+
+    `looks` int (bars,) numbers what the picture looks like, 0 where it is not known. Bars under a
+    look that was there before take the letters and places of the bars that it began with, and are
+    like them at least as `LOOK_LIKENESS` says.
+    """
+    found = tokens.copy()
+    starts = [0, *(np.flatnonzero(np.diff(looks)) + 1).tolist(), len(looks)]
+    runs = list(pairwise(starts))
+    for index, (first, end) in enumerate(runs):
+        same = [run for run in runs[:index] if looks[run[0]] == looks[first] != 0]
+        if not same:
+            continue
+        source, source_end = same[0]
+        num = HALVES * min(end - first, source_end - source)
+        rows = slice(HALVES * first, HALVES * first + num)
+        found[rows, PHRASE_COLUMNS] = found[HALVES * source : HALVES * source + num, PHRASE_COLUMNS]
+        likeness = found[rows, PHRASE_COLUMNS.stop - 1]
+        found[rows, PHRASE_COLUMNS.stop - 1] = np.maximum(likeness, LOOK_LIKENESS)
+    return found
+
+
 def bring_chords_back(
     tokens: np.ndarray,
     given: np.ndarray,
@@ -260,13 +285,15 @@ def draw_plans(
     generator: torch.Generator,
     given: np.ndarray | None = None,
     cue_starts: Sequence[int] = (0,),
+    looks: np.ndarray | None = None,
     on_step: Callable[[int, Tensor], None] | None = None,
     **how: Any,
 ) -> list[Plan]:
     """Plans for conditions (plans, half bars, NUM_PLAN_CONDITIONS), each in its own mode.
 
-    `given` are tokens (plans, half bars, NUM_FIELDS) that hold what is decided already; `how` is
-    what `unmask` takes. What one plan becomes depends on the others beside it.
+    `given` are tokens (plans, half bars, NUM_FIELDS) that hold what is decided already; `looks` are
+    those of `bring_looks_back`; `how` is what `unmask` takes. What one plan becomes depends on the
+    others beside it.
     """
     if given is None:
         given = np.tile(masked_tokens(conditions.shape[1] // HALVES), (len(conditions), 1, 1))
@@ -278,6 +305,8 @@ def draw_plans(
             on_step(next(steps), tokens)
 
     filled = unmask(denoiser, torch.as_tensor(given), wanted, generator, on_step=tell, **how)
+    if looks is not None:
+        filled = torch.as_tensor(np.stack([bring_looks_back(t, looks) for t in filled.numpy()]))
     stays = given.copy()
     if how.get("evidence") is not None:  # chords that were drawn to what sounds return nowhere
         heard = how["evidence"].numpy().any((-2, -1))

@@ -1,23 +1,22 @@
 """What steers the voices besides notes: curves, hit points and positions, plan and likeness.
 
-One row a beat. The first columns are those of `BeatConditions.array` as far as its styles; then the
-chord of the half bar and of the next one, how like each part is to be to earlier bars, which parts
-play in the half bar, and the form. What is not told is 0, with a column that says so.
+One row a beat. The first columns are those of `BeatConditions.array`; then the chord of the half
+bar and of the next one, how like each part is to be to earlier bars, which parts play in the half
+bar, and the form. What is not told is 0, with a column that says so.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from pixmus.compose.conditions import COLUMNS, MOOD_COLUMNS, TIMING_COLUMNS
+from pixmus.compose.conditions import MOOD_COLUMNS, NUM_CONDITIONS, TIMING_COLUMNS
 from pixmus.ensembles import PARTS
 from pixmus.score.chords import QUALITIES
 
-NUM_BASE = COLUMNS["textures"].start
 CHORD_WIDTH = 3 * 12 + 1  # tones, root, bass, known
 NUM_LIKENESS = 5 * 2  # to the bars 1, 2, 4, 8 before and the phrase's source; notes and rhythm
 NUM_FORM_COLUMNS = 8
-CHORD_COLUMNS = slice(NUM_BASE, NUM_BASE + 2 * CHORD_WIDTH)
+CHORD_COLUMNS = slice(NUM_CONDITIONS, NUM_CONDITIONS + 2 * CHORD_WIDTH)
 LIKENESS_COLUMNS = slice(CHORD_COLUMNS.stop, CHORD_COLUMNS.stop + len(PARTS) * (NUM_LIKENESS + 1))
 PLAYS_COLUMNS = slice(LIKENESS_COLUMNS.stop, LIKENESS_COLUMNS.stop + 2 * len(PARTS))
 FORM_COLUMNS = slice(PLAYS_COLUMNS.stop, PLAYS_COLUMNS.stop + NUM_FORM_COLUMNS)
@@ -78,7 +77,7 @@ def add_plan(
 ) -> np.ndarray:
     """All conditions, float32 (T, NUM_VOICE_CONDITIONS).
 
-    `base` (T, NUM_BASE or more); `chords` and `next_chords` (T, 3) as `chord_vectors` has them;
+    `base` (T, NUM_CONDITIONS); `chords` and `next_chords` (T, 3) as `chord_vectors` has them;
     `likeness` (T, parts, NUM_LIKENESS) 0..1, NaN where it is not told; `plays` (T, parts) bool and
     where it is told; `form` as `form_columns` makes it.
     """
@@ -86,7 +85,7 @@ def add_plan(
     told = ~np.isnan(likeness).all(-1, keepdims=True)
     like = np.concatenate([np.nan_to_num(2 * likeness - 1), told], -1).reshape(T, -1)
     heard = np.concatenate([(2.0 * plays - 1) * plays_known, plays_known], -1)
-    columns = [base[:, :NUM_BASE], chord_vectors(chords), chord_vectors(next_chords), like, heard]
+    columns = [base, chord_vectors(chords), chord_vectors(next_chords), like, heard]
     return np.concatenate([*columns, form], -1).astype(np.float32)
 
 
@@ -95,4 +94,11 @@ def without_wishes(array: np.ndarray) -> np.ndarray:
     dropped = array.copy()
     for columns in (MOOD_COLUMNS, TIMING_COLUMNS, PLAN_COLUMNS):
         dropped[..., columns] = 0
+    return dropped
+
+
+def without_timing(array: np.ndarray) -> np.ndarray:
+    """Conditions with the hit points unknown."""
+    dropped = array.copy()
+    dropped[..., TIMING_COLUMNS] = 0
     return dropped

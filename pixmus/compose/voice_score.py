@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pixmus.compose.canvas import transposition
 from pixmus.compose.cue_bars import CueBars
 from pixmus.compose.draft import Draft
 from pixmus.compose.endings import agrees, chord_for
@@ -20,6 +19,7 @@ from pixmus.compose.voice_conditions import NUM_LIKENESS, add_plan, form_columns
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, Part, Style
+from pixmus.keys import transposition
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT
 from pixmus.score.chords import chord_rows
 from pixmus.score.grid import STEPS_PER_BEAT

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from pixmus.compose.part_writing import clashing_units, reach_register, room_for_melody
 from pixmus.compose.seeds import window_seed
-from pixmus.compose.voice_conditions import without_wishes
+from pixmus.compose.voice_conditions import without_timing, without_wishes
 from pixmus.diffusers_base import ConfigMixin, SchedulerMixin, register_to_config
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.voice_network import KNOWN, MASKED, Unit, VoiceNetwork
@@ -107,30 +107,50 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
 
 
 @dataclass(frozen=True)
-class VoiceGuidance:
+class Guidance:
     """Classifier-free guidance of curves, hit points and plan; never of dynamics. 1 is none.
 
-    Only the first `share` of a block's steps is guided: what they settle leads the others.
+    `timing` is that of the hit points alone, None: as the others. Only the first `share` of a
+    block's steps is guided: what they settle leads the others.
     """
 
     scale: float = DEFAULT_GUIDANCE_SCALE
+    timing: float | None = None
     share: float = GUIDED_SHARE
 
-    def at(self, step: int, num_steps: int) -> VoiceGuidance:
+    def at(self, step: int, num_steps: int) -> Guidance:
         """The guidance of a step."""
-        return self if step < self.share * num_steps else replace(self, scale=1.0)
+        return self if step < self.share * num_steps else self.off
+
+    @property
+    def off(self) -> Guidance:
+        """No guidance."""
+        return replace(self, scale=1.0, timing=None)
 
     def variants(self, conditions: np.ndarray) -> Tensor:
         """Conditions of each prediction, (variants, T, conditions)."""
-        asked = [conditions] if self.scale == 1 else [conditions, without_wishes(conditions)]
+        asked = [conditions]
+        if len(self.weights[0]) > 1:
+            asked.append(without_wishes(conditions))
+        if len(self.weights[0]) > 2:
+            asked.append(without_timing(conditions))
         return torch.from_numpy(np.stack(asked)).float()
 
     @property
     def weights(self) -> tuple[Tensor, Tensor]:
-        """Weights of the variants' log probabilities: of notes, and of dynamics."""
-        if self.scale == 1:
-            return torch.ones(1), torch.ones(1)
-        return torch.tensor([self.scale, 1 - self.scale]), torch.tensor([1.0, 0.0])
+        """Weights of the variants' log probabilities: of notes, and of dynamics.
+
+        From the prediction without wishes by `scale` to that with all but hit points, and from
+        there by `timing` to that with all (as Brooks et al. 2023 lead to two conditions).
+        """
+        timing = self.scale if self.timing is None else self.timing
+        if self.scale == timing == 1:
+            notes = [1.0]
+        elif self.scale == timing:
+            notes = [self.scale, 1 - self.scale]
+        else:
+            notes = [timing, 1 - self.scale, self.scale - timing]
+        return torch.tensor(notes), torch.tensor([1.0, *[0.0] * (len(notes) - 1)])
 
 
 @dataclass(frozen=True)
@@ -185,7 +205,7 @@ def fill(
     echoed: np.ndarray,
     *,
     generator: torch.Generator,
-    guidance: VoiceGuidance,
+    guidance: Guidance,
     sampling: Sampling,
     on_step: Callable[[int, np.ndarray], None] | None = None,
 ) -> np.ndarray:
@@ -235,7 +255,7 @@ class _Window:
     scheduler: UnmaskingScheduler
     tokens: Tensor  # int64 (T, NUM_TOKENS)
     states: Tensor  # int64 (T, P)
-    guidance: VoiceGuidance
+    guidance: Guidance
     sampling: Sampling
     generator: torch.Generator
     conditions: Tensor  # (variants, T, conditions)
@@ -270,7 +290,7 @@ class _Window:
             return
         units = written.nonzero()
         least = units[self.certainty[units[:, 0], units[:, 1]].argsort()[:count]]
-        self._write_again(least, replace(self.guidance, scale=1.0))
+        self._write_again(least, self.guidance.off)
 
     def solve_clashes(self, written: Tensor) -> bool:
         """Write those of the written units (bool (T, P)) again that clash with the chord; any?"""
@@ -281,7 +301,7 @@ class _Window:
         self._write_again(units, self.guidance)
         return True
 
-    def _write_again(self, units: Tensor, guidance: VoiceGuidance) -> None:
+    def _write_again(self, units: Tensor, guidance: Guidance) -> None:
         self.states[units[:, 0], units[:, 1]] = MASKED
         wanted = torch.zeros(self.states.shape, dtype=torch.bool)
         wanted[units[:, 0], units[:, 1]] = True
@@ -297,7 +317,7 @@ class _Window:
             self.tokens[beat, place] = drawn[beat, place]
         self.states[units[:, 0], units[:, 1]] = KNOWN
 
-    def _draw(self, wanted: Tensor, guidance: VoiceGuidance) -> tuple[Tensor, Tensor]:
+    def _draw(self, wanted: Tensor, guidance: Guidance) -> tuple[Tensor, Tensor]:
         return _draw(
             self.network,
             self.tokens,
@@ -319,11 +339,11 @@ def _draw(
     returning: tuple[Tensor, Tensor],
     wanted: Tensor,
     generator: torch.Generator,
-    guidance: VoiceGuidance,
+    guidance: Guidance,
     sampling: Sampling,
 ) -> tuple[Tensor, Tensor]:
     """Tokens drawn for all wanted units, (T, NUM_TOKENS), and their mean log probability (T, P)."""
-    V = 1 if guidance.scale == 1 else len(conditions)
+    V = len(guidance.weights[0])
     heard = network.hear(
         tokens.expand(V, -1, -1),
         states.expand(V, -1, -1),
@@ -419,7 +439,7 @@ def write_blocks(
     sources: Sequence[int] | np.ndarray | None = None,
     *,
     blocks: Sequence[Block],
-    guidance: VoiceGuidance | None = None,
+    guidance: Guidance | None = None,
     sampling: Sampling | None = None,
     on_step: Callable[[int, int, np.ndarray], None] | None = None,
 ) -> np.ndarray:
@@ -430,7 +450,7 @@ def write_blocks(
     (bars,) are the bars that bars return to, -1 for none: they are shown where they are written
     already. `on_step` hears of every step: its number, how many there are, the window's tokens.
     """
-    guidance, sampling = guidance or VoiceGuidance(), sampling or Sampling()
+    guidance, sampling = guidance or Guidance(), sampling or Sampling()
     written, state = tokens.copy(), states.copy()
     edges = [*(int(beat) for beat in bar_starts), len(tokens)]
     to_write = [

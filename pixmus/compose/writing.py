@@ -1,187 +1,190 @@
-"""From a cue sheet and its tempo map to a score: conditioning, sampling, continuation, decoding.
+"""The score of a draft, written by plan and voices: the plan of the film first, then the notes.
 
-A cue is written window by window. Each window is given the bars before it, is shown the earlier
-bars that its phrases echo, and at the end is given the last chord, towards which the model leads.
-Nothing is kept between calls: the scheduler is copied, and the noise of every window comes from a
-generator of its own.
+Nothing is kept between calls: every block of bars draws from a generator of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from itertools import pairwise
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pixmus.choices import NUM_INFERENCE_STEPS
-from pixmus.compose.canvas import Canvas, give_kept, play_by_rule, prepare, read_canvas
-from pixmus.compose.cells import GIVEN, TO_MAKE
-from pixmus.compose.conditions import ECHO_COLUMN
+from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
+from pixmus.compose.cue_bars import bars_of_cues
 from pixmus.compose.draft import Draft
-from pixmus.compose.finished_score import finished_score
-from pixmus.compose.sampling import Decoding, Guidance, OnStep, fresh_scheduler, sample
+from pixmus.compose.film_planning import MELODY, plan_film
+from pixmus.compose.finished_score import finished_score, markers_of
 from pixmus.compose.seeds import window_seed
-from pixmus.compose.texture import TextureBank
-from pixmus.compose.windows import windows_of
-from pixmus.diffusers_base import SchedulerMixin
-from pixmus.ensembles import PARTS, Part, Style
-from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS, Score
-from pixmus.score.spans import CueSpan
+from pixmus.compose.voice_score import (
+    VoiceCanvas,
+    give_kept,
+    joined,
+    prepare_voices,
+    read_voices,
+    take_written,
+)
+from pixmus.compose.voice_writing import (
+    Block,
+    Guidance,
+    Sampling,
+    UnmaskingScheduler,
+    blocks_of,
+    write_blocks,
+)
+from pixmus.ensembles import Part, Style
+from pixmus.model.plan_network import PlanDenoiser
+from pixmus.model.voice_network import KNOWN, MASKED, VoiceNetwork
+from pixmus.score.chords import Chord
+from pixmus.score.notes import Score
+from pixmus.score.plan import HALVES, Plan
+from pixmus.score.voices import FIRST_PITCH, HOLD, UNIT_LAYOUTS
 
-# A melody that starts a note in fewer of its bars is written again beside what else was written,
-# each time with more log odds for its notes.
-MELODY_SHARE = 0.6
-FEWEST_NOTES = 4
-MELODY_ATTEMPTS, MELODY_LOG_ODDS = 3, 0.8
-MELODY = PARTS.index(Part.MELODY)
+OnStep = Callable[[int, int, Tensor], None]  # inference step, all of them, tokens
+
+# Of one inference step that is asked for: steps that uncover a block's voices, and the plan's.
+VOICE_STEPS, PLAN_STEPS = 0.8, 1.0
+MELODY_ATTEMPTS = 2  # a melody that is silent in a bar where it is to play is written again
+
+
+@dataclass(frozen=True)
+class Writers:
+    """The two networks, and how the second's units are uncovered."""
+
+    planner: PlanDenoiser
+    voices: VoiceNetwork
+    scheduler: UnmaskingScheduler
 
 
 def compose(
-    denoiser: ScoreDenoiser,
-    scheduler: SchedulerMixin,
+    writers: Writers,
     draft: Draft,
     *,
     seed: int,
-    guidance: Guidance | None = None,
+    guidance_scale: float = DEFAULT_GUIDANCE_SCALE,
+    timing_guidance_scale: float | None = None,
     num_inference_steps: int = NUM_INFERENCE_STEPS,
-    decoding: Decoding | None = None,
-    textures: TextureBank | None = None,
-    with_echoes: bool = True,
+    chords: Sequence[Chord | None] | None = None,
     on_step: OnStep | None = None,
 ) -> Score:
-    """The draft's score with all that is to be composed of it; every other note stays as it is.
+    """The draft's score, its plan with it; every note that is not to be composed stays as it is.
 
-    Each cue's parts move as `textures` drawn from the bank say, as the model likes without one.
+    `chords` are asked for of every half bar of the tempo map's bars, as heard; None is open.
     """
-    sheet, tempo_map = draft.cue_sheet, draft.score.tempo_map
-    canvases: list[Canvas] = []
-    spans: list[CueSpan] = []
-    for index, (span, _) in enumerate(draft.spans):
-        form_seed = window_seed(seed, index, -1)
-        canvases.append(prepare(sheet, tempo_map, span, textures, form_seed, with_echoes))
-        spans.append(give_kept(canvases[-1], draft, span))
-    write_canvases(
-        denoiser,
-        scheduler,
-        canvases,
+    sheet = draft.cue_sheet
+    cues = bars_of_cues(draft)
+    if not cues:
+        return replace(draft.score, markers=markers_of(sheet))
+    steps = max(1, round(VOICE_STEPS * num_inference_steps))
+    plan_steps = max(1, round(PLAN_STEPS * num_inference_steps))
+    planning = 2 * plan_steps  # a plan is drawn, then again with the chords that return
+    edges = np.cumsum([0, *(cue.num_bars for cue in cues)])
+    starts = edges[:-1].tolist()
+    goes_on = {i + 1 for i, cue in enumerate(cues[:-1]) if cue.span.leads_on}
+    how = writers.scheduler.config
+    blocks = blocks_of(int(edges[-1]), starts, goes_on, seed=seed, block_bars=how.block_bars)
+    total = planning + steps * len(blocks)
+
+    def tell(done: int, x: Tensor) -> None:
+        if on_step is not None:
+            on_step(min(done, total - 1), total, x)
+
+    film_plan = plan_film(
+        writers.planner,
+        draft,
+        cues,
         seed=seed,
-        guidance=guidance or Guidance(),
-        num_inference_steps=num_inference_steps,
-        decoding=decoding or Decoding(),
-        on_step=on_step,
+        guidance_scale=guidance_scale,
+        num_steps=plan_steps,
+        chords=chords,
+        on_step=tell,
     )
-    written = []
-    for canvas, span, (_, end_beat) in zip(canvases, spans, draft.spans, strict=True):
-        if not Style(sheet.style).has_dynamics:
-            play_by_rule(canvas)
-        written.append(read_canvas(canvas, sheet, span, end_beat))
-    return finished_score(draft, spans, written, seed)
-
-
-def write_canvases(
-    denoiser: ScoreDenoiser,
-    scheduler: SchedulerMixin,
-    canvases: Sequence[Canvas],
-    *,
-    seed: int,
-    guidance: Guidance,
-    num_inference_steps: int,
-    decoding: Decoding,
-    on_step: OnStep | None = None,
-) -> None:
-    """Write what is to be made on each canvas, window by window."""
-    windows = [windows_of(canvas) for canvas in canvases]
-    to_make = [canvas.states == TO_MAKE for canvas in canvases]
-    total = num_inference_steps * sum(len(bounds) for bounds in windows)
-    done = 0
-
-    def write(index: int, number: int, bounds: tuple[int, int], decoding: Decoding) -> None:
-        def report(step: int, x: Tensor) -> None:
-            if on_step is not None:  # what is written again is beyond the total
-                on_step(min(done + step, total - 1), total, x)
-
-        write_window(
-            denoiser,
-            fresh_scheduler(scheduler),
-            canvases[index],
-            *bounds,
-            generator=torch.Generator().manual_seed(window_seed(seed, index, number)),
-            guidance=guidance,
-            num_inference_steps=num_inference_steps,
-            decoding=decoding,
-            on_step=report,
+    canvases = [prepare_voices(sheet, cue, film_plan.plan) for cue in cues]
+    spans = [give_kept(canvas, draft, cue) for canvas, cue in zip(canvases, cues, strict=True)]
+    voices = _Voices(
+        writers,
+        Guidance(guidance_scale, timing_guidance_scale),
+        Sampling.of(writers.scheduler, steps, Style(sheet.style).has_dynamics),
+        lambda step, x: tell(planning + step, torch.from_numpy(x)),
+    )
+    canvas = joined(canvases)
+    made = canvas.states == MASKED
+    voices.write(canvas, blocks)
+    for attempt in range(1, MELODY_ATTEMPTS + 1):
+        if not mask_silent_melody(canvas, made, film_plan.plan):
+            break
+        other = window_seed(seed, -2, attempt)
+        voices.write(
+            canvas,
+            blocks_of(int(edges[-1]), starts, goes_on, seed=other, block_bars=how.block_bars),
         )
-
-    for index, bounds in enumerate(windows):
-        for number, window in enumerate(bounds):
-            write(index, number, window, decoding)
-            done += num_inference_steps
-    for index, (canvas, made) in enumerate(zip(canvases, to_make, strict=True)):
-        for attempt in range(1, MELODY_ATTEMPTS + 1):
-            if not melody_is_missing(canvas, made):
-                break
-            canvas.states[made[:, MELODY], MELODY] = TO_MAKE
-            canvas.cells[made[:, MELODY], PART_LAYOUTS[Part.MELODY].cells] = 0
-            more = decoding.log_odds.get(Part.MELODY, 0.0) + attempt * MELODY_LOG_ODDS
-            livelier = replace(decoding, log_odds={**decoding.log_odds, Part.MELODY: more})
-            for number, window in enumerate(windows_of(canvas)):
-                write(index, 1000 * attempt + number, window, livelier)
+    take_written(canvases, canvas)
+    written = [
+        read_voices(canvas, sheet, span, cue.end_beat)
+        for canvas, span, cue in zip(canvases, spans, cues, strict=True)
+    ]
+    return replace(finished_score(draft, spans, written, seed), plan=film_plan)
 
 
-def melody_is_missing(canvas: Canvas, made: np.ndarray) -> bool:
-    """Whether the melody starts a note in too few of the bars in which it was to be composed.
+@dataclass
+class _Voices:
+    """Writes canvases, and counts the steps that it takes."""
 
-    `made` (beats, parts) says what was. Who wants no melody leaves the part out.
+    writers: Writers
+    guidance: Guidance
+    sampling: Sampling
+    on_step: Callable[[int, np.ndarray], None]
+    done: int = 0
+
+    def write(self, canvas: VoiceCanvas, blocks: Sequence[Block]) -> None:
+        """Write what is masked; it is known from then on."""
+        before = self.done
+
+        def count(step: int, total: int, x: np.ndarray) -> None:
+            self.done = before + step + 1
+            self.on_step(before + step, x)
+
+        canvas.tokens = write_blocks(
+            self.writers.voices,
+            self.writers.scheduler,
+            canvas.tokens,
+            canvas.states,
+            canvas.conditions,
+            canvas.bar_starts,
+            canvas.sources,
+            blocks=blocks,
+            guidance=self.guidance,
+            sampling=self.sampling,
+            on_step=count,
+        )
+        canvas.states = np.where(canvas.states == MASKED, KNOWN, canvas.states)
+
+
+def mask_silent_melody(canvas: VoiceCanvas, made: np.ndarray, plan: Plan) -> bool:
+    """Mask the melody of bars that it was to play in, and in which it does not sound; any?
+
+    `made` bool (beats, parts) is what was to be composed.
     """
-    edges = canvas.edges()
-    struck: np.ndarray = np.any(canvas.cells[:, PART_LAYOUTS[Part.MELODY].onsets], axis=1)
-    bars = [struck[a:b].any() for a, b in pairwise(edges) if made[a:b, MELODY].all()]
-    beats = made[:, MELODY]
-    notes = int(canvas.cells[beats][:, PART_LAYOUTS[Part.MELODY].onsets].sum())
-    wanted = MELODY_SHARE * len(bars)
-    few = sum(bars) < wanted or notes < min(float(beats.sum()) / 2, FEWEST_NOTES)
-    return bool(beats.any()) and bool(few)
+    layout = UNIT_LAYOUTS[Part.MELODY]
+    wanted = plan.plays[::HALVES, MELODY] | plan.plays[1::HALVES, MELODY]
+    bar = canvas.bar_of_beat
+    voices = canvas.tokens[:, layout.voices]
+    sounds = voices.max(1) >= FIRST_PITCH
+    found = False
+    for index in np.flatnonzero(wanted):
+        beats = bar == index
+        if made[beats, MELODY].all() and not sounds[beats].any() and not _is_held(voices, beats):
+            canvas.tokens[beats, layout.tokens] = 0
+            canvas.states[beats, MELODY] = MASKED
+            found = True
+    return found
 
 
-def write_window(
-    denoiser: ScoreDenoiser,
-    scheduler: SchedulerMixin,
-    canvas: Canvas,
-    first: int,
-    end: int,
-    *,
-    generator: torch.Generator,
-    guidance: Guidance,
-    num_inference_steps: int,
-    decoding: Decoding,
-    on_step: Callable[[int, Tensor], None] | None = None,
-) -> None:
-    """Write the beats first..end of the canvas that are to be made; they are given from then on."""
-    cells, states = canvas.cells[first:end], canvas.states[first:end]
-    if not (states == TO_MAKE).any():
-        return
-    conditions = canvas.conditions[first:end]
-    echo, likeness = canvas.echo()
-    conditions = conditions.copy()
-    conditions[:, ECHO_COLUMN] = likeness[first:end]
-    x0 = sample(
-        denoiser,
-        scheduler,
-        cells,
-        states,
-        conditions,
-        generator=generator,
-        guidance=guidance,
-        num_inference_steps=num_inference_steps,
-        echo=echo[first:end],
-        decoding=decoding,
-        on_step=on_step,
-    )
-    made = canvas.states[first:end] == TO_MAKE
-    made_cells = made[:, CELL_PARTS]
-    canvas.cells[first:end][made_cells] = decoding.cells(x0)[made_cells]
-    canvas.states[first:end][made] = GIVEN
+def _is_held(voices: np.ndarray, beats: np.ndarray) -> bool:
+    """Whether a note that began before some beats goes on in most of them."""
+    first = int(np.flatnonzero(beats)[0])
+    before = voices[:first].ravel()
+    sounding = len(before) > 0 and before[-1] >= HOLD
+    return bool(sounding and (voices[beats] == HOLD).mean() > 0.5)

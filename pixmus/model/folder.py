@@ -24,10 +24,8 @@ MANIFEST = "manifest.json"
 MODEL_INDEX = "model_index.json"
 ENCODER = "encoder"  # a folder; a model without one spots by the rules
 CURVE_TABLES = "curve_tables.json"  # quantiles of training music
-PLAN_DENOISER, VOICE_NETWORK = "plan_denoiser", "voice_network"  # folders, of a model that plans
-DECODING = "decoding.json"  # the calibrated log odds of one that does not
+PLAN_DENOISER, VOICE_NETWORK = "plan_denoiser", "voice_network"  # folders
 DESCRIPTOR_RANGES = "descriptor_ranges.json"  # of training music; may be absent
-TEXTURES = "textures.safetensors"  # how the parts of its pieces move; may be absent
 
 MODEL_KIND = Kind(
     name="PixMus model",
@@ -104,8 +102,7 @@ def check_manifest(folder: Path, remedy: str = "get the model again") -> str:
             f"The model in {folder} was made by a newer PixMus than this one; update PixMus, or "
             "choose an older revision of the model."
         )
-    plans = isinstance(sums, dict) and any(name.startswith(f"{PLAN_DENOISER}/") for name in sums)
-    needed = {MODEL_INDEX, CURVE_TABLES} if plans else {MODEL_INDEX, CURVE_TABLES, DECODING}
+    needed = {MODEL_INDEX, CURVE_TABLES}
     if not isinstance(sums, dict) or not sums.keys() >= needed:
         raise PixMusError(
             f"{folder} is no complete model folder: {MANIFEST} does not name all of it; {remedy}."

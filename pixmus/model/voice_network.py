@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from pixmus.diffusers_base import ConfigMixin, ModelMixin, register_to_config
 from pixmus.ensembles import PARTS
+from pixmus.model.blocks import Block, rotations
 from pixmus.model.byte_weights import SCALE, from_bytes, read_weights
-from pixmus.model.network import Block, rotations
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.voices import FIRST_PITCH, HOLD, REST, UNIT_LAYOUTS, Gate, UnitLayout
 

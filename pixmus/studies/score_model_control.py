@@ -19,7 +19,7 @@ from pixmus.score.notes import PART_LAYOUTS
 from pixmus.studies.realism import feature_aucs
 from pixmus.studies.score_model_windows import HeldOut, Section, describe, rank_correlation
 from pixmus.training.bootstrap import interval
-from pixmus.training.calibrate import WINDOW_BEATS, Window, generate
+from pixmus.training.real_windows import WINDOW_BEATS, Window, write_for
 
 
 def wanted_curves(window: Window) -> np.ndarray:
@@ -101,7 +101,7 @@ def modes(study: HeldOut, scale: float) -> Section:
     """Share of windows whose notes are in the mode asked for; asked as the data, and the other."""
     flipped = [in_other_mode(window) for window in study.windows]
     made = study.made(scale)
-    other = [generate(study.pipe, w, seed, scale) for seed, w in enumerate(flipped)]
+    other = [write_for(study.pipe, w, seed, scale) for seed, w in enumerate(flipped)]
     asked = np.array([asks_minor(w) for w in [*study.windows, *flipped]])
     heard = np.array([hears_minor(cells) for cells in [*made, *other]])
     real_asked = np.array([w.minor for w in study.windows])
@@ -128,7 +128,7 @@ def sampling(study: HeldOut, scale: float, per_style: int) -> Section:
 
     def point(value: float, steps: int) -> Section:
         begun = time.process_time()
-        made = [generate(study.pipe, w, seed, value, steps) for seed, w in enumerate(windows)]
+        made = [write_for(study.pipe, w, seed, value, steps) for seed, w in enumerate(windows)]
         cpu = time.process_time() - begun
         seconds = sum(WINDOW_BEATS * 60 / w.tempo_bpm for w in windows)
         aucs = feature_aucs(real, describe(made, windows))

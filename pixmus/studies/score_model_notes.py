@@ -19,7 +19,7 @@ from pixmus.score.notes import PART_LAYOUTS, Score, decode_notes
 from pixmus.score.plan import Approach, approach_of, tonic_of
 from pixmus.studies.score_model_windows import HeldOut, Section, mean_known
 from pixmus.training.bootstrap import interval
-from pixmus.training.calibrate import NUM_BARS, Window
+from pixmus.training.real_windows import NUM_BARS, Window
 
 OF_VELOCITY = "velocity jump"
 SILENT = 0.5  # of its bars: a melody that starts no note in more of them is silent

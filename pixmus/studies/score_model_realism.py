@@ -29,8 +29,8 @@ from pixmus.studies.score_model_windows import (
     without_velocity,
 )
 from pixmus.training.bootstrap import interval
-from pixmus.training.calibrate import draw_windows, generate
 from pixmus.training.encoded import encode_piece
+from pixmus.training.real_windows import draw_windows, write_for
 
 DISTRIBUTIONS = ("pitch_class_entropy", "groove_similarity")
 
@@ -145,19 +145,19 @@ def styles(study: HeldOut, scale: float, per_style: int) -> Section:
     ]
     learnt = draw_windows(training, study.tables, STYLE_WINDOWS, COMMON_PARTS)
     classifier = StyleClassifier(
-        without_velocity(describe([study.decode(w) for w in learnt], learnt)),
+        without_velocity(describe([w.cells for w in learnt], learnt)),
         [w.style for w in learnt],
     )
     able = [p for p in study.pieces if set(COMMON_PARTS) <= set(p.present)]
     windows = draw_windows(able, study.tables, per_style, COMMON_PARTS)
     asked = [window.style for window in windows]
-    made = [generate(study.pipe, w, seed, scale) for seed, w in enumerate(windows)]
+    made = [write_for(study.pipe, w, seed, scale) for seed, w in enumerate(windows)]
     return {
         "training windows": len(learnt),
         "windows": len(windows),
         "made": classifier.accuracy(without_velocity(describe(made, windows)), asked),
         "real": classifier.accuracy(
-            without_velocity(describe([study.decode(w) for w in windows], windows)), asked
+            without_velocity(describe([w.cells for w in windows], windows)), asked
         ),
     }
 

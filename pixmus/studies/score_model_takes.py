@@ -12,8 +12,6 @@ import numpy as np
 
 from pixmus.check.findings import check_score
 from pixmus.compose.draft import blank_draft
-from pixmus.compose.sampling import Guidance
-from pixmus.compose.writing import compose
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, Curve, num_curve_values
 from pixmus.ensembles import BAND, ENSEMBLES, PARTS, PIANO, STYLES, Style
@@ -158,23 +156,9 @@ def draw_cue_sheet(rng: np.random.Generator, duration: float, style: str) -> Cue
     )
 
 
-def compose_take(
-    pipe: PixMusPipeline, cue_sheet: CueSheet, seed: int, scale: float, echoes: bool = True
-) -> Score:
-    """The score of a cue sheet, before accents; without echoes only where the model has them."""
-    draft = blank_draft(cue_sheet)
-    if echoes or pipe.denoiser is None:
-        return pipe.write(draft, seed=seed, guidance_scale=scale)
-    return compose(
-        pipe.denoiser,
-        pipe.scheduler,
-        draft,
-        seed=seed,
-        guidance=Guidance(scale),
-        decoding=pipe.decoding,
-        textures=pipe.textures,
-        with_echoes=False,
-    )
+def compose_take(pipe: PixMusPipeline, cue_sheet: CueSheet, seed: int, scale: float) -> Score:
+    """The score of a cue sheet, before accents."""
+    return pipe.write(blank_draft(cue_sheet), seed=seed, guidance_scale=scale)
 
 
 def compose_takes(pipe: PixMusPipeline, count: int, scale: float) -> list[tuple[CueSheet, Score]]:
@@ -231,10 +215,7 @@ def endings(study: HeldOut, takes: Sequence[tuple[CueSheet, Score]]) -> Section:
 
 
 def form(study: HeldOut, scale: float, count: int) -> Section:
-    """Phrases that return, hold on the key, and bass on the chord: three-minute takes, real pieces.
-
-    With and without the earlier bars that phrases echo.
-    """
+    """Phrases that return, hold on the key, bass on the chord: long takes beside real pieces."""
     sheets = [
         draw_cue_sheet(np.random.default_rng([4, seed]), 180.0, STYLES[seed % len(STYLES)])
         for seed in range(count)
@@ -246,15 +227,10 @@ def form(study: HeldOut, scale: float, count: int) -> Section:
             if e.num_bars >= 40
         ]
     }
-    for name, echoes in (("made", True), ("made without echoes", False)):
-        scores = [
-            compose_take(study.pipe, sheet, seed, scale, echoes)
-            for seed, sheet in enumerate(sheets)
-        ]
-        groups[name] = [
-            (*score_cells(score), sheet.tempo_bpm)
-            for score, sheet in zip(scores, sheets, strict=True)
-        ]
+    scores = [compose_take(study.pipe, sheet, seed, scale) for seed, sheet in enumerate(sheets)]
+    groups["made"] = [
+        (*score_cells(score), sheet.tempo_bpm) for score, sheet in zip(scores, sheets, strict=True)
+    ]
     section: Section = {}
     rng = np.random.default_rng(5)
     for name, group in groups.items():

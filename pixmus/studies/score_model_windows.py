@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from scipy.stats import spearmanr
 
 from pixmus.check.descriptors import DESCRIPTORS, describe_window
 from pixmus.choices import NUM_INFERENCE_STEPS
-from pixmus.compose.cells import to_x0
 from pixmus.take.pipeline import PixMusPipeline
-from pixmus.training.calibrate import Window, draw_windows, generate, only_made
 from pixmus.training.corpus import Piece
 from pixmus.training.encoded import encode_piece
+from pixmus.training.real_windows import Window, draw_windows, write_for
 
 FEWEST_TEST_PIECES = 5
 
@@ -66,19 +64,14 @@ class HeldOut:
         self.pieces = [encode_piece(piece) for piece in held_out_pieces(pitched)]
         self.windows = draw_windows(self.pieces, self.tables, per_style, seed=seed)
         self.names = [window.piece for window in self.windows]
-        self.real = [self.decode(window) for window in self.windows]
+        self.real = [window.cells for window in self.windows]
         self._made: dict[tuple[float, int], list[np.ndarray]] = {}
-
-    def decode(self, window: Window) -> np.ndarray:
-        """A real window through the codec and the decoding that composed ones pass through."""
-        cells = self.pipe.decoding.cells(to_x0(torch.from_numpy(window.cells)).numpy())
-        return only_made(window.states, cells)
 
     def made(self, scale: float, steps: int = NUM_INFERENCE_STEPS) -> list[np.ndarray]:
         """What the model composes for every window at a guidance scale."""
         if (scale, steps) not in self._made:
             self._made[scale, steps] = [
-                generate(self.pipe, window, seed, scale, steps)
+                write_for(self.pipe, window, seed, scale, steps)
                 for seed, window in enumerate(self.windows)
             ]
         return self._made[scale, steps]

@@ -29,32 +29,25 @@ from pixmus.choices import (
 from pixmus.compose.accents import AccentReport, accent, stressed_hits
 from pixmus.compose.bars import Bars
 from pixmus.compose.draft import Draft, Names, begin_draft
-from pixmus.compose.planned_score import Writers, compose_planned
-from pixmus.compose.sampling import Decoding, Guidance, OnStep
-from pixmus.compose.texture import TextureBank
 from pixmus.compose.voice_writing import UnmaskingScheduler
-from pixmus.compose.writing import compose
+from pixmus.compose.writing import OnStep, Writers, compose
 from pixmus.cues.cut_list import CUT_LIST, CutList
 from pixmus.cues.direction import Direction
 from pixmus.cues.encoder import ConditioningEncoder
 from pixmus.cues.sheet import CueSheet
 from pixmus.diffusers_base import (
     DiffusionPipeline,
-    SchedulerMixin,
     diffusers_logging,
     loading_components,
 )
 from pixmus.errors import PixMusError
 from pixmus.model.byte_weights import store_as_bytes
-from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.model.folder import (
     CURVE_TABLES,
-    DECODING,
     DESCRIPTOR_RANGES,
     ENCODER,
     MODEL_INDEX,
     PLAN_DENOISER,
-    TEXTURES,
     VOICE_NETWORK,
     loading,
     model_folder,
@@ -80,32 +73,27 @@ class PixMusPipeline(DiffusionPipeline):
     """Composes soundtracks: `PixMusPipeline.from_pretrained(folder)("clip.mp4").save("take")`.
 
     `curve_tables` are the quantiles of training music, `descriptor_ranges` what its windows are
-    like, `textures` how the parts of its pieces move, `decoding` the calibrated log odds. A model
-    without an encoder spots by rules. No call leaves anything behind in the pipeline.
+    like. A model without an encoder spots by rules. No call leaves anything behind in the pipeline.
     """
 
-    _optional_components = [ENCODER, "denoiser", PLAN_DENOISER, VOICE_NETWORK]
+    _optional_components = [ENCODER]
 
     def __init__(
         self,
-        denoiser: ScoreDenoiser | None,
-        scheduler: SchedulerMixin,
+        plan_denoiser: PlanDenoiser,
+        voice_network: VoiceNetwork,
+        scheduler: UnmaskingScheduler,
         encoder: ConditioningEncoder | None = None,
-        plan_denoiser: PlanDenoiser | None = None,
-        voice_network: VoiceNetwork | None = None,
     ) -> None:
         super().__init__()
         self.register_modules(
-            denoiser=denoiser,
-            scheduler=scheduler,
-            encoder=encoder,
             plan_denoiser=plan_denoiser,
             voice_network=voice_network,
+            scheduler=scheduler,
+            encoder=encoder,
         )
         self.curve_tables: CurveTables | None = None
         self.descriptor_ranges: Ranges | None = None
-        self.textures: TextureBank | None = None
-        self.decoding = Decoding()
         self.model_sha256 = ""
 
     @classmethod
@@ -140,10 +128,7 @@ class PixMusPipeline(DiffusionPipeline):
                         **kwargs,
                     },
                 )
-            decoding: dict[str, dict[str, float]] = {"log_odds": {}}
-            if pipe.denoiser is not None:
-                decoding = json.loads((folder / DECODING).read_text())
-            if set(decoding) != {"log_odds"} or not speaks_this_grid(pipe):
+            if not speaks_this_grid(pipe):
                 raise PixMusError(
                     f"The model in {folder} was made for another version of PixMus; get the model "
                     "again."
@@ -151,9 +136,6 @@ class PixMusPipeline(DiffusionPipeline):
             pipe.curve_tables = CurveTables.load(folder / CURVE_TABLES)
             if (folder / DESCRIPTOR_RANGES).is_file():  # a model of one's own may have none
                 pipe.descriptor_ranges = Ranges.load(folder / DESCRIPTOR_RANGES)
-            if (folder / TEXTURES).is_file():  # likewise
-                pipe.textures = TextureBank.load(folder / TEXTURES)
-            pipe.decoding = Decoding(log_odds=decoding["log_odds"])
             check_numbers(pipe)
         pipe.model_sha256 = sha256
         return pipe
@@ -167,7 +149,6 @@ class PixMusPipeline(DiffusionPipeline):
         loaded = super().load_config(*args, **kwargs)
         config = loaded[0] if isinstance(loaded, tuple) else loaded
         ours: tuple[tuple[str, type], ...] = (
-            ("denoiser", ScoreDenoiser),
             (ENCODER, ConditioningEncoder),
             (PLAN_DENOISER, PlanDenoiser),
             (VOICE_NETWORK, VoiceNetwork),
@@ -182,11 +163,7 @@ class PixMusPipeline(DiffusionPipeline):
     def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
         """Write the model folder: sharded safetensors in float16 or bytes, tables, manifest."""
         folder = Path(save_directory)
-        networks = {
-            name: getattr(self, name)
-            for name in ("denoiser", PLAN_DENOISER, VOICE_NETWORK)
-            if getattr(self, name) is not None
-        }
+        networks = {PLAN_DENOISER: self.plan_denoiser, VOICE_NETWORK: self.voice_network}
         kept = {}
         for name, network in networks.items():
             for stale in (folder / name).glob("*.safetensors"):  # of a save with more shards
@@ -200,8 +177,7 @@ class PixMusPipeline(DiffusionPipeline):
             for name, network in networks.items():
                 network.float()
                 network.load_state_dict(kept[name])
-        if VOICE_NETWORK in networks:
-            store_as_bytes(folder / VOICE_NETWORK, kwargs["max_shard_size"])
+        store_as_bytes(folder / VOICE_NETWORK, kwargs["max_shard_size"])
         # Where the model was loaded from is a folder of this machine.
         for config in (folder / MODEL_INDEX, *folder.glob("*/config.json")):
             facts = json.loads(config.read_text())
@@ -211,10 +187,6 @@ class PixMusPipeline(DiffusionPipeline):
             (folder / CURVE_TABLES).write_text(self.curve_tables.to_json() + "\n")
         if self.descriptor_ranges is not None:
             (folder / DESCRIPTOR_RANGES).write_text(self.descriptor_ranges.to_json())
-        if self.textures is not None:
-            self.textures.save(folder / TEXTURES)
-        if self.denoiser is not None:
-            (folder / DECODING).write_text(json.dumps({"log_odds": self.decoding.log_odds}) + "\n")
         write_manifest(folder)
 
     def __call__(
@@ -245,7 +217,7 @@ class PixMusPipeline(DiffusionPipeline):
         spotting. With `keep`, a score or MIDI file, only `redo_bars` ("9-12") or `redo_parts`
         ("harmony,bass") of it are composed (see `compose`); what it could not follow stands in
         `settings["keep"]`. `renderer`, one or the name of one, plays; else the best that is here.
-        `callback_on_step_end` gets the pipeline, inference step, share that is done, noisy cells.
+        `callback_on_step_end` gets the pipeline, inference step, share that is done, tokens.
         """
         stages = Stages(on_stage)
         choices[RENDERER.name] = renderer if isinstance(renderer, str) else None  # for take.json
@@ -300,9 +272,8 @@ class PixMusPipeline(DiffusionPipeline):
 
     @property
     def num_parameters(self) -> int:
-        """Weights of what composes: the denoiser, or plan and voices."""
-        networks = (self.denoiser, self.plan_denoiser, self.voice_network)
-        return sum(network.num_parameters() for network in networks if network is not None)
+        """Weights of what composes: of plan and voices."""
+        return int(self.plan_denoiser.num_parameters() + self.voice_network.num_parameters())
 
     def compose(
         self,
@@ -341,25 +312,14 @@ class PixMusPipeline(DiffusionPipeline):
         num_inference_steps: int = NUM_INFERENCE_STEPS,
         on_step: OnStep | None = None,
     ) -> Score:
-        """The score of a draft without accents: by plan and voices where the model has them."""
-        if self.voice_network is not None:
-            return compose_planned(
-                Writers(self.plan_denoiser, self.voice_network, self.scheduler),
-                draft,
-                seed=seed,
-                guidance_scale=guidance_scale,
-                num_inference_steps=num_inference_steps,
-                on_step=on_step,
-            )
+        """The score of a draft without accents."""
         return compose(
-            self.denoiser,
-            self.scheduler,
+            Writers(self.plan_denoiser, self.voice_network, self.scheduler),
             draft,
             seed=seed,
-            guidance=Guidance(guidance_scale, timing_guidance_scale),
+            guidance_scale=guidance_scale,
+            timing_guidance_scale=timing_guidance_scale,
             num_inference_steps=num_inference_steps,
-            decoding=self.decoding,
-            textures=self.textures,
             on_step=on_step,
         )
 
@@ -438,7 +398,6 @@ class PixMusPipeline(DiffusionPipeline):
             "ensemble": sheet.ensemble,
             "parts": list(sheet.parts),
             "scheduler": dict(self.scheduler.config),
-            "log_odds": self.decoding.log_odds,
         }
 
     def _reporter(

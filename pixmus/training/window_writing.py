@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from pixmus.compose.conditions import COLUMNS, MODE_COLUMN, POSITION_HORIZON
-from pixmus.compose.planned_score import PLAN_STEPS, VOICE_STEPS, Writers
 from pixmus.compose.planning import draw_plan, give_parts, plan_conditions
 from pixmus.compose.seeds import window_seed
 from pixmus.compose.voice_score import (
@@ -17,7 +16,8 @@ from pixmus.compose.voice_score import (
     sources_of_plan,
     voice_conditions,
 )
-from pixmus.compose.voice_writing import Sampling, VoiceGuidance, blocks_of, write_blocks
+from pixmus.compose.voice_writing import Guidance, Sampling, blocks_of, write_blocks
+from pixmus.compose.writing import PLAN_STEPS, VOICE_STEPS, Writers
 from pixmus.ensembles import PARTS, Style
 from pixmus.model.voice_network import MASKED, SILENT
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
@@ -63,7 +63,7 @@ def write_window(
         canvas.bar_starts,
         canvas.sources,
         blocks=blocks_of(plan.num_bars, seed=seed, block_bars=writers.scheduler.config.block_bars),
-        guidance=VoiceGuidance(guidance_scale),
+        guidance=Guidance(guidance_scale),
         sampling=Sampling.of(writers.scheduler, steps, Style(style).has_dynamics),
     )
     return _cells(canvas)

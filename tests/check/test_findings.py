@@ -98,7 +98,7 @@ def test_the_key_changes_nothing(ranges, key):
 
 
 def test_composing_is_undone_in_every_key():
-    from pixmus.compose.canvas import transposition
+    from pixmus.keys import transposition
 
     for key in KEYS:
         note = Note(0, 60 + transposition(key), 4, 80)

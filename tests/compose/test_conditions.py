@@ -4,22 +4,19 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-import torch
 
-from pixmus.compose.cells import OFF, TO_MAKE, echo_x0
 from pixmus.compose.conditions import (
     COLUMNS,
     MOOD_COLUMNS,
     NUM_CONDITIONS,
     condition,
     hit_distances,
-    in_other_mode,
     without_mood,
     without_mood_and_timing,
 )
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES
-from pixmus.ensembles import ENSEMBLES, PARTS
+from pixmus.ensembles import ENSEMBLES
 from pixmus.score.curves import (
     RAW_CURVES,
     CurveTables,
@@ -28,7 +25,7 @@ from pixmus.score.curves import (
     measure_curves,
 )
 from pixmus.score.key_finding import key_correlations
-from pixmus.score.notes import NUM_CELLS, PART_LAYOUTS, Note, Score, encode_score
+from pixmus.score.notes import Note, Score, encode_score
 from pixmus.score.spans import cue_span, place_hits
 from pixmus.score.tempo import TempoMap
 
@@ -131,22 +128,3 @@ def test_quantiles_at_the_edges_and_at_repeated_values() -> None:
     assert quantiles.tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
     back = CurveTables.from_json(tables.to_json())
     assert (back.tables["density"] == tables.tables["density"]).all()
-
-
-def test_the_other_mode_is_all_that_changes() -> None:
-    window = np.arange(3 * NUM_CONDITIONS, dtype=np.float32).reshape(3, NUM_CONDITIONS) + 1
-    other = in_other_mode(window)
-    changed = (other != window).all(0)
-    assert changed.sum() == 1 and (other[:, changed] == -window[:, changed]).all()
-
-
-def test_an_echo_is_nothing_where_none_is_meant_or_the_part_is_off() -> None:
-    cells = torch.zeros(3, NUM_CELLS, dtype=torch.uint8)
-    cells[:, PART_LAYOUTS["melody"].onsets.start] = 1
-    states = torch.full((3, len(PARTS)), TO_MAKE)
-    states[2, PARTS.index("melody")] = OFF
-    x0 = echo_x0(cells, torch.tensor([0.0, 0.5, 0.5]), states)
-    assert not x0[0].any()
-    assert x0[1, PART_LAYOUTS["melody"].onsets.start] == 1
-    assert (x0[1, PART_LAYOUTS["bass"].onsets] == -1).all()
-    assert not x0[2, PART_LAYOUTS["melody"].cells].any() and x0[2].any()

@@ -10,29 +10,23 @@ import pytest
 
 from pixmus.compose.accents import accent
 from pixmus.compose.bars import format_bars, parse_bars
-from pixmus.compose.canvas import Canvas, prepare
-from pixmus.compose.cells import GIVEN, OFF, TO_MAKE
-from pixmus.compose.conditions import COLUMNS, NUM_CONDITIONS
+from pixmus.compose.cue_bars import bars_of_cues
 from pixmus.compose.draft import Draft, Region, blank_draft, keep_score
 from pixmus.compose.finished_score import fit_beside
-from pixmus.compose.form import Echoes
-from pixmus.compose.sampling import Decoding, default_scheduler
-from pixmus.compose.texture import COLUMNS_PER_PART
-from pixmus.compose.windows import CONTEXT_BARS, WINDOW_BARS, gap_bounds
-from pixmus.compose.writing import compose
+from pixmus.compose.voice_score import give_kept, prepare_voices
+from pixmus.compose.writing import Writers, compose
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES, PARTS
 from pixmus.errors import PixMusError
-from pixmus.model.denoiser import ScoreDenoiser
-from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.model.voice_network import KNOWN, MASKED, SILENT
 from pixmus.score.midi import read_midi, write_midi
-from pixmus.score.notes import NUM_CELLS, Note, Score
+from pixmus.score.notes import Note, Score
+from pixmus.score.plan import HALVES, Phrase, Plan
 from pixmus.score.spans import cue_span, hits_in_cues, place_hits
 from pixmus.score.tempo import TempoMap
 
 DURATION = 40.0  # 20 bars at 120 bpm
-SPARSE = Decoding(log_odds=dict.fromkeys(PARTS, -0.6))  # some 700 notes of the tiny model
 
 
 def sheet(duration: float = DURATION, key: str = "G minor", ensemble: str = "band") -> CueSheet:
@@ -54,16 +48,10 @@ def sheet(duration: float = DURATION, key: str = "G minor", ensemble: str = "ban
 
 
 @pytest.fixture(scope="module")
-def kept(denoiser: ScoreDenoiser) -> Score:
+def kept(writers: Writers) -> Score:
     """A composed score with notes as people leave them: off the grid, long, out of range."""
-    score = compose(
-        denoiser,
-        default_scheduler(),
-        blank_draft(sheet(), TempoMap.constant(120, DURATION)),
-        seed=1,
-        num_inference_steps=2,
-        decoding=SPARSE,
-    )
+    draft = blank_draft(sheet(), TempoMap.constant(120, DURATION))
+    score = compose(writers, draft, seed=1, num_inference_steps=2)
     rng = np.random.default_rng(0)
     parts = {
         part: tuple(
@@ -83,11 +71,9 @@ def kept(denoiser: ScoreDenoiser) -> Score:
     return replace(score, parts=parts)
 
 
-def rewrite(denoiser: ScoreDenoiser, asked: Draft, seed: int = 2) -> Score:
+def rewrite(writers: Writers, asked: Draft, seed: int = 2) -> Score:
     """Redone and accented, as the pipeline does it."""
-    score = compose(
-        denoiser, default_scheduler(), asked, seed=seed, num_inference_steps=2, decoding=SPARSE
-    )
+    score = compose(writers, asked, seed=seed, num_inference_steps=2)
     placed = place_hits(score.tempo_map, hits_in_cues(asked.cue_sheet))
     return accent(score, placed, region=asked.region)[0]
 
@@ -123,12 +109,12 @@ def same_pitch_together(score: Score, region: Region) -> Iterator[tuple[Note, No
 @pytest.mark.parametrize("parts", [None, "harmony", "melody,drums", ("bass",)])
 @pytest.mark.parametrize("bars", [None, "1", "9-12", "2,8-9,11", "13-", "1-20", (5, 6)])
 def test_what_is_kept_stays_note_for_note(
-    denoiser: ScoreDenoiser, kept: Score, bars: str | None, parts: str | None
+    writers: Writers, kept: Score, bars: str | None, parts: str | None
 ) -> None:
     if bars is None and parts is None:
         return
     asked = keep_score(sheet(), kept, bars, parts)
-    score = rewrite(denoiser, asked)
+    score = rewrite(writers, asked)
     before, after = split(kept, asked.region), split(score, asked.region)
     assert after[1] == before[1]
     assert after[0] != before[0] and any(after[0].values())
@@ -136,9 +122,9 @@ def test_what_is_kept_stays_note_for_note(
     assert not list(same_pitch_together(score, asked.region))
 
 
-def test_only_the_cue_that_is_meant_is_redone(denoiser: ScoreDenoiser, kept: Score) -> None:
+def test_only_the_cue_that_is_meant_is_redone(writers: Writers, kept: Score) -> None:
     halves = replace(sheet(), cues=(Cue(0.0, 18.0, "one"), Cue(22.0, DURATION, "two")))
-    score = rewrite(denoiser, keep_score(halves, kept, "10-14"))  # 18 s to 28 s
+    score = rewrite(writers, keep_score(halves, kept, "10-14"))  # 18 s to 28 s
     for part, notes in score.parts.items():
         assert [n for n in notes if not 36 <= n.onset < 56] == [
             n for n in kept.parts[part] if not 36 <= n.onset < 56
@@ -147,25 +133,25 @@ def test_only_the_cue_that_is_meant_is_redone(denoiser: ScoreDenoiser, kept: Sco
         assert [n for n in notes if 44 <= n.onset < 56]
 
 
-def test_bars_count_from_1_and_their_ends_are_redone(denoiser: ScoreDenoiser, kept: Score) -> None:
+def test_bars_count_from_1_and_their_ends_are_redone(writers: Writers, kept: Score) -> None:
     asked = keep_score(sheet(), kept, "9-12", None)
     assert asked.region.spans == ((32, 48),)
     changed = {
         int(note.onset // 4) + 1
-        for part, notes in rewrite(denoiser, asked).parts.items()
+        for part, notes in rewrite(writers, asked).parts.items()
         for note in set(notes) ^ set(kept.parts[part])
     }
     assert changed == {9, 10, 11, 12}
 
 
-def test_same_seed_same_redo_and_another_seed_another(denoiser: ScoreDenoiser, kept: Score) -> None:
+def test_same_seed_same_redo_and_another_seed_another(writers: Writers, kept: Score) -> None:
     asked = keep_score(sheet(), kept, "9-12", "harmony,bass")
-    first = rewrite(denoiser, asked, seed=5)
-    assert rewrite(denoiser, asked, seed=5).parts == first.parts
-    assert rewrite(denoiser, asked, seed=6).parts != first.parts
+    first = rewrite(writers, asked, seed=5)
+    assert rewrite(writers, asked, seed=5).parts == first.parts
+    assert rewrite(writers, asked, seed=6).parts != first.parts
 
 
-def test_a_melody_in_a_foreign_file_is_harmonised(denoiser: ScoreDenoiser, tmp_path: Path) -> None:
+def test_a_melody_in_a_foreign_file_is_harmonised(writers: Writers, tmp_path: Path) -> None:
     """Its own tempo and key stay; the parts of the cue sheet that nobody asked for stay empty."""
     tune = tuple(
         Note(0.02 + 0.75 * i, 62 + (0, 4, 7, 5, 2)[i % 5], 0.7, 60 + i % 40) for i in range(80)
@@ -175,7 +161,7 @@ def test_a_melody_in_a_foreign_file_is_harmonised(denoiser: ScoreDenoiser, tmp_p
     )
     given = read_midi(tmp_path / "tune.mid")
     asked = keep_score(sheet(ensemble="orchestra"), tmp_path / "tune.mid", None, "harmony,bass")
-    score = rewrite(denoiser, asked)
+    score = rewrite(writers, asked)
     assert score.parts["melody"] == given.parts["melody"]
     assert score.parts["harmony"] and score.parts["bass"]
     assert not score.parts["pad"] and not score.parts["counter"]
@@ -185,16 +171,14 @@ def test_a_melody_in_a_foreign_file_is_harmonised(denoiser: ScoreDenoiser, tmp_p
     assert read_midi(tmp_path / "score.mid").parts["melody"] == given.parts["melody"]
 
 
-def test_an_opening_is_continued_to_the_end_of_the_picture(
-    denoiser: ScoreDenoiser, kept: Score
-) -> None:
+def test_an_opening_is_continued_to_the_end_of_the_picture(writers: Writers, kept: Score) -> None:
     opening = Score(
         {part: tuple(n for n in notes if n.onset < 24) for part, notes in kept.parts.items()},
         TempoMap.constant(100, 14.4),
         "G minor",
     )
     asked = keep_score(sheet(), opening, "7-")
-    score = rewrite(denoiser, asked)
+    score = rewrite(writers, asked)
     assert asked.report.bars_kept == 6 and asked.report.bars_added == 11
     assert score.tempo_map.beat_times[-1] >= DURATION
     assert score.tempo_map.local_tempo_bpm == pytest.approx(100)
@@ -206,7 +190,7 @@ def test_an_opening_is_continued_to_the_end_of_the_picture(
     assert score.tempo_map.to_seconds(last.onset + last.duration) == pytest.approx(DURATION)
 
 
-def test_the_last_chord_leads_only_where_the_kept_notes_agree(denoiser: ScoreDenoiser) -> None:
+def test_the_last_chord_leads_only_where_the_kept_notes_agree(writers: Writers) -> None:
     """Over a kept last note outside the tonic chord, no tonic chord is set."""
     tempo_map = TempoMap.constant(120, DURATION)
     final = cue_span(tempo_map, sheet().cues[0]).final_beat
@@ -216,7 +200,7 @@ def test_the_last_chord_leads_only_where_the_kept_notes_agree(denoiser: ScoreDen
             sheet(), Score({"melody": melody}, tempo_map, "G minor"), None, "harmony"
         )
         ending = {
-            n.pitch % 12 for n in rewrite(denoiser, asked).parts["harmony"] if n.onset == final
+            n.pitch % 12 for n in rewrite(writers, asked).parts["harmony"] if n.onset == final
         }
         assert (ending == {7, 10, 2}) == is_tonic
 
@@ -238,72 +222,25 @@ def test_a_kept_note_rings_on_and_new_ones_make_way() -> None:
     assert fit_beside("bass", [Note(33.0, 40, 2.0, 70)], [ahead]) == [Note(33.0, 40, 0.5, 70)]
 
 
-def test_redone_bars_are_told_how_the_kept_ones_beside_them_move(
-    denoiser: ScoreDenoiser, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bass = tuple(Note(float(beat), 40, 0.5, 80) for beat in range(0, 76))
-    score = Score({"bass": bass}, TempoMap.constant(120, DURATION), "G minor")
-    seen: list[Canvas] = []
-    monkeypatch.setattr(
-        "pixmus.compose.writing.write_canvases", lambda *rest, **settings: seen.extend(rest[2])
-    )
-    asked = keep_score(sheet(), score, "3-4,9-", None)
-    compose(denoiser, default_scheduler(), asked, seed=1)
-    told = seen[0].conditions[:, COLUMNS["textures"]].reshape(-1, len(PARTS), COLUMNS_PER_PART)
-    played = told[:32, PARTS.index("bass")]
-    assert (played[:, 0] == 1).all() and (played[:, 1:STEPS_PER_BEAT] == -1).all()
-    assert not told[32:, PARTS.index("bass")].any()  # nothing is kept there, no bank to draw from
-    assert not told[:, PARTS.index("pad")].any()
-
-
-@pytest.mark.parametrize("num_bars", [1, 7, 12, 20, 61])
-def test_windows_hold_context_on_both_sides(num_bars: int) -> None:
-    for first in range(num_bars):
-        for last in {first, min(first + 3, num_bars - 1), (first + num_bars) // 2, num_bars - 1}:
-            states = np.full((4 * num_bars, len(PARTS)), GIVEN)
-            states[4 * first : 4 * (last + 1), 1] = TO_MAKE
-            canvas = Canvas(
-                np.zeros((4 * num_bars, NUM_CELLS), np.uint8),
-                states,
-                np.zeros((4 * num_bars, NUM_CONDITIONS), np.float32),
-                4 * np.arange(num_bars),
-                Echoes.none(num_bars),
-            )
-            bounds = [(start // 4, end // 4) for start, end in gap_bounds(canvas)]
-            made = first
-            for start, end in bounds:
-                assert end - start <= WINDOW_BARS and start <= made < end
-                assert made - start >= min(CONTEXT_BARS, made)
-                made = end
-            assert bounds[-1][1] - (last + 1) >= min(CONTEXT_BARS, num_bars - last - 1)
-            assert made > last
-            if last - first < 4 and num_bars >= WINDOW_BARS:
-                assert [end - start for start, end in bounds] == [WINDOW_BARS]
-
-
-def test_the_model_is_given_what_stays_and_not_what_nobody_wrote(
-    denoiser: ScoreDenoiser, kept: Score, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import pixmus.compose.writing as module
-
-    canvases: list[Canvas] = []
-
-    def watching(*arguments, **settings):  # noqa: ANN002, ANN003, ANN202
-        canvases.append(prepare(*arguments, **settings))
-        return canvases[-1]
-
-    monkeypatch.setattr(module, "prepare", watching)
-    monkeypatch.setattr(module, "write_canvases", lambda *_, **__: None)
+def test_the_model_is_given_what_stays_and_not_what_nobody_wrote(kept: Score) -> None:
     without_bass = replace(kept, parts={**kept.parts, "bass": ()})
-    compose(
-        denoiser, default_scheduler(), keep_score(sheet(), without_bass, "9-12", "harmony"), seed=1
-    )
-    states = canvases[0].states
-    assert (states[32:48, PARTS.index("harmony")] == TO_MAKE).all()
-    assert (states[:32, PARTS.index("harmony")] == GIVEN).all()
-    assert (states[48:, PARTS.index("harmony")] == GIVEN).all()
-    assert (states[:, PARTS.index("melody")] == GIVEN).all()
-    assert (states[:, PARTS.index("bass")] == OFF).all()
+    asked = keep_score(sheet(), without_bass, "9-12", "harmony")
+    (cue,) = bars_of_cues(asked)
+    canvas = prepare_voices(asked.cue_sheet, cue, an_empty_plan(cue.num_bars))
+    give_kept(canvas, asked, cue)
+    states = canvas.states
+    assert (states[32:48, PARTS.index("harmony")] == MASKED).all()
+    assert (states[:32, PARTS.index("harmony")] == KNOWN).all()
+    assert (states[48:, PARTS.index("harmony")] == KNOWN).all()
+    assert (states[:, PARTS.index("melody")] == KNOWN).all()
+    assert (states[:, PARTS.index("bass")] == SILENT).all()
+
+
+def an_empty_plan(num_bars: int) -> Plan:
+    chords = (None,) * (HALVES * num_bars)
+    phrases = tuple(Phrase(bar, min(4, num_bars - bar), "A") for bar in range(0, num_bars, 4))
+    plays = np.zeros((HALVES * num_bars, len(PARTS)), bool)
+    return Plan(True, chords, phrases, plays, np.zeros(num_bars, int))
 
 
 def test_hit_points_off_the_kept_map_are_reported(kept: Score) -> None:
@@ -349,9 +286,7 @@ def test_bars_that_cannot_be_are_refused(bars: str, words: str) -> None:
         parse_bars(bars, 24)
 
 
-def test_what_cannot_be_kept_is_refused(
-    denoiser: ScoreDenoiser, kept: Score, tmp_path: Path
-) -> None:
+def test_what_cannot_be_kept_is_refused(writers: Writers, kept: Score, tmp_path: Path) -> None:
     with pytest.raises(PixMusError, match="nothing to redo"):
         keep_score(sheet(), kept)
     with pytest.raises(PixMusError, match="no part 'kazoo' .* melody, harmony, bass, drums"):
@@ -368,7 +303,7 @@ def test_what_cannot_be_kept_is_refused(
         keep_score(sheet(), tmp_path / "empty.mid", "9-12")
     half = replace(sheet(), cues=(Cue(0.0, 20.0, "first half"),))
     with pytest.raises(PixMusError, match="bars 15-16 lie where the cue sheet wants no music"):
-        rewrite(denoiser, keep_score(half, kept, "15-16"))
+        rewrite(writers, keep_score(half, kept, "15-16"))
 
 
 def test_a_file_that_names_no_key_gets_the_one_that_fits(tmp_path: Path) -> None:
@@ -389,7 +324,7 @@ def test_a_file_that_names_no_key_gets_the_one_that_fits(tmp_path: Path) -> None
     assert key_of([67, 69, 70, 72, 74, 70, 67, 62, 67]) == "G minor"  # the cue sheet's fits
 
 
-def test_composing_is_redoing_everything(denoiser: ScoreDenoiser, kept: Score) -> None:
-    again = rewrite(denoiser, keep_score(sheet(), kept, "1-", None), seed=1)
-    anew = rewrite(denoiser, blank_draft(sheet(), kept.tempo_map), seed=1)
+def test_composing_is_redoing_everything(writers: Writers, kept: Score) -> None:
+    again = rewrite(writers, keep_score(sheet(), kept, "1-", None), seed=1)
+    anew = rewrite(writers, blank_draft(sheet(), kept.tempo_map), seed=1)
     assert again.parts == anew.parts and again.markers == anew.markers

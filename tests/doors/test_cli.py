@@ -1,6 +1,5 @@
 """Arguments reach the pipeline, mistakes are one line and exit code 2, nothing is half-written."""
 
-import copy
 import json
 import os
 import resource
@@ -355,15 +354,9 @@ def test_check_refuses_what_it_cannot_read(tmp_path, monkeypatch, capsys):
 
 
 @pytest.fixture
-def redone(tmp_path, denoiser):
+def redone(tmp_path, tiny_model):
     """A folder with a tiny model, a cue sheet and a score of six bars to keep."""
-    from pixmus.compose.sampling import default_scheduler
-    from pixmus.score.curves import RAW_CURVES, CurveTables
-    from pixmus.take.pipeline import PixMusPipeline
-
-    pipe = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler())
-    pipe.curve_tables = CurveTables({name: np.linspace(0, 1, 5) for name in RAW_CURVES})
-    pipe.save_pretrained(tmp_path / "model")
+    (tmp_path / "model").symlink_to(tiny_model)
     curves = {name: np.full(num_curve_values(12.0), 0.5, np.float32) for name in CURVES}
     CueSheet(
         duration=12.0, frame_rate=Fraction(24), cuts=(), hit_points=(HitPoint(5.1, 0.9),),

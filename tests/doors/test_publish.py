@@ -112,7 +112,7 @@ def test_published_again_only_stale_weights_go(hub: LoopbackHub, staged: Path) -
     upload(staged, NAME, "model", token=TOKEN)
     repository = hub.repositories["model", NAME]
     old = dict(repository.commits[-1][1])
-    repository.commit(old | {"denoiser/of-more-shards.safetensors": b"", "mine.txt": b"kept"})
+    repository.commit(old | {"plan_denoiser/of-more-shards.safetensors": b"", "mine.txt": b"kept"})
     upload(staged, NAME, "model", token=TOKEN)
     assert repository.commits[-1][1] == old | {"mine.txt": b"kept"}
     assert len(repository.commits) == 3
@@ -250,7 +250,8 @@ def test_the_card_of_a_model_of_ones_own_is_whole(tmp_path: Path) -> None:
 
 def test_a_broken_model_is_not_published(tiny_model: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_model, tmp_path / "model")
-    (tmp_path / "model" / "decoding.json").write_text('{"thresholds": {}}')
+    config = tmp_path / "model" / "plan_denoiser" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"num_conditions": 7}))
     write_manifest(tmp_path / "model")
     with pytest.raises(PixMusError, match="made for another version of PixMus"):
         stage_model(tmp_path / "model", tmp_path / "place")

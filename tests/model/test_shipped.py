@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from pixmus.compose.windows import CONTEXT_BARS, FIRST_WINDOW_BARS, WINDOW_BARS
+
 from pixmus.cues.sheet import Cue, CueSheet
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES

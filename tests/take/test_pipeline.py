@@ -1,6 +1,5 @@
 """End to end with a tiny real model; the model folder; same seed, same take."""
 
-import copy
 import json
 import sys
 from collections.abc import Callable
@@ -11,23 +10,21 @@ from types import FrameType
 import numpy as np
 import pytest
 import torch
+from tiny_model import pipeline_of
 
 from pixmus.check.findings import check_score
 from pixmus.check.ranges import Ranges, RangeTable
-from pixmus.compose.sampling import Decoding, default_scheduler
+from pixmus.compose.writing import Writers
 from pixmus.cues.direction import Direction
 from pixmus.cues.encoder import ConditioningEncoder
 from pixmus.cues.sheet import CueSheet
 from pixmus.cues.spotting import spot
 from pixmus.errors import PixMusError
-from pixmus.model.denoiser import ScoreDenoiser
 from pixmus.model.folder import MANIFEST, write_manifest
 from pixmus.picture.footage import watch
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
-from pixmus.score.curves import RAW_CURVES, CurveTables
 from pixmus.score.midi import read_midi
-from pixmus.score.notes import PART_LAYOUTS
 from pixmus.take.description import describe_take
 from pixmus.take.exports import stem_files
 from pixmus.take.pipeline import PixMusPipeline
@@ -41,11 +38,9 @@ WAY = ["picture", "cues", "compose", "check", "sound"]  # the rooms from a clip 
 
 
 @pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory, denoiser: ScoreDenoiser) -> Path:
+def model_folder(tmp_path_factory: pytest.TempPathFactory, writers: Writers) -> Path:
     """A tiny model with random weights, saved as a real one is."""
-    pipe = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler())
-    pipe.curve_tables = CurveTables({name: np.linspace(0, 1, 5) for name in RAW_CURVES})
-    pipe.decoding = Decoding(log_odds=dict.fromkeys(PART_LAYOUTS, 0.125))
+    pipe = pipeline_of(writers)
     pipe.descriptor_ranges = RANGES
     folder = tmp_path_factory.mktemp("model")
     pipe.save_pretrained(folder)
@@ -187,17 +182,18 @@ def test_the_callback_sees_every_inference_step(pipe: PixMusPipeline, clip: Path
     assert steps == list(range(4))
 
 
-def test_saved_weights_are_half_and_the_pipeline_stays_whole(
+def test_saved_weights_are_smaller_and_the_pipeline_stays_whole(
     model_folder: Path, pipe: PixMusPipeline, tmp_path: Path
 ) -> None:
-    assert pipe.denoiser.dtype == torch.float32
+    before = {name: value.clone() for name, value in pipe.plan_denoiser.state_dict().items()}
     pipe.save_pretrained(tmp_path / "again")
-    assert pipe.denoiser.dtype == torch.float32
+    assert pipe.plan_denoiser.dtype == pipe.voice_network.dtype == torch.float32
     again = PixMusPipeline.from_pretrained(tmp_path / "again")
-    assert again.decoding == pipe.decoding
-    assert torch.equal(again.denoiser.is_roll, pipe.denoiser.is_roll)
-    for name, value in again.denoiser.state_dict().items():
-        assert torch.equal(value, pipe.denoiser.state_dict()[name]), name
+    for name, value in again.plan_denoiser.state_dict().items():
+        assert torch.equal(value, before[name]), name  # it was loaded from halves itself
+    for name, value in again.voice_network.state_dict().items():  # bytes, of a scale a row
+        old = pipe.voice_network.state_dict()[name]
+        assert (value - old).abs().max() <= 0.01 * old.abs().max(), name
 
 
 def copy_of(folder: Path, target: Path) -> Path:
@@ -208,11 +204,11 @@ def copy_of(folder: Path, target: Path) -> Path:
 
 def test_a_flipped_byte_is_found(model_folder: Path, tmp_path: Path) -> None:
     folder = copy_of(model_folder, tmp_path / "model")
-    shard = next((folder / "denoiser").glob("*.safetensors"))
+    shard = next((folder / "voice_network").glob("*.safetensors"))
     data = bytearray(shard.read_bytes())
     data[-1] ^= 1
     shard.write_bytes(bytes(data))
-    with pytest.raises(PixMusError, match=f"damaged: denoiser/{shard.name}"):
+    with pytest.raises(PixMusError, match=f"damaged: voice_network/{shard.name}"):
         PixMusPipeline.from_pretrained(folder)
 
 
@@ -254,7 +250,7 @@ def test_a_cue_sheet_of_another_clip_is_refused(pipe: PixMusPipeline, clip: Path
 
 @pytest.mark.parametrize(
     "text",
-    ["[]", "{}", '{"decoding.json": ""}', '{"model_index.json": "", "curve_tables.json": ""}'],
+    ["[]", "{}", '{"curve_tables.json": ""}', '{"model_index.json": ""}'],
 )
 def test_a_manifest_that_names_too_little_is_refused(
     model_folder: Path, tmp_path: Path, text: str
@@ -265,9 +261,13 @@ def test_a_manifest_that_names_too_little_is_refused(
         PixMusPipeline.from_pretrained(folder)
 
 
-def test_a_model_of_another_version_is_refused(model_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [{"num_conditions": 7}, {"field_sizes": [2, 3]}])
+def test_a_model_of_another_version_is_refused(
+    model_folder: Path, tmp_path: Path, change: dict[str, object]
+) -> None:
     folder = copy_of(model_folder, tmp_path / "model")
-    (folder / "decoding.json").write_text('{"onset_thresholds": {}}')
+    config = folder / "plan_denoiser" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | change))
     write_manifest(folder)
     with pytest.raises(PixMusError, match="another version of PixMus"):
         PixMusPipeline.from_pretrained(folder)
@@ -278,19 +278,17 @@ def test_a_model_of_another_version_is_refused(model_folder: Path, tmp_path: Pat
     [
         ("model_index.json", "{}"),
         ("model_index.json", "[" * 100_000),
-        ("denoiser/config.json", '{"width": "wide"}'),
-        ("denoiser/config.json", "\0"),
+        ("plan_denoiser/config.json", '{"width": "wide"}'),
+        ("voice_network/config.json", "\0"),
         ("scheduler/scheduler_config.json", "[1]"),
         ("curve_tables.json", "{}"),
         ("curve_tables.json", '{"density": [1, 0]}'),
-        ("decoding.json", "{"),
-        ("decoding.json", '{"log_odds": {"melody": NaN}}'),
-        ("decoding.json", '{"log_odds": ["melody"]}'),
-        ("textures.safetensors", "no tensors"),
+        ("scheduler/scheduler_config.json", '{"_class_name": "DDIMScheduler"}'),
+        ("voice_network/diffusion_pytorch_model.safetensors.index.json", "{"),
         ("descriptor_ranges.json", "[]"),
         ("manifest.json", "[" * 100_000),
-        ("manifest.json", '{"model_index.json": 1, "curve_tables.json": [], "decoding.json": 0}'),
-        ("manifest.json", '{"model_index.json": "", "curve_tables.json": "", "decoding.json": "", '
+        ("manifest.json", '{"model_index.json": 1, "curve_tables.json": []}'),
+        ("manifest.json", '{"model_index.json": "", "curve_tables.json": "", '
          '"../secret": ""}'),
     ],
 )  # fmt: skip
@@ -306,21 +304,20 @@ def test_whatever_is_wrong_in_a_model_folder_is_one_sentence(
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
 
 
+@pytest.mark.parametrize("network", ["plan_denoiser", "voice_network"])
 def test_weights_that_are_no_numbers_are_refused(
-    denoiser: ScoreDenoiser, pipe: PixMusPipeline, tmp_path: Path
+    writers: Writers, tmp_path: Path, network: str
 ) -> None:
-    broken = copy.deepcopy(denoiser)
+    whole = pipeline_of(writers)
     with torch.no_grad():
-        next(broken.parameters()).view(-1)[0] = float("nan")
-    whole = PixMusPipeline(broken, default_scheduler())
-    whole.curve_tables = pipe.curve_tables
+        next(getattr(whole, network).parameters()).view(-1)[0] = float("nan")
     whole.save_pretrained(tmp_path)
     with pytest.raises(PixMusError, match="cannot be loaded"):
         PixMusPipeline.from_pretrained(tmp_path)
 
 
 def test_a_model_with_an_encoder_spots_by_it_and_one_without_by_rules(
-    pipe: PixMusPipeline, denoiser: ScoreDenoiser, tmp_path: Path, clip: Path
+    pipe: PixMusPipeline, writers: Writers, tmp_path: Path, clip: Path
 ) -> None:
     footage = watch(clip)
     assert pipe.encoder is None
@@ -328,8 +325,7 @@ def test_a_model_with_an_encoder_spots_by_it_and_one_without_by_rules(
     encoder = ConditioningEncoder()
     encoder.curve_mean.data.fill_(-0.3)
     encoder.eval()
-    whole = PixMusPipeline(copy.deepcopy(denoiser), default_scheduler(), encoder)
-    whole.curve_tables, whole.decoding = pipe.curve_tables, pipe.decoding
+    whole = pipeline_of(writers, encoder=encoder)
     whole.save_pretrained(tmp_path)
     loaded = PixMusPipeline.from_pretrained(tmp_path)
     sheet = loaded.spot(footage.features)

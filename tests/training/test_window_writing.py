@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-import torch
 
 from pixmus.compose.conditions import BeatConditions
-from pixmus.compose.planned_score import Writers
-from pixmus.compose.planning import NUM_PLAN_CONDITIONS
-from pixmus.compose.voice_conditions import NUM_VOICE_CONDITIONS
-from pixmus.compose.voice_writing import UnmaskingScheduler
+from pixmus.compose.writing import Writers
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, STYLES, Part, Style
-from pixmus.model.plan_network import PlanDenoiser
-from pixmus.model.voice_network import VoiceNetwork
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS
-from pixmus.score.plan_tokens import FIELD_SIZES
 from pixmus.training.window_writing import write_window
 
 OFFERED = (Part.MELODY, Part.HARMONY)
 BEATS = 8 * BEATS_PER_BAR
-
-
-@pytest.fixture(scope="module")
-def writers() -> Writers:
-    torch.manual_seed(0)
-    planner = PlanDenoiser(FIELD_SIZES, NUM_PLAN_CONDITIONS, width=32, num_layers=1, num_heads=2)
-    voices = VoiceNetwork(NUM_VOICE_CONDITIONS, width=32, num_layers=1, num_heads=2, unit_width=16)
-    for unit in voices.units:
-        for head in unit.heads.values():  # untrained heads say nothing: let them say something
-            torch.nn.init.normal_(head.weight, std=0.3)
-    return Writers(planner.eval(), voices.eval(), UnmaskingScheduler())
 
 
 def wishes(energy: float) -> np.ndarray:

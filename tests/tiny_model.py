@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from pixmus.compose.planning import NUM_PLAN_CONDITIONS
+from pixmus.compose.unmasking import UnmaskingScheduler
 from pixmus.compose.voice_conditions import NUM_VOICE_CONDITIONS
-from pixmus.compose.voice_writing import UnmaskingScheduler
 from pixmus.compose.writing import Writers
 from pixmus.model.plan_network import PlanDenoiser
 from pixmus.model.voice_network import VoiceNetwork

@@ -64,7 +64,7 @@ def plan_film(
         torch.Generator().manual_seed(window_seed(seed, -1, 0)),
         given_tokens(draft, cues, rows, seed, chords),
         known,
-        looks_of_bars(draft, cues),
+        looks=looks_of_bars(draft, cues),
         guidance_scale=guidance_scale,
         num_inference_steps=num_steps,
         evidence=None if evidence is None else torch.from_numpy(evidence)[None],

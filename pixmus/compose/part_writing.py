@@ -44,6 +44,21 @@ def clashing_units(tokens: np.ndarray, conditions: np.ndarray) -> np.ndarray:
     return found
 
 
+def last_pitches(tokens: Tensor, states: Tensor, part: str) -> Tensor:
+    """The value that a part of one voice struck last before each beat, int64 (T,); -1: not known.
+
+    Known as far back as all of the part's beats are.
+    """
+    voices = tokens[:, UNIT_LAYOUTS[part].voices]
+    known = states[:, PARTS.index(part)] == KNOWN
+    last = torch.full((len(tokens),), -1)
+    for beat in range(1, len(tokens)):
+        if known[beat - 1]:
+            struck = voices[beat - 1][voices[beat - 1] >= FIRST_PITCH]
+            last[beat] = struck[-1] if len(struck) else last[beat - 1]
+    return last
+
+
 def reach_register(conditions: Tensor, part: str, strength: float) -> Tensor | None:
     """What is added to the log probabilities of a part's voices, (M, values), in some beats.
 

@@ -39,6 +39,7 @@ HIT_HORIZON = 16  # half bars: a hit further away is not felt
 CHOICE_NOISE = 20.0
 LOOK_LIKENESS = 2  # level of `LIKENESS_LEVELS`: half of the notes and more
 NEAR, FAR = 8, 64  # bars from a cue's border, on two scales
+OPPOSED_MODE = 0.2  # of the mode that is told where guidance leads away from
 MOOD = slice(0, len(CURVES) + 1)  # the curves, and whether they are known
 TIMING = slice(MOOD.stop, MOOD.stop + 4)  # hit points, and whether they are known
 _PLACE = slice(TIMING.stop, TIMING.stop + 9)
@@ -171,7 +172,8 @@ def unmask(
 
     The tokens that a step reveals are those drawn with most confidence, log probability plus
     Gumbel noise times `choice_noise`, which fades (MaskGIT, Chang et al. 2022); with much noise the
-    order is all but random. Guidance away from unknown curves and hit points (Ho & Salimans 2022).
+    order is all but random. Guidance leads away from unknown curves, hit points and mode (Ho &
+    Salimans 2022).
     `evidence` (B, T, 12, qualities) are log odds of chords by what is known to sound.
     """
     tokens = tokens.clone()
@@ -181,7 +183,7 @@ def unmask(
         masked = tokens == masks
         logits = denoiser(tokens, conditions)
         if guidance_scale != 1:
-            free = denoiser(tokens, without_wishes(conditions))
+            free = denoiser(tokens, _opposed(conditions))
             logits = [b + guidance_scale * (a - b) for a, b in zip(logits, free, strict=True)]
         if evidence is not None:
             logits = _heard_chords(logits, tokens, evidence)
@@ -203,6 +205,16 @@ def unmask(
         if on_step is not None:
             on_step(step, tokens)
     return tokens
+
+
+def _opposed(conditions: Tensor) -> Tensor:
+    """What guidance leads away from: nothing wished for, the mode not quite told.
+
+    With the mode as it is asked for, guidance by the curves leads half of the minor plans to major.
+    """
+    free = torch.as_tensor(without_wishes(conditions))
+    free[..., MODE_COLUMN] *= OPPOSED_MODE
+    return free
 
 
 def _heard_chords(logits: list[Tensor], tokens: Tensor, evidence: Tensor) -> list[Tensor]:

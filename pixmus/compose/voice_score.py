@@ -7,7 +7,7 @@ to write a cue; bars before known to go on with it; some parts or bars masked to
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,7 +35,7 @@ from pixmus.score.voices import (
     encode_voices,
 )
 
-SOFT, LOUDER = 48, 48  # velocity without energy, and what all of it adds
+SOFT, LOUDER = 60, 48  # velocity without energy, and what all of it adds: 84 is typical of bars
 DRAWN_SHARE = 0.35  # of a drawn level's distance from its part's mean
 
 
@@ -226,7 +226,27 @@ def read_voices(
             velocity = int(by_rule[onset_step])
         moved = pitch if part == Part.DRUMS else pitch + shift
         parts[part].append(Note(onset + span.first_beat, moved, end - onset, velocity))
-    return {part: sorted(notes) for part, notes in parts.items()}
+    return {part: without_unisons(notes) for part, notes in parts.items()}
+
+
+def without_unisons(notes: Iterable[Note]) -> list[Note]:
+    """The notes in order, of which no two sound one pitch at once, as voices may.
+
+    Of those that start together the longest stays; one that goes on ends where the next starts.
+    """
+    found: list[Note] = []
+    sounding: dict[int, int] = {}  # pitch: where its last note stands
+    for note in sorted(notes, key=lambda note: (note.onset, note.pitch, -note.duration)):
+        at = sounding.get(note.pitch)
+        if at is not None:
+            before = found[at]
+            if note.onset == before.onset:
+                continue
+            if before.onset + before.duration > note.onset:
+                found[at] = replace(before, duration=note.onset - before.onset)
+        sounding[note.pitch] = len(found)
+        found.append(note)
+    return sorted(found)
 
 
 def levels_of_bars(tokens: np.ndarray, bar_of_beat: np.ndarray) -> np.ndarray:

@@ -11,99 +11,31 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pixmus.compose.part_writing import clashing_units, reach_register, room_for_melody
+from pixmus.compose.part_writing import (
+    clashing_units,
+    last_pitches,
+    reach_register,
+    room_for_melody,
+)
+from pixmus.compose.returning import bring_bars_back, parted_by_returns
 from pixmus.compose.seeds import window_seed
+from pixmus.compose.unmasking import BLOCK_BARS, UnmaskingScheduler
 from pixmus.compose.voice_conditions import without_timing, without_wishes
-from pixmus.diffusers_base import ConfigMixin, SchedulerMixin, register_to_config
-from pixmus.ensembles import PARTS, Part
+from pixmus.ensembles import PARTS, Part, Style
 from pixmus.model.voice_network import KNOWN, MASKED, Unit, VoiceNetwork
 
 # A window shows so many bars before a block, and the plan of so many after it.
-CONTEXT_BARS, BLOCK_BARS, FUTURE_BARS = 8, 8, 2
+CONTEXT_BARS, FUTURE_BARS = 8, 2
 NUM_INFERENCE_STEPS = 12
 MELODY = PARTS.index(Part.MELODY)
 DEFAULT_GUIDANCE_SCALE = 1.5
 GUIDED_SHARE = 0.6
-
-
-class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
-    """How many units each step uncovers, and which (MaskGIT, Chang et al. 2022).
-
-    As diffusers' `AmusedScheduler` for tokens: the share that stays masked falls as `schedule`
-    says, the most confident are uncovered first, confidence blurred by Gumbel noise of
-    `choice_temperature` (which falls to nothing). Not `by_confidence` the choice is left to
-    chance, and only what is chosen is drawn, which is several times as fast. Of units in one beat
-    one is uncovered before another, where there are beats enough: they could not hear each other.
-    The other values are what a pipeline samples with (see `Sampling` and `blocks_of`).
-    """
-
-    config: Any
-    order = 1
-
-    @register_to_config
-    def __init__(
-        self,
-        schedule: str = "cosine",
-        by_confidence: bool = True,
-        choice_temperature: float = 4.0,
-        second_look: float = 0.1,
-        clash_looks: int = 2,
-        temperature: float = 0.9,
-        temperatures: dict[str, float] | None = None,
-        top: float = 0.95,
-        dynamics_temperature: float = 0.1,
-        register_strength: float = 0.7,
-        melody_share: float = 0.4,
-        block_bars: int = BLOCK_BARS,
-    ) -> None:
-        self.num_steps = 1
-
-    def set_timesteps(self, num_inference_steps: int) -> None:
-        """Fill a window in so many steps."""
-        self.num_steps = num_inference_steps
-        self.timesteps = torch.arange(num_inference_steps).flip(0)
-
-    def num_masked(self, step: int, at_first: int) -> int:
-        """Units that stay masked after a step, 0 after the last; at least one is uncovered."""
-        done = (step + 1) / self.num_steps
-        share = math.cos(done * math.pi / 2) if self.config.schedule == "cosine" else 1 - done
-        return min(max(0, math.floor(at_first * share)), max(0, at_first - step - 1))
-
-    def step(
-        self,
-        confidence: Tensor,
-        beats: Tensor,
-        step: int,
-        at_first: int,
-        generator: torch.Generator,
-    ) -> Tensor:
-        """Which of the masked units are uncovered, bool (M,); `beats` (M,) is where they lie.
-
-        `confidence` is a log probability, the mean over a unit's tokens.
-        """
-        M = len(confidence)
-        count = M - min(self.num_masked(step, at_first), M - 1)
-        if step == self.num_steps - 1:
-            count = M
-        noise = torch.rand(M, generator=generator).clamp(1e-9, 1 - 1e-9)
-        blur = self.config.choice_temperature * (1 - (step + 1) / self.num_steps)
-        score = confidence - blur * torch.log(-torch.log(noise))
-        order = score.argsort(descending=True)
-        seen: dict[int, int] = {}
-        rank = torch.zeros(M)
-        for index in order.tolist():
-            beat = int(beats[index])
-            rank[index] = seen[beat] = seen.get(beat, -1) + 1
-        chosen = torch.zeros(M, dtype=torch.bool)
-        keys = rank * (score.max() - score.min() + 1) - score
-        chosen[keys.argsort()[:count]] = True
-        return chosen
 
 
 @dataclass(frozen=True)
@@ -164,24 +96,33 @@ class Sampling:
     has_dynamics: bool = True
     dynamics_temperature: float | None = None  # of levels and accents; None: as the notes
     register_strength: float = 0.0  # see `reach_register`
+    melody_intervals: Tensor | None = None  # see `VoiceNetwork`s units
+    thinner: float = 0.0  # of the harmony's chords, likewise
     melody_share: float = 0.0  # of the steps, in which the melody is written before the other parts
 
     @classmethod
     def of(
-        cls, scheduler: UnmaskingScheduler, num_steps: int, has_dynamics: bool = True
+        cls, scheduler: UnmaskingScheduler, num_steps: int, style: Style = Style.POP
     ) -> Sampling:
-        """As a model's scheduler has it."""
+        """As a model's scheduler has it, in a style."""
         how = scheduler.config
         return cls(
             num_steps,
             how.temperature,
-            how.temperatures or {},
+            how.temperatures,
             how.top,
-            has_dynamics,
+            style.has_dynamics,
             how.dynamics_temperature,
             how.register_strength,
+            torch.tensor(how.melody_intervals),
+            how.thinner.get(style, 0.0),
             how.melody_share,
         )
+
+    def in_block(self, num_bars: int) -> Sampling:
+        """The same in a block of so many bars: smaller ones take fewer steps, not below half."""
+        share = min(1.0, max(0.5, num_bars / BLOCK_BARS))
+        return replace(self, num_steps=max(1, math.ceil(share * self.num_steps)))
 
     @property
     def stages(self) -> tuple[tuple[tuple[int, ...], int], ...]:
@@ -371,6 +312,9 @@ def _draw(
             sampling.top,
             sampling.dynamics_temperature,
             _favour(tokens[beats], states[beats], conditions[0, beats], PARTS[part], sampling),
+            last_pitches(tokens, states, PARTS[part])[beats] if part == MELODY else None,
+            sampling.melody_intervals,
+            sampling.thinner if PARTS[part] == Part.HARMONY else 0.0,
         )
         drawn[beats, unit.layout.tokens] = written
         certainty[beats, part] = log_p
@@ -405,8 +349,11 @@ def blocks_of(
     *,
     seed: int,
     block_bars: int = BLOCK_BARS,
+    sources: Sequence[int] | np.ndarray | None = None,
 ) -> list[Block]:
     """The blocks of cues that begin in the bars `cue_starts`, 0 the first, in order.
+
+    Smaller ones where bars return to `sources` (bars,), -1 for none: those are to be written first.
 
     A window shows `CONTEXT_BARS` before a block and `FUTURE_BARS` after it, of its own cue and of
     those that it is joined to without a rest: the cues `goes_on` (indices) follow the one before at
@@ -422,6 +369,8 @@ def blocks_of(
             closing += 1
         number = max(1, math.ceil((end - start) / block_bars))
         edges = [start + round(i * (end - start) / number) for i in range(number + 1)]
+        if sources is not None:
+            edges = parted_by_returns(edges, sources)
         for index, (first, last) in enumerate(pairwise(edges)):
             before = max(cue_starts[opening], first - CONTEXT_BARS)
             after = min(ends[closing], last + FUTURE_BARS)
@@ -447,8 +396,9 @@ def write_blocks(
 
     Block after block, each seeing what is known around it, and the plan. `states` (beats, P),
     `conditions` (beats, conditions) and the first beats of the bars describe all of it; `sources`
-    (bars,) are the bars that bars return to, -1 for none: they are shown where they are written
-    already. `on_step` hears of every step: its number, how many there are, the window's tokens.
+    (bars,) are the bars that bars return to, -1 for none: where those are written already some of
+    them comes back (see `bring_bars_back`), and all of them is shown. `on_step` hears of every
+    step: its number, how many there are, the window's tokens.
     """
     guidance, sampling = guidance or Guidance(), sampling or Sampling()
     written, state = tokens.copy(), states.copy()
@@ -456,17 +406,22 @@ def write_blocks(
     to_write = [
         block for block in blocks if (state[edges[block.first] : edges[block.end]] == MASKED).any()
     ]
-    total = sampling.num_steps * len(to_write)
-    for number, block in enumerate(to_write):
+    each = [sampling.in_block(block.end - block.first) for block in to_write]
+    done = [0, *np.cumsum([own.num_steps for own in each]).tolist()]
+    for number, (block, how) in enumerate(zip(to_write, each, strict=True)):
         own = slice(edges[block.first], edges[block.end])
         window = slice(edges[block.window[0]], edges[block.window[1]])
         targets = np.zeros((window.stop - window.start, state.shape[1]), bool)
         targets[own.start - window.start : own.stop - window.start] = True
+        if sources is not None:
+            bars = range(block.first, block.end)
+            rng = np.random.default_rng(block.seed)
+            bring_bars_back(written, state, conditions, edges, sources, bars, rng)
         echo, echoed = _echo(written, state, edges, sources)
 
-        def report(step: int, x: np.ndarray, done: int = number * sampling.num_steps) -> None:
+        def report(step: int, x: np.ndarray, before: int = done[number]) -> None:
             if on_step is not None:
-                on_step(done + step, total, x)
+                on_step(before + step, done[-1], x)
 
         written[window] = fill(
             network,
@@ -479,7 +434,7 @@ def write_blocks(
             echoed[window],
             generator=torch.Generator().manual_seed(block.seed),
             guidance=guidance,
-            sampling=sampling,
+            sampling=how,
             on_step=report,
         )
         state[own] = np.where(state[own] == MASKED, KNOWN, state[own])

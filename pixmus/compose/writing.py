@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from pixmus.compose.draft import Draft
 from pixmus.compose.film_planning import MELODY, plan_film
 from pixmus.compose.finished_score import finished_score, markers_of
 from pixmus.compose.seeds import window_seed
+from pixmus.compose.unmasking import UnmaskingScheduler
 from pixmus.compose.voice_score import (
     VoiceCanvas,
     give_kept,
@@ -30,7 +32,6 @@ from pixmus.compose.voice_writing import (
     Block,
     Guidance,
     Sampling,
-    UnmaskingScheduler,
     blocks_of,
     write_blocks,
 )
@@ -84,8 +85,8 @@ def compose(
     starts = edges[:-1].tolist()
     goes_on = {i + 1 for i, cue in enumerate(cues[:-1]) if cue.span.leads_on}
     how = writers.scheduler.config
-    blocks = blocks_of(int(edges[-1]), starts, goes_on, seed=seed, block_bars=how.block_bars)
-    total = planning + steps * len(blocks)
+    cut = partial(blocks_of, int(edges[-1]), starts, goes_on, block_bars=how.block_bars)
+    total = planning + steps * len(cut(seed=seed))  # as if no phrase returned: that is drawn first
 
     def tell(done: int, x: Tensor) -> None:
         if on_step is not None:
@@ -106,10 +107,11 @@ def compose(
     voices = _Voices(
         writers,
         Guidance(guidance_scale, timing_guidance_scale),
-        Sampling.of(writers.scheduler, steps, Style(sheet.style).has_dynamics),
-        lambda step, x: tell(planning + step, torch.from_numpy(x)),
+        Sampling.of(writers.scheduler, steps, Style(sheet.style)),
+        lambda share, x: tell(planning + int(share * (total - planning)), torch.from_numpy(x)),
     )
     canvas = joined(canvases)
+    blocks = cut(seed=seed, sources=canvas.sources)
     made = canvas.states == MASKED
     voices.write(canvas, blocks)
     for attempt in range(1, MELODY_ATTEMPTS + 1):
@@ -118,7 +120,7 @@ def compose(
         other = window_seed(seed, -2, attempt)
         voices.write(
             canvas,
-            blocks_of(int(edges[-1]), starts, goes_on, seed=other, block_bars=how.block_bars),
+            cut(seed=other, sources=canvas.sources),
         )
     take_written(canvases, canvas)
     written = [
@@ -130,22 +132,15 @@ def compose(
 
 @dataclass
 class _Voices:
-    """Writes canvases, and counts the steps that it takes."""
+    """Writes canvases, and tells how much of one is done."""
 
     writers: Writers
     guidance: Guidance
     sampling: Sampling
-    on_step: Callable[[int, np.ndarray], None]
-    done: int = 0
+    on_step: Callable[[float, np.ndarray], None]  # share of the blocks' steps, tokens
 
     def write(self, canvas: VoiceCanvas, blocks: Sequence[Block]) -> None:
         """Write what is masked; it is known from then on."""
-        before = self.done
-
-        def count(step: int, total: int, x: np.ndarray) -> None:
-            self.done = before + step + 1
-            self.on_step(before + step, x)
-
         canvas.tokens = write_blocks(
             self.writers.voices,
             self.writers.scheduler,
@@ -157,7 +152,7 @@ class _Voices:
             blocks=blocks,
             guidance=self.guidance,
             sampling=self.sampling,
-            on_step=count,
+            on_step=lambda step, total, x: self.on_step(step / total, x),
         )
         canvas.states = np.where(canvas.states == MASKED, KNOWN, canvas.states)
 

@@ -224,6 +224,9 @@ class Unit(nn.Module):
         top: float = 1.0,
         dynamics_temperature: float | None = None,  # of levels and accents; None: as the notes
         favour: Tensor | None = None,  # (M, values of a voice): added to the log probabilities
+        last: Tensor | None = None,  # (M,): value that was struck before the unit, -1: not known
+        intervals: Tensor | None = None,  # (semitones,): added by the interval from what was last
+        thinner: float = 0.0,  # added to what speaks against more than one voice of a chord
     ) -> tuple[Tensor, Tensor]:
         """Tokens (M, n) of masked units, and the mean log probability of each unit's (M,)."""
         M = prepared.shape[1]
@@ -263,6 +266,10 @@ class Unit(nn.Module):
                     log_p[:, 0] = -torch.inf
                 if kind == "voices" and favour is not None:
                     log_p = log_p + favour[at]
+                if kind == "voices" and thinner and column % layout.num_voices:
+                    log_p[:, REST] += thinner
+                if kind == "voices" and last is not None and intervals is not None:
+                    log_p = log_p + _by_interval(last[at], intervals, log_p.shape[-1])
                 is_note = kind in ("gates", "voices")
                 warmth = temperature if is_note else dynamics_temperature or temperature
                 if kind == "voices" and self.has_pitch:
@@ -274,9 +281,19 @@ class Unit(nn.Module):
                     total[at] += p.gather(1, drawn)[:, 0].clamp(min=1e-9).log()
                     asked[at] += 1
                 forced = forced.index_put((at,), drawn[:, 0])
+            if kind == "voices" and last is not None:
+                last = torch.where(forced >= FIRST_PITCH, forced, last)
             tokens[:, i] = forced
             before = before + self.before(forced + self.offsets[i])
         return tokens, total / asked.clamp(min=1)
+
+
+def _by_interval(last: Tensor, intervals: Tensor, num_values: int) -> Tensor:
+    """What is added to the log probabilities of a voice's values, (M, values), by the interval."""
+    apart = (torch.arange(num_values) - last[:, None]).abs().clamp(max=len(intervals) - 1)
+    found = intervals[apart] * (last >= FIRST_PITCH)[:, None]
+    found[:, :FIRST_PITCH] = 0
+    return found
 
 
 def _sharpened(log_p: Tensor, temperature: float, top: float) -> Tensor:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from pixmus.check.voicing import measure_all
+from pixmus.compose.unmasking import UnmaskingScheduler
 from pixmus.compose.voice_conditions import (
     CHORD_COLUMNS,
     LIKENESS_COLUMNS,
@@ -26,9 +27,8 @@ from pixmus.compose.voice_conditions import (
     form_columns,
 )
 from pixmus.compose.voice_writing import (
+    Guidance,
     Sampling,
-    UnmaskingScheduler,
-    VoiceGuidance,
     blocks_of,
     write_blocks,
 )
@@ -205,7 +205,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 np.arange(0, len(w.tokens), BEATS_PER_BAR),
                 w.sources if LIKENESS_COLUMNS not in dropped else None,
                 blocks=blocks_of(w.num_bars, seed=seed, block_bars=block),
-                guidance=VoiceGuidance(a.guidance),
+                guidance=Guidance(a.guidance),
                 sampling=Sampling(a.steps, a.temperature, top=a.top, has_dynamics=w.has_velocity),
             )
             notes = decode_voices(made)

@@ -29,7 +29,7 @@ from pixmus.choices import (
 from pixmus.compose.accents import AccentReport, accent, stressed_hits
 from pixmus.compose.bars import Bars
 from pixmus.compose.draft import Draft, Names, begin_draft
-from pixmus.compose.voice_writing import UnmaskingScheduler
+from pixmus.compose.unmasking import UnmaskingScheduler
 from pixmus.compose.writing import OnStep, Writers, compose
 from pixmus.cues.cut_list import CUT_LIST, CutList
 from pixmus.cues.direction import Direction

@@ -10,10 +10,8 @@ import argparse
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
-from pixmus.compose.voice_writing import UnmaskingScheduler
-from pixmus.ensembles import Part
+from pixmus.compose.unmasking import UnmaskingScheduler
 from pixmus.errors import PixMusError
 from pixmus.model.folder import CURVE_TABLES, ENCODER, MODEL_FOLDER, write_manifest
 from pixmus.score.curves import CurveTables
@@ -24,19 +22,6 @@ from pixmus.training.lessons import PLAN, VOICES
 from pixmus.training.model_card import TRAINING, write_card
 from pixmus.training.ranges import fit_descriptor_ranges
 
-# How the voices are sampled: what takes were best with, docs/experiments.md 111 to 118.
-SETTINGS: dict[str, Any] = {
-    "by_confidence": True,
-    "melody_share": 0.4,
-    "second_look": 0.1,
-    "top": 0.95,
-    "temperature": 0.8,
-    "temperatures": {Part.MELODY: 0.7, Part.HARMONY: 0.6, Part.BASS: 1.0, Part.DRUMS: 0.9},
-    "dynamics_temperature": 0.1,
-    "block_bars": 8,
-}
-
-
 def load_run(run: Path) -> PixMusPipeline:
     """The pipeline of a training run's kept weights, without an encoder."""
     states = {lesson: run / lesson.name / STATE for lesson in (PLAN, VOICES)}
@@ -44,10 +29,7 @@ def load_run(run: Path) -> PixMusPipeline:
         if not state.is_file():
             raise PixMusError(f"{run} has not learned its {lesson.name} yet; go on training.")
     pipe = PixMusPipeline(
-        None,
-        UnmaskingScheduler(**SETTINGS),
-        plan_denoiser=PLAN.load(states[PLAN]),
-        voice_network=VOICES.load(states[VOICES]),
+        PLAN.load(states[PLAN]), VOICES.load(states[VOICES]), UnmaskingScheduler()
     )
     pipe.curve_tables = CurveTables.load(run / CURVE_TABLES)
     return pipe

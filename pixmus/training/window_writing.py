@@ -62,9 +62,14 @@ def write_window(
         canvas.conditions,
         canvas.bar_starts,
         canvas.sources,
-        blocks=blocks_of(plan.num_bars, seed=seed, block_bars=writers.scheduler.config.block_bars),
+        blocks=blocks_of(
+            plan.num_bars,
+            seed=seed,
+            block_bars=writers.scheduler.config.block_bars,
+            sources=canvas.sources,
+        ),
         guidance=Guidance(guidance_scale),
-        sampling=Sampling.of(writers.scheduler, steps, Style(style).has_dynamics),
+        sampling=Sampling.of(writers.scheduler, steps, Style(style)),
     )
     return _cells(canvas)
 

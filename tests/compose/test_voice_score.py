@@ -10,6 +10,7 @@ import torch
 
 from pixmus.compose.cue_bars import bars_of_cues
 from pixmus.compose.draft import Draft, blank_draft
+from pixmus.compose.unmasking import UnmaskingScheduler
 from pixmus.compose.voice_conditions import (
     CHORD_COLUMNS,
     CHORD_WIDTH,
@@ -29,7 +30,6 @@ from pixmus.compose.voice_score import (
 )
 from pixmus.compose.voice_writing import (
     Sampling,
-    UnmaskingScheduler,
     blocks_of,
     write_blocks,
 )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pixmus.compose.unmasking import UnmaskingScheduler
 from pixmus.compose.voice_conditions import (
     CHORD_COLUMNS,
     NUM_VOICE_CONDITIONS,
@@ -15,9 +16,8 @@ from pixmus.compose.voice_conditions import (
     without_wishes,
 )
 from pixmus.compose.voice_writing import (
+    Guidance,
     Sampling,
-    UnmaskingScheduler,
-    VoiceGuidance,
     blocks_of,
     write_blocks,
 )
@@ -57,7 +57,7 @@ def write(
         np.zeros((len(tokens), NUM_VOICE_CONDITIONS), np.float32),
         BAR_STARTS,
         blocks=blocks_of(BARS, seed=seed, block_bars=2),
-        guidance=VoiceGuidance(1.5),
+        guidance=Guidance(1.5),
         sampling=Sampling(num_steps=3),
     )
 

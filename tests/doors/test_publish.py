@@ -12,7 +12,7 @@ from loopback_hub import TOKEN, LoopbackHub, Repository, dead_address
 from short_music import music_of
 from typer.testing import CliRunner
 
-from pixmus.compose.voice_writing import UnmaskingScheduler
+from pixmus.compose.unmasking import UnmaskingScheduler
 from pixmus.doors import cli
 from pixmus.doors.publish import (
     LARGEST_SPACE_FILE,

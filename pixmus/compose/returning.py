@@ -1,0 +1,85 @@
+"""Bars that come back: what a phrase returns to is partly written down before anything is drawn.
+
+The network is shown the bars that a phrase returns to, and repeats too little of them: the median
+phrase of a pop song has an F1 of 0.62 with an earlier one, that of its takes 0.19 (experiment 120).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pixmus.compose.conditions import COLUMNS
+from pixmus.compose.voice_conditions import CHORD_COLUMNS, CHORD_WIDTH, FORM_COLUMNS
+from pixmus.ensembles import PARTS, Part
+from pixmus.model.voice_network import KNOWN, MASKED
+from pixmus.score.voices import HOLD, UNIT_LAYOUTS, Gate
+
+OTHER_MOOD = 0.3  # mean difference of the curves from which on a bar does not come back
+
+
+def bring_bars_back(
+    tokens: np.ndarray,
+    states: np.ndarray,
+    conditions: np.ndarray,
+    edges: Sequence[int],
+    sources: Sequence[int] | np.ndarray,
+    bars: range,
+    rng: np.random.Generator,
+) -> None:
+    """Give some bars parts of the bar that they return to; `tokens` and `states` change.
+
+    Each part of each bar with the phrase's likeness as probability, less where the curves ask for
+    something else; only where the chords are the same, and no note goes on from the bar before. The
+    arrays run over beats; `edges` are the beats between bars, `sources` int (bars,) -1 for none.
+    """
+    for bar in bars:
+        source = int(sources[bar])
+        mine, theirs = slice(edges[bar], edges[bar + 1]), slice(0, 0)
+        if source >= 0:
+            theirs = slice(edges[source], edges[source + 1])
+        if mine.stop - mine.start != theirs.stop - theirs.start:
+            continue
+        wanted, before = conditions[mine], conditions[theirs]
+        likeness = (wanted[0, FORM_COLUMNS.stop - 1] + 1) / 2
+        curves = COLUMNS["curves"]
+        apart = np.abs(wanted[:, curves] - before[:, curves]).mean() / 2
+        share = likeness * max(0.0, 1 - apart / OTHER_MOOD)
+        chords = slice(CHORD_COLUMNS.start, CHORD_COLUMNS.start + CHORD_WIDTH)
+        same_chords = bool((wanted[:, chords] == before[:, chords]).all())
+        draws = rng.random(len(PARTS))
+        for index, part in enumerate(PARTS):
+            layout = UNIT_LAYOUTS[part]
+            if (states[mine, index] != MASKED).any() or (states[theirs, index] != KNOWN).any():
+                continue
+            heard = tokens[theirs, layout.tokens]
+            anew = part == Part.DRUMS or _begins_anew(tokens[theirs.start], part)
+            if not anew or not (same_chords or part == Part.DRUMS):
+                continue
+            if draws[index] < share:
+                tokens[mine, layout.tokens] = heard
+                states[mine, index] = KNOWN
+
+
+def _begins_anew(beat: np.ndarray, part: str) -> bool:
+    """Whether nothing goes on into a beat, its tokens (NUM_TOKENS,), from the one before."""
+    layout = UNIT_LAYOUTS[part]
+    if layout.has_gates:
+        return bool(beat[layout.gates][0] in (Gate.REST, Gate.STROKE))
+    return bool(beat[layout.voices][0] != HOLD)
+
+
+def parted_by_returns(edges: Sequence[int], sources: Sequence[int] | np.ndarray) -> list[int]:
+    """Borders of blocks with more of them: no phrase returns to bars of its own block.
+
+    `edges` are bars; a phrase that begins after its source, in the same block, begins a new one.
+    """
+    found = [edges[0]]
+    for end in edges[1:]:
+        for bar in range(found[-1] + 2, end - 1):
+            begins = sources[bar] >= 0 and sources[bar - 1] != sources[bar] - 1
+            if begins and sources[bar] >= found[-1] and bar - found[-1] >= 2:
+                found.append(bar)
+        found.append(end)
+    return found

@@ -78,8 +78,9 @@ def parted_by_returns(edges: Sequence[int], sources: Sequence[int] | np.ndarray)
     found = [edges[0]]
     for end in edges[1:]:
         for bar in range(found[-1] + 2, end - 1):
-            begins = sources[bar] >= 0 and sources[bar - 1] != sources[bar] - 1
-            if begins and sources[bar] >= found[-1] and bar - found[-1] >= 2:
+            source = sources[bar]
+            begins = source >= 0 and (sources[bar - 1] < 0 or sources[bar - 1] != source - 1)
+            if begins and source >= found[-1] and bar - found[-1] >= 2:
                 found.append(bar)
         found.append(end)
     return found

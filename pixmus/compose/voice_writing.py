@@ -28,7 +28,7 @@ from pixmus.compose.seeds import window_seed
 from pixmus.compose.unmasking import BLOCK_BARS, UnmaskingScheduler
 from pixmus.compose.voice_conditions import without_timing, without_wishes
 from pixmus.ensembles import PARTS, Part, Style
-from pixmus.model.voice_network import KNOWN, MASKED, Unit, VoiceNetwork
+from pixmus.model.voice_network import KNOWN, MASKED, Leaning, Unit, VoiceNetwork
 
 # A window shows so many bars before a block, and the plan of so many after it.
 CONTEXT_BARS, FUTURE_BARS = 8, 2
@@ -96,8 +96,8 @@ class Sampling:
     has_dynamics: bool = True
     dynamics_temperature: float | None = None  # of levels and accents; None: as the notes
     register_strength: float = 0.0  # see `reach_register`
-    melody_intervals: Tensor | None = None  # see `VoiceNetwork`s units
-    thinner: float = 0.0  # of the harmony's chords, likewise
+    melody_intervals: Tensor | None = None  # see `Leaning.intervals`
+    thinner: float = 0.0  # of the harmony: see `Leaning.thinner`
     melody_share: float = 0.0  # of the steps, in which the melody is written before the other parts
 
     @classmethod
@@ -311,25 +311,27 @@ def _draw(
             sampling.has_dynamics,
             sampling.top,
             sampling.dynamics_temperature,
-            _favour(tokens[beats], states[beats], conditions[0, beats], PARTS[part], sampling),
-            last_pitches(tokens, states, PARTS[part])[beats] if part == MELODY else None,
-            sampling.melody_intervals,
-            sampling.thinner if PARTS[part] == Part.HARMONY else 0.0,
+            _leaning(tokens, states, conditions[0], PARTS[part], beats, sampling),
         )
         drawn[beats, unit.layout.tokens] = written
         certainty[beats, part] = log_p
     return drawn, certainty
 
 
-def _favour(
-    tokens: Tensor, states: Tensor, conditions: Tensor, part: str, sampling: Sampling
-) -> Tensor | None:
+def _leaning(
+    tokens: Tensor, states: Tensor, conditions: Tensor, part: str, beats: Tensor, sampling: Sampling
+) -> Leaning:
+    """What is added when a part's units of some beats are drawn."""
     asked = [
-        room_for_melody(tokens, states, part),
-        reach_register(conditions, part, sampling.register_strength),
+        room_for_melody(tokens[beats], states[beats], part),
+        reach_register(conditions[beats], part, sampling.register_strength),
     ]
     told = [favour for favour in asked if favour is not None]
-    return torch.stack(told).sum(0) if told else None
+    favour = torch.stack(told).sum(0) if told else None
+    if part == Part.MELODY:
+        last = last_pitches(tokens, states, part)[beats]
+        return Leaning(favour, last, sampling.melody_intervals)
+    return Leaning(favour, thinner=sampling.thinner if part == Part.HARMONY else 0.0)
 
 
 @dataclass(frozen=True)

@@ -223,12 +223,11 @@ class Unit(nn.Module):
         has_dynamics: bool = True,
         top: float = 1.0,
         dynamics_temperature: float | None = None,  # of levels and accents; None: as the notes
-        favour: Tensor | None = None,  # (M, values of a voice): added to the log probabilities
-        last: Tensor | None = None,  # (M,): value that was struck before the unit, -1: not known
-        intervals: Tensor | None = None,  # (semitones,): added by the interval from what was last
-        thinner: float = 0.0,  # added to what speaks against more than one voice of a chord
+        leaning: Leaning | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Tokens (M, n) of masked units, and the mean log probability of each unit's (M,)."""
+        lean = leaning or Leaning()
+        last = lean.last
         M = prepared.shape[1]
         asked = prepared.new_zeros(M)
         layout = self.layout
@@ -264,12 +263,9 @@ class Unit(nn.Module):
                     log_p[allowed[at], HOLD] = -torch.inf
                 if kind == "accents":
                     log_p[:, 0] = -torch.inf
-                if kind == "voices" and favour is not None:
-                    log_p = log_p + favour[at]
-                if kind == "voices" and thinner and column % layout.num_voices:
-                    log_p[:, REST] += thinner
-                if kind == "voices" and last is not None and intervals is not None:
-                    log_p = log_p + _by_interval(last[at], intervals, log_p.shape[-1])
+                if kind == "voices":
+                    is_first = column % layout.num_voices == 0
+                    log_p = lean.added(log_p, at, None if last is None else last[at], is_first)
                 is_note = kind in ("gates", "voices")
                 warmth = temperature if is_note else dynamics_temperature or temperature
                 if kind == "voices" and self.has_pitch:
@@ -286,6 +282,27 @@ class Unit(nn.Module):
             tokens[:, i] = forced
             before = before + self.before(forced + self.offsets[i])
         return tokens, total / asked.clamp(min=1)
+
+
+@dataclass(frozen=True)
+class Leaning:
+    """What is added to the log probabilities of a unit's voices when they are drawn."""
+
+    favour: Tensor | None = None  # (M, values)
+    last: Tensor | None = None  # (M,): the value that was struck before the unit, -1: not known
+    intervals: Tensor | None = None  # (semitones,): by the interval from what was struck last
+    thinner: float = 0.0  # to the rests of all voices but the first
+
+    def added(self, log_p: Tensor, at: Tensor, last: Tensor | None, is_first: bool) -> Tensor:
+        """The log probabilities (n, values) of units `at` (n,), what is added to them included."""
+        if self.favour is not None:
+            log_p = log_p + self.favour[at]
+        if last is not None and self.intervals is not None:
+            log_p = log_p + _by_interval(last, self.intervals, log_p.shape[-1])
+        if self.thinner and not is_first:
+            log_p = log_p.clone()
+            log_p[:, REST] += self.thinner
+        return log_p
 
 
 def _by_interval(last: Tensor, intervals: Tensor, num_values: int) -> Tensor:

@@ -20,7 +20,6 @@ from pixmus.compose.unmasking import UnmaskingScheduler
 from pixmus.compose.voice_conditions import (
     CHORD_COLUMNS,
     LIKENESS_COLUMNS,
-    NUM_BASE,
     NUM_LIKENESS,
     PLAN_COLUMNS,
     add_plan,
@@ -102,7 +101,7 @@ def gate_window(piece: VoicePiece, tables: CurveTables, start: int, num_bars: in
         beats,
         piece.piece.tempo_bpm,
         hits,
-    )[:, :NUM_BASE]
+    )
     halves, bars = 2 * start + beats // 2, start + beats // BEATS_PER_BAR
     rows = np.concatenate([piece.chords, np.full((2, 3), -1, np.int8)])
     told = np.zeros((len(beats), len(PARTS)), bool)

@@ -22,6 +22,7 @@ from pixmus.training.lessons import PLAN, VOICES
 from pixmus.training.model_card import TRAINING, write_card
 from pixmus.training.ranges import fit_descriptor_ranges
 
+
 def load_run(run: Path) -> PixMusPipeline:
     """The pipeline of a training run's kept weights, without an encoder."""
     states = {lesson: run / lesson.name / STATE for lesson in (PLAN, VOICES)}

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from pixmus.compose.conditions import without_mood, without_mood_and_timing
 from pixmus.compose.voice_conditions import (
-    NUM_BASE,
     NUM_LIKENESS,
     add_plan,
     form_columns,
@@ -128,7 +127,7 @@ class VoiceSampler:
         hits = thin_hits(rng, hits.reshape(-1, STEPS_PER_BEAT)[beats].ravel())
         base = measured_conditions(
             self.tables, piece, pitched, start, beats, tempo, hits, short_bar
-        )[:, :NUM_BASE]
+        )
         bars = beats // BEATS_PER_BAR
         sources = _rows(piece.sources, start, num_bars + 1, -1)
         if rng.random() > ECHO_TOLD:

@@ -7,8 +7,15 @@ import math
 import numpy as np
 import torch
 
-from pixmus.compose.part_writing import GIVING_WAY, clashing_units, room_for_melody
+from pixmus.compose.part_writing import (
+    GIVING_WAY,
+    clashing_units,
+    last_pitches,
+    reach_register,
+    room_for_melody,
+)
 from pixmus.compose.voice_conditions import CHORD_COLUMNS, NUM_VOICE_CONDITIONS, chord_vectors
+from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.voice_network import KNOWN, MASKED
 from pixmus.score.voices import FIRST_PITCH, UNIT_LAYOUTS, encode_voices
@@ -58,3 +65,24 @@ def test_chords_keep_out_of_the_melodys_way() -> None:
     assert (
         room_for_melody(*shown, Part.BASS) is None and room_for_melody(*shown, Part.MELODY) is None
     )
+
+
+def test_the_register_that_is_asked_for_makes_its_pitches_likelier() -> None:
+    conditions = torch.zeros(2, NUM_VOICE_CONDITIONS)
+    conditions[:, CURVES.index(Curve.REGISTER)] = torch.tensor([1.0, -0.5])
+    favour = reach_register(conditions, Part.MELODY, 0.7)
+    assert favour is not None and not favour[:, :FIRST_PITCH].any()
+    pitches = favour[:, FIRST_PITCH:]
+    assert torch.allclose(pitches[:, 12] - pitches[:, 0], torch.tensor([0.7, -0.35]))
+    assert pitches.mean(1).abs().max() < 1e-5
+    assert reach_register(conditions, Part.DRUMS, 0.7) is None
+
+
+def test_the_last_pitch_is_known_as_far_back_as_all_beats_are() -> None:
+    tokens, _ = over_c_major((MELODY, 0, 2, 65), (MELODY, 2, 6, 67))
+    tokens = torch.from_numpy(np.concatenate([tokens, 0 * tokens])).long()
+    states = torch.full((4, len(PARTS)), KNOWN)
+    struck = UNIT_LAYOUTS[Part.MELODY].value_of(67)
+    assert last_pitches(tokens, states, Part.MELODY).tolist() == [-1, struck, struck, struck]
+    states[1, MELODY] = MASKED
+    assert last_pitches(tokens, states, Part.MELODY).tolist() == [-1, struck, -1, -1]

@@ -27,6 +27,7 @@ from pixmus.compose.voice_score import (
     prepare_voices,
     read_voices,
     sources_of_plan,
+    without_unisons,
 )
 from pixmus.compose.voice_writing import (
     Sampling,
@@ -187,3 +188,19 @@ def test_a_part_has_one_level_a_bar_that_eases_into_the_next() -> None:
     wanted = [first, first, 0, first, *[second] * 4, 0, 0, 0, 0]
     assert np.allclose(levels, wanted)
     assert not levels_of_bars(0 * tokens, np.arange(12) // 4).any()
+
+
+def test_no_two_notes_of_a_part_sound_one_pitch_at_once() -> None:
+    notes = [
+        Note(0.0, 60, 1.0, 70),
+        Note(0.0, 60, 2.0, 80),  # the longer one of two voices
+        Note(1.5, 60, 1.0, 60),  # struck while that one sounds
+        Note(0.0, 64, 4.0, 70),
+        Note(2.5, 60, 1.0, 50),
+    ]
+    assert without_unisons(notes) == [
+        Note(0.0, 60, 1.5, 80),
+        Note(0.0, 64, 4.0, 70),
+        Note(1.5, 60, 1.0, 60),
+        Note(2.5, 60, 1.0, 50),
+    ]

@@ -22,7 +22,7 @@ from pixmus.compose.voice_writing import (
     write_blocks,
 )
 from pixmus.ensembles import PARTS, Part
-from pixmus.model.voice_network import KNOWN, MASKED, SILENT, Unit, VoiceNetwork
+from pixmus.model.voice_network import KNOWN, MASKED, SILENT, Leaning, Unit, VoiceNetwork
 from pixmus.score.voices import FIRST_PITCH, UNIT_LAYOUTS, decode_voices, encode_voices
 
 BARS = 3
@@ -172,3 +172,43 @@ def test_pitches_are_sharpened_among_themselves(network: VoiceNetwork) -> None:
         struck.append(float((first >= FIRST_PITCH).double().mean()))
         kinds.append(len(first[first >= FIRST_PITCH].unique()))
     assert abs(struck[0] - struck[1]) < 0.03 and kinds[1] < kinds[0] / 2
+
+
+def drawn(network: VoiceNetwork, part: int, leaning: Leaning, count: int = 2000) -> torch.Tensor:
+    """Tokens of so many units of a part that are all told the same."""
+    unit = network.units[part]
+    assert isinstance(unit, Unit)
+    torch.manual_seed(2)
+    prepared = torch.randn(1, 1, 16).expand(1, count, 16)
+    one = torch.ones(1)
+    generator = torch.Generator().manual_seed(0)
+    return unit.sample(prepared, one, one, 1.0, generator, leaning=leaning)[0]
+
+
+def test_a_melody_leans_to_the_intervals_that_it_is_told(network: VoiceNetwork) -> None:
+    last = torch.full((2000,), FIRST_PITCH + 20)
+
+    def repeats(of_repeats: float) -> float:
+        intervals = torch.tensor([of_repeats, 0.0])
+        first = drawn(network, MELODY, Leaning(last=last, intervals=intervals))[:, 1]
+        struck = first[first >= FIRST_PITCH]
+        return float((struck == FIRST_PITCH + 20).double().mean())
+
+    assert repeats(-9.0) < repeats(0.0) < repeats(3.0)
+    unknown = Leaning(last=0 * last - 1, intervals=torch.tensor([9.0, 0.0]))
+    assert torch.equal(
+        drawn(network, MELODY, unknown)[:, 1], drawn(network, MELODY, Leaning())[:, 1]
+    )
+
+
+def test_chords_are_thinner_and_none_falls_silent(network: VoiceNetwork) -> None:
+    harmony = PARTS.index(Part.HARMONY)
+    layout = UNIT_LAYOUTS[Part.HARMONY]
+    voices = slice(layout.voices.start - layout.start, layout.voices.stop - layout.start)
+
+    def struck(thinner: float) -> torch.Tensor:
+        tokens = drawn(network, harmony, Leaning(thinner=thinner))[:, voices]
+        return (tokens.unflatten(1, (-1, layout.num_voices)) >= FIRST_PITCH).double().mean((0, 1))
+
+    full, thin = struck(0.0), struck(5.0)
+    assert (thin[1:] < full[1:] / 2).all() and abs(float(thin[0] - full[0])) < 0.05

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pixmus.compose.windows import CONTEXT_BARS, FIRST_WINDOW_BARS, WINDOW_BARS
 
+from pixmus.compose.voice_score import sources_of_plan
+from pixmus.compose.voice_writing import blocks_of
 from pixmus.cues.sheet import Cue, CueSheet
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import ENSEMBLES
@@ -89,14 +90,16 @@ def test_every_part_of_every_ensemble_plays(pipe: PixMusPipeline, ensemble: str)
         assert len(score.parts[part]) > bars / 2, f"{part}: {len(score.parts[part])} notes"
 
 
-def test_the_joins_of_windows_cannot_be_told(pipe: PixMusPipeline) -> None:
+def test_the_joins_of_blocks_cannot_be_told(pipe: PixMusPipeline) -> None:
     """Bars after a join are as dense as others and as like the bar before them."""
     at_join: list[tuple[float, float]] = []
     elsewhere: list[tuple[float, float]] = []
     for seed in range(4):
         score = pipe.compose(sheet(), seed=seed, num_inference_steps=12)
         bars = len(score.tempo_map.bar_starts)
-        joins = set(range(FIRST_WINDOW_BARS, bars - 1, WINDOW_BARS - CONTEXT_BARS))
+        assert score.plan is not None
+        sources = sources_of_plan(score.plan.plan)
+        joins = {block.first for block in blocks_of(len(sources), seed=seed, sources=sources)}
         for bar in range(2, bars - 2):
             (at_join if bar in joins else elsewhere).append(onsets_and_likeness(score, bar))
     assert len(at_join) >= 4

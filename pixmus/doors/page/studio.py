@@ -78,7 +78,7 @@ class Studio:
 
     def estimate(self, clip_s: float, commission: Commission) -> float:
         """About how many seconds the takes that are asked for will take here, when it is quiet."""
-        return (self.pace or PACE) * clip_s * commission.num_takes
+        return float((self.pace or PACE) * clip_s * commission.num_takes)
 
     def warm_up(self) -> None:
         """Compose and render a few seconds, so that no visitor waits for what is loaded once."""

@@ -94,16 +94,18 @@ def split(score: Score, region: Region) -> tuple[dict, dict]:
 def same_pitch_together(score: Score, region: Region) -> Iterator[tuple[Note, Note]]:
     """Pairs of one pitch and part that sound at once, of which one was redone."""
     for part, notes in score.parts.items():
+        by_pitch: dict[int, list[Note]] = {}
         for note in notes:
-            for other in notes:
-                if (
-                    note is not other
-                    and region.holds(part, note.onset)
-                    and note.pitch == other.pitch
-                    and note.onset < other.onset + other.duration - 1e-9
-                    and other.onset < note.onset + note.duration - 1e-9
-                ):
-                    yield note, other
+            by_pitch.setdefault(note.pitch, []).append(note)
+        for same in by_pitch.values():
+            for note in (note for note in same if region.holds(part, note.onset)):
+                for other in same:
+                    if (
+                        note is not other
+                        and note.onset < other.onset + other.duration - 1e-9
+                        and other.onset < note.onset + note.duration - 1e-9
+                    ):
+                        yield note, other
 
 
 @pytest.mark.parametrize("parts", [None, "harmony", "melody,drums", ("bass",)])

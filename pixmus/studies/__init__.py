@@ -11,6 +11,7 @@ STUDIES = {
         "bench",
         "compare",
         "dataset",
+        "editors",
         "encoder",
         "field",
         "mood",

@@ -239,6 +239,18 @@ MUSIC_TO = Choice(
     unit="s",
     label="Music to",
 )
+CHORDS = Choice(
+    "chords",
+    str,
+    Step.COMPOSE,
+    "chords",
+    "Chords to be played, a bar each and repeated, e.g. Am F C G, Am:2 F:0.5 or | Am F | C |",
+    default="",
+    otherwise="the score model's own",
+    high=300,
+    label="Chords",
+    example="Am F C G",
+)
 TIMING_GUIDANCE = Choice(
     "timing_guidance_scale",
     float,
@@ -354,6 +366,7 @@ for _choice in (
     TRACKS,
     MUSIC_FROM,
     MUSIC_TO,
+    CHORDS,
     TIMING_GUIDANCE,
     ACCENTS,
     ORIGINAL_LEVEL,

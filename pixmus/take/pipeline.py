@@ -58,6 +58,7 @@ from pixmus.model.voice_network import VoiceNetwork
 from pixmus.picture.backbone import Backbone
 from pixmus.picture.features import Features
 from pixmus.picture.footage import Footage, watch
+from pixmus.score.chord_chart import over_bars, read_chart
 from pixmus.score.curves import CurveTables
 from pixmus.score.notes import Score
 from pixmus.score.spans import PlacedHit
@@ -210,18 +211,18 @@ class PixMusPipeline(DiffusionPipeline):
 
         `direction` is what the person asks for of spotting; `choices` are all others but those of
         trimming and of takes, by name (`text`, `seed`, `num_inference_steps`, `guidance_scale`,
-        `original_audio`, ...: see `choices.CHOICES`). `direction` wins over words, `seed` over
-        `generator`, from which a seed is drawn. `backbone`, a CLIP folder or Hub id, lets spotting
-        see with it too (footage brings its own embedding), "none" not by the model's own network.
-        `cuts`, an editor's cut list or its file, says cuts and hit points. `cue_sheet` replaces all
-        spotting. With `keep`, a score or MIDI file, only `redo_bars` ("9-12") or `redo_parts`
-        ("harmony,bass") of it are composed (see `compose`); what it could not follow stands in
-        `settings["keep"]`. `renderer`, one or the name of one, plays; else the best that is here.
-        `callback_on_step_end` gets the pipeline, inference step, share that is done, tokens.
+        `original_audio`, ...: see `choices.CHOICES`); `direction` wins over words, `seed` over
+        `generator`. `backbone`, a CLIP folder or Hub id, lets spotting see with it too (footage
+        brings its own embedding), "none" not by the model's own network. `cuts`, an editor's cut
+        list or its file, says cuts and hit points; `cue_sheet` replaces all spotting. With `keep`,
+        a score or MIDI file, only `redo_bars` ("9-12") or `redo_parts` ("harmony,bass") of it are
+        composed (see `compose`). `renderer`, one or the name of one, plays; else the best that is
+        here. `callback_on_step_end` gets the pipeline, inference step, share done, tokens.
         """
         stages = Stages(on_stage)
         choices[RENDERER.name] = renderer if isinstance(renderer, str) else None  # for take.json
         asked = Asked(choices, choices_of(Step.WATCH, Step.WISH, Step.COMPOSE, Step.MIX))
+        read_chart(asked.chords)  # what is no chord is said before anything is made
         seed = _seed(asked.seed, generator)
         renderer = find_renderer(renderer)
         with stages("watch"):  # the clip's frames, cuts, movement, light and own sound
@@ -310,9 +311,11 @@ class PixMusPipeline(DiffusionPipeline):
         guidance_scale: float = DEFAULT_GUIDANCE_SCALE,
         timing_guidance_scale: float | None = None,
         num_inference_steps: int = NUM_INFERENCE_STEPS,
+        chords: str = "",
         on_step: OnStep | None = None,
     ) -> Score:
-        """The score of a draft without accents."""
+        """The score of a draft without accents; `chords` as `read_chart` reads them."""
+        bars = len(draft.score.tempo_map.bar_starts)
         return compose(
             Writers(self.plan_denoiser, self.voice_network, self.scheduler),
             draft,
@@ -320,6 +323,7 @@ class PixMusPipeline(DiffusionPipeline):
             guidance_scale=guidance_scale,
             timing_guidance_scale=timing_guidance_scale,
             num_inference_steps=num_inference_steps,
+            chords=over_bars(read_chart(chords), bars),
             on_step=on_step,
         )
 
@@ -370,6 +374,7 @@ class PixMusPipeline(DiffusionPipeline):
             guidance_scale=asked.guidance_scale,
             timing_guidance_scale=asked.timing_guidance_scale,
             num_inference_steps=asked.num_inference_steps,
+            chords=asked.chords,
             on_step=on_step,
         )
         return accent(score, hits, draft.cue_sheet.key, draft.last_chords, draft.region)

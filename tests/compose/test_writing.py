@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from tiny_model import pipeline_of
 
 from pixmus.compose.cue_bars import bars_of_cues
 from pixmus.compose.draft import Draft, begin_draft, blank_draft
@@ -262,3 +263,13 @@ def test_seeds_of_windows_differ() -> None:
                     yield window_seed(seed, cue, window)
 
     assert len(set(seeds())) == 5 * 3 * 7
+
+
+def test_chords_of_a_chart_are_heard(writers: Writers) -> None:
+    """Through the pipeline, as the doors ask for them: bar after bar, again and again."""
+    pipe = pipeline_of(writers)
+    draft = blank_draft(a_sheet(24.0, key="C major"), TempoMap.constant(120, 24.0))
+    score = pipe.write(draft, seed=1, num_inference_steps=3, chords="Am F:0.5 C:0.5")
+    assert score.plan is not None
+    told = [str(chord) for chord in score.plan.chords[:16]]
+    assert told == ["Am", "Am", "F", "C"] * 4

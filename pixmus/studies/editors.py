@@ -82,9 +82,9 @@ def _as_otio(place: Path, truth: CutList, video: Video) -> Path:
         return otio.opentime.RationalTime(float(seconds * video.frame_rate), rate)
 
     track = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
+    assert truth.end is not None
     edges = [*(edit.time for edit in truth.edits), truth.end]
     for start, end in zip(edges[:-1], edges[1:], strict=True):
-        assert end is not None
         span = otio.opentime.TimeRange(time(start), time(end - start))
         track.append(otio.schema.Clip("shot", source_range=span))
     line = otio.schema.Timeline("tears of steel")
@@ -125,8 +125,8 @@ WRITERS: dict[str, Callable[[Path, CutList, Video], Path]] = {
 def _compared(kind: str, path: Path, truth: CutList, counting: Counting) -> Result:
     """How many cuts and markers of a list are where the truth has them, to the exact fraction."""
     found = read_cut_list(path, counting)
-    times = {item.time for item in (*found.edits, *found.marks)}
-    wanted = [item.time for item in (*truth.edits, *truth.marks)]
+    times = {edit.time for edit in found.edits} | {mark.time for mark in found.marks}
+    wanted = [edit.time for edit in truth.edits] + [mark.time for mark in truth.marks]
     return {"kind": kind, "wanted": len(wanted), "exact": sum(time in times for time in wanted)}
 
 
@@ -147,7 +147,7 @@ def _read_back(take: Soundtrack, folder: Path) -> list[Result]:
     stems = [soundfile.info(folder / "stems" / name) for name in stem_files(take.stems).values()]
     with ZipFile(folder / "session.dawproject") as archive:
         project = ElementTree.fromstring(archive.read("project.xml"))
-    score = music21.converter.parse(folder / "score.musicxml")
+    score: Any = music21.converter.parse(folder / "score.musicxml")
     engraved = sum(len(list(part.getElementsByClass("Measure"))) > 0 for part in score.parts)
     struck = sum(
         message.type == "note_on" and message.velocity > 0

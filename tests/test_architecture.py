@@ -64,7 +64,7 @@ REQUIREMENTS = {
     "library": ["requirements.txt", "requirements-train.txt", "requirements-dataset.txt"],
     "studies": ["requirements.txt", "requirements-train.txt", "requirements-dev.txt"],
 }
-KNOWS_NOTHING = {"errors", "model.network", "model.chains", "compose.form"}
+KNOWS_NOTHING = {"errors", "model.blocks"}
 EMPTY_NAMES = {"utils.py", "common.py", "helpers.py", "types.py", "misc.py"}
 MOST_LINES, MOST_LINES_OF_A_FUNCTION, MOST_README_BYTES = 500, 80, 16_000
 

@@ -1,1 +1,1 @@
-"""The diffusion model: network, chains, its folder."""
+"""The diffusion model: the network of plans, the network of voices, their folder."""

@@ -85,8 +85,9 @@ class Watcher:
     ) -> Source:
         """What a visit works with: seen by it before, or watched ahead, or watched now."""
         key = source_key(clip, commission)
-        if visit.watched is not None and visit.watched.key == key:
-            return visit.watched
+        watched = visit.watched  # which other work of the visit may change
+        if watched is not None and watched.key == key:
+            return watched
         ahead = visit.ahead
         if ahead is not None and ahead.key == key:
             source = ahead.take(check, report)

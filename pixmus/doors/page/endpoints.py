@@ -7,7 +7,8 @@ tools' too) come from the list of choices. Errors become one sentence.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,16 @@ from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.jobs import Progress, reported
 from pixmus.doors.page.showing import in_visitors_words
 from pixmus.doors.page.studio import Studio
-from pixmus.doors.page.takes import Take
-from pixmus.doors.page.visits import Visit, Visits
+from pixmus.doors.page.takes import Take, ranked
+from pixmus.doors.page.visits import Check, Visit, Visits
 from pixmus.errors import PixMusError
 from pixmus.score.midi import write_midi
 from pixmus.sound.programs import programs_of
 from pixmus.waveform import write_wav
 
 KINDS = {float: float | None, int: int | None, bool: bool, str: str | None, tuple: list[str] | None}
+
+CALLER, MCP = "x-gradio-user", "mcp"  # a header, and what Gradio's MCP server says there
 
 PLAYERS = (TEMPO, KEY, STYLE, ENSEMBLE)
 # A program may give its arguments by place: those of version 0.1 keep theirs, newer ones follow.
@@ -78,8 +81,20 @@ class Endpoints:
         self.studio = studio
         self.visits = visits
 
-    def _visit(self, request: gr.Request | None) -> Visit:
-        return self.visits.of(request.session_hash if request else None)
+    @contextmanager
+    def _at_work(self, request: gr.Request | None) -> Iterator[tuple[Visit, Check]]:
+        """Work begun for whoever asks, beside other work of the same program.
+
+        All MCP tools are called in one session of Gradio's: each call of them has its own visit.
+        """
+        session = request.session_hash if request else None
+        if request is not None and request.headers.get(CALLER) == MCP:
+            session = None
+        visit, check = self.visits.begin(session, beside=True)
+        try:
+            yield visit, check
+        finally:
+            visit.finish(check)
 
     def function(self, name: str) -> Callable[..., Any]:
         """The method of that name with an argument for each choice in the place of `asked`."""
@@ -104,28 +119,32 @@ class Endpoints:
         with in_visitors_words():
             commission = Commission.read(asked)
             path = _path(clip)
-            visit = self._visit(request)
             made: list[Take] = []
-            for event in reported(
-                lambda report: self.studio.soundtracks(visit, path, commission, report)
-            ):
-                if isinstance(event, Progress):
-                    progress(event.share or 0.0, desc=event.detail or event.stage)
-                else:
-                    made.append(event)
-            take = made[0] if len(made) == 1 else visit.takes[0]
-            files = take.quick_files()
-            facts = {
-                "seed": take.seed,
-                "key": take.soundtrack.score.key,
-                "ensemble": take.soundtrack.cue_sheet.ensemble,
-                "style": take.soundtrack.cue_sheet.style,
-                "cuts": str(take.cuts_met()),
-                "outside_real_music": take.warnings(),
-                "shell": take.shell_line,
-            }
-            outputs = (str(take.clip), str(files["midi"]), str(files["cues"]))
-            return *outputs, str(take.zip_all()), facts
+            with self._at_work(request) as (visit, check):
+                for event in reported(
+                    lambda report: self.studio.soundtracks(visit, path, commission, report, check)
+                ):
+                    if isinstance(event, Progress):
+                        progress(event.share or 0.0, desc=event.detail or event.stage)
+                    else:
+                        made.append(event)
+                return self._told(ranked(made)[0])
+
+    @staticmethod
+    def _told(take: Take) -> tuple[str, str, str, str, dict[str, Any]]:
+        """What a program gets of a take."""
+        files = take.quick_files()
+        facts = {
+            "seed": take.seed,
+            "key": take.soundtrack.score.key,
+            "ensemble": take.soundtrack.cue_sheet.ensemble,
+            "style": take.soundtrack.cue_sheet.style,
+            "cuts": str(take.cuts_met()),
+            "outside_real_music": take.warnings(),
+            "shell": take.shell_line,
+        }
+        outputs = (str(take.clip), str(files["midi"]), str(files["cues"]))
+        return *outputs, str(take.zip_all()), facts
 
     def spot(
         self, clip: str, asked: dict[str, Any], request: gr.Request | None = None
@@ -141,11 +160,11 @@ class Endpoints:
         with in_visitors_words():
             commission = Commission.read(asked)
             path = _path(clip)
-            visit = self._visit(request)
-            sheet = self.studio.spot(visit, path, commission, lambda _: None)
-            written = visit.new_folder() / "cues.json"
-            sheet.save(written)
-            return str(written), dict(sheet.reasons)
+            with self._at_work(request) as (visit, check):
+                sheet = self.studio.spot(visit, path, commission, lambda _: None, check)
+                written = visit.new_folder() / "cues.json"
+                sheet.save(written)
+                return str(written), dict(sheet.reasons)
 
     def compose(
         self, cue_sheet: str, asked: dict[str, Any], request: gr.Request | None = None
@@ -166,12 +185,12 @@ class Endpoints:
                     f"The cue sheet lasts {sheet.duration:.0f} s; give one of at most "
                     f"{self.studio.longest_s:.0f} s here."
                 )
-            visit = self._visit(request)
-            score, music, used = self.studio.play(visit, sheet, commission)
-            folder = visit.new_folder()
-            write_midi(score, folder / "score.mid", programs_of(sheet.ensemble, score.parts))
-            write_wav(folder / "music.wav", music)
-            return str(folder / "score.mid"), str(folder / "music.wav"), used
+            with self._at_work(request) as (visit, check):
+                score, music, used = self.studio.play(visit, sheet, commission, check)
+                folder = visit.new_folder()
+                write_midi(score, folder / "score.mid", programs_of(sheet.ensemble, score.parts))
+                write_wav(folder / "music.wav", music)
+                return str(folder / "score.mid"), str(folder / "music.wav"), used
 
 
 def _path(file: str | None) -> Path:

@@ -19,9 +19,11 @@ from pixmus.doors.page.looks import Looks
 from pixmus.doors.page.panels.api import build_api
 from pixmus.doors.page.panels.experiments import build_experiments
 from pixmus.doors.page.panels.panels import Panels
+from pixmus.doors.page.presence import Presence
 from pixmus.doors.page.room import Room
 from pixmus.doors.page.showcase import EXAMPLES, RESULTS, Example, find_examples
 from pixmus.doors.page.studio import Studio
+from pixmus.doors.page.unread import Unread
 from pixmus.doors.page.visits import Visits
 from pixmus.doors.page.wiring import FOLLOWERS, WORKING, tie
 from pixmus.doors.page.work import Works
@@ -86,11 +88,7 @@ def build_page(
             with gr.Tab("Examples and experiments", id="experiments"):
                 build_experiments(examples, model)
         build_api(Endpoints(studio, visits), WORKING)
-
-        def on_leave(request: gr.Request) -> None:
-            visits.leave(request.session_hash)
-
-        page.unload(on_leave)
+        page.unload(lambda: None)  # has every tab open the heart that `Presence` listens to
     return page
 
 
@@ -119,6 +117,12 @@ def serve(
     threading.Thread(target=prepare, name="warm-up", daemon=True).start()
     page = build_page(studio, visits, shown, folder)
     page.queue(max_size=4 * FOLLOWERS, default_concurrency_limit=4)
+    unread = page._queue.pending_messages_per_session = Unread(visits.is_there)
+
+    def forget(session: str) -> None:
+        unread.pop(session, None)
+        page._queue.pending_event_ids_session.pop(session, None)
+
     gate = Middleware(Gate, largest_upload=LARGEST_MB * 10**6, check_upload=visits.check_upload)
     page.launch(
         server_port=port,
@@ -131,7 +135,7 @@ def serve(
         run_history=False,
         show_error=True,  # each is one sentence: see showing.py
         footer_links=["api"],
-        app_kwargs={"middleware": [gate]},
+        app_kwargs={"middleware": [gate, Middleware(Presence, visits=visits, forget=forget)]},
         ssr_mode=False,
         mcp_server=importlib.util.find_spec("mcp") is not None,
     )

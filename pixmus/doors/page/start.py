@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from pixmus.doors.page.memory import keep_little_memory
 from pixmus.doors.page.visits import KEEP_MINUTES, own_root
 
 
@@ -16,6 +17,7 @@ def start(
     keep_minutes: float = KEEP_MINUTES,
 ) -> None:
     """Serve the page until the program ends; None: the shipped model, a free port, our examples."""
+    keep_little_memory()
     root = own_root()
     uploads, temporary = root / "uploads", root / "temporary"
     for folder in (uploads, temporary):

@@ -7,8 +7,8 @@ at its next inference step once the visitor stops it or starts another.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -25,8 +25,9 @@ from pixmus.doors.page.ahead import Watcher
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.decoding import mux_apart
 from pixmus.doors.page.jobs import Line, Progress, Report
+from pixmus.doors.page.memory import give_memory_back
 from pixmus.doors.page.takes import Source, Take, ranked
-from pixmus.doors.page.visits import Visit
+from pixmus.doors.page.visits import Check, Visit
 from pixmus.ensembles import ORCHESTRA, Part, Style
 from pixmus.errors import PixMusError
 from pixmus.picture.footage import Footage
@@ -50,7 +51,7 @@ class Work:
     visit: Visit
     commission: Commission
     report: Report
-    check: Callable[[], None]  # raises `Stopped` where the work shall end
+    check: Check
     source: Source
 
 
@@ -70,11 +71,21 @@ class Studio:
         self.line = Line(AT_ONCE, MOST_WAITING)
 
     @contextmanager
-    def _turn(self, visit: Visit, report: Report) -> Iterator[Callable[[], None]]:
-        """A place among those at work; gives the function that raises `Stopped`."""
-        check = visit.start()
-        with self.line.turn(check, report):
-            yield check
+    def _turn(
+        self, visit: Visit, report: Report, begun: Check | None, clip: Path | None = None
+    ) -> Iterator[Check]:
+        """A place among those at work, for what was begun already or begins now with a clip."""
+        with nullcontext(begun) if begun else visit.at_work() as check:
+            if clip is not None:
+                visit.work_with(check, clip)
+            try:
+                with self.line.turn(check, report):
+                    yield check
+            except OSError:
+                check()  # files that went with the visit are no trouble of the disk's
+                raise
+            finally:
+                give_memory_back()
 
     def estimate(self, clip_s: float, commission: Commission) -> float:
         """About how many seconds the takes that are asked for will take here, when it is quiet."""
@@ -105,32 +116,56 @@ class Studio:
     # ------------------------------------------------------------------------- What visitors do
 
     def soundtracks(
-        self, visit: Visit, clip: Path, commission: Commission, report: Report
+        self,
+        visit: Visit,
+        clip: Path,
+        commission: Commission,
+        report: Report,
+        begun: Check | None = None,
     ) -> Iterator[Take]:
-        """Watch, spot and compose; yields each take as its scored clip is written."""
+        """Watch, spot and compose; yields each take as its scored clip is written.
+
+        Here as elsewhere `begun` is the function of the work, where the visit has begun it already.
+        """
         visit.asked = clip, commission
-        with self._turn(visit, report) as check:
+        with self._turn(visit, report, begun, clip) as check:
             work = self._watch(visit, check, clip, commission, report)
             _, commission = self._spot(work.source.footage, commission)
             work = replace(work, commission=commission)
             asked = {"direction": commission.direction(), **commission.of(Step.WISH)}
-            yield from self._takes(work, asked)
-            visit.cue_sheet = visit.takes[0].soundtrack.cue_sheet
+            made = list[Take]()
+            for take in self._takes(work, asked):
+                made.append(take)
+                yield take
+            visit.cue_sheet = ranked(made)[0].soundtrack.cue_sheet
 
-    def spot(self, visit: Visit, clip: Path, commission: Commission, report: Report) -> CueSheet:
+    def spot(
+        self,
+        visit: Visit,
+        clip: Path,
+        commission: Commission,
+        report: Report,
+        begun: Check | None = None,
+    ) -> CueSheet:
         """Watch and spot, nothing more."""
         visit.asked = clip, commission
-        with self._turn(visit, report) as check:
+        with self._turn(visit, report, begun, clip) as check:
             work = self._watch(visit, check, clip, commission, report)
             report(Progress("spot"))
-            visit.cue_sheet, _ = self._spot(work.source.footage, commission)
-            return visit.cue_sheet
+            sheet, _ = self._spot(work.source.footage, commission)
+            visit.cue_sheet = sheet
+            return sheet
 
     def recompose(
-        self, visit: Visit, cue_sheet: CueSheet, commission: Commission, report: Report
+        self,
+        visit: Visit,
+        cue_sheet: CueSheet,
+        commission: Commission,
+        report: Report,
+        begun: Check | None = None,
     ) -> Iterator[Take]:
         """Compose from an edited cue sheet for the footage that was watched before."""
-        with self._turn(visit, report) as check:
+        with self._turn(visit, report, begun) as check:
             work = self._work(visit, check, commission, report)
             # As it will be read from the file that comes with the take.
             cue_sheet = CueSheet.from_json(cue_sheet.to_json())
@@ -145,12 +180,13 @@ class Studio:
         parts: Sequence[str],
         commission: Commission,
         report: Report,
+        begun: Check | None = None,
     ) -> Iterator[Take]:
         """Make bars or parts of a take anew; every other note stays as it is."""
         if not bars.strip() and not parts:
             raise PixMusError('Say which bars ("9-12") or tick which parts to compose anew.')
         old = visit.shelf.find(number)
-        with self._turn(visit, report) as check:
+        with self._turn(visit, report, begun) as check:
             visit.watched = old.take.source
             work = self._work(visit, check, commission.but(num_takes=1), report)
             kept_midi = visit.new_folder() / "kept.mid"
@@ -164,10 +200,10 @@ class Studio:
             yield from self._takes(work, asked, of=f"redo of {_which(bars, parts)} of {old.name}")
 
     def play(
-        self, visit: Visit, cue_sheet: CueSheet, commission: Commission
+        self, visit: Visit, cue_sheet: CueSheet, commission: Commission, begun: Check | None = None
     ) -> tuple[Score, np.ndarray, int]:
         """The score of a cue sheet, its music (2, samples), and the seed."""
-        with self._turn(visit, lambda _: None) as check:
+        with self._turn(visit, lambda _: None, begun) as check:
             seed = _seeds(commission)[0]
             chosen = {**commission.of(Step.COMPOSE), SEED.name: seed}
             score = self.pipe.compose(cue_sheet, callback_on_step_end=lambda *_: check(), **chosen)
@@ -183,21 +219,20 @@ class Studio:
     def _watch(
         self,
         visit: Visit,
-        check: Callable[[], None],
+        check: Check,
         clip: Path,
         commission: Commission,
         report: Report,
     ) -> Work:
         """Begin work on a clip or a part of it, which is watched unless that was done already."""
         report(Progress("watch"))
-        visit.watched = self.watcher.source(visit, clip, commission, check, report)
+        watched = self.watcher.source(visit, clip, commission, check, report)
         check()
-        return self._work(visit, check, commission, report)
+        visit.watched = watched
+        return Work(visit, commission, report, check, watched)
 
     @staticmethod
-    def _work(
-        visit: Visit, check: Callable[[], None], commission: Commission, report: Report
-    ) -> Work:
+    def _work(visit: Visit, check: Check, commission: Commission, report: Report) -> Work:
         """Work on the footage that was watched for a visit."""
         if visit.watched is None:
             raise PixMusError(
@@ -215,7 +250,11 @@ class Studio:
         return self.pipe.spot(footage.features, commission.direction(), words), commission
 
     def _takes(self, work: Work, asked: dict[str, Any], of: str = "") -> Iterator[Take]:
-        """As many takes as are asked for, each put on the shelf as it comes."""
+        """As many takes as are asked for, each put on the shelf as it comes.
+
+        Their samples go to disk as soon as they have been told along time: a long film has 600 MB
+        of them, and several visitors have several takes each.
+        """
         made: list[Take] = []
         visit = work.visit
         for number, seed in enumerate(_seeds(work.commission), start=1):
@@ -225,10 +264,8 @@ class Studio:
             take.notices += (said,) if said else ()
             yield take
             take.write_along()  # which is seen a moment after the first sound
+            take.rest()
         visit.takes = ranked(made)
-        for card in visit.shelf.cards:
-            if card.take not in made:
-                card.take.rest()
 
     def _take(self, work: Work, *, number: int, **asked: Any) -> Take:
         """One take: composed, played and written as a scored clip."""

@@ -18,11 +18,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pixmus.doors.page.room import VISIT_BYTES, Room, bytes_in, gigabytes
 from pixmus.doors.page.shelf import Shelf, told_gone
@@ -37,10 +38,11 @@ if TYPE_CHECKING:
 
 
 PREFIX = "pixmus-page-"
-GONE_QUIET_S = 60.0  # work that has not checked for so long has ended
+GONE_QUIET_S = 60.0  # in which files are fetched of work that left nothing to look at
 RELOAD_S = 10.0  # in which a page is loaded anew; who left for longer makes room for others
 WORK_ALONE_S = 60.0  # after which the work of a visitor who left is ended
 GOES_AFTER_S = 3.0  # after which a page that was told to end does not wait for its work
+SWEEP_S = 10.0  # between sweeps, at most
 UNCLAIMED_S = 120.0  # an upload that nobody worked on for so long may make room for others
 KEEP_MINUTES = 30.0  # after which what a visitor uploaded or made is removed
 
@@ -101,6 +103,10 @@ class Stopped(Exception):
     """The visitor pressed Cancel, or left."""
 
 
+Begun = TypeVar("Begun")
+Check = Callable[[], None]  # raises `Stopped` where the work that it came with shall end
+
+
 @dataclass
 class Visit:
     """What belongs to one visitor."""
@@ -119,23 +125,53 @@ class Visit:
     can_come_back: bool = True  # else the files that it was given are all that is left of it
     quota: int = VISIT_BYTES  # that its files may take
     has_ended: bool = False  # and its files are gone: work that has not noticed yet makes none
-    _work: object = None  # what was started last; only that may go on
+    has_heart: bool = False  # its page keeps a connection open for as long as it is there
+    _work: object = None  # what was started last by a button; only that may go on
+    # Work that has begun and not ended, with the upload that it is about.
+    _going: dict[Check, Path | None] = field(default_factory=dict)
+    _stops: int = 0  # how often all of it was stopped
 
-    def start(self) -> Callable[[], None]:
-        """Begin a piece of work; the function returned raises `Stopped` once it shall end."""
-        mine = object()
-        self._work = mine
+    def start(self, beside: bool = False) -> Check:
+        """Begin a piece of work; the function returned raises `Stopped` once it shall end.
+
+        It ends other work of the visit, but for what was begun `beside` others, which only `stop`
+        ends. Call `finish` with the function where the work has ended.
+        """
+        stops = self._stops
 
         def check() -> None:
-            if self._work is not mine:
+            replaced = not beside and self._work is not check
+            if replaced or self._stops != stops or self.has_ended:
                 raise Stopped
             self.last_used = time.monotonic()
 
+        if not beside or self._work is None:
+            self._work = check
+        self._going[check] = None
         return check
+
+    def work_with(self, check: Check, upload: Path) -> None:
+        """Keep an upload until a piece of work has ended."""
+        if check in self._going:
+            self._going[check] = upload
+
+    def finish(self, check: Check) -> None:
+        """Note that a piece of work has ended, well or not."""
+        self._going.pop(check, None)
+
+    @contextmanager
+    def at_work(self, beside: bool = False) -> Iterator[Check]:
+        """`start` and `finish`."""
+        check = self.start(beside)
+        try:
+            yield check
+        finally:
+            self.finish(check)
 
     def stop(self) -> None:
         """Have whatever is being made for this visit end at its next inference step."""
         self._work = None
+        self._stops += 1
 
     @property
     def is_idle(self) -> bool:
@@ -143,11 +179,15 @@ class Visit:
         return self._work is None
 
     @property
-    def holds_something(self) -> bool:
-        """Whether somebody would lose something with it: footage, takes, or work that is going on.
+    def is_at_work(self) -> bool:
+        """Whether something is being made, however long it has not checked."""
+        return bool(self._going)
 
-        Work that is going on has checked a moment ago.
-        """
+    @property
+    def holds_something(self) -> bool:
+        """Whether somebody would lose something with it: work, footage, takes, or new files."""
+        if self.is_at_work:
+            return True
         is_quiet = time.monotonic() - self.last_used > GONE_QUIET_S
         if is_quiet and not self.can_come_back:
             return False
@@ -161,7 +201,8 @@ class Visit:
         sources = [card.take.source for card in self.shelf.cards]
         sources += [self.watched] if self.watched else []
         waiting = {self.asked[0]} if self.asked else set()  # for its turn in the line
-        return {source.upload for source in sources} | waiting
+        going = {upload for upload in list(self._going.values()) if upload is not None}
+        return {source.upload for source in sources} | waiting | going
 
     def was_left_for(self, seconds: float) -> bool:
         """Whether the visitor left so long ago and has not come back."""
@@ -225,6 +266,8 @@ class Visits:
         self.keep_s = keep_s
         self.capacity = capacity
         self._visits: dict[str, Visit] = {}
+        # Connections that somebody holds, by session and whether they are its heart.
+        self._open: Counter[tuple[str, bool]] = Counter()
         self._lock = threading.Lock()
 
     def of(self, session: str | None) -> Visit:
@@ -233,6 +276,14 @@ class Visits:
         For what makes something. Raises PixMusError with one sentence where the page, or the part
         of the disk that is for visitors, is full.
         """
+        visit, _ = self._of(session, lambda visit: None)
+        return visit
+
+    def begin(self, session: str | None, beside: bool = False) -> tuple[Visit, Check]:
+        """`of`, with work begun there before anybody can take the visit's place: `Visit.start`."""
+        return self._of(session, lambda visit: visit.start(beside))
+
+    def _of(self, session: str | None, start: Callable[[Visit], Begun]) -> tuple[Visit, Begun]:
         if self.room is not None:
             self.room.check()
         can_come_back = session is not None
@@ -245,10 +296,12 @@ class Visits:
                 folder = self.root / secrets.token_hex(16)
                 folder.mkdir(parents=True, mode=0o700)
                 visit = self._visits[session] = Visit(folder, can_come_back=can_come_back)
+                visit.has_heart = self._open[session, True] > 0
             visit.last_used, visit.left = time.monotonic(), None
+            begun = start(visit)
         for name in spare:
             self.end(name)
-        return visit
+        return visit, begun
 
     def come_back(self, key: str | None, session: str | None) -> Visit | None:
         """The visit of that key, which belongs to `session` from now on; None where it is gone."""
@@ -263,11 +316,37 @@ class Visits:
                     return visit
         return None
 
+    def come(self, session: str, is_heart: bool) -> None:
+        """Somebody opened a connection for a session, and is there as long as it stays open."""
+        with self._lock:
+            self._open[session, is_heart] += 1
+            visit = self._visits.get(session)
+            if visit is not None:
+                visit.left = None
+                visit.has_heart |= is_heart
+
+    def go(self, session: str, is_heart: bool) -> None:
+        """Such a connection has ended; who has no other one open has left.
+
+        A program without a heart that has heard the end of its work has not: it fetches its files.
+        """
+        with self._lock:
+            self._open[session, is_heart] -= 1
+            if not self._open[session, is_heart]:
+                del self._open[session, is_heart]
+            visit = self._visits.get(session)
+        if visit is not None and (is_heart or (visit.is_at_work and not visit.has_heart)):
+            self.leave(session)
+
+    def is_there(self, session: str) -> bool:
+        """Whether somebody holds a connection of a session."""
+        return any((session, is_heart) in self._open for is_heart in (True, False))
+
     def leave(self, session: str | None) -> None:
         """A visitor left the page: what is made goes on for a while, for many only load it anew."""
         with self._lock:
             visit = self._visits.get(session or "")
-        if visit is None:
+        if visit is None or self.is_there(session or ""):
             return
         if visit.holds_something:
             visit.left = time.monotonic()
@@ -311,14 +390,18 @@ class Visits:
             visit.has_ended = True
             visit.takes = []
             visit.shelf.clear()
-            visit.watched = visit.ahead = None
+            visit.watched = visit.ahead = visit.job = visit.asked = visit.cue_sheet = None
             shutil.rmtree(visit.folder, ignore_errors=True)
 
     def sweep(self) -> None:
         """End every visit that was not used for `keep_s` seconds, and remove files as old."""
         limit = time.monotonic() - self.keep_s
         with self._lock:
-            old = [name for name, visit in self._visits.items() if visit.last_used < limit]
+            old = [
+                name
+                for name, visit in self._visits.items()
+                if visit.last_used < limit and not visit.is_at_work
+            ]
             left = [visit for visit in self._visits.values() if visit.was_left_for(WORK_ALONE_S)]
         for visit in left:
             visit.stop()
@@ -357,7 +440,7 @@ class Visits:
 
         def run() -> None:
             while True:
-                time.sleep(min(60.0, self.keep_s / 4))
+                time.sleep(min(SWEEP_S, self.keep_s / 4))
                 try:
                     self.sweep()
                 except Exception as error:  # what it promises is kept at the next turn

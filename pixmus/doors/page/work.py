@@ -20,7 +20,7 @@ from pixmus.doors.page.shelf import Card
 from pixmus.doors.page.showing import CANCELLED, sentence
 from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.takes import Take
-from pixmus.doors.page.visits import Stopped, Visit, Visits
+from pixmus.doors.page.visits import Check, Stopped, Visit, Visits
 from pixmus.errors import PixMusError
 
 BROUGHT = "Press Make the soundtrack."
@@ -83,12 +83,14 @@ class Works:
         """Make the soundtrack."""
         try:
             path, commission = chosen_clip(clip_path, still_path), self.read(values)
-            visit = self.visits.of(request.session_hash)
+            visit, check = self.visits.begin(request.session_hash)
         except Exception as error:
             yield {self.status: markup.failed(sentence(error))}
             return
         yield from self._run(
-            visit, lambda report: self.studio.soundtracks(visit, path, commission, report)
+            visit,
+            check,
+            lambda report: self.studio.soundtracks(visit, path, commission, report, check),
         )
 
     def on_spot(
@@ -97,16 +99,16 @@ class Works:
         """Cues first."""
         try:
             path, commission = chosen_clip(clip_path, still_path), self.read(values)
-            visit = self.visits.of(request.session_hash)
+            visit, check = self.visits.begin(request.session_hash)
         except Exception as error:
             yield {self.status: markup.failed(sentence(error))}
             return
 
         def work(report: Report) -> Iterator[Take]:
-            self.studio.spot(visit, path, commission, report)
+            self.studio.spot(visit, path, commission, report, check)
             yield from ()
 
-        yield from self._run(visit, work)
+        yield from self._run(visit, check, work)
 
     def on_recompose(
         self, request: gr.Request, hits: list[list[Any]], cues: list[list[Any]], *values: Any
@@ -120,8 +122,11 @@ class Works:
         except Exception as error:
             yield {self.status: markup.failed(sentence(error))}
             return
+        check = visit.start()
         yield from self._run(
-            visit, lambda report: self.studio.recompose(visit, sheet, commission, report)
+            visit,
+            check,
+            lambda report: self.studio.recompose(visit, sheet, commission, report, check),
         )
 
     def on_redo(
@@ -134,9 +139,11 @@ class Works:
         except Exception as error:
             yield {self.status: markup.failed(sentence(error))}
             return
+        check = visit.start()
         yield from self._run(
             visit,
-            lambda report: self.studio.redo(visit, number, bars, parts, commission, report),
+            check,
+            lambda report: self.studio.redo(visit, number, bars, parts, commission, report, check),
         )
 
     def on_cancel(self, request: gr.Request) -> str:
@@ -177,9 +184,16 @@ class Works:
         elif visit.shelf.cards:
             yield self.panels.pictures.show(card.take, self.studio.tables)
 
-    def _run(self, visit: Visit, work: Callable[[Report], Iterator[Take]]) -> Shown:
-        """Sets a piece of work going and follows it."""
-        job = visit.job = Job(work)
+    def _run(self, visit: Visit, check: Check, work: Callable[[Report], Iterator[Take]]) -> Shown:
+        """Sets a piece of work going that the visit has begun, and follows it."""
+
+        def whole(report: Report) -> Iterator[Take]:
+            try:
+                yield from work(report)
+            finally:
+                visit.finish(check)
+
+        job = visit.job = Job(whole)
         yield self.panels.result.show_shelf(visit)
         yield from self._follow(visit, job)
 

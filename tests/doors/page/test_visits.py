@@ -101,6 +101,11 @@ def test_what_was_not_used_for_a_while_is_removed(
     now += 30
     visits.sweep()
     assert not old.folder.exists() and new.folder.exists()
+    now += 1000
+    visits.sweep()
+    assert new.folder.exists()  # however long a step of it takes
+    new.finish(check)
+    visits.of("new")
     now += 61
     visits.sweep()
     assert not new.folder.exists()
@@ -144,7 +149,10 @@ def test_whoever_invents_sessions_takes_nothing_from_anybody(
     with pytest.raises(PixMusError, match="3 visitors .* free in 30 minutes at the latest"):
         visits.of("late")
     assert watched.folder.exists() and working.folder.exists()
-    clock.now += 61  # the work has ended without a word
+    clock.now += 61
+    with pytest.raises(PixMusError, match="3 visitors"):
+        visits.of("late")  # a long step of the work is no end of it
+    working.finish(check)
     late = visits.of("late")
     assert late.folder.exists() and not working.folder.exists()
 
@@ -160,6 +168,95 @@ def test_a_visit_without_a_session_goes_when_its_files_were_fetched(
         visits.of("next")
     clock.now += 61
     assert visits.of("next").folder.exists() and not program.folder.exists()
+
+
+def test_nobody_takes_the_place_of_work_that_is_about_to_begin(tmp_path: Path) -> None:
+    visits = Visits(tmp_path, keep_s=1800, capacity=2)
+    begun = [visits.begin("one"), visits.begin("two", beside=True)]
+    with pytest.raises(PixMusError, match="2 visitors"):
+        visits.begin("three")
+    for visit, check in begun:
+        check()
+        visit.new_folder()
+        visit.finish(check)
+
+
+def test_work_that_is_cancelled_before_its_turn_does_not_begin(tmp_path: Path) -> None:
+    visit, check = Visits(tmp_path, keep_s=60, capacity=1).begin("one")
+    visit.stop()
+    later = visit.start()
+    with pytest.raises(Stopped):
+        check()
+    later()
+
+
+def test_programs_have_several_things_made_at_once(tmp_path: Path) -> None:
+    visits = Visits(tmp_path, keep_s=60, capacity=1)
+    (visit, one), (_, two) = (visits.begin("program", beside=True) for _ in range(2))
+    one()
+    two()
+    visit.finish(two)
+    one()
+    button = visit.start()
+    one()
+    visit.stop()
+    for check in (one, two, button):
+        with pytest.raises(Stopped):
+            check()
+
+
+def test_whoever_holds_a_connection_has_not_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    visits = Visits(tmp_path, keep_s=1800, capacity=1)
+    visits.come("one", is_heart=True)
+    visit, check = visits.begin("one")
+
+    def wait() -> None:
+        clock.now += 61
+        visits.sweep()
+
+    visits.come("one", is_heart=False)  # waits for the result
+    visits.go("one", is_heart=True)  # the page did not answer within the client's patience
+    wait()
+    check()
+    with pytest.raises(PixMusError, match="1 visitors"):
+        visits.of("other")
+    visits.go("one", is_heart=False)  # a laptop slept
+    visits.come("one", is_heart=True)
+    wait()
+    check()
+    visits.come("one", is_heart=True)  # a network changed: the old one ends later
+    visits.go("one", is_heart=True)
+    wait()
+    check()
+    visits.go("one", is_heart=True)
+    visits.sweep()
+    check()
+    wait()
+    with pytest.raises(Stopped):
+        check()
+    assert visit.left is not None
+
+
+def test_a_program_without_a_heart_leaves_when_it_hangs_up_and_not_when_it_has_its_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    visits = Visits(tmp_path, keep_s=1800, capacity=2)
+    works = {name: visits.begin(name, beside=True) for name in ("patient", "impatient")}
+    for name in works:
+        visits.come(name, is_heart=False)
+    visit, check = works["patient"]
+    visit.finish(check)
+    for name in works:
+        visits.go(name, is_heart=False)
+    clock.now += 61
+    visits.sweep()
+    check()
+    with pytest.raises(Stopped):
+        works["impatient"][1]()
 
 
 def test_looking_begins_no_visit(tmp_path: Path) -> None:
@@ -267,6 +364,24 @@ def test_a_temporary_folder_that_cannot_be_written_to_is_one_sentence(
     monkeypatch.setattr("pixmus.doors.page.visits.tempfile.mkdtemp", refuse)
     with pytest.raises(PixMusError, match=r"needs a folder .*\(Read-only file system\); name one"):
         own_root()
+
+
+def test_the_clips_of_a_program_stay_until_each_was_worked_on(tmp_path: Path) -> None:
+    visits = Visits(tmp_path / "visits", keep_s=60, capacity=5, uploads=tmp_path / "uploads")
+    clips, works = [], []
+    for name in ("one", "two"):
+        clips.append(tmp_path / "uploads" / name / "clip.mp4")
+        clips[-1].parent.mkdir(parents=True)
+        clips[-1].write_bytes(b"x")
+        os.utime(clips[-1], (1e9, 1e9))
+        visit, check = visits.begin("program", beside=True)
+        visit.work_with(check, clips[-1])
+        works.append(check)
+    visits.sweep()
+    assert all(clip.exists() for clip in clips)
+    visit.finish(works[0])
+    visits.sweep()
+    assert [clip.exists() for clip in clips] == [False, True]
 
 
 def test_the_clip_of_who_waits_in_the_line_stays(tmp_path: Path) -> None:

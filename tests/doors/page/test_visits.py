@@ -11,7 +11,7 @@ import pytest
 
 from pixmus.doors.page.room import Room
 from pixmus.doors.page.takes import Source
-from pixmus.doors.page.visits import Stopped, Visits, own_root
+from pixmus.doors.page.visits import Check, Stopped, Visits, own_root
 from pixmus.errors import PixMusError
 
 
@@ -368,7 +368,7 @@ def test_a_temporary_folder_that_cannot_be_written_to_is_one_sentence(
 
 def test_the_clips_of_a_program_stay_until_each_was_worked_on(tmp_path: Path) -> None:
     visits = Visits(tmp_path / "visits", keep_s=60, capacity=5, uploads=tmp_path / "uploads")
-    clips, works = [], []
+    clips, works = list[Path](), list[Check]()
     for name in ("one", "two"):
         clips.append(tmp_path / "uploads" / name / "clip.mp4")
         clips[-1].parent.mkdir(parents=True)

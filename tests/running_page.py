@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import os
 import socket
 import subprocess
@@ -85,6 +86,8 @@ class Visitor:
         self.tab.on("request", self._watch)
         self.tab.on("response", self._read)
         self.tab.set_default_timeout(120_000)  # ms; a busy machine is no error
+        # Asked ten times a second: what is asked at each frame has each frame drawn.
+        self.tab.wait_for_function = functools.partial(self.tab.wait_for_function, polling=100)
         self.tab.goto(url)
         self.tab.wait_for_selector("#make")
         self.tab.wait_for_timeout(500)

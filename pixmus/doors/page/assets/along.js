@@ -273,12 +273,14 @@ function movePlayhead() {
   box.setAttribute('aria-valuetext', wordsAt(time));
 }
 
+// Each frame while the film plays, and none while it rests: the screen then has nothing to draw.
+let ticking = 0;
 function tick() {
-  if (!element.isConnected) return;
   const video = shown();
-  if (video && !video.paused) movePlayhead();
-  requestAnimationFrame(tick);
+  ticking = element.isConnected && video && !video.paused ? requestAnimationFrame(tick) : 0;
+  if (ticking) movePlayhead();
 }
+function beginTicking() { if (!ticking) tick(); }
 
 function zoom(factor, around) {
   if (!scene) return;
@@ -338,6 +340,6 @@ element.addEventListener('change', (event) => {
   if (event.target.matches('.pm-row-choice')) { rowShown = event.target.value; paint(); }
 });
 for (const event of ['seeked', 'timeupdate', 'loadedmetadata']) element.addEventListener(event, movePlayhead, true);
+for (const event of ['play', 'playing', 'timeupdate']) element.addEventListener(event, beginTicking, true);
 new ResizeObserver(paint).observe(element);
 new MutationObserver(paint).observe(document.body, { attributes: true, attributeFilter: ['class'] }); // dark or light
-requestAnimationFrame(tick);

@@ -51,7 +51,7 @@ def sheet(
 
 
 def with_curve(name: str, start: float, end: float) -> CueSheet:
-    even = sheet()
+    even = sheet(seconds=30.0)
     ramp = np.linspace(start, end, len(even.curves[name]), dtype=np.float32)
     return dataclasses.replace(even, curves=even.curves | {name: ramp})
 

@@ -26,10 +26,12 @@ FLAGS = [
 # What turns and glides while something is made costs a processor that draws without a graphics
 # card more than the making: no frame is drawn for it.
 STILL = """
-document.addEventListener('DOMContentLoaded', () => document.head.append(Object.assign(
-  document.createElement('style'),
-  { textContent: '*, ::before, ::after { animation: none !important; transition: none !important }' }
-)))
+document.addEventListener('DOMContentLoaded', () => {
+  const style = document.createElement('style');
+  style.textContent = '*, ::before, ::after {'
+    + ' animation: none !important; transition: none !important }';
+  document.head.append(style);
+});
 """
 
 

@@ -7,6 +7,7 @@ are one part in one beat (`pixmus.score.voices`).
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -155,6 +156,7 @@ def fill(
     `states` int (T, P) says what is known; masked units that are no targets stay masked. `echo`
     holds the bars that are returned to where `echoed` bool (T,).
     """
+    scheduler = copy.copy(scheduler)  # steps are set on it, and others may be writing with it
     window = _Window(
         network,
         scheduler,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 
@@ -273,3 +274,17 @@ def test_chords_of_a_chart_are_heard(writers: Writers) -> None:
     assert score.plan is not None
     told = [str(chord) for chord in score.plan.chords[:16]]
     assert told == ["Am", "Am", "F", "C"] * 4
+
+
+def test_the_scheduler_is_left_as_it_was(writers: Writers) -> None:
+    """Several soundtracks are written with one at a time."""
+    before = {name: str(value) for name, value in vars(writers.scheduler).items()}
+    make(writers, blank_draft(a_sheet(8.0), TempoMap.constant(120, 8.0)))
+    assert {name: str(value) for name, value in vars(writers.scheduler).items()} == before
+
+
+def test_two_that_are_written_at_once_are_what_each_is_alone(writers: Writers) -> None:
+    drafts = [blank_draft(a_sheet(s), TempoMap.constant(120, s)) for s in (6.0, 20.0, 11.0)]
+    alone = [make(writers, draft) for draft in drafts]
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(lambda draft: make(writers, draft), drafts)) == alone

@@ -134,7 +134,7 @@ class Recorder:
             settings={"notices": ()},
         )
 
-    def soundtracks(self, _visit: object, _clip: object, asked: Commission, _: object) -> Any:
+    def soundtracks(self, _visit: object, _clip: object, asked: Commission, *_: object) -> Any:
         self.asked = dict(asked)
         yield from ()
 

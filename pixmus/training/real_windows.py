@@ -16,7 +16,7 @@ from pixmus.compose.writing import Writers
 from pixmus.ensembles import PARTS, STYLES, Part
 from pixmus.score.curves import CurveTables
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
-from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS
+from pixmus.score.notes import CELL_PARTS
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.encoded import EncodedPiece, hit_points_of, measured_conditions
 from pixmus.training.window_writing import write_window
@@ -122,8 +122,3 @@ def write_for(
         guidance_scale=guidance_scale,
         num_inference_steps=num_inference_steps,
     )
-
-
-def onsets_of(part: str, cells: np.ndarray) -> int:
-    """Number of onsets of a part."""
-    return int((cells[:, PART_LAYOUTS[part].onsets] > 0).sum())

@@ -75,8 +75,9 @@ class Visitor:
     """
 
     def __init__(
-        self, browser: Any, url: str, width: int = 1280, height: int = 800, scheme: str = "light"
-    ) -> None:
+        self, browser: Any, url: str, width: int = 1280, height: int = 800, scheme: str = "light",
+        link: str = "",
+    ) -> None:  # fmt: skip
         self.tab = browser.new_page()
         self.tab.emulate_media(color_scheme=scheme)
         self.tab.set_viewport_size({"width": width, "height": height})
@@ -88,7 +89,7 @@ class Visitor:
         self.tab.set_default_timeout(120_000)  # ms; a busy machine is no error
         # Asked ten times a second: what is asked at each frame has each frame drawn.
         self.tab.wait_for_function = functools.partial(self.tab.wait_for_function, polling=100)
-        self.tab.goto(url)
+        self.tab.goto(url + link)
         self.tab.wait_for_selector("#make")
         self.tab.wait_for_timeout(500)
 
@@ -104,10 +105,22 @@ class Visitor:
         if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
             self.trouble.append(f"another host was asked: {request.url}")
 
-    def leave(self) -> None:
-        """Closes the tab; nothing may have gone wrong on it."""
-        self.tab.close()
+    def reload(self) -> None:
+        """Loads the page again; what Gradio tells of the connections that this cuts is no trouble.
+
+        Nothing may have gone wrong on the tab before.
+        """
         assert self.trouble == []
+        self.tab.reload()
+        self.tab.wait_for_selector("#make")
+        self.tab.wait_for_timeout(500)
+        self.trouble.clear()
+
+    def leave(self) -> None:
+        """Closes the tab; nothing may have gone wrong on it before."""
+        seen = [*self.trouble]  # closing cuts connections, of which Gradio tells too
+        self.tab.close()
+        assert seen == []
 
     def upload(self, clip: Path) -> None:
         self.tab.set_input_files("#clip input[type=file]", str(clip))

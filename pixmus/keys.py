@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import re
+
 TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in TONICS)
 
-_ENHARMONIC = {
-    "C#": "Db", "D#": "Eb", "Gb": "F#", "G#": "Ab", "A#": "Bb",
-    "Cb": "B", "B#": "C", "E#": "F", "Fb": "E",
-}  # fmt: skip
+_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_ACCIDENTALS = {"♯": "#", "♭": "b", "\N{MUSICAL SYMBOL DOUBLE SHARP}": "##", " sharp": "#",
+                "-sharp": "#", " flat": "b", "-flat": "b"}  # fmt: skip
+_TONIC = re.compile(r"([A-G])([#b]*)")
+_MODES = {"maj": "major", "min": "minor"}
+
+
+def pitch_class(name: str) -> int:
+    """The pitch class, C = 0, of a letter with any accidentals: "C#", "B♭", "E##", "A flat".
+
+    ValueError where it is none.
+    """
+    for sign, plain in _ACCIDENTALS.items():
+        name = name.replace(sign, plain)
+    found = _TONIC.fullmatch(name[:1].upper() + name[1:])
+    if found is None:
+        raise ValueError(f"{name!r} names no pitch")
+    return (_LETTERS[found[1]] + found[2].count("#") - found[2].count("b")) % 12
 
 
 def spell_key(text: str) -> str:
-    """`text` as one of `KEYS` ("c# Minor" is "Db minor"); ValueError where it is no key."""
-    words = text.split() if isinstance(text, str) else []
-    if len(words) == 2:
-        tonic = words[0][:1].upper() + words[0][1:]
-        key = f"{_ENHARMONIC.get(tonic, tonic)} {words[1].lower()}"
-        if key in KEYS:
-            return key
+    """`text` as one of `KEYS`, whatever its spelling: "c# Minor" is "Db minor", "Cb major" B major.
+
+    ValueError where it is no key.
+    """
+    tonic, _, mode = text.strip().lower().rpartition(" ") if isinstance(text, str) else ("",) * 3
+    try:
+        key = f"{TONICS[pitch_class(tonic.strip())]} {_MODES.get(mode, mode)}"
+    except ValueError:
+        key = ""
+    if key in KEYS:
+        return key
     raise ValueError(f'the key {text!r} is none; write it like "C major", "F# minor" or "Bb major"')
 
 

@@ -31,6 +31,7 @@ ROOMS = (
     "curves",
     "ensembles",
     "keys",
+    "chords",
     "waveform",
     "plain_base",
     "diffusers_base",

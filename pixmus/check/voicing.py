@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pixmus.chords import Chord
 from pixmus.ensembles import PARTS, Part
-from pixmus.score.chords import Chord, read_chords
+from pixmus.score.chords import read_chords
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 
 STEPS_PER_BAR = BEATS_PER_BAR * STEPS_PER_BEAT

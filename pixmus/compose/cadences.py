@@ -12,10 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from pixmus.chords import Chord, Quality
 from pixmus.cues.sheet import CueSheet
 from pixmus.ensembles import ONE_VOICE_PARTS, PITCHED, Part, Style
 from pixmus.keys import key_is_major, key_tonic
-from pixmus.score.chords import Chord, Quality
 from pixmus.score.notes import Note
 from pixmus.score.plan import Approach
 from pixmus.score.spans import CueSpan

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pixmus.chords import Chord
 from pixmus.compose.cue_bars import CueBars
 from pixmus.compose.draft import Draft
 from pixmus.compose.endings import agrees
@@ -30,7 +31,7 @@ from pixmus.compose.seeds import window_seed
 from pixmus.ensembles import PARTS, Part, Style
 from pixmus.keys import key_is_major, key_tonic, transposition
 from pixmus.model.plan_network import PlanDenoiser
-from pixmus.score.chords import HALF_BAR_STEPS, Chord, chord_evidence, chord_scores, read_chords
+from pixmus.score.chords import HALF_BAR_STEPS, chord_evidence, chord_scores, read_chords
 from pixmus.score.film_plan import FilmPlan
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.plan import HALVES, UNKNOWN_DYNAMIC, Plan, tonic_of

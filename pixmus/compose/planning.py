@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pixmus.chords import Chord, Quality
 from pixmus.compose.cadences import draw_approach
 from pixmus.curves import CURVES
 from pixmus.ensembles import PARTS, STYLES
 from pixmus.model.plan_network import PlanDenoiser
-from pixmus.score.chords import Chord, Quality
 from pixmus.score.plan import HALVES, Plan, tonic_of
 from pixmus.score.plan_tokens import (
     CHORD_COLUMNS,

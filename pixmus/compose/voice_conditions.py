@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from pixmus.chords import QUALITIES
 from pixmus.compose.conditions import MOOD_COLUMNS, NUM_CONDITIONS, TIMING_COLUMNS
 from pixmus.ensembles import PARTS
-from pixmus.score.chords import QUALITIES
 
 CHORD_WIDTH = 3 * 12 + 1  # tones, root, bass, known
 NUM_LIKENESS = 5 * 2  # to the bars 1, 2, 4, 8 before and the phrase's source; notes and rhythm

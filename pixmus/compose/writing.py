@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
+from pixmus.chords import Chord
 from pixmus.compose.cue_bars import bars_of_cues
 from pixmus.compose.draft import Draft
 from pixmus.compose.film_planning import MELODY, plan_film
@@ -38,7 +39,6 @@ from pixmus.compose.voice_writing import (
 from pixmus.ensembles import Part, Style
 from pixmus.model.plan_network import PlanDenoiser
 from pixmus.model.voice_network import KNOWN, MASKED, VoiceNetwork
-from pixmus.score.chords import Chord
 from pixmus.score.notes import Score
 from pixmus.score.plan import HALVES, Plan
 from pixmus.score.voices import FIRST_PITCH, HOLD, UNIT_LAYOUTS

@@ -32,15 +32,16 @@ from pixmus.cues.checks import (
     refuse_duplicates,
     said,
 )
+from pixmus.cues.sheet_chords import SheetChord, check_chords, chord_of_row
 from pixmus.curves import CURVE_RATE_HZ, CURVES, num_curve_values
 from pixmus.ensembles import (
     ENSEMBLES,
     STYLES,
 )
 from pixmus.errors import PixMusError
-from pixmus.keys import KEYS
+from pixmus.keys import KEYS, spell_key
 
-SCHEMA_VERSION = 2  # 2 added sections and reasons; files of version 1 have neither
+SCHEMA_VERSION = 3  # 2 added sections and reasons, 3 chords; files of version 1 have none of them
 INPUTS = ("colour", "motion", "cuts", "sight", "embedding", "direction", "text", "cut list")
 TEMPO_RANGE_BPM = (TEMPO.low, TEMPO.high)
 SHORTEST_S, LONGEST_S = 0.1, 1e6
@@ -104,6 +105,7 @@ class CueSheet:
     inputs: tuple[str, ...]  # what the proposals were made from
     sections: tuple[Section, ...] = ()  # in order; the composer may bring back a section's theme
     reasons: Mapping[str, str] = field(default_factory=dict)  # of key, tempo_bpm, style, ...
+    chords: tuple[SheetChord, ...] = ()  # in order; the given ones are played
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -130,6 +132,7 @@ class CueSheet:
         lines.append(f'  "cues": {_rows(cues)}')
         lines.append(f'  "hit_points": {_rows(hit_points)}')
         lines.append(f'  "sections": {_rows(sections)}')
+        lines.append(f'  "chords": {_rows([chord.to_row(self.key) for chord in self.chords])}')
         reasons = [f"    {_dumps(n)}: {_dumps(r)}" for n, r in self.reasons.items()]
         lines.append('  "reasons": ' + ("{\n" + ",\n".join(reasons) + "\n  }" if reasons else "{}"))
         lines.append(f'  "cuts": {_dumps(list(self.cuts))}')
@@ -257,6 +260,7 @@ def _check(sheet: CueSheet) -> None:
         if section.start < end:
             raise ValueError(f"{name} starts at {section.start} s, before the one ahead of it ends")
         end = section.end
+    check_chords(sheet.chords, sheet.duration)
     if not isinstance(sheet.reasons, Mapping):
         raise ValueError('"reasons" must be a JSON object')
     for name, reason in sheet.reasons.items():
@@ -295,13 +299,15 @@ def _from_raw(raw: Any) -> CueSheet:
         )
     if version == 1:
         raw = {"sections": [], "reasons": {}, **raw}
+    if version in (1, 2):
+        raw = {"chords": [], **raw}
     check_names(
         raw,
         "the cue sheet",
         (
             "schema_version", "duration", "frame_rate", "key", "tempo_bpm", "tempo_fixed", "style",
-            "ensemble", "parts", "inputs", "cues", "hit_points", "sections", "reasons", "cuts",
-            "curve_rate_hz", "curves",
+            "ensemble", "parts", "inputs", "cues", "hit_points", "sections", "chords", "reasons",
+            "cuts", "curve_rate_hz", "curves",
         ),
     )  # fmt: skip
     if raw["curve_rate_hz"] != CURVE_RATE_HZ:
@@ -339,7 +345,7 @@ def _from_raw(raw: Any) -> CueSheet:
         hit_points=tuple(HitPoint(hit["time"], hit["strength"]) for hit in hit_points),
         curves=curves,
         cues=tuple(Cue(cue["start"], cue["end"], cue["name"]) for cue in cues),
-        key=raw["key"],
+        key=_spelt(raw["key"]),
         tempo_bpm=raw["tempo_bpm"],
         tempo_fixed=raw["tempo_fixed"],
         style=raw["style"],
@@ -348,5 +354,14 @@ def _from_raw(raw: Any) -> CueSheet:
         inputs=tuple(check_list(raw["inputs"], '"inputs"')),
         sections=tuple(Section(s["start"], s["end"], s["theme"]) for s in sections),
         reasons=raw["reasons"],
+        chords=tuple(map(chord_of_row, check_list(raw["chords"], '"chords"'))),
         schema_version=raw["schema_version"],
     )
+
+
+def _spelt(key: Any) -> Any:
+    """A key as PixMus spells it; what is none stays as it is."""
+    try:
+        return spell_key(key)
+    except ValueError:
+        return key

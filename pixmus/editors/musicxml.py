@@ -15,10 +15,10 @@ from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 
+from pixmus.chords import Chord, Quality
 from pixmus.editors.session import Session
 from pixmus.ensembles import Part
 from pixmus.keys import key_is_major, key_tonic
-from pixmus.score.chords import Chord, Quality
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.notes import Note
 from pixmus.score.tempo import TempoMap

@@ -18,7 +18,7 @@ from pixmus.editors.marker_rows import columns_of, read_marker_rows
 from pixmus.editors.otio import read_otio
 from pixmus.errors import PixMusError
 from pixmus.picture.timecode import Counting
-from pixmus.score.midi import PICKUP_END
+from pixmus.score.midi import is_of_the_film
 from pixmus.score.midi_events import read_midi_events
 
 READABLE = "an EDL (CMX3600), .otio, Final Cut Pro 7 XML, markers.csv or a MIDI file with markers"
@@ -132,7 +132,7 @@ def _midi_markers(path: Path) -> CutList:
         begin, begun, beat = placed[place - 1] if place else (0, Fraction(0), USUAL_TEMPO)
         return begun + Fraction((when - begin) * beat, MICROSECONDS * events.ticks_per_beat)
 
-    named = [(when, text) for when, text in events.markers if text != PICKUP_END]
+    named = [(when, text) for when, text in events.markers if is_of_the_film(text)]
     if not named:
         raise PixMusError(f"{path.name} has no marker.")
     check_size(path.name, len(named))

@@ -6,13 +6,23 @@ Bars in which no music plays are none of its own: it goes from cue to cue.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from pixmus.chords import NO_CHORD, Chord
 from pixmus.ensembles import PARTS
 from pixmus.keys import key_tonic
-from pixmus.score.chords import NO_CHORD, Chord
 from pixmus.score.plan import HALVES, UNKNOWN_DYNAMIC, Plan
 from pixmus.score.tempo import TempoMap
+
+HALF_BAR_BEATS = 2
+
+
+class ChordSpan(NamedTuple):
+    """A stretch of one chord, as heard; beats."""
+
+    start: float
+    end: float
+    chord: Chord
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,30 @@ class FilmPlan:
         """The chords of its half bars as they are heard."""
         shift = key_tonic(self.key) - self.plan.tonic
         return [chord.transposed(shift) if chord else None for chord in self.plan.chords]
+
+    def half_bar_spans(self, num_beats: float) -> list[ChordSpan]:
+        """The half bars that have a chord, in order, to the end of a score of so many beats.
+
+        Of a 2/4 bar only the first half is played.
+        """
+        ends = [*self.beats[1:], num_beats]
+        spans = []
+        for place, chord in enumerate(self.chords):
+            bar, half = divmod(place, HALVES)
+            start = float(self.beats[bar] + HALF_BAR_BEATS * half)
+            end = min(start + HALF_BAR_BEATS, float(ends[bar]))
+            if chord is not None and start < end:
+                spans.append(ChordSpan(start, end, chord))
+        return spans
+
+    def chord_spans(self, num_beats: float) -> list[ChordSpan]:
+        """The stretches of one chord, as `half_bar_spans` has them."""
+        spans: list[ChordSpan] = []
+        for start, end, chord in self.half_bar_spans(num_beats):
+            if spans and spans[-1].chord == chord and spans[-1].end == start:
+                start = spans.pop().start
+            spans.append(ChordSpan(start, end, chord))
+        return spans
 
     def to_dict(self, tempo_map: TempoMap) -> dict[str, Any]:
         """The plan for JSON: bars with chords, parts and dynamics, and phrases with cadences."""

@@ -38,6 +38,7 @@ DRUM_CHANNEL = 9
 MOST_NAMED, LONGEST_NAME = 5, 40  # tracks that a sentence names, and characters of each
 # The marker at beat 0 of a file with a pickup: where beats count from when it is read back.
 PICKUP_END = "first downbeat"
+CHORD_MARKER = "chord "  # before a chord's name; read back, such a marker is none of the film's
 
 
 def pickup_beats(tempo_map: TempoMap) -> int:
@@ -59,7 +60,7 @@ def write_midi(
 
     A gap before beat 0 becomes a pickup bar of whole beats. `programs` names the General MIDI
     programme of each part, `shown` how the clip counts frames and the number of its first, which
-    the SMPTE offset says.
+    the SMPTE offset says. The plan's chords are markers of the conductor's track.
     """
     import mido
 
@@ -98,6 +99,10 @@ def write_midi(
             beat_position = float(np.interp(time * MICROSECONDS, times, np.arange(len(times))))
         tick = max(0, round(beat_position * ticks_per_beat))
         conductor.append((tick, 2, mido.MetaMessage("marker", text=name)))
+    for span in score.plan.chord_spans(tempo_map.num_beats) if score.plan else ():
+        text = f"{CHORD_MARKER}{span.chord.name(score.key)}"
+        tick = round((span.start + pickup) * ticks_per_beat)
+        conductor.append((tick, 3, mido.MetaMessage("marker", text=text)))
 
     midi = mido.MidiFile(type=1, ticks_per_beat=ticks_per_beat, charset="utf-8")
     midi.tracks.append(_track(conductor, (len(times) - 1) * ticks_per_beat, "PixMus"))
@@ -116,6 +121,11 @@ def write_midi(
             events.append((end, 1, mido.Message("note_off", velocity=0, **strike)))
         midi.tracks.append(_track(events, 0, part))
     midi.save(path)
+
+
+def is_of_the_film(marker: str) -> bool:
+    """Whether a marker of a MIDI file says something of the film, and not of the notes."""
+    return marker != PICKUP_END and not marker.startswith(CHORD_MARKER)
 
 
 def _smpte_offset(counting: Counting, frame: int) -> dict[str, float]:
@@ -264,6 +274,6 @@ def _place_on_map(
         part: tuple(replace(note, onset=note.onset - pickup) for note in notes)
         for part, notes in parts.items()
     }
-    named = tuple((float(seconds(tick)), name) for tick, name in markers if name != PICKUP_END)
+    named = tuple((float(seconds(tick)), name) for tick, name in markers if is_of_the_film(name))
     tempo_map = TempoMap(seconds(np.arange(pickup, beat + 1) * ticks), tuple(bar_starts))
     return Score(shifted, tempo_map, key, named, _ticks_to_hold(ticks))

@@ -13,8 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from pixmus.chords import Chord
 from pixmus.ensembles import PARTS
-from pixmus.score.chords import Chord
 
 HALVES = 2  # half bars a bar
 PHRASE_BARS = (2, 8)  # a phrase is at least and at most so long

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pixmus.chords import QUALITIES, Chord
 from pixmus.ensembles import PARTS
-from pixmus.score.chords import QUALITIES, Chord
 from pixmus.score.plan import (
     CADENCES,
     HALVES,

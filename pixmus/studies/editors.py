@@ -1,8 +1,9 @@
-"""Cut lists in and sessions out on a real clip, each read by a program that is not ours."""
+"""Cut lists and chords in, sessions out on a real clip, each read by a program not ours."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,21 +11,26 @@ from typing import Any
 from xml.etree import ElementTree
 from zipfile import ZipFile
 
+from pixmus.chords import NO_CHORD
 from pixmus.cues.cut_list import CutList
 from pixmus.editors.read import read_cut_list
 from pixmus.errors import PixMusError
 from pixmus.picture.timecode import Counting
 from pixmus.picture.video import Video, probe
+from pixmus.score.midi import CHORD_MARKER
+from pixmus.studies.editors_chords import measure_chords
 from pixmus.studies.runner import RESULTS, VIDEOS, Result, Run, Study
 from pixmus.take.cue_timeline import plot_cue_timeline
 from pixmus.take.exports import EXPORTS, stem_files, write_bundle
+from pixmus.take.piano_roll import plot_piano_roll
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.take.soundtrack import Soundtrack
 
 CLIP = "shared-assets__tears-of-steel-battle-clip-medium.webm"  # CC BY 3.0, Blender Foundation
 LIST = RESULTS.parent / "editors" / "tears-of-steel.edl"  # its cuts as they were marked by eye
 SEED, STEPS = 7, 10
-PICTURE = "editors.png"
+CHORDS_ASKED = 0.9  # share of half bars whose notes are to fit the chord that is asked for
+PICTURE, ROLL = "editors.png", "editors-roll.png"
 
 
 def measure(run: Run) -> Result:
@@ -44,8 +50,11 @@ def measure(run: Run) -> Result:
         pipe = PixMusPipeline.from_pretrained()
         take = pipe(clip, cuts=truth, seed=SEED, num_inference_steps=STEPS)
         run.tell("the take is made")
+        chords = measure_chords(run, pipe, take.cue_sheet, STEPS)
         write_bundle(take, place / "take")
         exports = _read_back(take, place / "take")
+    run.picture(ROLL, plot_piano_roll(take.score, take.cue_sheet.cuts, take.cue_sheet.hit_points,
+                                      take.cue_sheet.duration))  # fmt: skip
     run.picture(PICTURE, plot_cue_timeline(take.cue_sheet, take.tempo_map, take.thumbnails))
     hits = {hit.time: hit.strength for hit in take.cue_sheet.hit_points}
     return {
@@ -62,6 +71,7 @@ def measure(run: Run) -> Result:
         ],
         "lists": lists,
         "exports": exports,
+        "chords": chords,
     }
 
 
@@ -154,12 +164,20 @@ def _read_back(take: Soundtrack, folder: Path) -> list[Result]:
         for track in midi.tracks
         for message in track
     )
+    spans = take.score.plan.chord_spans(take.tempo_map.num_beats) if take.score.plan else []
+    named = [m for m in midi.tracks[0] if m.type == "marker" and m.text.startswith(CHORD_MARKER)]
+    symbols = len(list(score.parts[0].recurse().getElementsByClass("ChordSymbol")))
+    rows_of_chords = json.loads((folder / "cues.json").read_text(encoding="utf-8"))["chords"]
+    told = sum(row["root"] != NO_CHORD for row in rows_of_chords)
     edl = read_cut_list(folder / "markers.edl", Counting(take.cue_sheet.frame_rate))
     session = (folder / "session.rpp").read_text(encoding="utf-8")
     rows = [
         ("timeline.otio", "opentimelineio", "markers", markers, len(line.tracks.markers)),
         ("timeline.otio", "opentimelineio", "stems", len(notes), len(line.audio_tracks())),
         ("score.mid", "mido", "notes", sum(notes.values()), struck),
+        ("score.mid", "mido", "chord markers", len(spans), len(named)),
+        ("score.musicxml", "music21", "chord symbols", len(spans), symbols),
+        ("cues.json", "json", "chords", len(spans), told),
         ("stems", "soundfile", "24-bit stems of one length", len(notes),
          sum((s.subtype, s.frames) == ("PCM_24", stems[0].frames) for s in stems)),
         ("session.dawproject", "ElementTree", "notes", sum(notes.values()),
@@ -181,6 +199,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 STUDY = Study(
-    "editors", "Cut lists in and sessions out, on a real clip.", measure, arguments,
-    passes=lambda result: all(row["wanted"] == row["exact"] for row in result["lists"]),
+    "editors", "Cut lists and chords in, sessions out, on a real clip.", measure, arguments,
+    passes=lambda result: (
+        all(row["wanted"] == row["exact"] for row in result["lists"])
+        and result["chords"]["all"]["fit"] >= CHORDS_ASKED
+    ),
 )  # fmt: skip

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from pixmus.check.voicing import measure_all
+from pixmus.chords import Chord
 from pixmus.compose.unmasking import UnmaskingScheduler
 from pixmus.compose.voice_conditions import (
     CHORD_COLUMNS,
@@ -33,7 +34,7 @@ from pixmus.compose.voice_writing import (
 )
 from pixmus.ensembles import PARTS, Part, Style
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT
-from pixmus.score.chords import Chord, chords_of_rows
+from pixmus.score.chords import chords_of_rows
 from pixmus.score.curves import CurveTables
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.voices import decode_voices

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from pixmus.editors.session import Session, counted, session_markers
 from pixmus.ensembles import PARTS
@@ -21,9 +20,6 @@ from pixmus.errors import PixMusError
 from pixmus.files import new_folder
 from pixmus.take.description import Take, describe_take
 from pixmus.waveform import write_wav
-
-if TYPE_CHECKING:
-    from pixmus.score.chords import Chord
 
 SCORED, STEMS = "scored.mp4", "stems"
 ALL = "all"
@@ -180,15 +176,8 @@ def _write_musicxml(take: Take, path: Path) -> None:
     from pixmus.editors.musicxml import write_musicxml
 
     plan = take.score.plan
-    chords: list[tuple[float, Chord]] = []
-    if plan is not None:
-        halves = len(plan.chords) // max(1, len(plan.beats))
-        ends = [*plan.beats[1:], take.tempo_map.num_beats]
-        for place, chord in enumerate(plan.chords):
-            bar, half = divmod(place, halves)
-            beat = plan.beats[bar] + half * min(4, ends[bar] - plan.beats[bar]) / halves
-            if chord is not None and (not chords or chords[-1][1] != chord):
-                chords.append((beat, chord))
+    spans = plan.chord_spans(take.tempo_map.num_beats) if plan else ()
+    chords = [(span.start, span.chord) for span in spans]
     write_musicxml(path, session_of(take), chords)
 
 

@@ -13,9 +13,11 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from pixmus.cues.sheet import HitPoint
 from pixmus.ensembles import DRUM_NAMES, DRUM_PITCHES, PARTS, Part
+from pixmus.score.film_plan import ChordSpan
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
 from pixmus.take.figure import (
+    DPI,
     HIT_COLOUR,
     INK,
     PAGE,
@@ -23,6 +25,7 @@ from pixmus.take.figure import (
     QUIET,
     RULE,
     TOP_IN,
+    WIDTH_PX,
     counted,
     draw_cuts,
     draw_legend,
@@ -32,6 +35,8 @@ from pixmus.take.figure import (
 )
 
 BAR_NUMBERS_IN = 0.16  # room above the piano-roll
+CHORDS_IN = 0.24  # height of the row of chords
+CHORD_LETTER_IN = 0.075  # width of a letter of a chord's name
 
 
 def plot_piano_roll(
@@ -40,7 +45,7 @@ def plot_piano_roll(
     hit_points: Sequence[HitPoint] = (),
     duration: float | None = None,
 ) -> Figure:
-    """The notes along time, coloured by part: seconds below, bar numbers above.
+    """The notes along time, coloured by part: seconds below, bar numbers above, chords under them.
 
     `duration` (seconds) is the picture's; without it the roll ends with the last note or beat.
     """
@@ -53,7 +58,10 @@ def plot_piano_roll(
         last_beats = [n.onset + n.duration for notes in score.parts.values() for n in notes]
         duration = float(tempo_map.to_seconds(max([*last_beats, float(tempo_map.num_beats)])))
     drum_rows = [pitch for pitch in DRUM_PITCHES if any(note.pitch == pitch for note in drums)]
-    heights = [4.3] + ([0.17 * max(len(drum_rows), 2)] if drums else [])
+    chords = score.plan.chord_spans(tempo_map.num_beats) if score.plan else []
+    heights = (
+        [4.3] + ([CHORDS_IN] if chords else []) + ([0.17 * max(len(drum_rows), 2)] if drums else [])
+    )
     num_notes = sum(len(notes) for notes in score.parts.values())
     figure, panels = panels_of(
         heights,
@@ -79,8 +87,10 @@ def plot_piano_roll(
         starts, ends = note_spans(notes, tempo_map)
         draw_notes(roll, starts, ends, [note.pitch for note in notes], 0.42, notes, part)
     _label_octaves(roll, low, high)
+    if chords:
+        _draw_chords(panels[1], chords, score)
     if drums:
-        _draw_drums(panels[1], drums, drum_rows, tempo_map, duration)
+        _draw_drums(panels[-1], drums, drum_rows, tempo_map, duration)
     _number_bars(roll, bars)
     times = [hit.time for hit in hit_points]
     for axes in panels:
@@ -140,6 +150,28 @@ def _draw_drums(
     lane.yaxis.set_major_locator(FixedLocator(range(len(drum_rows))))
     lane.set_yticklabels([DRUM_NAMES[pitch] for pitch in drum_rows])
     lane.tick_params(axis="y", labelsize=8, colors=QUIET, length=0, pad=5)
+
+
+def _draw_chords(row: Axes, chords: Sequence[ChordSpan], score: Score) -> None:
+    """The names of the plan's chords, each where it begins; those for which there is no room not.
+
+    A line shows the beginning of every chord.
+    """
+    starts = np.asarray(score.tempo_map.to_seconds(np.array([span.start for span in chords])))
+    low, high = row.get_xlim()
+    letter = CHORD_LETTER_IN * (high - low) / (row.get_position().width * (WIDTH_PX / DPI))
+    row.grid(False)
+    row.vlines(starts, 0, 1, transform=row.get_xaxis_transform(), color=RULE, lw=0.8, zorder=1)
+    free = low
+    for start, span in zip(starts.tolist(), chords, strict=True):
+        name = span.chord.name(score.key)
+        if start < free:
+            continue
+        free = start + letter * (len(name) + 1)
+        if free - letter <= high:
+            row.text(start + 0.4 * letter, 0.5, name, transform=row.get_xaxis_transform(),
+                     ha="left", va="center", fontsize=8.5, color=INK, zorder=4)  # fmt: skip
+    row.set_ylabel("chords", rotation=0, ha="right", va="center", fontsize=8.5, color=QUIET)
 
 
 def note_spans(notes: Sequence[Note], tempo_map: TempoMap) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from pixmus.choices import (
     RENDERER,
     choices_of,
 )
+from pixmus.chords import Chord
 from pixmus.compose.accents import AccentReport, accent, stressed_hits
 from pixmus.compose.bars import Bars
 from pixmus.compose.draft import Draft, Names, begin_draft
@@ -58,7 +59,7 @@ from pixmus.model.voice_network import VoiceNetwork
 from pixmus.picture.backbone import Backbone
 from pixmus.picture.features import Features
 from pixmus.picture.footage import Footage, watch
-from pixmus.score.chord_chart import over_bars, read_chart
+from pixmus.score.chord_chart import given_over_bars, over_bars, read_chart, told_chords
 from pixmus.score.curves import CurveTables
 from pixmus.score.notes import Score
 from pixmus.score.spans import PlacedHit
@@ -237,6 +238,7 @@ class PixMusPipeline(DiffusionPipeline):
         with stages("compose"):  # accent the hit points, and hold the score against real music
             reporter = self._reporter(callback_on_step_end, stages)
             score, report = self._write(draft, hits, seed, asked, reporter)
+            sheet = replace(sheet, chords=told_chords(score, _asked_chords(draft, asked.chords)))
             strokes = stressed_hits(hits, report, draft.region)
             check = self._check(score, sheet.style)
         with stages("render"):
@@ -314,8 +316,10 @@ class PixMusPipeline(DiffusionPipeline):
         chords: str = "",
         on_step: OnStep | None = None,
     ) -> Score:
-        """The score of a draft without accents; `chords` as `read_chart` reads them."""
-        bars = len(draft.score.tempo_map.bar_starts)
+        """The score of a draft without accents; `chords` as `read_chart` reads them.
+
+        Where there are none, those that the cue sheet gives are played.
+        """
         return compose(
             Writers(self.plan_denoiser, self.voice_network, self.scheduler),
             draft,
@@ -323,7 +327,7 @@ class PixMusPipeline(DiffusionPipeline):
             guidance_scale=guidance_scale,
             timing_guidance_scale=timing_guidance_scale,
             num_inference_steps=num_inference_steps,
-            chords=over_bars(read_chart(chords), bars),
+            chords=_asked_chords(draft, chords),
             on_step=on_step,
         )
 
@@ -431,6 +435,14 @@ def load_encoder(
     diffusers_logging.disable_progress_bar()
     with loading(folder):
         return ConditioningEncoder.from_pretrained(folder / ENCODER)
+
+
+def _asked_chords(draft: Draft, chart: str) -> list[Chord | None]:
+    """The chords that are asked for of every half bar: the chart's, else the cue sheet's."""
+    tempo_map = draft.score.tempo_map
+    return over_bars(read_chart(chart), len(tempo_map.bar_starts)) or given_over_bars(
+        draft.cue_sheet.chords, tempo_map
+    )
 
 
 def _footage(

@@ -13,16 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pixmus.chords import Chord, Quality, parse_chord
 from pixmus.ensembles import PARTS, Part
-from pixmus.score.chords import (
-    HALF_BAR_STEPS,
-    Chord,
-    Quality,
-    chord_rows,
-    chords_of_rows,
-    parse_chord,
-    read_chords,
-)
+from pixmus.score.chords import HALF_BAR_STEPS, chord_rows, chords_of_rows, read_chords
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.training.corpus import Piece, load_pieces
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pixmus.chords import Chord, Quality
 from pixmus.compose.cadences import ENDING_SHARES, cadence, draw_approach, pickup
 from pixmus.compose.draft import blank_draft
 from pixmus.compose.finished_score import may_lead_on
 from pixmus.cues.sheet import Cue
 from pixmus.ensembles import Part, Style
-from pixmus.score.chords import Chord, Quality
 from pixmus.score.notes import Note
 from pixmus.score.plan import approach_of
 from pixmus.studies.score_model_takes import draw_cue_sheet

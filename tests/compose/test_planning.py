@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from pixmus.chords import QUALITIES, Chord, parse_chord
 from pixmus.compose.cadences import ENDING_SHARES
 from pixmus.compose.planning import (
     MODE_COLUMN,
@@ -24,7 +25,6 @@ from pixmus.compose.planning import (
 from pixmus.curves import CURVES
 from pixmus.ensembles import PARTS, STYLES, Part, Style
 from pixmus.model.plan_network import PlanDenoiser
-from pixmus.score.chords import QUALITIES, Chord, parse_chord
 from pixmus.score.plan import Approach, Phrase, Plan, is_dominant
 from pixmus.score.plan_tokens import CHORD_COLUMNS, FIELD_SIZES, MASKS, encode_plan, masked_tokens
 

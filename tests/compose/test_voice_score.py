@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pixmus.chords import Chord, Quality
 from pixmus.compose.cue_bars import bars_of_cues
 from pixmus.compose.draft import Draft, blank_draft
 from pixmus.compose.unmasking import UnmaskingScheduler
@@ -38,7 +39,6 @@ from pixmus.cues.sheet import Cue, CueSheet
 from pixmus.curves import CURVES, Curve, num_curve_values
 from pixmus.ensembles import PARTS, Part, Style
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT, VoiceNetwork
-from pixmus.score.chords import Chord, Quality
 from pixmus.score.notes import Note
 from pixmus.score.plan import HALVES, Phrase, Plan
 from pixmus.score.spans import CueSpan

@@ -12,6 +12,7 @@ import pytest
 import torch
 from tiny_model import pipeline_of
 
+from pixmus.chords import Chord, Quality
 from pixmus.compose.cue_bars import bars_of_cues
 from pixmus.compose.draft import Draft, begin_draft, blank_draft
 from pixmus.compose.film_planning import given_tokens, kept_rows, looks_of_bars, with_melody
@@ -21,7 +22,6 @@ from pixmus.cues.sheet import Cue, CueSheet, HitPoint, Section
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import PARTS, Part, Style
 from pixmus.keys import key_tonic
-from pixmus.score.chords import Chord, Quality
 from pixmus.score.notes import Note, Score
 from pixmus.score.plan import HALVES, is_dominant
 from pixmus.score.plan_tokens import (

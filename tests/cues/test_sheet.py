@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from described_picture import picture
 
+from pixmus.chords import Chord, Quality
 from pixmus.cues.sheet import CueSheet
+from pixmus.cues.sheet_chords import SheetChord
 from pixmus.cues.spotting import spot
 from pixmus.curves import CURVES
 from pixmus.errors import PixMusError
@@ -64,7 +66,7 @@ def overlap(raw: Raw) -> None:
 BAD: list[tuple[Callable[[Raw], None], str]] = [
     (rename, 'unknown key "tempo"'),
     (lambda raw: raw.pop("key"), 'lacks the key "key"'),
-    (set_to(3, "schema_version"), "schema version 3 .* update PixMus"),
+    (set_to(4, "schema_version"), "schema version 4 .* update PixMus"),
     (set_to(0, "schema_version"), '"schema_version" is 0'),
     (set_to("one", "schema_version"), "must be a whole number"),
     (set_to(0, "duration"), '"duration" is 0; it must be at least 0.1'),
@@ -100,6 +102,12 @@ BAD: list[tuple[Callable[[Raw], None], str]] = [
     (drop_curve_value, 'the curve "energy" has 49 values; .* need 50'),
     (set_to([0.5], "curves", "tension"), 'unknown key "tension"'),
     (set_to(2.0, "curve_rate_hz"), '"curve_rate_hz" must be 4'),
+    (set_to([{"start": 1}], "chords"), 'a chord lacks the key "root"'),
+    (set_to([{"start": 1, "root": "H"}], "chords"), "The chord 'H' is none"),
+    (set_to([{"start": 1, "root": "A", "quality": "7b9"}], "chords"), "The chord 'A7b9' is none"),
+    (set_to([{"start": 1, "root": "A", "given": "no"}], "chords"), "must be true or false"),
+    (set_to([{"start": 20, "root": "A"}], "chords"), "the start of a chord is 20"),
+    (set_to([{"start": 2, "root": "A"}, {"start": 1, "root": "E"}], "chords"), "not in order"),
 ]
 
 
@@ -229,3 +237,22 @@ def test_a_file_of_version_1_is_read(text: str) -> None:
     raw["schema_version"] = 1
     sheet = CueSheet.from_json(json.dumps(raw))
     assert sheet.sections == () and sheet.reasons == {}
+    assert sheet.chords == ()
+
+
+def test_chords_and_keys_are_read_in_any_spelling(text: str) -> None:
+    raw = json.loads(text)
+    raw["key"] = "C# major"
+    raw["chords"] = [
+        {"start": 0, "root": "C#"},
+        {"start": 2.5, "root": "G♭", "quality": "m7", "bass": "E#", "given": False},
+        {"start": 4, "root": "N.C."},
+    ]
+    sheet = CueSheet.from_json(json.dumps(raw))
+    assert sheet.key == "Db major"
+    assert sheet.chords == (
+        SheetChord(0, Chord(1)),
+        SheetChord(2.5, Chord(6, Quality.MINOR_SEVENTH, 5), False),
+        SheetChord(4, None),
+    )
+    assert CueSheet.from_json(sheet.to_json()).chords == sheet.chords

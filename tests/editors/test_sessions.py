@@ -16,6 +16,7 @@ import pytest
 import soundfile
 from lxml import etree
 
+from pixmus.chords import parse_chord
 from pixmus.editors.broadcast_wav import write_broadcast_wav
 from pixmus.editors.dawproject import write_dawproject
 from pixmus.editors.edl import write_marker_edl
@@ -27,7 +28,6 @@ from pixmus.editors.rpp import write_rpp
 from pixmus.editors.session import Session, SessionMarker
 from pixmus.keys import KEYS
 from pixmus.picture.timecode import Counting
-from pixmus.score.chords import parse_chord
 from pixmus.score.midi import write_midi
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap

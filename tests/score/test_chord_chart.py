@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from planned import planned
 
+from pixmus.chords import parse_chord
+from pixmus.cues.sheet_chords import SheetChord
 from pixmus.errors import PixMusError
-from pixmus.score.chord_chart import over_bars, read_chart
+from pixmus.score.chord_chart import given_over_bars, over_bars, read_chart, told_chords
+from pixmus.score.notes import Score
+from pixmus.score.tempo import TempoMap
 
 
 def told(text: str) -> list[str]:
@@ -53,3 +59,36 @@ def test_a_chart_is_repeated_over_the_bars() -> None:
     filled = over_bars(chart, 4)
     assert len(filled) == 8 and filled[:6] == list(chart) and filled[6:] == list(chart[:2])
     assert over_bars((), 4) == []
+
+
+def test_a_cue_sheets_given_chords_fall_on_their_half_bars() -> None:
+    tempo_map = TempoMap(0.1 + 0.5 * np.arange(13), (0, 4, 8))  # half bars of a second
+    chords = [
+        SheetChord(0.0, parse_chord("Am")),
+        SheetChord(1.4, parse_chord("F")),  # a little late
+        SheetChord(2.1, parse_chord("C"), False),  # which only tells
+        SheetChord(4.0, parse_chord("G")),  # a little early
+        SheetChord(5.1, None),
+    ]
+    names = [str(chord or "-") for chord in given_over_bars(chords, tempo_map)]
+    assert names == ["Am", "F", "-", "-", "G", "-"]
+    assert given_over_bars([SheetChord(0.0, parse_chord("C"), False)], tempo_map) == []
+
+
+def test_what_a_plan_tells_a_cue_sheet_is_asked_for_again() -> None:
+    tempo_map = TempoMap(0.1 + 0.5 * np.arange(21), (0, 4, 8, 12, 16))
+    # Another cue begins at beat 12, a bar after the first one has ended.
+    plan = planned(["Am", "Am", "F", "G7", "C", "C"], (0, 4, 12), key="A minor")
+    score = Score({}, tempo_map, "A minor", plan=plan)
+    asked = [*read_chart("Am"), None, *read_chart("G7:0.5")]
+    told = told_chords(score, asked)
+    assert [(each.start, str(each.chord or "-"), each.is_given) for each in told] == [
+        (0.1, "Am", True),
+        (2.1, "F", False),
+        (3.1, "G7", True),
+        (4.1, "-", False),
+        (6.1, "C", False),
+    ]
+    again = given_over_bars(told, tempo_map)
+    assert again[: len(asked)] == asked and not any(again[len(asked) :])
+    assert told_chords(Score({}, tempo_map, "A minor"), asked) == ()

@@ -3,17 +3,14 @@
 import numpy as np
 import pytest
 
+from pixmus.chords import QUALITIES, Chord, Quality, parse_chord
 from pixmus.ensembles import PARTS, Part
 from pixmus.errors import PixMusError
 from pixmus.score.chords import (
-    QUALITIES,
     READ_QUALITIES,
-    Chord,
-    Quality,
     chord_evidence,
     chord_rows,
     chords_of_rows,
-    parse_chord,
     read_chords,
 )
 

@@ -5,8 +5,10 @@ from pathlib import Path
 import mido
 import numpy as np
 import pytest
+from planned import planned
 from random_music import random_notes
 
+from pixmus.editors.read import read_cut_list
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS
 from pixmus.score.midi import read_midi, write_midi
@@ -52,6 +54,28 @@ def test_tick_zero_is_picture_time_zero(tmp_path: Path) -> None:
             struck = now
     assert struck == pytest.approx(0.4, abs=0.001)
     assert mido.MidiFile(tmp_path / "score.mid").ticks_per_beat == 480
+
+
+def test_the_plans_chords_are_markers_and_no_hit_points(tmp_path: Path) -> None:
+    plan = planned(["Am", "F", "F", "C/E", None, "G", "Am", "Am"], (0, 4, 8, 10))
+    score = Score(
+        {"melody": (Note(0.0, 60, 1.0, 80),)},
+        wavering_map(0.4),
+        "B minor",
+        ((0.0, "cue"), (1.0, "hit 0.80")),
+        plan=plan,
+    )
+    write_midi(score, tmp_path / "score.mid")
+    found, beat = [], 0.0
+    for message in mido.MidiFile(tmp_path / "score.mid").tracks[0]:
+        beat += message.time / 480
+        if message.type == "marker" and message.text.startswith("chord "):
+            found.append((beat - 1, message.text))  # after a pickup of a beat
+    # Of the bar of 2/4 at beat 8 only the first half is played, and it has no chord.
+    assert found == [(0, "chord Bm"), (2, "chord G"), (6, "chord D/F#"), (10, "chord Bm")]
+    assert [name for _, name in read_midi(tmp_path / "score.mid").markers] == ["cue", "hit 0.80"]
+    cuts = read_cut_list(tmp_path / "score.mid", None)
+    assert [mark.name for mark in cuts.marks] == ["cue", "hit 0.80"]
 
 
 @pytest.mark.parametrize("key", KEYS)

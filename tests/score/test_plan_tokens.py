@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from pixmus.chords import Chord, Quality, parse_chord
 from pixmus.ensembles import PARTS
-from pixmus.score.chords import Chord, Quality, parse_chord
 from pixmus.score.plan import UNKNOWN_DYNAMIC, Phrase, Plan
 from pixmus.score.plan_tokens import (
     DYNAMICS_COLUMN,

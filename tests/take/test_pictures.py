@@ -1,11 +1,13 @@
 """The pictures show what is in the data, at its second, on one common axis."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from matplotlib.collections import PolyCollection
 from PIL import Image
+from planned import planned
 
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
@@ -123,6 +125,17 @@ def test_piano_roll_draws_every_note_once_at_its_second():
     assert ends == pytest.approx([(beat + 1) * 0.5 for beat in range(8)])
     (strokes,) = [item for item in lane.collections if isinstance(item, PolyCollection)]
     assert len(strokes.get_paths()) == 16
+
+
+def test_piano_roll_names_the_plans_chords_where_they_begin():
+    plan = planned(["Am", "Am", "Dm", "E7", "F", "F"], (0, 4, 8), key="A minor")
+    figure = plot_piano_roll(replace(score(), key="A minor", plan=plan))
+    row = figure.axes[1]
+    assert row.get_ylabel() == "chords"
+    named = {text.get_text(): text.get_position()[0] for text in row.texts}
+    assert list(named) == ["Am", "Dm", "E7", "F"]
+    beat_s = score().tempo_map.to_seconds(4.0) / 4
+    assert list(named.values()) == pytest.approx(np.array([0, 4, 6, 8]) * beat_s, abs=0.15)
 
 
 def test_the_way_names_stages_and_verbs_and_shows_the_sound_at_its_second():

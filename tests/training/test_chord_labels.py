@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixmus.score.chords import Chord, Quality, parse_chord
+from pixmus.chords import Chord, Quality, parse_chord
 from pixmus.training.chord_labels import (
     label_rows,
     labelled_chords,

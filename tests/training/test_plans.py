@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from pixmus.chords import Chord, parse_chord
 from pixmus.ensembles import PARTS, Part
-from pixmus.score.chords import Chord, parse_chord
 from pixmus.score.plan import (
     NUM_DYNAMICS,
     UNKNOWN_DYNAMIC,

@@ -1,7 +1,7 @@
 """`along`: a result along time as the page draws it, on one axis from picture to sound.
 
 What is written is JSON: seconds from the first displayed frame, curves 0..1, peaks and levels as
-whole numbers of 0..100. Chords are read from the notes, a half bar each.
+whole numbers of 0..100. Chords are the cue sheet's, or, where it has none, read from the notes.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def along(
         ],
         "beats": _rounded(tempo_map.beat_times),
         "bars": _rounded(bars),
-        "chords": _chords(score, sheet.duration),
+        "chords": _told(sheet) or _chords(score, sheet.duration),
         "parts": [
             {"name": part, "colour": Part(part).colour, "notes": _notes(score, part)}
             for part in PARTS
@@ -130,6 +130,16 @@ def _notes(score: Score, part: str) -> list[list[float]]:
     return [
         [round(float(start), 3), round(float(end), 3), note.pitch, note.velocity]
         for start, end, note in zip(starts, ends, notes, strict=True)
+    ]
+
+
+def _told(sheet: CueSheet) -> list[list[Any]]:
+    """Start, end and name of every chord of a cue sheet."""
+    ends = [*(chord.start for chord in sheet.chords[1:]), sheet.duration]
+    return [
+        [round(each.start, 3), round(end, 3), each.chord.name(sheet.key)]
+        for each, end in zip(sheet.chords, ends, strict=False)
+        if each.chord is not None
     ]
 
 

@@ -87,7 +87,9 @@ def quoted(name: str) -> str:
     return '"' + said(name)[1:-1] + '"'
 
 
-def check_names(value: Any, what: str, known: tuple[str, ...]) -> None:
+def check_names(
+    value: Any, what: str, known: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> None:
     if not isinstance(value, dict):
         raise ValueError(f"{what} must be a JSON object with {', '.join(known)}")
     for name in value:
@@ -96,7 +98,7 @@ def check_names(value: Any, what: str, known: tuple[str, ...]) -> None:
                 f"{what} has the unknown key {quoted(name)}; known are {', '.join(known)}"
             )
     for name in known:
-        if name not in value:
+        if name not in value and name not in optional:
             raise ValueError(f'{what} lacks the key "{name}"')
 
 

@@ -8,14 +8,26 @@ rest tells what was. Who writes a chord by hand may leave out quality, bass and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from pixmus.chords import NO_CHORD, Chord, parse_chord
 from pixmus.cues.checks import check_names, check_number, check_text, said
 from pixmus.errors import PixMusError
 
-ROW = {"start": None, "root": None, "quality": "", "bass": "", "given": True}  # and what is usual
+
+@dataclass(frozen=True)
+class Row:
+    """A chord as the file has it, with what is usual."""
+
+    start: float
+    root: str
+    quality: str = ""
+    bass: str = ""
+    given: bool = True
+
+
+NAMES = tuple(field.name for field in fields(Row))
 
 
 @dataclass(frozen=True)
@@ -32,26 +44,25 @@ class SheetChord:
         if chord is None:
             return {"start": self.start, "root": NO_CHORD}
         root, bass = (Chord(tone).name(key) for tone in (chord.root, chord.bass))
-        row = {"start": self.start, "root": root, "quality": str(chord.quality)}
-        return row | {"bass": bass, "given": self.is_given}
+        return asdict(Row(self.start, root, str(chord.quality), bass, self.is_given))
 
 
 def chord_of_row(row: Any) -> SheetChord:
     """The chord that a row of JSON says; ValueError with a sentence (no full stop) otherwise."""
-    if isinstance(row, dict):
-        row = ROW | row if {"start", "root"} <= row.keys() else row
-    check_names(row, "a chord", tuple(ROW))
-    check_number(row["start"], "the start of a chord", 0.0, float("inf"))
-    for name in ("root", "quality", "bass"):
-        check_text(row[name], f"the {name} of a chord")
-    if not isinstance(row["given"], bool):
-        raise ValueError(f'"given" of a chord is {said(row["given"])}; it must be true or false')
-    below = f"/{row['bass']}" if row["bass"] else ""
+    check_names(row, "a chord", NAMES, optional=NAMES[2:])
+    said_row = Row(**row)
+    check_number(said_row.start, "the start of a chord", 0.0, float("inf"))
+    words = {name: getattr(said_row, name) for name in NAMES[1:-1]}
+    for name, word in words.items():
+        check_text(word, f"the {name} of a chord")
+    if not isinstance(said_row.given, bool):
+        raise ValueError(f'"given" of a chord is {said(said_row.given)}; it must be true or false')
+    below = f"/{said_row.bass}" if said_row.bass else ""
     try:
-        chord = parse_chord(f"{row['root']}{row['quality']}{below}")
+        chord = parse_chord(f"{said_row.root}{said_row.quality}{below}")
     except PixMusError as error:
         raise ValueError(str(error).removesuffix(".")) from error
-    return SheetChord(row["start"], chord, row["given"])
+    return SheetChord(said_row.start, chord, said_row.given)
 
 
 def check_chords(chords: Sequence[SheetChord], duration: float) -> None:

@@ -211,14 +211,13 @@ class PixMusPipeline(DiffusionPipeline):
         """Compose a soundtrack for a clip, or for footage that was watched before.
 
         `direction` is what the person asks for of spotting; `choices` are all others but those of
-        trimming and of takes, by name (`text`, `seed`, `num_inference_steps`, `guidance_scale`,
-        `original_audio`, ...: see `choices.CHOICES`); `direction` wins over words, `seed` over
-        `generator`. `backbone`, a CLIP folder or Hub id, lets spotting see with it too (footage
-        brings its own embedding), "none" not by the model's own network. `cuts`, an editor's cut
-        list or its file, says cuts and hit points; `cue_sheet` replaces all spotting. With `keep`,
-        a score or MIDI file, only `redo_bars` ("9-12") or `redo_parts` ("harmony,bass") of it are
-        composed (see `compose`). `renderer`, one or the name of one, plays; else the best that is
-        here. `callback_on_step_end` gets the pipeline, inference step, share done, tokens.
+        trimming and of takes, by name (`text`, `seed`, `original_audio`, ...: see
+        `choices.CHOICES`); `direction` wins over words, `seed` over `generator`. `backbone`, a CLIP
+        folder or Hub id, lets spotting see with it too, "none" not by the model's own network.
+        `cuts`, an editor's cut list or its file, says cuts and hit points; `cue_sheet` replaces all
+        spotting. With `keep`, a score or MIDI file, only `redo_bars` ("9-12") or `redo_parts`
+        ("harmony,bass") of it are composed (see `compose`). `renderer`, one or its name, plays.
+        `callback_on_step_end` gets the pipeline, inference step, share done, tokens.
         """
         stages = Stages(on_stage)
         choices[RENDERER.name] = renderer if isinstance(renderer, str) else None  # for take.json
@@ -238,7 +237,7 @@ class PixMusPipeline(DiffusionPipeline):
         with stages("compose"):  # accent the hit points, and hold the score against real music
             reporter = self._reporter(callback_on_step_end, stages)
             score, report = self._write(draft, hits, seed, asked, reporter)
-            sheet = replace(sheet, chords=told_chords(score, _asked_chords(draft, asked.chords)))
+            sheet = _with_chords(sheet, score, _asked_chords(draft, asked.chords))
             strokes = stressed_hits(hits, report, draft.region)
             check = self._check(score, sheet.style)
         with stages("render"):
@@ -435,6 +434,12 @@ def load_encoder(
     diffusers_logging.disable_progress_bar()
     with loading(folder):
         return ConditioningEncoder.from_pretrained(folder / ENCODER)
+
+
+def _with_chords(sheet: CueSheet, score: Score, asked: Sequence[Chord | None]) -> CueSheet:
+    """The cue sheet with the chords of the score's plan; those that were asked for are given."""
+    told = told_chords(score, asked)
+    return replace(sheet, chords=tuple(each for each in told if each.start < sheet.duration))
 
 
 def _asked_chords(draft: Draft, chart: str) -> list[Chord | None]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.decoding import trim_apart, watch_apart
 from pixmus.doors.page.jobs import Job, Progress, Report
-from pixmus.doors.page.takes import Source
+from pixmus.doors.page.takes import Source, on_disk
 from pixmus.doors.page.visits import Stopped, Visit
 from pixmus.errors import PixMusError
 
@@ -130,6 +130,9 @@ class Watcher:
             ),
         )
         footage = replace(footage, notices=(*notices, *footage.notices))
+        if footage.audio is not None:  # 60 MB of three minutes, for as long as the visit is kept
+            sound = on_disk(footage.audio, visit.new_folder() / "sound")
+            footage = replace(footage, audio=sound)
         if span is not None:
             span = span[0], min(span[1], round(span[0] + footage.video.duration, 3))
         check()

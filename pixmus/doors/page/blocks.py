@@ -10,14 +10,17 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import httpx
 from gradio.exceptions import InvalidPathError
+from gradio.state_holder import StateHolder
 
 from pixmus.doors.page.showing import sentence
+from pixmus.doors.page.unread import States
 from pixmus.errors import PixMusError
 from pixmus.files import DISK_TROUBLE
 
@@ -28,10 +31,24 @@ DEEPEST = 20  # lists within lists of what a call may bring
 
 
 class PageBlocks(gr.Blocks):
-    """The page; `uploads` is where files lie that came, `largest` how many bytes one may have."""
+    """The page; `uploads` is where files lie that came, `largest` how many bytes one may have.
+
+    `is_there` tells whether somebody holds a connection of a session.
+    """
 
     uploads: Path | None = None
     largest: int = 0
+    is_there: Callable[[str], bool] = staticmethod(lambda session: False)
+
+    @property
+    def state_holder(self) -> StateHolder:
+        """What Gradio keeps of sessions, which it sets when the page is served."""
+        return self._state_holder
+
+    @state_holder.setter
+    def state_holder(self, holder: StateHolder) -> None:
+        holder.session_data = States(self.is_there)
+        self._state_holder = holder
 
     async def process_api(self, block_fn: Any, inputs: list[Any], *others: Any, **how: Any) -> Any:
         """Gradio's own, with errors in a visitor's words."""

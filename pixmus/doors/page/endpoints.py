@@ -35,6 +35,7 @@ from pixmus.choices import (
 from pixmus.cues.sheet import CueSheet
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.jobs import Progress, reported
+from pixmus.doors.page.presence import CALLER
 from pixmus.doors.page.showing import in_visitors_words
 from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.takes import Take, ranked
@@ -45,8 +46,6 @@ from pixmus.sound.programs import programs_of
 from pixmus.waveform import write_wav
 
 KINDS = {float: float | None, int: int | None, bool: bool, str: str | None, tuple: list[str] | None}
-
-CALLER, MCP = "x-gradio-user", "mcp"  # a header, and what Gradio's MCP server says there
 
 PLAYERS = (TEMPO, KEY, STYLE, ENSEMBLE)
 # A program may give its arguments by place: those of version 0.1 keep theirs, newer ones follow.
@@ -87,9 +86,9 @@ class Endpoints:
 
         All MCP tools are called in one session of Gradio's: each call of them has its own visit.
         """
-        session = request.session_hash if request else None
-        if request is not None and request.headers.get(CALLER) == MCP:
-            session = None
+        session = None
+        if request is not None:
+            session = request.headers.get(CALLER) or request.session_hash
         visit, check = self.visits.begin(session, beside=True)
         try:
             yield visit, check

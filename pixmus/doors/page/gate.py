@@ -27,6 +27,8 @@ OPEN = frozenset(
         *("queue", "call", "run", "api", "reset", "cancel", "mcp"),
     }
 )
+# MCP over a stream of its own, which clients no longer use: nobody knows there who waits for what.
+CLOSED = (("mcp", "sse"), ("mcp", "messages"))
 UPLOAD = "upload"
 LARGEST_REQUEST = 2 << 20  # bytes of whatever is no upload: rows of a cue sheet, choices
 AROUND_A_FILE = 64 << 10  # bytes that an upload has beside its file
@@ -60,7 +62,7 @@ class Gate:
             return
         path = str(scope["path"]).removeprefix(str(scope.get("root_path") or ""))
         word = first_word(path)
-        if word not in OPEN:
+        if word not in OPEN or words(path)[:2] in CLOSED:
             await PlainTextResponse("Not Found", NOT_FOUND)(scope, receive, send)
         elif scope["type"] == "websocket":
             await self.app(scope, receive, send)
@@ -118,7 +120,10 @@ def _announced(scope: Any) -> int | None:
 
 def first_word(path: str) -> str:
     """What a path asks for: "file" of "/gradio_api/file=/tmp/a.mp4"."""
-    words = path.lstrip("/").split("/")
-    if words[0] == PREFIX:
-        words = words[1:] or [""]
-    return words[0].split("=")[0]
+    return words(path)[0].split("=")[0]
+
+
+def words(path: str) -> tuple[str, ...]:
+    """The words of a path behind the prefix, "" where there is none."""
+    found = tuple(path.lstrip("/").split("/"))
+    return (found[1:] or ("",)) if found[0] == PREFIX else found

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from pixmus.errors import PixMusError
 
@@ -31,30 +31,58 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
+class Owner(Protocol):
+    """Whom a piece of work is for."""
+
+    @property
+    def makes_room(self) -> bool:
+        """Whether nobody waits for it any more, so that others go first."""
+
+    def stop(self) -> None:
+        """End it at its next step."""
+
+
+@dataclass(eq=False)
+class Ticket:
+    """A place in the line."""
+
+    owner: Owner | None = None
+    is_at_work: bool = False
+
+    @property
+    def makes_room(self) -> bool:
+        """Whether others go first."""
+        return self.owner is not None and self.owner.makes_room
+
+    def stop(self) -> None:
+        """Have the work end that it was taken for."""
+        if self.owner is not None:
+            self.owner.stop()
+
+
 class Line:
-    """Who is at work and who waits, in the order in which they came."""
+    """Who is at work and who waits, in the order in which they came.
+
+    Those who are there go before those who left, and where somebody who is there has to wait, work
+    of who left ends.
+    """
 
     def __init__(self, at_once: int, most_waiting: int) -> None:
         self.at_once, self.most_waiting = at_once, most_waiting
-        self._tickets: list[object] = []
+        self._tickets: list[Ticket] = []
         self._change = threading.Condition()
 
     @contextmanager
-    def turn(self, check: Callable[[], None], report: Report) -> Iterator[None]:
+    def turn(
+        self, check: Callable[[], None], report: Report, owner: Owner | None = None
+    ) -> Iterator[None]:
         """Wait for a place and hold it; PixMusError where too many wait already.
 
         `check` is asked while waiting and may raise; `report` hears of the place.
         """
-        ticket = object()
+        ticket = Ticket(owner)
         with self._change:
-            waiting = len(self._tickets) - self.at_once
-            if waiting >= self.most_waiting:
-                raise PixMusError(
-                    f"{self.at_once} soundtracks are being made and {waiting} wait, which is as "
-                    "long as the line gets. Everything you set stays here; please press the "
-                    "button again in a minute."
-                )
-            self._tickets.append(ticket)
+            self._join(ticket)
         try:
             told = 0
             while (ahead := self._ahead(ticket)) > 0:
@@ -70,10 +98,35 @@ class Line:
                 self._tickets.remove(ticket)
                 self._change.notify_all()
 
-    def _ahead(self, ticket: object) -> int:
-        """How many must end before this ticket has its turn."""
+    def _join(self, ticket: Ticket) -> None:
+        """Take a place at the end, if need be that of one who waits and left."""
+        waiting = [other for other in self._tickets if not other.is_at_work]
+        left = [other for other in waiting if other.makes_room]
+        free = self.at_once + self.most_waiting - (len(self._tickets) - len(left))
+        if free <= 0:
+            here = len(waiting) - len(left)
+            raise PixMusError(
+                f"{self.at_once} soundtracks are being made and {here} wait, which is as "
+                "long as the line gets. Everything you set stays here; please press the "
+                "button again in a minute."
+            )
+        for other in left[: max(len(left) - free + 1, 0)]:
+            other.stop()
+        self._tickets.append(ticket)
+
+    def _ahead(self, ticket: Ticket) -> int:
+        """How many must end before this ticket has its turn, which it has where none must."""
         with self._change:
-            return max(self._tickets.index(ticket) - self.at_once + 1, 0)
+            working = [other for other in self._tickets if other.is_at_work]
+            waiting = [other for other in self._tickets if not other.is_at_work]
+            waiting.sort(key=lambda other: other.makes_room)  # and by when they came
+            ahead = len(working) + waiting.index(ticket) - self.at_once + 1
+            if ahead <= 0:
+                ticket.is_at_work = True
+            elif not ticket.makes_room:
+                for other in [other for other in working if other.makes_room][:ahead]:
+                    other.stop()
+            return max(ahead, 0)
 
 
 def _place(ahead: int) -> str:

@@ -4,10 +4,14 @@ A page in a browser and a client of Gradio's keep one open as long as they are t
 whoever waits for results keeps one open, too. A heart may stop although the visitor is there: a
 laptop slept, a network changed, or the page was too busy to answer within a client's patience. So
 only who holds no connection at all has left, and a new one tells that somebody is back.
+
+All tools of MCP are called in one session of Gradio's. Each call is given a name of its own, which
+Gradio hands on with the call's headers, so that who called is there while the call goes on.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
@@ -16,6 +20,8 @@ from pixmus.doors.page.gate import PREFIX
 from pixmus.doors.page.visits import Visits
 
 HEART = "heartbeat"
+MCP = "mcp"
+CALLER = "x-pixmus-caller"  # a header with the name of a call of MCP
 
 
 class Presence:
@@ -31,6 +37,9 @@ class Presence:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         held = held_by(scope)
+        if is_mcp_call(scope):
+            held = secrets.token_urlsafe(24), False
+            scope = {**scope, "headers": _named(scope["headers"], held[0])}
         if held is None:
             await self.app(scope, receive, send)
             return
@@ -47,11 +56,7 @@ def held_by(scope: Any) -> tuple[str, bool] | None:
     """The session that a request holds a connection of, and whether it is its heart; else None."""
     if scope["type"] != "http" or scope["method"] != "GET":
         return None
-    path = str(scope["path"]).removeprefix(str(scope.get("root_path") or ""))
-    words = [word for word in path.split("/") if word]
-    if words[:1] == [PREFIX]:
-        words = words[1:]
-    match words:
+    match _words(scope):
         case [word, session] if word == HEART:
             return session, True
         case ["queue", "data"]:
@@ -61,3 +66,23 @@ def held_by(scope: Any) -> tuple[str, bool] | None:
         case ["call", _, event] | ["call", "v2", _, event]:  # whose session bears the same name
             return event, False
     return None
+
+
+def is_mcp_call(scope: Any) -> bool:
+    """Whether a request is one to the page's MCP server, which is open until it is answered."""
+    if scope["type"] != "http" or scope["method"] != "POST":
+        return False
+    return _words(scope) in ([MCP], [MCP, "http"])
+
+
+def _words(scope: Any) -> list[str]:
+    """The path in words, without what all of Gradio's own begin with."""
+    path = str(scope["path"]).removeprefix(str(scope.get("root_path") or ""))
+    words = [word for word in path.split("/") if word]
+    return words[1:] if words[:1] == [PREFIX] else words
+
+
+def _named(headers: Any, caller: str) -> list[tuple[bytes, bytes]]:
+    """Headers with the name of the call that they belong to, and no other one."""
+    name = CALLER.encode()
+    return [*(each for each in headers if each[0].lower() != name), (name, caller.encode())]

@@ -23,7 +23,7 @@ from pixmus.doors.page.presence import Presence
 from pixmus.doors.page.room import Room
 from pixmus.doors.page.showcase import EXAMPLES, RESULTS, Example, find_examples
 from pixmus.doors.page.studio import Studio
-from pixmus.doors.page.unread import Unread
+from pixmus.doors.page.unread import MOST_STATES, Unread
 from pixmus.doors.page.visits import Visits
 from pixmus.doors.page.wiring import FOLLOWERS, WORKING, tie
 from pixmus.doors.page.work import Works
@@ -32,7 +32,7 @@ from pixmus.take.pipeline import PixMusPipeline
 
 LONGEST_S = 180.0  # seconds of a clip, and
 LARGEST_MB = 200  # megabytes of an upload: two cores serve several visitors
-MOST_VISITS = 8  # with footage and takes in memory at a time
+MOST_VISITS = 16  # with footage and takes, whose sound rests on disk
 
 THEME = gr.themes.Soft(
     primary_hue="rose",
@@ -69,6 +69,7 @@ def build_page(
     """The page as Gradio Blocks, ready to be launched; `model` is the model's folder."""
     page = PageBlocks(title="PixMus: music composed for your clip", analytics_enabled=False)
     page.uploads, page.largest = visits.uploads, LARGEST_MB * 10**6
+    page.is_there = visits.is_there
     with page:
         gr.HTML(
             '<div class="pm-title"><h1>PixMus</h1><p>Music composed for your clip by a diffusion '
@@ -116,7 +117,8 @@ def serve(
 
     threading.Thread(target=prepare, name="warm-up", daemon=True).start()
     page = build_page(studio, visits, shown, folder)
-    page.queue(max_size=4 * FOLLOWERS, default_concurrency_limit=4)
+    # Nobody is there, as far as can be told, who does not ask through the queue.
+    page.queue(max_size=4 * FOLLOWERS, default_concurrency_limit=4, api_open=False)
     unread = page._queue.pending_messages_per_session = Unread(visits.is_there)
 
     def forget(session: str) -> None:
@@ -132,6 +134,7 @@ def serve(
         favicon_path=markup.ASSETS / "icon.svg",
         max_file_size=f"{LARGEST_MB}mb",
         allowed_paths=[str(root / "visits"), str(examples), str(RESULTS)],
+        state_session_capacity=MOST_STATES,
         run_history=False,
         show_error=True,  # each is one sentence: see showing.py
         footer_links=["api"],

@@ -79,7 +79,7 @@ class Studio:
             if clip is not None:
                 visit.work_with(check, clip)
             try:
-                with self.line.turn(check, report):
+                with self.line.turn(check, report, visit):
                     yield check
             except OSError:
                 check()  # files that went with the visit are no trouble of the disk's

@@ -100,12 +100,12 @@ class Take:
             made, place = self.soundtrack, self.folder / "samples"
             place.mkdir(exist_ok=True)
             own = made.own_sound
-            stems = {part: _on_disk(made.stems[part], place / part) for part in made.stems}
+            stems = {part: on_disk(made.stems[part], place / part) for part in made.stems}
             self.soundtrack = replace(
                 made,
-                music=_on_disk(made.music, place / "music"),
-                sound=_on_disk(made.sound, place / "sound"),
-                own_sound=None if own is None else _on_disk(own, place / "own"),
+                music=on_disk(made.music, place / "music"),
+                sound=on_disk(made.sound, place / "sound"),
+                own_sound=None if own is None else on_disk(own, place / "own"),
                 stems=Stems(made.stems.num_samples, stems),
             )
             self.is_resting = True
@@ -297,8 +297,8 @@ def _flac(samples: np.ndarray, path: Path) -> Path:
     return path
 
 
-def _on_disk(samples: np.ndarray, path: Path) -> np.ndarray:
-    """The same samples, in a file; an `np.ndarray` that reads them from there."""
+def on_disk(samples: np.ndarray, path: Path) -> np.ndarray:
+    """The same samples, in a file of that name; an `np.ndarray` that reads them from there."""
     np.save(path.with_suffix(".npy"), samples)
     return np.load(path.with_suffix(".npy"), mmap_mode="r")  # type: ignore[no-any-return]
 

@@ -1,7 +1,9 @@
-"""`Unread`: what Gradio's queue has to say to each session until it is heard.
+"""`Unread`, `States`: what Gradio keeps for each session, of few that are not there.
 
-Gradio keeps it for 2,000 sessions in the order in which they came, heard or not: whoever invents
-as many takes it from those who wait, and who left without hearing it leaves it there.
+Gradio keeps what its queue has to say for 2,000 sessions in the order in which they came, heard or
+not: whoever invents as many takes it from those who wait, and who left without hearing it leaves it
+there. Of every session that ever asked for something, up to 10,000, it keeps what all widgets show:
+half a megabyte on this page.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 from gradio.utils import LRUCache
 
 MOST_SESSIONS = 200
+MOST_STATES = 64  # of sessions, in all
 
 
 class Unread(LRUCache[str, Queue[Any]]):
@@ -33,3 +36,22 @@ class Unread(LRUCache[str, Queue[Any]]):
     def __missing__(self, session: str) -> Queue[Any]:
         """Nobody hears what is said to a session that has gone."""
         return Queue()
+
+
+class States(OrderedDict[str, Any]):
+    """What widgets show, by session; those of sessions that are not there make room for others.
+
+    It takes the place of the dictionary of Gradio's `StateHolder`, which has the first leave.
+    """
+
+    def __init__(self, is_there: Callable[[str], bool]) -> None:
+        super().__init__()
+        self.is_there = is_there
+
+    def popitem(self, last: bool = True) -> tuple[str, Any]:
+        """As of any other, but the first to go is one that is not there and did not come just
+        now, where there is one.
+        """
+        older = list(self)[:-1]
+        spare = None if last else next((n for n in older if not self.is_there(n)), None)
+        return super().popitem(last) if spare is None else (spare, self.pop(spare))

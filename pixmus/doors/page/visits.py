@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
 
 PREFIX = "pixmus-page-"
-GONE_QUIET_S = 60.0  # in which files are fetched of work that left nothing to look at
+GONE_QUIET_S = 60.0  # in which a program fetches the files of what it had made
+COMES_S = 3.0  # in which who asks for work opens a connection to hear what comes of it
+LOOK_S = 0.05  # how often that is looked for
 RELOAD_S = 10.0  # in which a page is loaded anew; who left for longer makes room for others
 WORK_ALONE_S = 60.0  # after which the work of a visitor who left is ended
 GOES_AFTER_S = 3.0  # after which a page that was told to end does not wait for its work
@@ -122,7 +124,6 @@ class Visit:
     asked: tuple[Path, Commission] | None = None  # the clip and what was asked for it last
     last_used: float = 0.0
     left: float | None = None  # when the visitor left, who may come back
-    can_come_back: bool = True  # else the files that it was given are all that is left of it
     quota: int = VISIT_BYTES  # that its files may take
     has_ended: bool = False  # and its files are gone: work that has not noticed yet makes none
     has_heart: bool = False  # its page keeps a connection open for as long as it is there
@@ -189,7 +190,7 @@ class Visit:
         if self.is_at_work:
             return True
         is_quiet = time.monotonic() - self.last_used > GONE_QUIET_S
-        if is_quiet and not self.can_come_back:
+        if is_quiet and not self.has_heart:  # a program, which has the files that it was given
             return False
         return bool(self.watched or self.takes or self.shelf.cards) or not (
             self.is_idle or is_quiet
@@ -207,6 +208,13 @@ class Visit:
     def was_left_for(self, seconds: float) -> bool:
         """Whether the visitor left so long ago and has not come back."""
         return self.left is not None and time.monotonic() - self.left > seconds
+
+    @property
+    def makes_room(self) -> bool:
+        """Whether the visitor left for longer than it takes to load a page anew: who is there
+        goes first, in the line and where all places are taken.
+        """
+        return self.was_left_for(RELOAD_S)
 
     def new_folder(self) -> Path:
         """A new folder in the visit's own; PixMusError where its files take all that they may.
@@ -280,27 +288,37 @@ class Visits:
         return visit
 
     def begin(self, session: str | None, beside: bool = False) -> tuple[Visit, Check]:
-        """`of`, with work begun there before anybody can take the visit's place: `Visit.start`."""
+        """`of`, with work begun there before anybody can take the visit's place: `Visit.start`.
+
+        Nothing is begun for a session that nobody holds a connection of, nor opens one at once: it
+        was invented, or left while it waited for its turn. Raises `Stopped` then.
+        """
+        deadline = time.monotonic() + COMES_S
+        while session is not None and not self.is_there(session):
+            if time.monotonic() >= deadline:
+                raise Stopped
+            time.sleep(LOOK_S)
         return self._of(session, lambda visit: visit.start(beside))
 
     def _of(self, session: str | None, start: Callable[[Visit], Begun]) -> tuple[Visit, Begun]:
         if self.room is not None:
             self.room.check()
-        can_come_back = session is not None
-        session = session or secrets.token_hex(8)
+        name = session or secrets.token_hex(8)
         with self._lock:
-            visit = self._visits.get(session)
+            visit = self._visits.get(name)
             spare = []
             if visit is None:
                 spare = self._make_room()
                 folder = self.root / secrets.token_hex(16)
                 folder.mkdir(parents=True, mode=0o700)
-                visit = self._visits[session] = Visit(folder, can_come_back=can_come_back)
-                visit.has_heart = self._open[session, True] > 0
-            visit.last_used, visit.left = time.monotonic(), None
+                visit = self._visits[name] = Visit(folder)
+                visit.has_heart = self._open[name, True] > 0
+            visit.last_used = time.monotonic()
+            is_here = session is None or self.is_there(name)
+            visit.left = None if is_here else visit.last_used
             begun = start(visit)
-        for name in spare:
-            self.end(name)
+        for other in spare:
+            self.end(other)
         return visit, begun
 
     def come_back(self, key: str | None, session: str | None) -> Visit | None:
@@ -312,7 +330,8 @@ class Visits:
                 if secrets.compare_digest(visit.key.encode(), key.encode()):
                     del self._visits[name]
                     self._visits[session] = visit
-                    visit.last_used, visit.left = time.monotonic(), None
+                    visit.last_used = time.monotonic()
+                    visit.left = None if self.is_there(session) else visit.last_used
                     return visit
         return None
 
@@ -328,15 +347,20 @@ class Visits:
     def go(self, session: str, is_heart: bool) -> None:
         """Such a connection has ended; who has no other one open has left.
 
-        A program without a heart that has heard the end of its work has not: it fetches its files.
+        A program that never had a heart and heard the end of its work has not: it fetches its files
+        for a while.
         """
         with self._lock:
             self._open[session, is_heart] -= 1
             if not self._open[session, is_heart]:
                 del self._open[session, is_heart]
             visit = self._visits.get(session)
-        if visit is not None and (is_heart or (visit.is_at_work and not visit.has_heart)):
+        if visit is None:
+            return
+        if visit.has_heart or visit.is_at_work:
             self.leave(session)
+        else:
+            visit.last_used = time.monotonic()
 
     def is_there(self, session: str) -> bool:
         """Whether somebody holds a connection of a session."""
@@ -371,7 +395,7 @@ class Visits:
             return []
         visits = self._visits.items()
         empty = [name for name, visit in visits if not visit.holds_something]
-        if empty := empty or [name for name, visit in visits if visit.was_left_for(RELOAD_S)]:
+        if empty := empty or [name for name, visit in visits if visit.makes_room]:
             return [min(empty, key=lambda name: self._visits[name].last_used)]
         oldest = min(visit.last_used for visit in self._visits.values())
         minutes = max(1, round((oldest + self.keep_s - time.monotonic()) / 60))

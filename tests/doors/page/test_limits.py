@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pixmus.choices import TAKES
 from pixmus.cues import checks
-from pixmus.doors.page import decoding, gate, room, serve, studio, visits
+from pixmus.doors.page import decoding, gate, room, serve, studio, unread, visits, wiring
 from pixmus.sandbox import Limits
 
 TEXT = (Path(__file__).parents[3] / "SECURITY.md").read_text(encoding="utf-8")
@@ -22,6 +22,17 @@ def test_the_limits_are_those_that_hold() -> None:
         "size of any other request": f"{gate.LARGEST_REQUEST >> 20} MiB",
         "visits that hold something": f"{serve.MOST_VISITS}",
         "soundtracks made at a time; waiting": f"{studio.AT_ONCE}; {studio.MOST_WAITING}",
+        "requests followed at a time; waiting": f"{wiring.FOLLOWERS}; {4 * wiring.FOLLOWERS}",
+        "what a program is kept after its result, where others need its place": (
+            f"{visits.GONE_QUIET_S:g} s"
+        ),
+        "after a visitor's last connection: others go first; work ends": (
+            f"{visits.RELOAD_S:g} s; {visits.WORK_ALONE_S:g} s"
+        ),
+        "for a connection to come, once work was asked for": f"{visits.COMES_S:g} s",
+        "sessions that widgets' contents and unheard messages are kept of": (
+            f"{unread.MOST_STATES}; {unread.MOST_SESSIONS}"
+        ),
         "takes at a time": f"{TAKES.highest(shared=True)}",
         "disk of one visit; of all with their uploads; left free for others": "; ".join(
             f"{size / 1e9:g} GB" for size in (room.VISIT_BYTES, room.ALL_BYTES, room.SPARE_BYTES)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gradio.state_holder import StateHolder
 
-from pixmus.doors.page.presence import Presence, held_by
+from pixmus.doors.page.blocks import PageBlocks
+from pixmus.doors.page.presence import CALLER, Presence, held_by, is_mcp_call
 from pixmus.doors.page.unread import Unread
 from pixmus.doors.page.visits import Visits
 
@@ -48,6 +50,51 @@ def test_who_is_there_is_noted_until_the_connection_ends_however_it_does(tmp_pat
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(presence(scope("/gradio_api/heartbeat/abc"), None, None))
     assert not visits.is_there("abc") and gone == ["abc"]
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/mcp/", "/gradio_api/mcp", "/gradio_api/mcp/http"])
+def test_each_call_of_mcp_has_a_name_of_its_own_which_is_there_while_it_goes_on(
+    tmp_path: Path, path: str
+) -> None:
+    visits, gone, names = Visits(tmp_path, 60, 2), list[str](), list[str]()
+
+    async def app(asked: Any, *_: Any) -> None:
+        (name,) = (value for key, value in asked["headers"] if key == CALLER.encode())
+        names.append(name.decode())
+        assert visits.is_there(names[-1]) and (b"accept", b"*/*") in asked["headers"]
+
+    presence = Presence(app, visits, gone.append)
+    headers = [(b"accept", b"*/*"), (b"X-PixMus-Caller", b"somebody else")]
+    for _ in range(2):
+        asyncio.run(presence({**scope(path, method="POST"), "headers": headers}, None, None))
+    assert gone == names and len({*names, "somebody else"}) == 3
+    assert not any(map(visits.is_there, names))
+
+
+def test_only_calls_of_mcp_are_named() -> None:
+    assert is_mcp_call(scope("/gradio_api/mcp/", method="POST"))
+    for other in ("/gradio_api/mcp/sse", "/gradio_api/mcp/schema", "/gradio_api/queue/join"):
+        assert not is_mcp_call(scope(other, method="POST"))
+    assert not is_mcp_call(scope("/gradio_api/mcp/"))
+
+
+@pytest.mark.filterwarnings("default")  # Gradio's Blocks leave an event loop open
+def test_gradio_keeps_what_widgets_show_of_those_who_are_there_and_of_few_others() -> None:
+    here = {"first"}
+    holder = StateHolder()
+    page = PageBlocks()
+    page.state_session_capacity = 3
+    page.is_there = here.__contains__
+    holder.set_blocks(page)
+    kept = holder["first"]
+    for number in range(50):
+        assert holder[f"invented {number}"] is holder[f"invented {number}"]
+    assert list(holder.session_data) == ["first", "invented 48", "invented 49"]
+    assert holder["first"] is kept and page.state_holder is holder
+    here |= {f"real {number}" for number in range(3)}
+    for number in range(3):
+        assert holder[f"real {number}"] is holder[f"real {number}"]
+    assert len(holder.session_data) == 3  # however many there are
 
 
 def test_invented_sessions_take_no_messages_from_those_who_are_there() -> None:

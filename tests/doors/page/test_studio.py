@@ -215,6 +215,7 @@ def test_every_take_stays_on_the_shelf_and_what_it_sounds_like_rests_on_disk(
     assert [card.change for card in visit.shelf.cards] == ["", "another seed", "strings"]
     assert [take.is_resting for take in before] == [True, True]
     assert isinstance(before[0].soundtrack.music, np.memmap)
+    assert isinstance(visit.takes[0].source.footage.audio, np.memmap | None)
     np.testing.assert_array_equal(before[0].soundtrack.music, music)
     with zipfile.ZipFile(visit.take(1).zip_stems()) as archive:
         names = [Path(name).name for name in archive.namelist()]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +14,16 @@ from pixmus.doors.page.room import Room
 from pixmus.doors.page.takes import Source
 from pixmus.doors.page.visits import Check, Stopped, Visits, own_root
 from pixmus.errors import PixMusError
+
+
+def with_visitors(
+    folder: Path, *sessions: str, keep_s: float = 60, capacity: int = 5, **how: Any
+) -> Visits:
+    """Visits of a page that is open in a tab for each of these sessions."""
+    visits = Visits(folder, keep_s=keep_s, capacity=capacity, **how)
+    for session in sessions:
+        visits.come(session, is_heart=True)
+    return visits
 
 
 def test_each_session_has_a_folder_of_its_own_that_nobody_can_guess(tmp_path: Path) -> None:
@@ -52,11 +63,11 @@ def test_leaving_stops_the_work_and_removes_the_files(tmp_path: Path) -> None:
 
 
 def test_a_page_that_is_loaded_anew_comes_back_to_its_visit_by_its_key(tmp_path: Path) -> None:
-    visits = Visits(tmp_path, keep_s=60, capacity=5)
+    visits = with_visitors(tmp_path, "before", "after")
     visit, other = visits.of("before"), visits.of("other")
     visit.watched = cast(Any, object())
     check = visit.start()
-    visits.leave("before")
+    visits.go("before", is_heart=True)
     check()  # what is made goes on
     assert visit.folder.exists() and visit.key != other.key
     assert visits.come_back("guessed", "thief") is None and visits.come_back("", "thief") is None
@@ -135,7 +146,7 @@ def test_whoever_invents_sessions_takes_nothing_from_anybody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock(monkeypatch)
-    visits = Visits(tmp_path, keep_s=1800, capacity=3)
+    visits = with_visitors(tmp_path, "watched", "working", keep_s=1800, capacity=3)
     watched, working = visits.of("watched"), visits.of("working")
     watched.watched = cast(Any, object())
     check = working.start()
@@ -145,7 +156,8 @@ def test_whoever_invents_sessions_takes_nothing_from_anybody(
         visits.of(f"invented {number}")
     assert visits.of("watched") is watched and visits.of("working") is working
     assert len(list(tmp_path.iterdir())) == 3
-    visits.of("invented 49").watched = cast(Any, object())
+    visits.come("third", is_heart=True)
+    visits.of("third").watched = cast(Any, object())
     with pytest.raises(PixMusError, match="3 visitors .* free in 30 minutes at the latest"):
         visits.of("late")
     assert watched.folder.exists() and working.folder.exists()
@@ -171,7 +183,7 @@ def test_a_visit_without_a_session_goes_when_its_files_were_fetched(
 
 
 def test_nobody_takes_the_place_of_work_that_is_about_to_begin(tmp_path: Path) -> None:
-    visits = Visits(tmp_path, keep_s=1800, capacity=2)
+    visits = with_visitors(tmp_path, "one", "two", "three", keep_s=1800, capacity=2)
     begun = [visits.begin("one"), visits.begin("two", beside=True)]
     with pytest.raises(PixMusError, match="2 visitors"):
         visits.begin("three")
@@ -182,7 +194,7 @@ def test_nobody_takes_the_place_of_work_that_is_about_to_begin(tmp_path: Path) -
 
 
 def test_work_that_is_cancelled_before_its_turn_does_not_begin(tmp_path: Path) -> None:
-    visit, check = Visits(tmp_path, keep_s=60, capacity=1).begin("one")
+    visit, check = with_visitors(tmp_path, "one").begin("one")
     visit.stop()
     later = visit.start()
     with pytest.raises(Stopped):
@@ -191,7 +203,7 @@ def test_work_that_is_cancelled_before_its_turn_does_not_begin(tmp_path: Path) -
 
 
 def test_programs_have_several_things_made_at_once(tmp_path: Path) -> None:
-    visits = Visits(tmp_path, keep_s=60, capacity=1)
+    visits = with_visitors(tmp_path, "program", capacity=1)
     (visit, one), (_, two) = (visits.begin("program", beside=True) for _ in range(2))
     one()
     two()
@@ -245,9 +257,9 @@ def test_a_program_without_a_heart_leaves_when_it_hangs_up_and_not_when_it_has_i
 ) -> None:
     clock = Clock(monkeypatch)
     visits = Visits(tmp_path, keep_s=1800, capacity=2)
-    works = {name: visits.begin(name, beside=True) for name in ("patient", "impatient")}
-    for name in works:
+    for name in ("patient", "impatient"):
         visits.come(name, is_heart=False)
+    works = {name: visits.begin(name, beside=True) for name in ("patient", "impatient")}
     visit, check = works["patient"]
     visit.finish(check)
     for name in works:
@@ -257,6 +269,68 @@ def test_a_program_without_a_heart_leaves_when_it_hangs_up_and_not_when_it_has_i
     check()
     with pytest.raises(Stopped):
         works["impatient"][1]()
+
+
+def test_work_that_nobody_waits_for_is_not_begun_and_takes_no_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixmus.doors.page.visits.COMES_S", 0.2)
+    visits = with_visitors(tmp_path, "honest", capacity=2)
+    for number in range(5):
+        with pytest.raises(Stopped):  # whether it was invented or left while its turn came
+            visits.begin(f"invented {number}")
+    assert list(tmp_path.iterdir()) == []
+    threading.Timer(0.1, visits.come, ("slow", False)).start()
+    slow, _ = visits.begin("slow")  # opens its connection a moment after it asked
+    honest, _ = visits.begin("honest")
+    assert honest.left is slow.left is None
+
+
+def test_who_is_gone_whichever_connection_ended_last_makes_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    visits = with_visitors(tmp_path, "gone", "next", keep_s=1800, capacity=1)
+    visits.come("gone", is_heart=False)
+    gone, check = visits.begin("gone")
+    gone.watched = cast(Any, object())
+    gone.finish(check)
+    visits.go("gone", is_heart=True)
+    visits.go("gone", is_heart=False)
+    clock.now += 9
+    with pytest.raises(PixMusError, match="1 visitors"):
+        visits.begin("next")
+    clock.now += 2
+    assert visits.begin("next")[0].folder.exists() and not gone.folder.exists()
+
+
+def test_a_page_that_came_back_and_has_gone_by_then_makes_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    visits = with_visitors(tmp_path, "first", "next", keep_s=1800, capacity=1)
+    visit, _ = visits.begin("first")
+    visits.go("first", is_heart=True)
+    assert visits.come_back(visit.key, "second") is visit
+    clock.now += 11
+    assert visits.begin("next")[0] is not visit and not visit.folder.exists()
+
+
+def test_a_program_that_had_its_result_makes_room_when_it_has_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    visits = with_visitors(tmp_path, "next", keep_s=1800, capacity=1)
+    visits.come("call", is_heart=False)
+    call, check = visits.begin("call", beside=True)
+    call.watched = cast(Any, object())
+    call.finish(check)
+    visits.go("call", is_heart=False)
+    clock.now += 59
+    with pytest.raises(PixMusError, match="1 visitors"):
+        visits.begin("next")
+    clock.now += 2
+    assert visits.begin("next")[0].folder.exists() and not call.folder.exists()
 
 
 def test_looking_begins_no_visit(tmp_path: Path) -> None:
@@ -367,7 +441,7 @@ def test_a_temporary_folder_that_cannot_be_written_to_is_one_sentence(
 
 
 def test_the_clips_of_a_program_stay_until_each_was_worked_on(tmp_path: Path) -> None:
-    visits = Visits(tmp_path / "visits", keep_s=60, capacity=5, uploads=tmp_path / "uploads")
+    visits = with_visitors(tmp_path / "visits", "program", uploads=tmp_path / "uploads")
     clips, works = list[Path](), list[Check]()
     for name in ("one", "two"):
         clips.append(tmp_path / "uploads" / name / "clip.mp4")

@@ -6,6 +6,7 @@ phrase of a pop song has an F1 of 0.62 with an earlier one, that of its takes 0.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +17,10 @@ from pixmus.ensembles import PARTS, Part
 from pixmus.model.voice_network import KNOWN, MASKED
 from pixmus.score.voices import HOLD, UNIT_LAYOUTS, Gate
 
-OTHER_MOOD = 0.3  # mean difference of the curves from which on a bar does not come back
+DRUMS = PARTS.index(Part.DRUMS)
+PATTERN_BARS = 4  # that share one figure of the drums
+# Mean difference of the curves up to which a bar comes back, and from which on it does not.
+SAME_MOOD, OTHER_MOOD = 0.1, 0.5
 
 
 def bring_bars_back(
@@ -30,9 +34,10 @@ def bring_bars_back(
 ) -> None:
     """Give some bars parts of the bar that they return to; `tokens` and `states` change.
 
-    Each part of each bar with the phrase's likeness as probability, less where the curves ask for
-    something else; only where the chords are the same, and no note goes on from the bar before. The
-    arrays run over beats; `edges` are the beats between bars, `sources` int (bars,) -1 for none.
+    Each part of each bar with the root of the phrase's likeness as probability (its chords returned
+    with the likeness already), less where the curves ask for something else; only where the chords
+    are the same, and no note goes on from the bar before. The arrays run over beats; `edges` are
+    the beats between bars, `sources` int (bars,) -1 for none.
     """
     for bar in bars:
         source = int(sources[bar])
@@ -45,7 +50,7 @@ def bring_bars_back(
         likeness = (wanted[0, FORM_COLUMNS.stop - 1] + 1) / 2
         curves = COLUMNS["curves"]
         apart = np.abs(wanted[:, curves] - before[:, curves]).mean() / 2
-        share = likeness * max(0.0, 1 - apart / OTHER_MOOD)
+        share = math.sqrt(likeness) * _alike(apart)
         chords = slice(CHORD_COLUMNS.start, CHORD_COLUMNS.start + CHORD_WIDTH)
         same_chords = bool((wanted[:, chords] == before[:, chords]).all())
         draws = rng.random(len(PARTS))
@@ -60,6 +65,51 @@ def bring_bars_back(
             if draws[index] < share:
                 tokens[mine, layout.tokens] = heard
                 states[mine, index] = KNOWN
+
+
+def _alike(apart: float) -> float:
+    """How much of a bar's chance to come back is left by curves that are so far apart, 0..1."""
+    return float(np.clip((OTHER_MOOD - apart) / (OTHER_MOOD - SAME_MOOD), 0.0, 1.0))
+
+
+def waiting_drums(edges: Sequence[int], states: np.ndarray, bars: range) -> np.ndarray:
+    """Beats whose drums wait until those that open a pattern are written, bool (beats,).
+
+    All that are to be written in `bars`, but those of every `PATTERN_BARS`-th.
+    """
+    waits = np.zeros(len(states), bool)
+    for bar in bars:
+        if (bar - bars.start) % PATTERN_BARS:
+            waits[edges[bar] : edges[bar + 1]] = True
+    return waits & (states[:, DRUMS] == MASKED)
+
+
+def carry_drums_on(
+    tokens: np.ndarray,
+    states: np.ndarray,
+    conditions: np.ndarray,
+    edges: Sequence[int],
+    bars: range,
+    rng: np.random.Generator,
+    share: float,
+) -> None:
+    """Give some bars the drums of the bar before; `tokens` and `states` change.
+
+    Each that waits with a probability of `share`, less where the curves ask for something else:
+    drummers play a figure again and again, the network alone varies every bar.
+    """
+    layout, curves = UNIT_LAYOUTS[Part.DRUMS], COLUMNS["curves"]
+    for bar in bars:
+        mine, before = slice(edges[bar], edges[bar + 1]), slice(edges[max(0, bar - 1)], edges[bar])
+        draw = rng.random()
+        if mine.stop - mine.start != before.stop - before.start:
+            continue
+        if (states[mine, DRUMS] != MASKED).any() or (states[before, DRUMS] != KNOWN).any():
+            continue
+        apart = np.abs(conditions[mine, curves] - conditions[before, curves]).mean() / 2
+        if draw < share * _alike(apart):
+            tokens[mine, layout.tokens] = tokens[before, layout.tokens]
+            states[mine, DRUMS] = KNOWN
 
 
 def _begins_anew(beat: np.ndarray, part: str) -> bool:

@@ -22,6 +22,21 @@ TEMPERATURES: dict[str, float] = {
 # in semitones, the last for all that are further. Written by the network alone melodies repeat
 # notes twice as often as real ones and move by step a third less (experiment 121).
 MELODY_INTERVALS = (-0.6, 0.5, 0.5, 0.1, 0.0)
+BASS_INTERVALS = (-1.6, 0.2, 0.2, 0.0)
+# What is added to the log probabilities of pitches that go on the way the melody went, and taken
+# from those that go back: melodies of the network alone turn half as often again as real ones.
+GOING_ON = 0.8
+MOTIF = (1.4, 1.8)  # of strokes and of ways: see `motif_to_repeat`
+HARMONY_NEAR = 1.0  # see `stay_near`
+STEADY: dict[str, float] = {
+    Part.DRUMS: 1.0,
+    Part.BASS: 1.0,
+    Part.HARMONY: 0.8,
+    Part.MELODY: 0.2,
+    Part.COUNTER: 0.8,
+    Part.PAD: 0.5,
+}  # see `strokes_to_repeat`
+KICK_WITH_BASS = 2.0  # see `kick_with_bass`
 # What is added to the log probability of the rest of each voice but the first in a stroke of the
 # harmony, by style: chords of the network alone are fuller than real ones (experiment 121).
 THINNER: dict[str, float] = {
@@ -60,8 +75,16 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
         dynamics_temperature: float = 0.1,
         register_strength: float = 0.7,
         melody_intervals: tuple[float, ...] = MELODY_INTERVALS,
+        bass_intervals: tuple[float, ...] = BASS_INTERVALS,
+        going_on: float = GOING_ON,
+        steady: dict[str, float] = STEADY,
+        motif: tuple[float, float] = MOTIF,
+        kick_with_bass: float = KICK_WITH_BASS,
+        harmony_near: float = HARMONY_NEAR,
         thinner: dict[str, float] = THINNER,
         melody_share: float = 0.4,
+        drums_share: float = 0.15,
+        drums_repeat: float = 0.8,
         block_bars: int = BLOCK_BARS,
     ) -> None:
         self.num_steps = 1

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pixmus.compose.conditions import COLUMNS
 from pixmus.compose.cue_bars import CueBars
 from pixmus.compose.draft import Draft
 from pixmus.compose.endings import agrees, chord_for
 from pixmus.compose.voice_conditions import NUM_LIKENESS, add_plan, form_columns
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVES, Curve
-from pixmus.ensembles import PARTS, Part, Style
+from pixmus.ensembles import PARTS, STYLES, Part, Style
 from pixmus.keys import transposition
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT
 from pixmus.score.chords import chord_rows
@@ -36,6 +37,7 @@ from pixmus.score.voices import (
 )
 
 SOFT, LOUDER = 60, 48  # velocity without energy, and what all of it adds: 84 is typical of bars
+STRUCK_HARDER = {Style.GAME: 18, Style.POP: 3}
 DRAWN_SHARE = 0.35  # of a drawn level's distance from its part's mean
 
 
@@ -277,14 +279,23 @@ def levels_by_energy(canvas: VoiceCanvas) -> np.ndarray:
     drawn = levels_of_bars(canvas.tokens, canvas.bar_of_beat)
     plays = drawn > 0
     means = drawn.sum(0) / np.maximum(plays.sum(0), 1)
+    apart = means - drawn.sum() / max(plays.sum(), 1)  # one part is played louder than another
     asked = (velocity_by_energy(canvas) - SOFTEST) / LEVEL_WIDTH + 1
-    return np.where(plays, asked[:, None] + DRAWN_SHARE * (drawn - means), 0)
+    return np.where(plays, asked[:, None] + apart + DRAWN_SHARE * (drawn - means), 0)
 
 
 def velocity_by_energy(canvas: VoiceCanvas) -> np.ndarray:
-    """The velocity that energy asks for, float (beats,): `SOFT`, and up to `LOUDER` more."""
+    """The velocity that energy asks for, float (beats,): `SOFT`, and up to `LOUDER` more.
+
+    Energy is eased over bars: half of a bar's own, a quarter each of its neighbours'.
+    """
     energy = (canvas.conditions[:, CURVES.index(Curve.ENERGY)] + 1) / 2
-    return np.asarray(SOFT + LOUDER * energy)
+    bars = canvas.bar_of_beat
+    means = np.bincount(bars, energy) / np.bincount(bars)
+    padded = np.pad(means, 1, mode="edge")
+    eased = np.convolve(padded, (0.25, 0.5, 0.25), "valid")[bars]
+    style = canvas.conditions[:, COLUMNS["style"]] @ [STRUCK_HARDER.get(s, 0) for s in STYLES]
+    return np.asarray(SOFT + style + LOUDER * eased)
 
 
 def ruled_velocities(canvas: VoiceCanvas) -> np.ndarray:

@@ -20,11 +20,20 @@ from torch import Tensor
 
 from pixmus.compose.part_writing import (
     clashing_units,
+    kick_with_bass,
     last_pitches,
+    motif_to_repeat,
     reach_register,
     room_for_melody,
+    stay_near,
+    strokes_to_repeat,
 )
-from pixmus.compose.returning import bring_bars_back, parted_by_returns
+from pixmus.compose.returning import (
+    bring_bars_back,
+    carry_drums_on,
+    parted_by_returns,
+    waiting_drums,
+)
 from pixmus.compose.seeds import window_seed
 from pixmus.compose.unmasking import BLOCK_BARS, UnmaskingScheduler
 from pixmus.compose.voice_conditions import without_timing, without_wishes
@@ -34,7 +43,7 @@ from pixmus.model.voice_network import KNOWN, MASKED, Leaning, Unit, VoiceNetwor
 # A window shows so many bars before a block, and the plan of so many after it.
 CONTEXT_BARS, FUTURE_BARS = 8, 2
 NUM_INFERENCE_STEPS = 12
-MELODY = PARTS.index(Part.MELODY)
+MELODY, DRUMS = PARTS.index(Part.MELODY), PARTS.index(Part.DRUMS)
 DEFAULT_GUIDANCE_SCALE = 1.5
 GUIDED_SHARE = 0.6
 
@@ -97,8 +106,15 @@ class Sampling:
     has_dynamics: bool = True
     dynamics_temperature: float | None = None  # of levels and accents; None: as the notes
     register_strength: float = 0.0  # see `reach_register`
-    melody_intervals: Tensor | None = None  # see `Leaning.intervals`
+    intervals: Mapping[str, Tensor] = field(default_factory=dict)  # of parts of one voice
+    going_on: float = 0.0  # of the melody: see `Leaning.going_on`
+    steady: Mapping[str, float] = field(default_factory=dict)  # see `strokes_to_repeat`
+    kick_with_bass: float = 0.0  # see `kick_with_bass`
+    motif: tuple[float, float] = (0.0, 0.0)  # see `motif_to_repeat`
+    harmony_near: float = 0.0  # see `stay_near`
     thinner: float = 0.0  # of the harmony: see `Leaning.thinner`
+    drums_repeat: float = 0.0  # see `carry_drums_on`
+    drums_share: float = 0.15  # of the steps, in which the drums are written after all others
     melody_share: float = 0.0  # of the steps, in which the melody is written before the other parts
 
     @classmethod
@@ -115,9 +131,19 @@ class Sampling:
             style.has_dynamics,
             how.dynamics_temperature,
             how.register_strength,
-            torch.tensor(how.melody_intervals),
+            {
+                Part.MELODY: torch.tensor(how.melody_intervals),
+                Part.BASS: torch.tensor(how.bass_intervals),
+            },
+            how.going_on,
+            how.steady,
+            how.kick_with_bass,
+            tuple(how.motif),
+            how.harmony_near,
             how.thinner.get(style, 0.0),
-            how.melody_share,
+            drums_repeat=how.drums_repeat,
+            drums_share=how.drums_share,
+            melody_share=how.melody_share,
         )
 
     def in_block(self, num_bars: int) -> Sampling:
@@ -131,8 +157,13 @@ class Sampling:
         if self.melody_share <= 0 or self.num_steps < 2:
             return ((tuple(range(len(PARTS))), self.num_steps),)
         first = min(max(1, round(self.melody_share * self.num_steps)), self.num_steps - 1)
-        others = tuple(part for part in range(len(PARTS)) if part != MELODY)
-        return (((MELODY,), first), (others, self.num_steps - first))
+        left = self.num_steps - first
+        last = min(round(self.drums_share * self.num_steps), left - 1)
+        if last < 1:
+            others = tuple(part for part in range(len(PARTS)) if part != MELODY)
+            return (((MELODY,), first), (others, left))
+        others = tuple(part for part in range(len(PARTS)) if part not in (MELODY, DRUMS))
+        return (((MELODY,), first), (others, left - last), ((DRUMS,), last))
 
 
 @torch.inference_mode()
@@ -327,13 +358,26 @@ def _leaning(
     asked = [
         room_for_melody(tokens[beats], states[beats], part),
         reach_register(conditions[beats], part, sampling.register_strength),
+        stay_near(tokens, states, part, beats, sampling.harmony_near),
     ]
     told = [favour for favour in asked if favour is not None]
     favour = torch.stack(told).sum(0) if told else None
-    if part == Part.MELODY:
-        last = last_pitches(tokens, states, part)[beats]
-        return Leaning(favour, last, sampling.melody_intervals)
-    return Leaning(favour, thinner=sampling.thinner if part == Part.HARMONY else 0.0)
+    struck = strokes_to_repeat(tokens, states, part, beats, sampling.steady.get(part, 0.0))
+    if part == Part.DRUMS:
+        struck = struck + kick_with_bass(tokens, states, beats, sampling.kick_with_bass)
+    if part in sampling.intervals:
+        last, way = last_pitches(tokens, states, part)
+        leaning = Leaning(favour, struck, last[beats], way[beats], sampling.intervals[part])
+        if part == Part.MELODY:
+            strokes, ways = motif_to_repeat(tokens, states, beats)
+            struck = struck + sampling.motif[0] * strokes
+            how = sampling.going_on, ways, sampling.motif[1]
+            return replace(
+                leaning, struck=struck, going_on=how[0], wanted_ways=how[1], repeating=how[2]
+            )
+        return leaning
+    thinner = sampling.thinner if part == Part.HARMONY else 0.0
+    return Leaning(favour, struck, thinner=thinner)
 
 
 @dataclass(frozen=True)
@@ -427,21 +471,32 @@ def write_blocks(
             if on_step is not None:
                 on_step(before + step, done[-1], x)
 
-        written[window] = fill(
-            network,
-            scheduler,
-            written[window],
-            state[window],
-            conditions[window],
-            targets,
-            echo[window],
-            echoed[window],
-            generator=torch.Generator().manual_seed(block.seed),
-            guidance=guidance,
-            sampling=how,
-            on_step=report,
-        )
-        state[own] = np.where(state[own] == MASKED, KNOWN, state[own])
+        generator = torch.Generator().manual_seed(block.seed)
+        bars = range(block.first, block.end)
+        waits = waiting_drums(edges, state, bars)[window]
+        for drums in (False, True):
+            if drums and not waits.any():
+                continue
+            if drums:
+                rng = np.random.default_rng(window_seed(block.seed, DRUMS, 0))
+                carry_drums_on(written, state, conditions, edges, bars, rng, how.drums_repeat)
+            now = targets.copy()
+            now[:, DRUMS] &= waits == drums
+            written[window] = fill(
+                network,
+                scheduler,
+                written[window],
+                state[window],
+                conditions[window],
+                now,
+                echo[window],
+                echoed[window],
+                generator=generator,
+                guidance=guidance,
+                sampling=how,
+                on_step=report,
+            )
+            state[window] = np.where(now & (state[window] == MASKED), KNOWN, state[window])
     return written
 
 

@@ -227,7 +227,7 @@ class Unit(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Tokens (M, n) of masked units, and the mean log probability of each unit's (M,)."""
         lean = leaning or Leaning()
-        last = lean.last
+        last, way = lean.last, lean.way
         M = prepared.shape[1]
         asked = prepared.new_zeros(M)
         layout = self.layout
@@ -263,9 +263,11 @@ class Unit(nn.Module):
                     log_p[allowed[at], HOLD] = -torch.inf
                 if kind == "accents":
                     log_p[:, 0] = -torch.inf
+                if kind == "gates" and lean.struck is not None:
+                    log_p = log_p.clone()
+                    log_p[:, Gate.STROKE] += lean.struck[at, column]
                 if kind == "voices":
-                    is_first = column % layout.num_voices == 0
-                    log_p = lean.added(log_p, at, None if last is None else last[at], is_first)
+                    log_p = lean.added(log_p, at, last, way, column, layout)
                 is_note = kind in ("gates", "voices")
                 warmth = temperature if is_note else dynamics_temperature or temperature
                 if kind == "voices" and self.has_pitch:
@@ -278,7 +280,11 @@ class Unit(nn.Module):
                     asked[at] += 1
                 forced = forced.index_put((at,), drawn[:, 0])
             if kind == "voices" and last is not None:
-                last = torch.where(forced >= FIRST_PITCH, forced, last)
+                struck = forced >= FIRST_PITCH
+                if way is not None:
+                    moved = (forced - last).sign()
+                    way = torch.where(struck & (last >= FIRST_PITCH) & (moved != 0), moved, way)
+                last = torch.where(struck, forced, last)
             tokens[:, i] = forced
             before = before + self.before(forced + self.offsets[i])
         return tokens, total / asked.clamp(min=1)
@@ -289,17 +295,44 @@ class Leaning:
     """What is added to the log probabilities of a unit's voices when they are drawn."""
 
     favour: Tensor | None = None  # (M, values)
+    struck: Tensor | None = None  # (M, strokes of a beat): to all values that strike a note
     last: Tensor | None = None  # (M,): the value that was struck before the unit, -1: not known
+    way: Tensor | None = None  # (M,): the sign of the last interval that is known, 0: none is
     intervals: Tensor | None = None  # (semitones,): by the interval from what was struck last
+    going_on: float = 0.0  # to pitches the same way as the last interval, taken from the others
+    wanted_ways: Tensor | None = None  # (M, steps of a beat): signs of intervals, 2: any
+    repeating: float = 0.0  # to pitches that go such a way
     thinner: float = 0.0  # to the rests of all voices but the first
 
-    def added(self, log_p: Tensor, at: Tensor, last: Tensor | None, is_first: bool) -> Tensor:
-        """The log probabilities (n, values) of units `at` (n,), what is added to them included."""
+    def added(
+        self,
+        log_p: Tensor,
+        at: Tensor,
+        last: Tensor | None,
+        way: Tensor | None,
+        column: int,
+        layout: UnitLayout,
+    ) -> Tensor:
+        """The log probabilities (n, values) of units `at` (n,), what is added to them included.
+
+        `column` counts the voices of all steps; `last` and `way` (M,) are of all units.
+        """
         if self.favour is not None:
             log_p = log_p + self.favour[at]
+        if self.struck is not None and not layout.has_gates:
+            log_p = log_p.clone()
+            first = FIRST_PITCH if last is not None else 1  # drums have no pitch, and no hold
+            log_p[:, first:] += self.struck[at, column, None]
         if last is not None and self.intervals is not None:
-            log_p = log_p + _by_interval(last, self.intervals, log_p.shape[-1])
-        if self.thinner and not is_first:
+            log_p = log_p + _by_interval(last[at], self.intervals, log_p.shape[-1])
+        if last is not None and way is not None and self.going_on:
+            log_p = log_p + self.going_on * _same_way(last[at], way[at], log_p.shape[-1])
+        if last is not None and self.wanted_ways is not None and self.repeating:
+            moves = (torch.arange(log_p.shape[-1]) - last[at, None]).sign()
+            asked = (moves == self.wanted_ways[at, column, None]) & (last[at, None] >= FIRST_PITCH)
+            asked[:, :FIRST_PITCH] = False
+            log_p = log_p + self.repeating * asked
+        if self.thinner and column % layout.num_voices:
             log_p = log_p.clone()
             log_p[:, REST] += self.thinner
         return log_p
@@ -309,6 +342,14 @@ def _by_interval(last: Tensor, intervals: Tensor, num_values: int) -> Tensor:
     """What is added to the log probabilities of a voice's values, (M, values), by the interval."""
     apart = (torch.arange(num_values) - last[:, None]).abs().clamp(max=len(intervals) - 1)
     found = intervals[apart] * (last >= FIRST_PITCH)[:, None]
+    found[:, :FIRST_PITCH] = 0
+    return found
+
+
+def _same_way(last: Tensor, way: Tensor, num_values: int) -> Tensor:
+    """1 where a value goes on the way (M,) from the last one (M,), -1 where back; (M, values)."""
+    moves = (torch.arange(num_values) - last[:, None]).sign()
+    found = moves * way[:, None] * (last >= FIRST_PITCH)[:, None]
     found[:, :FIRST_PITCH] = 0
     return found
 

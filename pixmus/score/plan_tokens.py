@@ -43,6 +43,7 @@ MASKS = np.array(FIELD_SIZES)  # the token of every field that is not known
 _COLUMN = {name: index for index, name in enumerate(FIELDS)}
 ROOT_COLUMN = _COLUMN["root"]
 CHORD_COLUMNS = slice(ROOT_COLUMN, _COLUMN["lowest"] + 1)
+LETTER_COLUMN = _COLUMN["letter"]
 PHRASE_COLUMNS = slice(_COLUMN["letter"], _COLUMN["likeness"] + 1)
 PLACE_COLUMN = _COLUMN["place"]
 CADENCE_COLUMN, DYNAMICS_COLUMN = _COLUMN["cadence"], _COLUMN["dynamics"]

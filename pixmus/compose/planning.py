@@ -42,6 +42,9 @@ CHOICE_NOISE = 20.0
 # `LIKENESS_LEVELS`: those of training pieces' first 32 bars. Where it is not told, as drawn: 0.1 of
 # plans' phrases in game music, and what songs and quartets have.
 RETURNS: dict[str, tuple[float, int]] = {Style.GAME: (0.9, 3), Style.POP: (0.35, 2)}
+LESS_TONIC = 0.4
+LESS_FOREIGN = 0.3
+WHITE_KEYS = (0, 2, 4, 5, 7, 9, 11)  # the scale of C major and A minor
 LOOK_LIKENESS = 2  # level of `LIKENESS_LEVELS`: half of the notes and more
 NEAR, FAR = 8, 64  # bars from a cue's border, on two scales
 OPPOSED_MODE = 0.2  # of the mode that is told where guidance leads away from
@@ -184,12 +187,14 @@ def unmask(
     tokens = tokens.clone()
     masks = torch.as_tensor(MASKS, device=tokens.device)
     total = (tokens == masks).flatten(1).sum(1)
+    less_likely = _less_likely_roots(conditions)
     for step in range(num_inference_steps):
         masked = tokens == masks
         logits = denoiser(tokens, conditions)
         if guidance_scale != 1:
             free = denoiser(tokens, _opposed(conditions))
             logits = [b + guidance_scale * (a - b) for a, b in zip(logits, free, strict=True)]
+        logits[0] = logits[0] - less_likely
         if evidence is not None:
             logits = _heard_chords(logits, tokens, evidence)
         drawn, confidence = [], []
@@ -210,6 +215,16 @@ def unmask(
         if on_step is not None:
             on_step(step, tokens)
     return tokens
+
+
+def _less_likely_roots(conditions: Tensor) -> Tensor:
+    """What is taken from the log odds of a root's values, (B, T, 13); the last is no chord."""
+    found = torch.zeros(*conditions.shape[:-1], 13)
+    mode = conditions[..., MODE_COLUMN]
+    found[..., tonic_of(minor=False)] = LESS_TONIC * (mode < 0).float()
+    found[..., tonic_of(minor=True)] = LESS_TONIC * (mode > 0).float()
+    found[..., [root for root in range(12) if root not in WHITE_KEYS]] = LESS_FOREIGN
+    return found
 
 
 def _opposed(conditions: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ BASS_INTERVALS = (-1.6, 0.2, 0.2, 0.0)
 # What is added to the log probabilities of pitches that go on the way the melody went, and taken
 # from those that go back: melodies of the network alone turn half as often again as real ones.
 GOING_ON = 0.8
-MOTIF = (1.4, 1.8)  # of strokes and of ways: see `motif_to_repeat`
+MOTIF = (0.8, 1.2)  # of strokes and of ways: see `motif_to_repeat`
 HARMONY_NEAR = 1.0  # see `stay_near`
 STEADY: dict[str, float] = {
     Part.DRUMS: 1.0,
@@ -84,7 +84,7 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
         thinner: dict[str, float] = THINNER,
         melody_share: float = 0.4,
         drums_share: float = 0.15,
-        drums_repeat: float = 0.8,
+        drums_repeat: float = 0.65,
         block_bars: int = BLOCK_BARS,
     ) -> None:
         self.num_steps = 1

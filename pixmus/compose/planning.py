@@ -42,9 +42,12 @@ CHOICE_NOISE = 20.0
 # `LIKENESS_LEVELS`: those of training pieces' first 32 bars. Where it is not told, as drawn: 0.1 of
 # plans' phrases in game music, and what songs and quartets have.
 RETURNS: dict[str, tuple[float, int]] = {Style.GAME: (0.9, 3), Style.POP: (0.35, 2)}
+# Taken from the log odds of a tonic root, and of roots outside the scale: plans alone stay on the
+# tonic a third longer than real pieces, and wander off in long takes (experiment 128).
 LESS_TONIC = 0.4
 LESS_FOREIGN = 0.3
 WHITE_KEYS = (0, 2, 4, 5, 7, 9, 11)  # the scale of C major and A minor
+ALIKE = 0.5  # likeness from which a phrase is a return
 LOOK_LIKENESS = 2  # level of `LIKENESS_LEVELS`: half of the notes and more
 NEAR, FAR = 8, 64  # bars from a cue's border, on two scales
 OPPOSED_MODE = 0.2  # of the mode that is told where guidance leads away from
@@ -52,8 +55,8 @@ MOOD = slice(0, len(CURVES) + 1)  # the curves, and whether they are known
 TIMING = slice(MOOD.stop, MOOD.stop + 4)  # hit points, and whether they are known
 _PLACE = slice(TIMING.stop, TIMING.stop + 9)
 MODE_COLUMN = _PLACE.stop
-_STYLES = slice(MODE_COLUMN + 1, MODE_COLUMN + 1 + len(STYLES))
-_PARTS = slice(_STYLES.stop, _STYLES.stop + len(PARTS))
+STYLE_COLUMNS = slice(MODE_COLUMN + 1, MODE_COLUMN + 1 + len(STYLES))
+_PARTS = slice(STYLE_COLUMNS.stop, STYLE_COLUMNS.stop + len(PARTS))
 NUM_PLAN_CONDITIONS = _PARTS.stop
 
 
@@ -119,7 +122,7 @@ def plan_conditions(
     columns[:, _PLACE.start : _PLACE.stop - 1] = np.repeat(np.stack(place, 1), HALVES, 0)
     columns[1::HALVES, _PLACE.stop - 1] = 1
     columns[:, MODE_COLUMN] = 1 if minor else -1
-    columns[:, _STYLES.start + STYLES.index(style)] = 1
+    columns[:, STYLE_COLUMNS.start + STYLES.index(style)] = 1
     columns[:, [_PARTS.start + PARTS.index(part) for part in parts]] = 1
     return columns
 
@@ -291,12 +294,13 @@ def bring_phrases_back(
     `conditions` (half bars, NUM_PLAN_CONDITIONS) are the plan's. A phrase returns to that one
     before it whose curves are most like its own, of those that are not shorter where there are any.
     """
-    share, level = RETURNS.get(STYLES[int(conditions[0, _STYLES].argmax())], (0.0, 0))
+    share, level = RETURNS.get(STYLES[int(conditions[0, STYLE_COLUMNS].argmax())], (0.0, 0))
     found = tokens.copy()
     phrases = decode_phrases(tokens, cue_starts)
     draws = torch.rand(len(phrases), generator=generator).tolist()
     for index, (phrase, draw) in enumerate(zip(phrases, draws, strict=True)):
-        if draw >= share or index == 0:
+        returns = phrase.source >= 0 and phrase.likeness >= ALIKE
+        if draw >= share or index == 0 or returns:
             continue
         rows = [slice(HALVES * each.first_bar, HALVES * each.end_bar) for each in phrases]
         own = rows[index]
@@ -326,7 +330,7 @@ def bring_chords_back(
     masks = np.asarray(MASKS)[CHORD_COLUMNS]
     phrases = decode_phrases(tokens, cue_starts)
     for phrase in phrases:
-        if phrase.source < 0 or phrase.likeness < 0.5:
+        if phrase.source < 0 or phrase.likeness < ALIKE:
             continue  # its chords are its own
         source = phrases[phrase.source]
         draws = torch.rand(phrase.num_bars, generator=generator).tolist()

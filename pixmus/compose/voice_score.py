@@ -23,7 +23,7 @@ from pixmus.ensembles import PARTS, STYLES, Part, Style
 from pixmus.keys import transposition
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT
 from pixmus.score.chords import chord_rows
-from pixmus.score.grid import STEPS_PER_BEAT
+from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.notes import Note
 from pixmus.score.plan import Plan
 from pixmus.score.spans import CueSpan
@@ -37,7 +37,7 @@ from pixmus.score.voices import (
 )
 
 SOFT, LOUDER = 60, 48  # velocity without energy, and what all of it adds: 84 is typical of bars
-STRUCK_HARDER = {Style.GAME: 18, Style.POP: 3}
+STRUCK_HARDER: dict[str, int] = {Style.GAME: 18, Style.POP: 3}
 DRAWN_SHARE = 0.35  # of a drawn level's distance from its part's mean
 
 
@@ -287,13 +287,13 @@ def levels_by_energy(canvas: VoiceCanvas) -> np.ndarray:
 def velocity_by_energy(canvas: VoiceCanvas) -> np.ndarray:
     """The velocity that energy asks for, float (beats,): `SOFT`, and up to `LOUDER` more.
 
-    Energy is eased over bars: half of a bar's own, a quarter each of its neighbours'.
+    Energy is eased by a triangle that a bar before and one after a beat share in: crescendos go
+    through bars, and no bar jumps.
     """
     energy = (canvas.conditions[:, CURVES.index(Curve.ENERGY)] + 1) / 2
-    bars = canvas.bar_of_beat
-    means = np.bincount(bars, energy) / np.bincount(bars)
-    padded = np.pad(means, 1, mode="edge")
-    eased = np.convolve(padded, (0.25, 0.5, 0.25), "valid")[bars]
+    triangle = np.bartlett(2 * BEATS_PER_BAR + 3)[1:-1]
+    padded = np.pad(energy, BEATS_PER_BAR, mode="edge")
+    eased = np.convolve(padded, triangle / triangle.sum(), "valid")
     style = canvas.conditions[:, COLUMNS["style"]] @ [STRUCK_HARDER.get(s, 0) for s in STYLES]
     return np.asarray(SOFT + style + LOUDER * eased)
 

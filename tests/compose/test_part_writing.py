@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 import torch
 
 from pixmus.compose.part_writing import (
     GIVING_WAY,
+    KICK_LIMB,
     clashing_units,
+    kick_with_bass,
     last_pitches,
+    motif_to_repeat,
     reach_register,
     room_for_melody,
+    stay_near,
+    strokes_to_repeat,
 )
 from pixmus.compose.voice_conditions import CHORD_COLUMNS, NUM_VOICE_CONDITIONS, chord_vectors
 from pixmus.curves import CURVES, Curve
@@ -20,7 +26,7 @@ from pixmus.ensembles import PARTS, Part
 from pixmus.model.voice_network import KNOWN, MASKED
 from pixmus.score.voices import FIRST_PITCH, UNIT_LAYOUTS, encode_voices
 
-MELODY, HARMONY = PARTS.index(Part.MELODY), PARTS.index(Part.HARMONY)
+MELODY, HARMONY, BASS = (PARTS.index(p) for p in (Part.MELODY, Part.HARMONY, Part.BASS))
 
 
 def over_c_major(*notes: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -83,6 +89,59 @@ def test_the_last_pitch_is_known_as_far_back_as_all_beats_are() -> None:
     tokens = torch.from_numpy(np.concatenate([tokens, 0 * tokens])).long()
     states = torch.full((4, len(PARTS)), KNOWN)
     struck = UNIT_LAYOUTS[Part.MELODY].value_of(67)
-    assert last_pitches(tokens, states, Part.MELODY).tolist() == [-1, struck, struck, struck]
+    last, way = last_pitches(tokens, states, Part.MELODY)
+    assert last.tolist() == [-1, struck, struck, struck] and way.tolist() == [0, 1, 1, 1]
     states[1, MELODY] = MASKED
-    assert last_pitches(tokens, states, Part.MELODY).tolist() == [-1, struck, -1, -1]
+    last, way = last_pitches(tokens, states, Part.MELODY)
+    assert last.tolist() == [-1, struck, -1, -1] and way.tolist() == [0, 1, 0, 0]
+
+
+def bars_of(*notes: tuple[int, int, int, int], num_bars: int = 3) -> tuple[torch.Tensor, ...]:
+    """Bars of notes (part, step, steps, pitch), all known: tokens, states."""
+    rows = np.array([(*note, 80) for note in notes])
+    tokens = torch.from_numpy(encode_voices(rows, 4 * num_bars).astype(np.int64))
+    return tokens, torch.full((4 * num_bars, len(PARTS)), KNOWN)
+
+
+def test_strokes_of_both_bars_beside_are_likely_and_of_neither_are_not() -> None:
+    tokens, states = bars_of(
+        (BASS, 0, 2, 40), (BASS, 2, 2, 40), (BASS, 32, 2, 40), (BASS, 35, 1, 40)
+    )
+    states[4:8, BASS] = MASKED  # the middle bar is written
+    added = strokes_to_repeat(tokens, states, Part.BASS, torch.tensor([4]), 0.6)
+    assert torch.allclose(added, torch.tensor([[0.6, -0.6, 0.0, 0.0]]))
+    states[8:, BASS] = MASKED  # what is not known says nothing
+    added = strokes_to_repeat(tokens, states, Part.BASS, torch.tensor([4]), 0.6)
+    assert torch.allclose(added, torch.tensor([[0.3, -0.3, 0.3, -0.3]]))
+
+
+def test_the_bass_drum_meets_the_bass() -> None:
+    tokens, states = bars_of((BASS, 0, 2, 40), (BASS, 3, 1, 40))
+    added = kick_with_bass(tokens, states, torch.tensor([0, 1]), 2.0).unflatten(1, (4, -1))
+    assert added[0, :, KICK_LIMB].tolist() == [2.0, -2.0, -2.0, 2.0]
+    assert not added[0, :, KICK_LIMB + 1 :].any() and not added[1].any()
+    states[:, BASS] = MASKED
+    assert not kick_with_bass(tokens, states, torch.tensor([0]), 2.0).any()
+
+
+def test_a_motif_is_taken_up_two_bars_later_by_rhythm_and_ways() -> None:
+    tokens, states = bars_of((MELODY, 0, 2, 60), (MELODY, 2, 1, 64), (MELODY, 3, 1, 62), num_bars=4)
+    states[8:12, MELODY] = MASKED
+    strokes, ways = motif_to_repeat(tokens, states, torch.tensor([8, 9]))
+    assert strokes.tolist() == [[1, -1, 1, 1], [0, 0, 0, 0]]
+    assert ways.tolist() == [[2, 2, 1, -1], [2, 2, 2, 2]]  # the first has nothing before it
+
+
+def test_chords_stay_near_those_around_them() -> None:
+    tokens, states = bars_of((HARMONY, 0, 16, 60), (HARMONY, 16, 16, 62))
+    states[8:, HARMONY] = MASKED
+    favour = stay_near(tokens, states, Part.HARMONY, torch.tensor([8]), 1.0)
+    assert favour is not None and not favour[0, :FIRST_PITCH].any()
+    pitches = favour[0, FIRST_PITCH:]
+    at = 61 - UNIT_LAYOUTS[Part.HARMONY].lowest_pitch
+    assert int(pitches.argmax()) == at
+    assert pitches[at] - pitches[at + 12] == pytest.approx(1.0)
+    states[:, HARMONY] = MASKED
+    alone = stay_near(tokens, states, Part.HARMONY, torch.tensor([8]), 1.0)
+    assert alone is not None and not alone.any()
+    assert stay_near(tokens, states, Part.BASS, torch.tensor([8]), 1.0) is None

@@ -7,13 +7,17 @@ import pytest
 import torch
 
 from pixmus.chords import QUALITIES, Chord, parse_chord
+from pixmus.compose import planning
 from pixmus.compose.cadences import ENDING_SHARES
 from pixmus.compose.planning import (
     MODE_COLUMN,
     MOOD,
     NUM_PLAN_CONDITIONS,
+    RETURNS,
+    STYLE_COLUMNS,
     TIMING,
     bring_chords_back,
+    bring_phrases_back,
     draw_plan,
     give_chords,
     give_ending,
@@ -25,8 +29,17 @@ from pixmus.compose.planning import (
 from pixmus.curves import CURVES
 from pixmus.ensembles import PARTS, STYLES, Part, Style
 from pixmus.model.plan_network import PlanDenoiser
-from pixmus.score.plan import Approach, Phrase, Plan, is_dominant
-from pixmus.score.plan_tokens import CHORD_COLUMNS, FIELD_SIZES, MASKS, encode_plan, masked_tokens
+from pixmus.score.plan import LETTERS, Approach, Phrase, Plan, is_dominant
+from pixmus.score.plan_tokens import (
+    CHORD_COLUMNS,
+    FIELD_SIZES,
+    MASKS,
+    PHRASE_COLUMNS,
+    ROOT_COLUMN,
+    decode_phrases,
+    encode_plan,
+    masked_tokens,
+)
 
 TRIO = (Part.MELODY, Part.HARMONY, Part.BASS)
 
@@ -158,3 +171,61 @@ def test_chords_of_a_phrase_that_returns_return_as_often_as_it_is_like_its_sourc
         assert np.array_equal(returned[::2], returned[1::2])  # bars, not half bars
         shares.append(returned.mean())
     assert np.mean(shares) == pytest.approx(0.875, abs=0.04)  # its level of likeness
+
+
+@pytest.mark.parametrize(
+    ("style", "share"), [(Style.GAME, RETURNS[Style.GAME][0]), (Style.SONG, 0)]
+)
+def test_phrases_return_as_often_as_the_styles_do(style: Style, share: float) -> None:
+    """Four phrases of four bars, none of which returns, each in another mood but the last two."""
+    chords = tuple(parse_chord("C") for _ in range(32))
+    phrases = tuple(Phrase(4 * i, 4, LETTERS[i]) for i in range(4))
+    plays = np.ones((32, len(PARTS)), bool)
+    tokens = encode_plan(Plan(False, chords, phrases, plays, np.zeros(16, int)))
+    asked = conditions(16)
+    asked[:, STYLE_COLUMNS] = 0
+    asked[:, STYLE_COLUMNS.start + STYLES.index(style)] = 1
+    asked[:, 0] = np.repeat([-1.0, 1.0, 0.5, 0.5], 8)
+    returned = []
+    for seed in range(40):
+        found = bring_phrases_back(tokens, asked, torch.Generator().manual_seed(seed))
+        assert np.array_equal(
+            np.delete(found, PHRASE_COLUMNS, 1), np.delete(tokens, PHRASE_COLUMNS, 1)
+        )
+        made = decode_phrases(found)
+        assert [phrase.first_bar for phrase in made] == [0, 4, 8, 12]
+        returned += [phrase.source >= 0 for phrase in made[1:]]
+        assert made[3].source in (-1, 2) or made[2].letter == made[made[3].source].letter
+        assert all(phrase.likeness > 0.5 for phrase in made if phrase.source >= 0)
+    assert np.mean(returned) == pytest.approx(share, abs=0.08)
+
+
+def test_a_phrase_that_returns_already_is_left_as_it_is() -> None:
+    chords = tuple(parse_chord("C") for _ in range(24))
+    phrases = (Phrase(0, 4, "A"), Phrase(4, 4, "B"), Phrase(8, 4, "A", 0, 0.9))
+    plays = np.ones((24, len(PARTS)), bool)
+    tokens = encode_plan(Plan(False, chords, phrases, plays, np.zeros(12, int)))
+    for seed in range(10):
+        found = bring_phrases_back(tokens, conditions(12), torch.Generator().manual_seed(seed))
+        assert np.array_equal(found[16:], tokens[16:])
+
+
+def test_plans_lean_away_from_the_tonic_and_from_foreign_roots(planner: PlanDenoiser) -> None:
+    def roots(minor: bool) -> np.ndarray:
+        asked = torch.as_tensor(np.tile(conditions(16, minor), (6, 1, 1)))
+        masked = torch.as_tensor(np.tile(masked_tokens(16), (6, 1, 1)))
+        made = unmask(planner, masked, asked, torch.Generator().manual_seed(0), 8)
+        return (
+            np.bincount(made[..., ROOT_COLUMN].flatten().numpy(), minlength=13)
+            / made[..., 0].numel()
+        )
+
+    for minor in (False, True):
+        leaning = roots(minor)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(planning, "LESS_TONIC", 0.0)
+            patch.setattr(planning, "LESS_FOREIGN", 0.0)
+            alone = roots(minor)
+        foreign = [1, 3, 6, 8, 10]
+        assert leaning[foreign].sum() < alone[foreign].sum()
+        assert leaning[9 if minor else 0] < alone[9 if minor else 0]

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from pixmus.compose.conditions import COLUMNS
-from pixmus.compose.returning import bring_bars_back, parted_by_returns
+from pixmus.compose.returning import (
+    bring_bars_back,
+    carry_drums_on,
+    parted_by_returns,
+    waiting_drums,
+)
 from pixmus.compose.voice_conditions import CHORD_COLUMNS, FORM_COLUMNS, NUM_VOICE_CONDITIONS
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT
@@ -90,3 +95,27 @@ def test_what_is_kept_is_not_written_over() -> None:
 )
 def test_what_returns_is_in_a_later_block(sources: list[int], edges: list[int]) -> None:
     assert parted_by_returns([0, 8], sources) == edges
+
+
+def test_drums_wait_for_those_that_open_a_pattern() -> None:
+    states = np.full((24, len(PARTS)), MASKED)
+    states[8:12, DRUMS] = KNOWN  # a bar that is kept waits for nothing
+    edges = [0, 4, 8, 12, 16, 20, 24]
+    waits = waiting_drums(edges, states, range(1, 6))
+    assert np.flatnonzero(waits).tolist() == [*range(12, 20)]  # bars 1 and 5 open one
+
+
+@pytest.mark.parametrize(("share", "carried"), [(1.0, True), (0.0, False)])
+def test_drums_go_on_as_in_the_bar_before(share: float, carried: bool) -> None:
+    tokens, states, conditions = written()
+    before = tokens.copy()
+    rng = np.random.default_rng(1)
+    carry_drums_on(tokens, states, conditions, EDGES, range(2, 3), rng, share)
+    own = UNIT_LAYOUTS[Part.DRUMS].tokens
+    assert (states[8:, DRUMS] == (KNOWN if carried else MASKED)).all()
+    assert (tokens[8:, own] == (before[4:8, own] if carried else before[8:, own])).all()
+    assert (states[8:, MELODY] == MASKED).all()
+    conditions[8:, COLUMNS["curves"]] = 1  # where something else is asked for they do not
+    tokens, states, _ = written()
+    carry_drums_on(tokens, states, conditions, EDGES, range(2, 3), rng, share)
+    assert (states[8:, DRUMS] == MASKED).all()

@@ -22,6 +22,7 @@ from pixmus.compose.voice_score import (
     DRAWN_SHARE,
     LOUDER,
     SOFT,
+    STRUCK_HARDER,
     VoiceCanvas,
     levels_by_energy,
     levels_of_bars,
@@ -164,7 +165,9 @@ def test_levels_follow_energy_and_keep_some_of_what_was_drawn() -> None:
     canvas.tokens[:, level] = 9
     even = levels_by_energy(canvas)[:, MELODY]
     velocities = SOFTEST + LEVEL_WIDTH * (even - 1)
-    assert np.allclose(velocities[[0, -1]], [SOFT, SOFT + LOUDER]) and (np.diff(even) > 0).all()
+    ends = np.array([SOFT, SOFT + LOUDER]) + STRUCK_HARDER[Style.POP]
+    assert np.allclose(velocities[[0, -1]], ends, atol=5)  # eased there
+    assert (np.diff(even) > 0).all()
     canvas.tokens[-8:, level] = 12  # drawn louder at the end
     moved = levels_by_energy(canvas)[:, MELODY] - even
     assert moved[-1] - moved[0] == pytest.approx(DRAWN_SHARE * 3)

@@ -74,13 +74,13 @@ KEYS = {"D major": (2, 0.75), "C minor": (12, 0.25)}  # and the mood that fits
 
 @pytest.fixture(scope="module")
 def takes(pipe: PixMusPipeline) -> dict[str, list[Score]]:
-    """Three takes of an even clip in each key, in a mood that fits it."""
+    """Five takes of an even clip in each key, in a mood that fits it."""
     found = {}
     for key, (_, valence) in KEYS.items():
         curves = sheet().curves
         curves["valence"] = np.full_like(curves["valence"], valence)
         asked = sheet(key=key, curves=curves)
-        found[key] = [pipe.compose(asked, seed=n, num_inference_steps=12) for n in range(3)]
+        found[key] = [pipe.compose(asked, seed=n, num_inference_steps=12) for n in range(5)]
     return found
 
 
@@ -92,8 +92,8 @@ def test_the_key_is_the_one_asked_for(takes: dict[str, list[Score]], key: str) -
     for score in takes[key]:
         classes = beat_statistics(encode_score(score)).sum((0, 1))[5:]
         heard.append(int(key_correlations(classes).argmax()))
-    relative = {2: 12 + 11, 12: 3}[asked]
-    assert heard.count(asked) >= 2 and set(heard) <= {asked, relative}, heard
+    near = {2: (12 + 11, 9, 7), 12: (3, 12 + 7, 12 + 5)}[asked]  # its relative, a fifth up and down
+    assert heard.count(asked) >= 4 and set(heard) <= {asked, *near}, heard
 
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES)

@@ -19,6 +19,7 @@ from pixmus.compose.cue_bars import bars_of_cues
 from pixmus.compose.draft import Draft
 from pixmus.compose.film_planning import MELODY, plan_film
 from pixmus.compose.finished_score import finished_score, markers_of
+from pixmus.compose.sampling import Guidance, Sampling
 from pixmus.compose.seeds import window_seed
 from pixmus.compose.unmasking import UnmaskingScheduler
 from pixmus.compose.voice_score import (
@@ -29,13 +30,7 @@ from pixmus.compose.voice_score import (
     read_voices,
     take_written,
 )
-from pixmus.compose.voice_writing import (
-    Block,
-    Guidance,
-    Sampling,
-    blocks_of,
-    write_blocks,
-)
+from pixmus.compose.voice_writing import Block, blocks_of, write_blocks
 from pixmus.ensembles import Part, Style
 from pixmus.model.plan_network import PlanDenoiser
 from pixmus.model.voice_network import KNOWN, MASKED, VoiceNetwork

@@ -17,6 +17,7 @@ import torch
 
 from pixmus.check.voicing import measure_all
 from pixmus.chords import Chord
+from pixmus.compose.sampling import Guidance, Sampling
 from pixmus.compose.unmasking import UnmaskingScheduler
 from pixmus.compose.voice_conditions import (
     CHORD_COLUMNS,
@@ -26,12 +27,7 @@ from pixmus.compose.voice_conditions import (
     add_plan,
     form_columns,
 )
-from pixmus.compose.voice_writing import (
-    Guidance,
-    Sampling,
-    blocks_of,
-    write_blocks,
-)
+from pixmus.compose.voice_writing import blocks_of, write_blocks
 from pixmus.ensembles import PARTS, Part, Style
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT
 from pixmus.score.chords import chords_of_rows

@@ -9,6 +9,7 @@ import torch
 
 from pixmus.compose.conditions import COLUMNS, MODE_COLUMN, POSITION_HORIZON
 from pixmus.compose.planning import draw_plan, give_parts, plan_conditions
+from pixmus.compose.sampling import Guidance, Sampling
 from pixmus.compose.seeds import window_seed
 from pixmus.compose.voice_score import (
     VoiceCanvas,
@@ -16,7 +17,7 @@ from pixmus.compose.voice_score import (
     sources_of_plan,
     voice_conditions,
 )
-from pixmus.compose.voice_writing import Guidance, Sampling, blocks_of, write_blocks
+from pixmus.compose.voice_writing import blocks_of, write_blocks
 from pixmus.compose.writing import PLAN_STEPS, VOICE_STEPS, Writers
 from pixmus.ensembles import PARTS, Style
 from pixmus.model.voice_network import MASKED, SILENT

@@ -11,6 +11,7 @@ import torch
 from pixmus.chords import Chord, Quality
 from pixmus.compose.cue_bars import bars_of_cues
 from pixmus.compose.draft import Draft, blank_draft
+from pixmus.compose.sampling import Sampling
 from pixmus.compose.unmasking import UnmaskingScheduler
 from pixmus.compose.voice_conditions import (
     CHORD_COLUMNS,
@@ -31,11 +32,7 @@ from pixmus.compose.voice_score import (
     sources_of_plan,
     without_unisons,
 )
-from pixmus.compose.voice_writing import (
-    Sampling,
-    blocks_of,
-    write_blocks,
-)
+from pixmus.compose.voice_writing import blocks_of, write_blocks
 from pixmus.cues.sheet import Cue, CueSheet
 from pixmus.curves import CURVES, Curve, num_curve_values
 from pixmus.ensembles import PARTS, Part, Style

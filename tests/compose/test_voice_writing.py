@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pixmus.compose.sampling import Guidance, Sampling
 from pixmus.compose.unmasking import UnmaskingScheduler
 from pixmus.compose.voice_conditions import (
     CHORD_COLUMNS,
@@ -15,12 +16,7 @@ from pixmus.compose.voice_conditions import (
     chord_vectors,
     without_wishes,
 )
-from pixmus.compose.voice_writing import (
-    Guidance,
-    Sampling,
-    blocks_of,
-    write_blocks,
-)
+from pixmus.compose.voice_writing import blocks_of, write_blocks
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT, Leaning, Unit, VoiceNetwork
 from pixmus.score.voices import FIRST_PITCH, UNIT_LAYOUTS, decode_voices, encode_voices

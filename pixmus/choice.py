@@ -13,6 +13,7 @@ from pixmus.errors import PixMusError
 
 LONGEST_WORD = 40  # characters of a wrong value that are said back
 LARGEST_NUMBER = 10**15
+MOST_TOLD = 12  # options that can be spelt otherwise are told where they are no more
 
 
 class Step(StrEnum):
@@ -49,6 +50,14 @@ class Choice:
     slide: tuple[float, float, float] | None = None  # lowest, highest, step of the page's slider
     labels: Mapping[str, str] = field(default_factory=dict)  # on the page, of options and "auto"
     example: str = ""
+    # What of it the page shows, asked when the page is built: fewer than two leave it out.
+    shown: Callable[[], Sequence[str]] | None = None
+    is_local: bool = False  # names what lies on this machine, so no visitor may choose it
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the page has a control for it."""
+        return not self.is_local and (self.shown is None or len(self.shown()) > 1)
 
     @property
     def spelt(self) -> str:
@@ -68,7 +77,9 @@ class Choice:
 
     def told(self, shared: bool = False) -> str:
         """What it is, what it may be and what it is where nobody chooses, as one sentence."""
-        options = self.options() if self.options and self.spell is None else ()
+        options = self.options() if self.options else ()
+        if self.spell is not None and len(options) > MOST_TOLD:
+            options = ()
         span = ", ".join(options) if options else self._span(shared) if self.kind is not str else ""
         if self.otherwise:
             default = self.otherwise
@@ -82,6 +93,8 @@ class Choice:
         """`value` as it is used from here on; PixMusError with one sentence where it cannot be."""
         if value is None or (isinstance(value, str) and not value and self.kind is not str):
             return self.default
+        if self.is_local and shared and value != self.default:
+            raise PixMusError(f"The {self.noun} is chosen by whoever runs this page; leave it out.")
         if self.kind is bool:
             return self._check_bool(value)
         if self.kind is tuple:

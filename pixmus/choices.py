@@ -17,7 +17,7 @@ from pixmus.curves import Curve
 from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS, spell_key
-from pixmus.renderers import RENDERERS
+from pixmus.renderers import RENDERERS, page_renderers, spell_renderer
 
 Mode = Literal["keep", "duck", "drop"]  # of the clip's own sound beside the music
 MODES: tuple[Mode, ...] = ("keep", "duck", "drop")
@@ -28,6 +28,7 @@ DEFAULT_GUIDANCE_SCALE = 2.0
 STILL_DURATION_S = 20.0
 LARGEST_SEED = 2**32 - 1
 LONGEST_STILL_S = 600.0
+RENDERER_STRENGTH_DEFAULT = 0.5  # no weights were heard with it: docs/renderers.md
 
 TEXT = Choice(
     "text",
@@ -171,10 +172,50 @@ RENDERER = Choice(
     str,
     Step.MIX,
     "renderer",
-    "What plays the score",
+    "What plays the score: the synth alone, or a diffusion model that plays its stems again",
     otherwise="the one of this machine",
     options=lambda: tuple(RENDERERS),
+    spell=spell_renderer,
     label="Played by",
+    labels={"soundfont": "the synth"},
+    shown=page_renderers,
+)
+RENDERER_MODEL = Choice(
+    "renderer_model",
+    str,
+    Step.MIX,
+    "model of the renderer",
+    "Folder or Hub id of the audio diffusion model that plays again",
+    default="",
+    otherwise="the one that PIXMUS_RENDERER_MODEL names",
+    high=300,
+    is_local=True,
+)
+RENDERER_STRENGTH = Choice(
+    "renderer_strength",
+    float,
+    Step.MIX,
+    "strength of the renderer",
+    "How far a diffusion model may go from the synth's sound",
+    default=RENDERER_STRENGTH_DEFAULT,
+    low=0.0,
+    high=1.0,
+    label="Strength of playing again",
+    slide=(0, 1, 0.05),
+    shown=page_renderers,
+)
+RENDERER_PROMPT = Choice(
+    "renderer_prompt",
+    str,
+    Step.MIX,
+    "words for the renderer",
+    "What a diffusion model is told of the sound",
+    default="",
+    otherwise="words made from cue sheet and ensemble",
+    high=300,
+    label="Words for playing again",
+    example="warm film strings in a small hall",
+    shown=page_renderers,
 )
 STILL_DURATION = Choice(
     "still_duration",
@@ -361,6 +402,9 @@ for _choice in (
     ENERGY,
     ORIGINAL_AUDIO,
     RENDERER,
+    RENDERER_MODEL,
+    RENDERER_STRENGTH,
+    RENDERER_PROMPT,
     STILL_DURATION,
     LENGTH,
     TRACKS,

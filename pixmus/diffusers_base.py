@@ -201,6 +201,11 @@ except ModuleNotFoundError as error:
         raise ModuleNotFoundError("No module named 'diffusers'", name="diffusers")
 
 
+def diffusers_class(name: str) -> Any:
+    """Any other class of diffusers, loaded when it is asked for."""
+    return getattr(diffusers, name)
+
+
 _loading = threading.Lock()
 
 
@@ -221,6 +226,7 @@ __all__ = [
     "FlowMatchEulerDiscreteScheduler",
     "ModelMixin",
     "SchedulerMixin",
+    "diffusers_class",
     "diffusers_logging",
     "loading_components",
     "register_to_config",

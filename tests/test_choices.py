@@ -28,6 +28,7 @@ from pixmus.doors.page.showing import sentence
 from pixmus.doors.page.visits import Visits
 from pixmus.ensembles import PIANO, Ensemble, Part, Style, add_ensemble, remove_ensemble
 from pixmus.errors import PixMusError
+from pixmus.renderers import REPLAYING_VARIABLE
 from pixmus.score.midi import write_midi
 
 pytestmark = pytest.mark.filterwarnings("default")  # Gradio warns of its own future
@@ -159,7 +160,8 @@ def shell(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 
 @pytest.fixture(scope="module")
 def controls() -> Iterator[Controls]:
-    with gr.Blocks():
+    with pytest.MonkeyPatch.context() as patch, gr.Blocks():
+        patch.setenv(REPLAYING_VARIABLE, "somebody/sound")  # so that every choice is shown
         made = Controls()
         made.add_text(gr.Textbox("", elem_id="text"))
         yield made
@@ -185,6 +187,14 @@ def test_a_value_goes_through_every_door(
     tmp_path: Path,
 ) -> None:
     assert choice.check(value) == value
+    if choice.is_local and value != choice.default:
+        with pytest.raises(PixMusError, match="chosen by whoever runs this page"):
+            Commission(**{choice.name: value})
+    if choice.is_local:
+        ask = Endpoints(recorder, Visits(tmp_path, 60.0, 4)).function("soundtrack")  # type: ignore[arg-type]
+        assert choice.name not in inspect.signature(ask).parameters
+        assert choice.name not in controls.widgets
+        return
     if choice.kind is not bool and value is not None:
         assert choice.read(choice.shell_value(value)) == value
     assert Commission(**{choice.name: value})[choice.name] == value  # Python
@@ -215,6 +225,8 @@ def test_every_door_refuses_in_the_same_sentence(
     recorder: Recorder,
 ) -> None:
     value = wrong(choice)
+    if choice.is_local:
+        return
     if value is None:
         with pytest.raises(PixMusError, match="can be on or off"):
             choice.check("perhaps")
@@ -235,6 +247,24 @@ def test_every_door_refuses_in_the_same_sentence(
     command = ["trim", "clip.mp4", "out.mp4"] if choice.name in TRIMMED else ["soundtrack", "a.mp4"]
     assert shell(monkeypatch, *command, f"--{choice.spelt}", choice.shell_value(value)) == 2
     assert capsys.readouterr().err.strip() == f"pixmus: {here.value}"
+
+
+def test_the_page_offers_to_play_again_where_a_model_is_configured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = {"renderer", "renderer_strength", "renderer_prompt"}
+    monkeypatch.delenv(REPLAYING_VARIABLE, raising=False)
+    with gr.Blocks():
+        assert not names & Controls().widgets.keys()
+    (tmp_path / "model_index.json").write_text('{"_class_name": "StableAudio3Pipeline"}')
+    monkeypatch.setenv(REPLAYING_VARIABLE, str(tmp_path))
+    with gr.Blocks():
+        widgets = Controls().widgets
+    assert names <= widgets.keys() and "renderer_model" not in widgets
+    offered = [value for _, value in widgets["renderer"].choices]
+    assert offered == ["auto", "soundfont", "stable-audio-3"]
+    with pytest.raises(PixMusError, match="chosen by whoever runs this page"):
+        Commission(renderer_model="somebody/else")
 
 
 def test_directions_and_functions_have_the_choices_of_the_list() -> None:

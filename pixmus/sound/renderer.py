@@ -5,9 +5,11 @@ Conventions: stems are waveforms (2, samples) at 44.1 kHz; times are seconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
+from pixmus.choices import RENDERER, RENDERER_MODEL, RENDERER_PROMPT, RENDERER_STRENGTH
 from pixmus.compose.accents import choose_accents
 from pixmus.cues.sheet import CueSheet
 from pixmus.ensembles import ENSEMBLES, Ensemble
@@ -18,12 +20,14 @@ from pixmus.score.spans import hits_in_cues, place_hits
 from pixmus.sound.performance import Timed
 from pixmus.sound.stems import Stems
 
+OnShare = Callable[[float], None]  # the share of the work that is done; raising ends the work
+
 
 class Renderer(Protocol):
     """Makes the stems of scores; no call hears anything of another.
 
     `str()` of it names it in a report. A renderer that has programmes of General MIDI may have
-    `sound_of` too (see `programs`).
+    `sound_of` too (see `programs`); the `render` of one that takes long may take `on_share`.
     """
 
     @property
@@ -63,6 +67,17 @@ def find_renderer(wanted: Renderer | str | None = None) -> Renderer:
     return made
 
 
+def asked_renderer(asked: Mapping[str, Any]) -> Renderer:
+    """The renderer that the choices name, with what they say to it; else the default."""
+    made: Renderer = make_renderer(
+        asked.get(RENDERER.name),
+        asked.get(RENDERER_MODEL.name) or None,
+        asked.get(RENDERER_STRENGTH.name),
+        asked.get(RENDERER_PROMPT.name) or "",
+    )
+    return made
+
+
 def render(
     score: Score,
     ensemble: str | None = None,
@@ -72,6 +87,7 @@ def render(
     hits: Sequence[Timed] | None = None,
     strokes: Sequence[Timed] = (),
     seed: int = 0,
+    on_share: OnShare | None = None,
 ) -> Stems:
     """The stems of a score, played by an ensemble, else the cue sheet's.
 
@@ -84,6 +100,16 @@ def render(
     if hits is None:
         placed = place_hits(score.tempo_map, hits_in_cues(cue_sheet)) if cue_sheet else []
         hits, strokes = placed, choose_accents(placed)
-    return find_renderer(renderer).render(
-        score, ENSEMBLES[ensemble], hits=hits, strokes=strokes, cue_sheet=cue_sheet, seed=seed
+    playing = find_renderer(renderer)
+    heard: dict[str, Any] = {}
+    if on_share is not None and "on_share" in inspect.signature(playing.render).parameters:
+        heard["on_share"] = on_share
+    return playing.render(
+        score,
+        ENSEMBLES[ensemble],
+        hits=hits,
+        strokes=strokes,
+        cue_sheet=cue_sheet,
+        seed=seed,
+        **heard,
     )

@@ -35,6 +35,8 @@ class Stems(Mapping[str, Waveform]):
     num_samples: int
     waveforms: dict[str, Waveform] = field(default_factory=dict)
     files: dict[str, IO[bytes]] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)  # what a person shall hear of how they came
+    replayed: dict[str, float] = field(default_factory=dict)  # part -> strength; 0: the synth's
 
     def __post_init__(self) -> None:
         weakref.finalize(self, _close, self.files)
@@ -56,16 +58,19 @@ class Stems(Mapping[str, Waveform]):
         """Put what `make` gives for a part and its stem in the stem's place, side by side."""
 
         def changed(part: str) -> None:
-            made = make(part, self[part])
-            if part in self.files:
-                written, old = _to_disk(made), self.files[part]
-                self.files[part] = written
-                old.close()
-            else:
-                self.waveforms[part] = made
+            self.replace(part, make(part, self[part]))
 
         with ThreadPoolExecutor(min(NUM_WORKERS, os.cpu_count() or 1)) as pool:
             list(pool.map(changed, list(self)))
+
+    def replace(self, part: str, made: Waveform) -> None:
+        """Put another waveform, as long as it, in a stem's place."""
+        if part in self.files:
+            written, old = _to_disk(made), self.files[part]
+            self.files[part] = written
+            old.close()
+        else:
+            self.waveforms[part] = made
 
     def apply_gain(self, border_gain: NDArray[np.float32], block: int) -> None:
         """Multiply every stem by one gain, given at borders of blocks; what follows keeps the last.

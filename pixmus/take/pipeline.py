@@ -64,7 +64,8 @@ from pixmus.score.curves import CurveTables
 from pixmus.score.notes import Score
 from pixmus.score.spans import PlacedHit
 from pixmus.sound.mix import blend, default_mode, mix
-from pixmus.sound.renderer import Renderer, find_renderer, render
+from pixmus.sound.renderer import Renderer, asked_renderer, render
+from pixmus.sound.stems import Stems
 from pixmus.take.model_checks import check_numbers, speaks_this_grid
 from pixmus.take.soundtrack import Soundtrack
 from pixmus.take.spotted import cut_list_of, spot_with
@@ -224,7 +225,7 @@ class PixMusPipeline(DiffusionPipeline):
         asked = Asked(choices, choices_of(Step.WATCH, Step.WISH, Step.COMPOSE, Step.MIX))
         read_chart(asked.chords)  # what is no chord is said before anything is made
         seed = _seed(asked.seed, generator)
-        renderer = find_renderer(renderer)
+        playing = asked_renderer(asked) if isinstance(renderer, str | None) else renderer
         with stages("watch"):  # the clip's frames, cuts, movement, light and own sound
             footage = _footage(clip, asked, backbone)
         direction = direction or Direction()
@@ -241,15 +242,8 @@ class PixMusPipeline(DiffusionPipeline):
             strokes = stressed_hits(hits, report, draft.region)
             check = self._check(score, sheet.style)
         with stages("render"):
-            stems = render(
-                score,
-                sheet.ensemble,
-                renderer=renderer,
-                cue_sheet=sheet,
-                hits=hits,
-                strokes=strokes,
-                seed=seed,
-            )
+            told = {"cue_sheet": sheet, "hits": hits, "strokes": strokes, "seed": seed}
+            stems = render(score, renderer=playing, on_share=stages.progress, **told)
         with stages("mix"):
             music = mix(stems, sheet, sheet.duration)
             mode = asked.original_audio or default_mode(footage.audio)
@@ -267,8 +261,8 @@ class PixMusPipeline(DiffusionPipeline):
             sound=sound,
             own_sound=footage.audio,
             thumbnails=footage.thumbnails,
-            settings={**settings, "seed": seed, "original_audio": mode, **renderer.settings},
-            hashes={"model": self.model_sha256, **renderer.hashes},
+            settings={**_played(settings, playing, stems), "seed": seed, "original_audio": mode},
+            hashes={"model": self.model_sha256, **playing.hashes},
             timings=dict(stages.seconds),
         )
 
@@ -457,6 +451,12 @@ def _footage(
     if isinstance(clip, Footage):
         return clip
     return watch(clip, asked.still_duration, backbone, asked.length, asked.tracks)
+
+
+def _played(settings: dict[str, Any], playing: Renderer, stems: Stems) -> dict[str, Any]:
+    """The settings with what played, and what of it a person shall hear."""
+    said = {"notices": [*settings["notices"], *stems.notices]}
+    return {**settings, **playing.settings, **said, "replayed": dict(stems.replayed)}
 
 
 def _seed(seed: int | None, generator: torch.Generator | None) -> int:

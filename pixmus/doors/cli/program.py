@@ -11,7 +11,18 @@ from typing import NoReturn
 import typer
 
 from pixmus.choice import Choice, Step
-from pixmus.choices import ENSEMBLE, LENGTH, RENDERER, SEED, STYLE, TRACKS, choices_of
+from pixmus.choices import (
+    ENSEMBLE,
+    LENGTH,
+    RENDERER,
+    RENDERER_MODEL,
+    RENDERER_PROMPT,
+    RENDERER_STRENGTH,
+    SEED,
+    STYLE,
+    TRACKS,
+    choices_of,
+)
 from pixmus.doors.cli import clips, publishing, scores, wings
 from pixmus.doors.cli.options import with_choices
 from pixmus.errors import PixMusError
@@ -20,6 +31,7 @@ from pixmus.files import disk_told
 SEED_OF_A_TAKE = replace(
     SEED, help="The take's seed, by which it is played", default=0, otherwise=""
 )
+PLAYING_AGAIN = (RENDERER, RENDERER_MODEL, RENDERER_STRENGTH, RENDERER_PROMPT)
 
 
 def build() -> typer.Typer:
@@ -37,7 +49,7 @@ def build() -> typer.Typer:
         (clips.spot, choices_of(*spotting)),
         (clips.trim, [*choices_of(Step.TRIM), LENGTH, TRACKS]),
         (scores.compose, choices_of(Step.COMPOSE)),
-        (scores.render, [ENSEMBLE, RENDERER, SEED_OF_A_TAKE]),
+        (scores.render, [ENSEMBLE, *PLAYING_AGAIN, SEED_OF_A_TAKE]),
         (scores.check, [STYLE]),
         (publishing.publish, []),
         (publishing.publish_space, []),

@@ -96,10 +96,13 @@ def render(
         stems = players.render(
             music,
             ensemble,
-            renderer=asked.renderer,
+            renderer=players.asked_renderer(asked),
             cue_sheet=cue_sheet,
             seed=asked.seed,
+            on_share=lambda share: on_stage("render", share),
         )
+        for line in stems.notices:
+            typer.echo(line, err=True)
         on_stage("mix", None)
         write_wav(place, mix(stems, cue_sheet, stems.duration))
     typer.echo(out)

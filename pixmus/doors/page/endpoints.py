@@ -24,6 +24,8 @@ from pixmus.choices import (
     ORIGINAL_AUDIO,
     PLAYING,
     RENDERER,
+    RENDERER_PROMPT,
+    RENDERER_STRENGTH,
     SEED,
     STILL_DURATION,
     STYLE,
@@ -65,10 +67,13 @@ def choices_by_function() -> dict[str, list[Choice]]:
     taken = {
         "soundtrack": choices_of(*spotting, Step.COMPOSE, Step.MIX, Step.TAKES),
         "spot": choices_of(*spotting),
-        "compose": [*choices_of(Step.COMPOSE), RENDERER],
+        "compose": [*choices_of(Step.COMPOSE), RENDERER, RENDERER_STRENGTH, RENDERER_PROMPT],
     }
     return {
-        name: [*FIRST[name], *(choice for choice in choices if choice not in FIRST[name])]
+        name: [
+            *FIRST[name],
+            *(c for c in choices if c not in FIRST[name] and not c.is_local),
+        ]
         for name, choices in taken.items()
     }
 

@@ -61,4 +61,8 @@ def read_take(path: Path) -> Commission:
 
 def _shared() -> list[Choice]:
     """Every choice that says something without the clip that it was made for."""
-    return [choice for choice in CHOICES.values() if choice.step not in (Step.TRIM, Step.TAKES)]
+    return [
+        choice
+        for choice in CHOICES.values()
+        if choice.step not in (Step.TRIM, Step.TAKES) and not choice.is_local
+    ]

@@ -34,7 +34,7 @@ from pixmus.picture.footage import Footage
 from pixmus.score.midi import write_midi
 from pixmus.score.notes import Score
 from pixmus.sound.mix import mix
-from pixmus.sound.renderer import render
+from pixmus.sound.renderer import asked_renderer, render
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.take.spectrogram import plot_spectrogram
 
@@ -210,7 +210,12 @@ class Studio:
             check()
             hits = None if commission.accents else ()
             stems = render(
-                score, renderer=commission.renderer, cue_sheet=cue_sheet, hits=hits, seed=seed
+                score,
+                renderer=asked_renderer(commission),
+                cue_sheet=cue_sheet,
+                hits=hits,
+                seed=seed,
+                on_share=lambda _: check(),
             )
             return score, mix(stems, cue_sheet, cue_sheet.duration), seed
 
@@ -280,8 +285,8 @@ class Studio:
             nonlocal share
             check()
             share = done or 0.0
-            if done is None and stage != "watch":
-                report(Progress(stage, None, which))
+            if stage == "render" or (done is None and stage != "watch"):
+                report(Progress(stage, done, which))
 
         def on_step(_pipe: Any, step: int, _share: float, _latents: Any) -> None:
             check()

@@ -34,7 +34,8 @@ class Controls:
                 self.widgets[choice.name] = control(choice)
         for title, steps, per_row in SECTIONS:
             with gr.Accordion(title, open=False):
-                choices = [c for step in steps for c in choices_of(step) if c not in ALWAYS_SEEN]
+                shown = (c for step in steps for c in choices_of(step) if c.is_shown)
+                choices = [c for c in shown if c not in ALWAYS_SEEN]
                 self._build_section(choices, per_row)
                 if Step.COMPOSE in steps:
                     self.dice = gr.Button("Roll a seed", size="sm", elem_id="dice")

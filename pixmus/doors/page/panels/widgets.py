@@ -21,7 +21,7 @@ def control(choice: Choice) -> Any:
     if choice.kind is bool:
         return gr.Checkbox(choice.default, **about)
     if choice.options is not None:
-        options = list(choice.options())
+        options = list((choice.shown or choice.options)())
         if choice.kind is tuple:
             return gr.CheckboxGroup(options, value=options, **about)
         names = [(choice.labels.get(name, name), name) for name in (AUTO, *options)]

@@ -30,6 +30,7 @@ LIMITER_ATTACK_DB_PER_S = 1000.0  # look-ahead: 6 dB within 6 ms
 # between sparse loud strokes alone.
 LIMITER_RELEASES_DB_PER_S = (40.0, 200.0, 1000.0)
 LIMITER_MARGIN_DB = 0.2  # the moving gain may itself raise a peak between two samples
+NEAR_CEILING = 0.9
 LARGEST_NUM_STEPS = 16  # three to five are usual
 CHUNK_BLOCKS = 1 << 13
 
@@ -56,16 +57,21 @@ def filter_spectrum(
     num_fft = 2 * (spectrum.shape[-1] - 1)
     block = num_fft - tail
     num_samples = waveform.shape[1]
-    response = torch.from_numpy(spectrum)
     out = np.zeros((spectrum.shape[0] if spectrum.ndim == 3 else len(waveform), num_samples), "f4")
     for start in range(0, num_samples, block):
-        part = torch.fft.rfft(torch.tensor(waveform[:, start : start + block]), num_fft)
+        part = torch.tensor(waveform[:, start : start + block])
+        # What is left at the end needs a shorter transform: every other frequency is its spectrum.
+        fold = 1
+        while part.shape[1] + tail <= num_fft // (2 * fold) and num_fft % (4 * fold) == 0:
+            fold *= 2
+        response = torch.from_numpy(spectrum[..., ::fold])
+        spectra = torch.fft.rfft(part, num_fft // fold)
         if spectrum.ndim == 3:
-            part = (response * part).sum(dim=1)
+            spectra = (response * spectra).sum(dim=1)
         else:
-            part *= response
-        wet = torch.fft.irfft(part, num_fft).numpy()
-        stop = min(start + num_fft, num_samples)
+            spectra *= response
+        wet = torch.fft.irfft(spectra, num_fft // fold).numpy()
+        stop = min(start + num_fft // fold, num_samples)
         out[:, start:stop] += wet[:, : stop - start]
     return out
 
@@ -159,8 +165,13 @@ def _interpolator() -> NDArray[np.float32]:
     return matrix.reshape(LIMITER_BLOCK + TRUE_PEAK_TAPS, -1).astype(np.float32)
 
 
-def true_peak_blocks(waveform: Waveform) -> NDArray[np.float32]:
-    """Largest absolute value, at four times the rate, in each block of `LIMITER_BLOCK` samples."""
+def true_peak_blocks(
+    waveform: Waveform, wanted: NDArray[np.bool_] | None = None
+) -> NDArray[np.float32]:
+    """Largest absolute value, at four times the rate, in each block of `LIMITER_BLOCK` samples.
+
+    Blocks that are not `wanted` (blocks,) are 0.
+    """
     channels, num_samples = waveform.shape
     num_blocks = -(-num_samples // LIMITER_BLOCK)
     peaks = np.zeros(num_blocks, np.float32)
@@ -176,13 +187,11 @@ def true_peak_blocks(waveform: Waveform) -> NDArray[np.float32]:
         windows = np.lib.stride_tricks.sliding_window_view(
             chunk, LIMITER_BLOCK + TRUE_PEAK_TAPS, axis=1
         )[:, ::LIMITER_BLOCK]
+        chosen = slice(None) if wanted is None else np.flatnonzero(wanted[first : first + count])
+        here = peaks[first : first + count]
         for channel in range(channels):
-            fine = windows[channel] @ matrix
-            np.maximum(
-                peaks[first : first + count],
-                np.maximum(fine.max(axis=1), -fine.min(axis=1)),
-                out=peaks[first : first + count],
-            )
+            fine = windows[channel][chosen] @ matrix
+            here[chosen] = np.maximum(here[chosen], np.maximum(fine.max(axis=1), -fine.min(axis=1)))
     return peaks
 
 
@@ -267,7 +276,9 @@ def master(waveform: Waveform, target_lufs: float, ceiling_db: float) -> Wavefor
     border = limiter_gain(peaks * gain, ceiling, release) * gain
     out = np.array(waveform, np.float32)
     apply_gain(out, border, LIMITER_BLOCK)
-    excess_db = true_peak_db(out) - ceiling_db
+    # Only blocks that the limiter leaves near the ceiling can have come to lie above it.
+    near = peaks * np.maximum(border[1:], border[:-1]) > NEAR_CEILING * ceiling
+    excess_db = to_db(float(true_peak_blocks(out, near).max(initial=0.0))) - ceiling_db
     if excess_db > -0.01:
         out *= np.float32(from_db(-excess_db - 0.01))
     return out

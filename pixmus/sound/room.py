@@ -84,7 +84,7 @@ def _frame_powers(waveform: Waveform, bands: NDArray[np.float64]) -> NDArray[np.
 @lru_cache(maxsize=32)
 def _bell(hz: float, gain_db: float, num_fft: int) -> NDArray[np.complex64]:
     """Spectrum of a peaking filter an octave and a third wide (Bristow-Johnson's cookbook)."""
-    z = np.exp(-2j * np.pi * np.arange(num_fft // 2 + 1) / num_fft)
+    z = _unit_delay(num_fft)
     amplitude = 10.0 ** (gain_db / 40.0)
     angle = 2.0 * np.pi * hz / SAMPLE_RATE
     alpha = np.sin(angle) / (2.0 * BELL_Q)
@@ -108,7 +108,7 @@ def _colour(voice: Voice, num_fft: int) -> NDArray[np.complex128]:
 
 def _butterworth(cutoff_hz: float, num_fft: int, is_high_pass: bool) -> NDArray[np.complex128]:
     """Spectrum of a second-order Butterworth filter (bilinear transform)."""
-    z = np.exp(-2j * np.pi * np.arange(num_fft // 2 + 1) / num_fft)
+    z = _unit_delay(num_fft)
     k = np.tan(np.pi * cutoff_hz / SAMPLE_RATE)
     denominator = 1.0 + np.sqrt(2.0) * k + k * k
     numerator = (1.0 - z) ** 2 if is_high_pass else k * k * (1.0 + z) ** 2
@@ -119,21 +119,35 @@ def _butterworth(cutoff_hz: float, num_fft: int, is_high_pass: bool) -> NDArray[
     )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def placement(voice: Voice, room: Room) -> NDArray[np.complex64]:
     """Spectra from dry to placed: colour, width, balance, room. (2, 2, frequencies)"""
-    tail = round((room.predelay + room.decay) * SAMPLE_RATE)
-    num_fft = 1 << int(np.ceil(np.log2(3 * tail)))
+    wet = _room_spectrum(room)
+    num_fft = 2 * (wet.shape[-1] - 1)
     angle = (voice.pan + 1.0) * np.pi / 4.0
     balance = np.sqrt(2.0) * np.array([np.cos(angle), np.sin(angle)])
-    wet = np.fft.rfft(_impulse_response(room), num_fft) * from_db(voice.send_db)
-    matrix = np.empty((2, 2, num_fft // 2 + 1), np.complex128)
-    matrix[:] = 0.5 * wet[:, None, :]
-    matrix += (balance[:, None] * (np.eye(2) * voice.width + 0.5 * (1.0 - voice.width)))[:, :, None]
-    return (matrix * _colour(voice, num_fft)).astype(np.complex64)
+    dry = balance[:, None] * (np.eye(2) * voice.width + 0.5 * (1.0 - voice.width))
+    matrix = np.repeat((0.5 * from_db(voice.send_db)) * wet[:, None, :], 2, axis=1)
+    matrix += dry[:, :, None]
+    matrix *= _colour(voice, num_fft).astype(np.complex64)
+    return matrix.astype(np.complex64, copy=False)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
+def _room_spectrum(room: Room) -> NDArray[np.complex64]:
+    """Spectrum of the room's response, long enough that few transforms do. (2, frequencies)"""
+    tail = round((room.predelay + room.decay) * SAMPLE_RATE)
+    num_fft = 1 << int(np.ceil(np.log2(4 * tail)))
+    response = torch.from_numpy(_impulse_response(room).astype(np.float32))
+    return np.asarray(torch.fft.rfft(response, num_fft).numpy(), np.complex64)
+
+
+@lru_cache(maxsize=2)
+def _unit_delay(num_fft: int) -> NDArray[np.complex128]:
+    """1/z of every frequency of a transform. (frequencies,)"""
+    return np.exp(-2j * np.pi * np.arange(num_fft // 2 + 1) / num_fft)
+
+
 def _impulse_response(room: Room) -> NDArray[np.float64]:
     """Decaying noise of unit energy a side, the highs dying sooner, always the same. (2, samples)
 

@@ -27,7 +27,7 @@ from pixmus.waveform import SAMPLE_RATE, Waveform
 FONT_VARIABLE = "PIXMUS_SOUNDFONT"
 FLUID_BLOCK = 64  # samples; FluidSynth handles events between such blocks
 FLUID_COMPLAINTS = (1, 2)  # of fluid_log_level: errors, which are raised here, and warnings
-FLUID_POLYPHONY = 48  # stereo voices count twice; more are inaudible tails that cost time
+FLUID_POLYPHONY = 32  # stereo voices count twice; more are inaudible tails that cost time
 DRUM_CHANNEL = 9
 _LOOKING = threading.Lock()
 

@@ -70,6 +70,26 @@ def test_filter_is_a_convolution_across_its_blocks():
     np.testing.assert_allclose(out, expected, atol=2e-3)
 
 
+def test_the_last_block_is_filtered_as_the_others_are():
+    """It is often short, and its transform is shorter then."""
+    generator = np.random.default_rng(4)
+    kernel = generator.standard_normal(100)
+    spectrum = np.fft.rfft(kernel, 1024).astype(np.complex64)
+    for num_samples in (924 + 1, 924 + 150, 924 + 400, 924 + 900, 60):
+        wave = generator.standard_normal((2, num_samples)).astype(np.float32)
+        expected = np.stack([np.convolve(row, kernel)[:num_samples] for row in wave])
+        np.testing.assert_allclose(filter_spectrum(wave, spectrum, 100), expected, atol=2e-3)
+
+
+def test_true_peaks_of_some_blocks_are_those_of_all():
+    wave = bursts(1.0)
+    peaks = true_peak_blocks(wave)
+    wanted = peaks > 0.5 * peaks.max()
+    some = true_peak_blocks(wave, wanted)
+    assert 0 < wanted.sum() < len(wanted)
+    np.testing.assert_array_equal(some, np.where(wanted, peaks, 0.0))
+
+
 def test_limiter_gain_is_low_before_a_peak_and_recovers_after_it():
     peaks = np.full(3000, 0.1, np.float32)
     peaks[1500] = 2.0

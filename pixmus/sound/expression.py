@@ -18,7 +18,7 @@ from pixmus.waveform import SAMPLE_RATE, Waveform
 LONGEST_FADE_S = 2.5
 FADED_SHARE = 0.9  # of the time that the last notes ring
 FADE_DB, FADE_END_S = 66.0, 0.005  # how far it falls before it is cut
-FADE_DB_PER_S = 90.0
+FADE_DB_PER_S = 60.0
 ENTRY_S = 0.1  # sound may start this much before its cue: an attack that was moved forward
 
 

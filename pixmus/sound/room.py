@@ -20,6 +20,8 @@ from pixmus.waveform import SAMPLE_RATE, Waveform
 
 LOW_MID_HZ = 250.0
 BELL_Q = 1.05
+# How far a part may lean from its place, as pianos do with their pitch, and what is taken of the rest.
+LEAN_DB, LEAN_LIMIT_DB = 1.5, 4.0
 FRAME, HOP = 1 << 11, 1 << 12  # samples of which a stem's level is judged, and how often
 HOP_S = HOP / SAMPLE_RATE
 
@@ -45,6 +47,7 @@ def place(
     if dip.depth_db:
         spectrum = spectrum * _bell(dip.hz, -dip.depth_db, 2 * (spectrum.shape[-1] - 1))
     placed = filter_spectrum(dry, spectrum, round((room.predelay + room.decay) * SAMPLE_RATE))
+    _centre(placed, voice)
     powers = _frame_powers(placed, np.ones((FRAME // 2 + 1, 1)))[:, 0]
     level = gated_loudness(powers) if len(powers) else -np.inf
     if not np.isfinite(level):
@@ -52,6 +55,20 @@ def place(
     gain = from_db(target_lufs - level)
     placed *= np.float32(gain)
     return placed, powers * gain**2
+
+
+def _centre(placed: Waveform, voice: Voice) -> None:
+    """Take away what samples lean to one side beyond the voice's place by more than `LEAN_DB`."""
+    left, right = (float(np.vdot(side, side)) for side in placed)
+    if min(left, right) <= 0.0:
+        return
+    wished_db = -20.0 * np.log10(np.tan((voice.pan + 1.0) * np.pi / 4.0))
+    lean_db = 10.0 * np.log10(left / right) - wished_db
+    excess_db = np.clip(
+        np.sign(lean_db) * max(abs(lean_db) - LEAN_DB, 0.0), -LEAN_LIMIT_DB, LEAN_LIMIT_DB
+    )
+    placed[0] *= np.float32(from_db(-excess_db / 2.0))
+    placed[1] *= np.float32(from_db(excess_db / 2.0))
 
 
 def octave_powers(dry: Waveform, voice: Voice) -> NDArray[np.float64]:

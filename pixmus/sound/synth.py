@@ -1,7 +1,8 @@
 """`Synth`: FluidSynth and tinysoundfont alike, and which of them this machine has.
 
-Conventions: events are sorted by sample; a waveform is float32 (2, samples) at 44.1 kHz. FluidSynth
-starts notes on blocks of 64 samples (1.5 ms), tinysoundfont on the sample.
+Conventions: events are sorted by sample; a waveform is float32 (2, samples) at 44.1 kHz. Notes
+start on blocks of 64 samples (1.5 ms) in both: FluidSynth cannot do else, and where a note meets
+the end of the one before, half a block decides whether they add up.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pixmus.sound.played_font import played_font, squared
 from pixmus.waveform import SAMPLE_RATE, Waveform
 
 FONT_VARIABLE = "PIXMUS_SOUNDFONT"
-FLUID_BLOCK = 64  # samples; FluidSynth handles events between such blocks
+BLOCK = 64  # samples; FluidSynth handles events between such blocks
 FLUID_COMPLAINTS = (1, 2)  # of fluid_log_level: errors, which are raised here, and warnings
 FLUID_POLYPHONY = 32  # stereo voices count twice; more are inaudible tails that cost time
 DRUM_CHANNEL = 9
@@ -106,13 +107,13 @@ class FluidSynth:
         for channel, sound in _channels(sounds):
             if synth.program_select(channel, font_id, *sound) != 0:
                 raise PixMusError(_missing_sound(sound))
-        num_blocks = -(-num_samples // FLUID_BLOCK)
-        out = np.zeros((2, num_blocks * FLUID_BLOCK), np.float32)
+        num_blocks = -(-num_samples // BLOCK)
+        out = np.zeros((2, num_blocks * BLOCK), np.float32)
         left, right = (ctypes.c_void_p(row.ctypes.data) for row in out)
         write = library.fluid_synth_write_float
         position = 0
         for event in events:
-            at = min((event.sample + FLUID_BLOCK // 2) // FLUID_BLOCK, num_blocks) * FLUID_BLOCK
+            at = min(_on_block(event.sample), num_blocks * BLOCK)
             if at > position:
                 write(handle, at - position, left, position, 1, right, position, 1)
                 position = at
@@ -156,7 +157,7 @@ class TinySoundFont:
         frame = 2 * out.itemsize
         position = 0
         for event in events:
-            at = min(event.sample, num_samples)
+            at = min(_on_block(event.sample), num_samples)
             if at > position:
                 self._synth.generate_simple(at - position, buffer[position * frame : at * frame])
                 position = at
@@ -169,6 +170,10 @@ class TinySoundFont:
         self._synth.sounds_off()
         self._synth.generate_simple(SAMPLE_RATE // 10)  # what fades out belongs to no later call
         return np.ascontiguousarray(out.T)
+
+
+def _on_block(sample: int) -> int:
+    return (sample + BLOCK // 2) // BLOCK * BLOCK
 
 
 SYNTHS: dict[str, type[FluidSynth] | type[TinySoundFont]] = {

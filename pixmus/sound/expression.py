@@ -18,7 +18,8 @@ from pixmus.waveform import SAMPLE_RATE, Waveform
 LONGEST_FADE_S = 2.5
 FADED_SHARE = 0.9  # of the time that the last notes ring
 FADE_DB, FADE_END_S = 66.0, 0.005  # how far it falls before it is cut
-FADE_DB_PER_S = 60.0
+FADE_DB_PER_S = 90.0
+STEEPEST_POWER = 2.2  # strings' own beats come on top of it: with 3 they fell by 6 dB in 50 ms
 ENTRY_S = 0.1  # sound may start this much before its cue: an attack that was moved forward
 
 
@@ -83,7 +84,7 @@ def _dying_away(num_samples: int) -> NDArray[np.float32]:
     A linear or cosine fade drops by tens of decibels in its last twentieth of a second.
     """
     place = (np.arange(num_samples) + 1.0) / num_samples
-    power = np.clip(FADE_DB_PER_S * num_samples / SAMPLE_RATE / FADE_DB, 1.0, 3.0)
+    power = np.clip(FADE_DB_PER_S * num_samples / SAMPLE_RATE / FADE_DB, 1.0, STEEPEST_POWER)
     gain = 10.0 ** (-FADE_DB / 20.0 * place**power)
     last = min(round(FADE_END_S * SAMPLE_RATE), num_samples)
     gain[num_samples - last :] *= np.linspace(1.0, 0.0, last)

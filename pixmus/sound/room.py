@@ -20,7 +20,7 @@ from pixmus.waveform import SAMPLE_RATE, Waveform
 
 LOW_MID_HZ = 250.0
 BELL_Q = 1.05
-# How far a part may lean from its place, as pianos do with their pitch, and what is taken of the rest.
+# How far a part may lean from its place, as pianos do with their pitch, and how far it is moved.
 LEAN_DB, LEAN_LIMIT_DB = 1.5, 4.0
 FRAME, HOP = 1 << 11, 1 << 12  # samples of which a stem's level is judged, and how often
 HOP_S = HOP / SAMPLE_RATE

@@ -4,7 +4,9 @@ A *strong onset* is a peak of the spectral flux above the 75th percentile of the
 is the sum over frequencies of what the magnitude gained since the frame before (Dixon 2006, "Onset
 Detection Revisited", eq. 2.1), of both channels' mean, in Hann windows of 1024 samples every 220
 (5 ms); a peak is the highest value within 30 ms on both sides and lies within 60 dB of the highest
-peak. Times are seconds; a frame's time is its window's centre.
+peak. Of logarithmic flux the magnitudes are log10(1 + magnitude) (Boeck et al. 2012, "Evaluating
+the Online Capabilities of Onset Detection Methods"): what is soft counts for more. Times are
+seconds; a frame's time is its window's centre.
 """
 
 from __future__ import annotations
@@ -21,8 +23,10 @@ QUIETEST_PEAK = 1e-3  # of the highest; below it only the codec's noise has peak
 STRONG_QUANTILE = 0.75
 
 
-def spectral_flux(waveform: np.ndarray) -> np.ndarray:
-    """Gain of magnitude from frame to frame, summed over frequencies. (frames - 1,)
+def spectral_flux(waveform: np.ndarray, logarithmic: bool = False) -> np.ndarray:
+    """Gain of magnitude, or of its logarithm, from frame to frame, summed over frequencies.
+
+    (frames - 1,)
 
     Value i lies between the frames centred on samples i * HOP and (i + 1) * HOP.
     """
@@ -33,14 +37,15 @@ def spectral_flux(waveform: np.ndarray) -> np.ndarray:
     flux = np.zeros(max(len(frames) - 1, 0), np.float32)
     for first in range(0, len(flux), 512):  # blocks keep a long piece small in memory
         block = frames[first : first + 513] * window
-        gained = np.diff(np.abs(np.fft.rfft(block)), axis=0)
+        magnitude = np.abs(np.fft.rfft(block))
+        gained = np.diff(np.log10(1 + magnitude) if logarithmic else magnitude, axis=0)
         flux[first : first + 512] = np.maximum(gained, 0.0).sum(axis=1)
     return flux
 
 
-def flux_peaks(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def flux_peaks(waveform: np.ndarray, logarithmic: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Times (seconds) and heights of the peaks of the spectral flux."""
-    flux = spectral_flux(waveform)
+    flux = spectral_flux(waveform, logarithmic)
     if not len(flux) or flux.max() <= 0:
         return np.zeros(0), np.zeros(0)
     padded = np.pad(flux, PEAK_REACH, constant_values=-1.0)

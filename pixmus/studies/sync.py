@@ -115,8 +115,9 @@ def score_and_listen(
             )
             truth = [(t.time, t.kind) for t in planned]
         footage = watch(path)
-        take, peaks, onsets = _listen(pipe, footage, Path(place), case.seed, num_steps, True)
-        _, _, alone = _listen(pipe, footage, Path(place), case.seed, num_steps, False)
+        take, waveform = _listen(pipe, footage, Path(place), case.seed, num_steps, True)
+        _, without = _listen(pipe, footage, Path(place), case.seed, num_steps, False)
+    peaks, heights = flux_peaks(waveform)
     placed = place_hits(take.tempo_map, take.cue_sheet.hit_points)
     accented = set(take.accent_report.beats)
     return Measured(
@@ -131,16 +132,17 @@ def score_and_listen(
         chosen=_rounded(hit.time for hit in choose_accents(placed)),
         accented=_rounded(hit.time for hit in placed if hit.beat in accented),
         peaks=_rounded(peaks),
-        onsets=_rounded(onsets),
-        alone=_rounded(alone),
+        onsets=_rounded(strong_onsets(peaks, heights)),
+        log_onsets=_rounded(strong_onsets(*flux_peaks(waveform, logarithmic=True))),
+        alone=_rounded(strong_onsets(*flux_peaks(without))),
         tempo_bpm=float(np.median(take.tempo_map.local_tempo_bpm)),
     )
 
 
 def _listen(
     pipe: PixMusPipeline, footage: Footage, place: Path, seed: int, num_steps: int, accents: bool
-) -> tuple[Soundtrack, np.ndarray, np.ndarray]:
-    """A take, and the peaks and strong onsets of its finished clip."""
+) -> tuple[Soundtrack, np.ndarray]:
+    """A take, and the sound of its finished clip, (channels, samples)."""
     take = pipe(
         footage,
         seed=seed,
@@ -152,8 +154,7 @@ def _listen(
     take.write_video(scored, overwrite=True)
     waveform = read_audio(probe(scored))
     assert waveform is not None, scored
-    peaks, heights = flux_peaks(waveform)
-    return take, peaks, strong_onsets(peaks, heights)
+    return take, waveform
 
 
 def _rounded(times: Any) -> list[float]:

@@ -37,6 +37,7 @@ class Measured:
     accented: list[float]
     peaks: list[float]
     onsets: list[float]  # the strong ones of the peaks
+    log_onsets: list[float]  # strong ones of the logarithmic flux
     alone: list[float]  # strong onsets of the same take without accents
     tempo_bpm: float
 
@@ -86,11 +87,16 @@ def summarise(clips: Sequence[Measured], num_resamples: int = NUM_RESAMPLES) -> 
     row["onsets_per_s"] = sum(len(clip.onsets) for clip in clips) / seconds
     row["onsets_per_s_alone"] = sum(len(clip.alone) for clip in clips) / seconds
     for tolerance in TOLERANCES_S:
-        shifted = np.array([_shifted_hits(clip, tolerance) for clip in clips])  # (clips, shifts)
+        shifted = np.array(
+            [_shifted_hits(clip, clip.onsets, tolerance) for clip in clips]
+        )  # (clips, shifts)
+        log_shifted = np.array([_shifted_hits(clip, clip.log_onsets, tolerance) for clip in clips])
         hits = _hits(clips, [clip.onsets for clip in clips], tolerance)
         rates = shifted.sum(axis=0) / counts.sum()
         row[f"{1000 * tolerance:.0f}"] = {
             "music": pooled(hits),
+            "log_flux": pooled(_hits(clips, [clip.log_onsets for clip in clips], tolerance)),
+            "log_shifted": pooled(log_shifted.mean(axis=1)),
             "alone": pooled(_hits(clips, [clip.alone for clip in clips], tolerance)),
             "shifted": {**pooled(shifted.mean(axis=1)), "highest": float(rates.max())},
             "above_shifted": pooled(hits - shifted.mean(axis=1)),
@@ -123,13 +129,13 @@ def _hits(
     )
 
 
-def _shifted_hits(clip: Measured, tolerance: float) -> np.ndarray:
+def _shifted_hits(clip: Measured, onsets: Sequence[float], tolerance: float) -> np.ndarray:
     """Hits of the same music on the cuts, all shifted round the clip by one random time. (200,)"""
     generator = np.random.default_rng(len(clip.truth))
     reach = clip.duration - 2 * SMALLEST_SHIFT_S
     shifts = SMALLEST_SHIFT_S + reach * generator.random(NUM_SHIFTS)
     moved = (np.array(clip.times) + shifts[:, None]) % clip.duration
-    near = np.abs(nearest_offsets(moved.ravel().tolist(), clip.onsets)) <= tolerance + 1e-9
+    near = np.abs(nearest_offsets(moved.ravel().tolist(), onsets)) <= tolerance + 1e-9
     return np.asarray(near.reshape(moved.shape).sum(axis=1))
 
 

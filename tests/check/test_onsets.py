@@ -18,6 +18,20 @@ def test_an_impulse_is_found_at_its_time() -> None:
     assert abs(times[np.argmax(heights)] - 0.5) < 0.015
 
 
+def test_a_soft_attack_counts_for_more_in_logarithmic_flux() -> None:
+    """Two notes of noise, the second a thirtieth as loud: so are their peaks, or nearer."""
+    noise = np.random.default_rng(0).normal(0, 0.3, (2, SAMPLE_RATE)).astype(np.float32)
+    noise[:, : SAMPLE_RATE // 4] = 0
+    noise[:, SAMPLE_RATE // 2 : 3 * SAMPLE_RATE // 4] = 0
+    noise[:, 3 * SAMPLE_RATE // 4 :] /= 30
+    shares = []
+    for logarithmic in (False, True):
+        times, heights = flux_peaks(noise, logarithmic)
+        loud, soft = (heights[np.abs(times - at).argmin()] for at in (0.25, 0.75))
+        shares.append(soft / loud)
+    assert shares[0] == pytest.approx(1 / 30, rel=0.5) and shares[1] > 2 * shares[0]
+
+
 @pytest.mark.parametrize("length", [0, 1, 100, 1024, 5000])
 def test_silence_has_no_onsets(length: int) -> None:
     times, heights = flux_peaks(np.zeros((2, length), np.float32))

@@ -31,6 +31,7 @@ def clip(**changes: object) -> Measured:
         accented=CUTS,
         peaks=CUTS,
         onsets=CUTS,
+        log_onsets=CUTS,
         alone=[],
         tempo_bpm=100.0,
     )
@@ -62,6 +63,8 @@ def test_a_row_of_perfect_clips() -> None:
     assert row["cuts"] == 10 and row["missed"] == {}
     assert at["music"] == {"rate": 1.0, "low": 1.0, "high": 1.0}
     assert at["alone"]["rate"] == pytest.approx(0.3)
+    quiet = sync_rates.summarise([clip(), clip(log_onsets=CUTS[:2])], num_resamples=200)["40"]
+    assert quiet["log_flux"]["rate"] == pytest.approx(0.7) and quiet["music"]["rate"] == 1.0
     assert at["cuts_only"] == 1.0
     # Few onsets: shifted lists and the metronome hit next to nothing.
     assert at["shifted"]["rate"] < 0.1 and at["metronome"]["rate"] < 0.05

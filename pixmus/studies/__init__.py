@@ -19,6 +19,7 @@ STUDIES = {
         "placement",
         "report",
         "reproduce",
+        "rolls",
         "score-model",
         "seen",
         "sound",

@@ -23,6 +23,7 @@ REPOSITORY = PACKAGE.parent  # of a checkout; of an installed package the folder
 SHIPPED = PACKAGE / "shipped"  # what a wheel carries from beside the package
 
 EFFECTIVE_IDS = os.access in os.supports_effective_ids
+SHOWN = 60  # characters of a name that cannot be
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DISK_TAKES_NO_MORE = (*DISK_IS_FULL, errno.EROFS)
 DISK_TROUBLE = {
@@ -34,6 +35,21 @@ DISK_TROUBLE = {
     errno.EROFS: "the disk is read-only; choose another folder",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
+
+
+def named(path: str | Path) -> Path:
+    """`path`; PixMusError where no file can have such a name, whether or not it is there."""
+    path = Path(path)
+    try:
+        os.lstat(path)
+    except ValueError as error:  # a zero byte, or half of a character
+        raise PixMusError(f"No file can have the name {ascii(str(path)[:SHOWN])}.") from error
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise PixMusError(
+                f'The name "{str(path)[:SHOWN]}..." is too long; choose a shorter one.'
+            ) from error
+    return path
 
 
 @contextmanager
@@ -85,7 +101,7 @@ def new_folder(
 
 def check_new_file(path: str | Path, overwrite: bool = False) -> None:
     """Raise unless `path` can be written: not there yet (or to be replaced), in a real folder."""
-    path = Path(path)
+    path = named(path)
     _check_parent(path)
     if path.is_dir():
         raise PixMusError(f"{path} is a folder; name a file in it.")
@@ -97,7 +113,7 @@ def check_new_file(path: str | Path, overwrite: bool = False) -> None:
 
 def check_new_folder(folder: str | Path, overwrite: bool = False) -> None:
     """Raise unless `folder` can be made or is empty (or may be filled again)."""
-    folder = Path(folder)
+    folder = named(folder)
     if folder.exists() and not folder.is_dir():
         raise PixMusError(f"{folder} is a file; name a folder for the bundle.")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:

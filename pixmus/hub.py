@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pixmus.errors import PixMusError
+from pixmus.files import named
 
 ANSWER_TIMEOUT_S = 10.0  # after which a Hub that is silent counts as out of reach
 CARD = "README.md"  # of a model, a dataset or a Space
@@ -50,7 +51,7 @@ def local_folder(
     `revision` is a branch, tag or commit of a Hub id (default: main). With `cache_first` the Hub is
     not asked whether there is something newer than what the cache holds.
     """
-    folder = Path(name)
+    folder = named(name)
     if folder.is_dir():
         if revision is not None:
             raise PixMusError(

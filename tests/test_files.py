@@ -6,12 +6,28 @@ import errno
 import hashlib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pixmus import files
+from pixmus.cues.sheet import CueSheet
+from pixmus.editors.read import read_cut_list
 from pixmus.errors import PixMusError
-from pixmus.files import disk_told, file_sha256, new_file, new_folder, new_zip, shipped
+from pixmus.files import (
+    check_new_file,
+    check_new_folder,
+    disk_told,
+    file_sha256,
+    new_file,
+    new_folder,
+    new_zip,
+    shipped,
+)
+from pixmus.hub import local_folder
+from pixmus.model.folder import MODEL_KIND
+from pixmus.picture.video import probe
+from pixmus.score.midi import read_midi
 
 
 def test_a_file_appears_when_complete(tmp_path: Path) -> None:
@@ -48,6 +64,22 @@ def test_places_that_cannot_be_written_are_refused_first(tmp_path: Path) -> None
         pass
     with pytest.raises(PixMusError, match="is a file"), new_folder(tmp_path / "file"):
         pass
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        *(CueSheet.load, read_midi, read_cut_list, probe, check_new_file, check_new_folder),
+        lambda path: local_folder(path, MODEL_KIND),
+    ],
+)
+@pytest.mark.parametrize("name", ["a" * 4000, "a\0b", "\ud800"])
+def test_names_that_no_file_can_have_are_one_sentence(read: Any, name: str) -> None:
+    with pytest.raises(PixMusError) as raised:
+        read(Path(name))
+    told = str(raised.value)
+    assert told.endswith(".") and len(told) < 150 and told.encode()
+    assert "too long" in told or "No file can have the name" in told
 
 
 def test_a_folder_is_filled_again_and_keeps_what_is_not_its_own(tmp_path: Path) -> None:

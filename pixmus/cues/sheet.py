@@ -39,6 +39,7 @@ from pixmus.ensembles import (
     STYLES,
 )
 from pixmus.errors import PixMusError
+from pixmus.files import named
 from pixmus.keys import KEYS, spell_key
 
 SCHEMA_VERSION = 3  # 2 added sections and reasons, 3 chords; files of version 1 have none of them
@@ -178,7 +179,7 @@ class CueSheet:
     @staticmethod
     def load(path: str | Path) -> CueSheet:
         """The cue sheet in a file."""
-        path = Path(path)
+        path = named(path)
         try:
             with open(path, "rb") as file:
                 data = file.read(4 * LARGEST_SHEET + 1)

@@ -17,6 +17,7 @@ from pixmus.editors.fcp_xml import read_fcp_xml
 from pixmus.editors.marker_rows import columns_of, read_marker_rows
 from pixmus.editors.otio import read_otio
 from pixmus.errors import PixMusError
+from pixmus.files import named
 from pixmus.picture.timecode import Counting
 from pixmus.score.midi import is_of_the_film
 from pixmus.score.midi_events import read_midi_events
@@ -71,7 +72,7 @@ def _origin(found: CutList, start: str | None, shown: str | None) -> Fraction | 
 
 def _bytes_of(path: Path) -> bytes:
     try:
-        with open(path, "rb") as file:
+        with open(named(path), "rb") as file:
             data = file.read(2 * LARGEST_SHEET + 1)
     except FileNotFoundError:
         raise PixMusError(f"{path} does not exist; check the name and the folder.") from None

@@ -88,6 +88,13 @@ def write_manifest(folder: Path) -> None:
     (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, **sums}, indent=2) + "\n")
 
 
+def _holds_settings(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_bytes()), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def check_manifest(folder: Path, remedy: str = "get the model again") -> str:
     """The SHA-256 of the manifest, every file of which was found unchanged."""
     manifest = folder / MANIFEST
@@ -117,5 +124,11 @@ def check_manifest(folder: Path, remedy: str = "get the model again") -> str:
         if file_sha256(folder / name) != expected:
             raise PixMusError(
                 f"The model in {folder} is damaged: {name} is not what {MANIFEST} says; {remedy}."
+            )
+        # A text in the place of a network's settings is the name of a model to diffusers, which
+        # would ask the Hub for it.
+        if Path(name).suffix == ".json" and not _holds_settings(folder / name):
+            raise PixMusError(
+                f"The model in {folder} is damaged: {name} holds no settings; {remedy}."
             )
     return file_sha256(manifest)

@@ -25,6 +25,7 @@ from PIL import Image
 
 from pixmus.choices import STILL_DURATION_S, Length
 from pixmus.errors import PixMusError
+from pixmus.files import named
 from pixmus.picture.scan import Scan, scan_packets
 from pixmus.picture.still import is_image, still_image
 from pixmus.picture.stream import READABLE, codec_name, open_clip, picture_stream, ticks
@@ -240,7 +241,7 @@ def _check_whole(path: Path, scan: Scan, promised: float, stream: VideoStream) -
 
 
 def _check_readable(path: Path) -> None:
-    if not os.path.exists(path):
+    if not os.path.exists(named(path)):
         raise PixMusError(f"{path} does not exist; check the name and the folder.")
     if not os.path.isfile(path):
         raise PixMusError(f"{path} is not a file; give {READABLE}.")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pixmus.errors import PixMusError
+from pixmus.files import named
 from pixmus.keys import TONICS
 
 LARGEST_FILE = 32_000_000  # bytes
@@ -87,7 +88,7 @@ def read_midi_events(path: Path | str) -> MidiEvents:
 
 
 def _bytes_of(path: Path) -> bytes:
-    if not path.exists():
+    if not named(path).exists():
         raise PixMusError(f"{path}: there is no such file; give a MIDI file that PixMus wrote.")
     try:
         if path.is_file() and path.stat().st_size > LARGEST_FILE:

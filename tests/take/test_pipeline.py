@@ -307,6 +307,20 @@ def test_whatever_is_wrong_in_a_model_folder_is_one_sentence(
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
 
 
+@pytest.mark.parametrize("file", ["plan_denoiser/config.json", "voice_network/config.json"])
+def test_settings_that_are_a_name_ask_no_other_host_for_a_model_of_that_name(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("socket.getaddrinfo", lambda *where, **_: asked.append(where) or [])
+    folder = copy_of(model_folder, tmp_path / "model")
+    (folder / file).write_text('"somebody/model"')
+    write_manifest(folder)
+    with pytest.raises(PixMusError, match=f"{file} holds no settings"):
+        PixMusPipeline.from_pretrained(folder)
+    assert not asked
+
+
 @pytest.mark.parametrize("network", ["plan_denoiser", "voice_network"])
 def test_weights_that_are_no_numbers_are_refused(
     writers: Writers, tmp_path: Path, network: str

@@ -17,7 +17,7 @@ from pixmus.curves import Curve
 from pixmus.ensembles import ENSEMBLES, PARTS, STYLES
 from pixmus.errors import PixMusError
 from pixmus.keys import KEYS, spell_key
-from pixmus.renderers import RENDERERS, page_renderers, spell_renderer
+from pixmus.renderers import ENGINES, RENDERERS, page_engines, page_renderers, spell_renderer
 
 Mode = Literal["keep", "duck", "drop"]  # of the clip's own sound beside the music
 MODES: tuple[Mode, ...] = ("keep", "duck", "drop")
@@ -166,6 +166,18 @@ ORIGINAL_AUDIO = Choice(
         "duck": "music steps back",
         "drop": "music alone",
     },
+)
+ENGINE = Choice(
+    "engine",
+    str,
+    Step.MIX,
+    "engine",
+    "What makes the music: notes that are played, or the thesis' system, which makes 30 s of sound",
+    otherwise=ENGINES[0],
+    options=lambda: ENGINES,
+    label="Engine",
+    labels={"pixmus": "PixMus: notes", "thesis": "thesis: sound at once"},
+    shown=page_engines,
 )
 RENDERER = Choice(
     "renderer",
@@ -401,6 +413,7 @@ for _choice in (
     VALENCE,
     ENERGY,
     ORIGINAL_AUDIO,
+    ENGINE,
     RENDERER,
     RENDERER_MODEL,
     RENDERER_STRENGTH,

@@ -23,6 +23,9 @@ from pixmus.errors import PixMusError
 RENDERER_VARIABLE = "PIXMUS_RENDERER"
 REPLAYING_VARIABLE = "PIXMUS_RENDERER_MODEL"  # a folder or Hub id of an audio diffusion model
 SYNTH = "synth"  # another name for the default
+THESIS_VARIABLE = "PIXMUS_THESIS_MODEL"  # a folder or Hub id of the thesis' system
+THESIS = "thesis"
+ENGINES = ("pixmus", THESIS)  # what makes music: notes that are played, or sound at once
 
 # Name -> what makes it, or where that is ("module:function"), so that nothing is loaded before it
 # plays.
@@ -81,6 +84,11 @@ def page_renderers() -> tuple[str, ...]:
     family = replayer_of(model) if model else None
     offered = [family] if family else list(REPLAYERS) if model else []
     return tuple(name for name in RENDERERS if name not in REPLAYERS or name in offered)
+
+
+def page_engines() -> tuple[str, ...]:
+    """The engines that work on this machine as it is configured."""
+    return ENGINES if os.environ.get(THESIS_VARIABLE) else ENGINES[:1]
 
 
 def replayer_of(folder: str | Path) -> str | None:

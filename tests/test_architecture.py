@@ -46,6 +46,7 @@ ROOMS = (
     "compose",
     "check",
     "sound",
+    "thesis",
     "editors",
     "take",
     "pipeline",

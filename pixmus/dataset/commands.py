@@ -14,7 +14,7 @@ from pixmus.errors import PixMusError
 from pixmus.files import check_new_file
 
 if TYPE_CHECKING:
-    from pixmus.dataset.table import Table
+    from pixmus.dataset.table import Row, Table
 
 app = typer.Typer(
     name="dataset",
@@ -267,6 +267,13 @@ def features(
         str | None,
         typer.Option(metavar="ADDR", help="A Ray cluster to join; else one is started here."),
     ] = None,
+    latents: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Besides, what `train thesis` learns from, by a model folder or Hub id of it.",
+        ),
+    ] = None,
     revision: Revision = None,
 ) -> None:
     """Measure every row's picture and music into Parquet shards; run again, it goes on."""
@@ -276,13 +283,6 @@ def features(
     from pixmus.dataset.verify import good_rows
 
     read = read_table(table, revision=revision)
-    shown = [0.0]
-
-    def show(through: int, total: int) -> None:
-        if through == total or time.monotonic() - shown[0] > 5:
-            shown[0] = time.monotonic()
-            typer.echo(f"{through} of {total} rows", err=True)
-
     chosen = read.chosen(rows)
     if verified is not None:
         good = good_rows(verified)
@@ -295,12 +295,40 @@ def features(
         engine=engine,
         workers=count_workers(engine, ray_address) if workers is None else workers,
         ray_address=ray_address,
-        on_row=show,
+        on_row=_told_now_and_then(),
     )
     _tell_refused(read)
     typer.echo(extraction.to_text(out))
+    if latents is not None:
+        _write_latents(chosen, media, out, latents, split_file)
     if chosen and extraction.failed == len(chosen):
         raise PixMusError(f"none of {len(chosen)} rows could be measured in {media}, see above.")
+
+
+def _told_now_and_then() -> Callable[[int, int], None]:
+    """A callback that says every 5 s how many rows are through."""
+    shown = [0.0]
+
+    def show(through: int, total: int) -> None:
+        if through == total or time.monotonic() - shown[0] > 5:
+            shown[0] = time.monotonic()
+            typer.echo(f"{through} of {total} rows", err=True)
+
+    return show
+
+
+def _write_latents(
+    rows: list[Row], media: Path, out: Path, model: str, split_file: Path | None
+) -> None:
+    from pixmus.dataset.latents import write_latents
+    from pixmus.dataset.split import read_split
+
+    split = None if split_file is None else read_split(split_file)
+    with _counted("latents") as on_row:
+        there, failed = write_latents(rows, media, out, model, split=split, on_row=on_row)
+    for reason in failed:
+        typer.echo(reason, err=True)
+    typer.echo(f"{there} rows have latents, {len(failed)} could not be had.")
 
 
 # ------------------------------------------------------------------------ synthesize, materialize

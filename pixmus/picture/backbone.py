@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,18 +91,22 @@ class Backbone:
 
     def embed(self, video: Video) -> np.ndarray:
         """float32 (seconds, width): the embedding of the frame at the middle of every second."""
+        found = self.embed_frames(one_a_second(video))
+        if video.is_still:
+            found = np.repeat(found[:1], max(1, math.ceil(video.duration)), axis=0)
+        return found
+
+    def embed_frames(self, frames: Iterable[np.ndarray]) -> np.ndarray:
+        """float32 (frames, width): the embeddings of RGB frames."""
         pixels, embeddings = [], []
-        for image in _one_a_second(video):
+        for image in frames:
             pixels.append(self._prepare(image))
             if len(pixels) == BATCH:
                 embeddings.append(self._run(pixels))
                 pixels = []
         if pixels:
             embeddings.append(self._run(pixels))
-        found = np.concatenate(embeddings)
-        if video.is_still:
-            found = np.repeat(found[:1], max(1, math.ceil(video.duration)), axis=0)
-        return found
+        return np.concatenate(embeddings)
 
     def _run(self, pixels: list[np.ndarray]) -> np.ndarray:
         with torch.no_grad():
@@ -122,8 +126,8 @@ class Backbone:
         return ((middle / 255 - self.mean) / self.std).transpose(2, 0, 1)
 
 
-def _one_a_second(video: Video) -> Iterator[np.ndarray]:
-    """The frame shown at the middle of every second, the last one also where a second is cut."""
+def one_a_second(video: Video) -> Iterator[np.ndarray]:
+    """RGB frames: what is shown at the middle of each second, the last also where one is cut."""
     second, shown = 0, None
     for frame in read_frames(video, max_width=FRAME_WIDTH):
         while shown is not None and frame.time > second + 0.5:

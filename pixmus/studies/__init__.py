@@ -17,6 +17,7 @@ STUDIES = {
         "mood",
         "page",
         "placement",
+        "renderers",
         "report",
         "reproduce",
         "rolls",

@@ -23,7 +23,7 @@ def tiny_tokenizer(tokens: int = 8) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     words = {word: number for number, word in enumerate(WORDS)}
-    told = {
+    told: dict[str, Any] = {
         "version": "1.0", "truncation": None, "padding": None, "added_tokens": [],
         "normalizer": None, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": None,
         "decoder": None, "model": {"type": "WordLevel", "vocab": words, "unk_token": "<unk>"},
@@ -31,7 +31,8 @@ def tiny_tokenizer(tokens: int = 8) -> Any:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(told, file)
         file.flush()
-        return PreTrainedTokenizerFast(
+        kind: Any = PreTrainedTokenizerFast
+        return kind(
             tokenizer_file=file.name, unk_token="<unk>", pad_token="<pad>", eos_token="</s>",
             model_max_length=tokens,
         )  # fmt: skip
@@ -51,7 +52,7 @@ def _t5(width: int = WIDTH) -> Any:
 
     return T5EncoderModel(
         T5Config(d_model=width, d_ff=16, d_kv=8, num_heads=2, num_layers=1, vocab_size=len(WORDS))
-    ).eval()
+    )
 
 
 def tiny_stable_audio_open(longest_s: float = 20.0) -> Any:
@@ -102,7 +103,7 @@ def tiny_stable_audio_3(longest_s: float = 20.0) -> Any:
         ),
         text_encoder=T5GemmaEncoderModel(
             T5GemmaConfig(encoder=text, decoder=text, is_encoder_decoder=False)
-        ).eval(),
+        ),
         tokenizer=tiny_tokenizer(),
         duration_embedder=StableAudio3DurationEmbedder(WIDTH, 16, max_val=longest_s),
         transformer=StableAudio3DiTModel(
@@ -138,7 +139,7 @@ def tiny_ace_step(longest_s: float = 20.0) -> Any:
                 num_attention_heads=2, num_key_value_heads=1, head_dim=8, vocab_size=len(WORDS),
                 max_position_embeddings=64,
             )
-        ).eval(),
+        ),
         tokenizer=tiny_tokenizer(64),
         transformer=AceStepTransformer1DModel(
             num_hidden_layers=1, in_channels=6, audio_acoustic_hidden_dim=2, is_turbo=True,

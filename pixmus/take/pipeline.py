@@ -59,6 +59,7 @@ from pixmus.model.voice_network import VoiceNetwork
 from pixmus.picture.backbone import Backbone
 from pixmus.picture.features import Features
 from pixmus.picture.footage import Footage, watch
+from pixmus.renderers import THESIS
 from pixmus.score.chord_chart import given_over_bars, over_bars, read_chart, told_chords
 from pixmus.score.curves import CurveTables
 from pixmus.score.notes import Score
@@ -70,6 +71,7 @@ from pixmus.take.model_checks import check_numbers, speaks_this_grid
 from pixmus.take.soundtrack import Soundtrack
 from pixmus.take.spotted import cut_list_of, spot_with
 from pixmus.take.stages import OnStage, Stages
+from pixmus.take.thesis_take import thesis_soundtrack
 
 
 class PixMusPipeline(DiffusionPipeline):
@@ -235,14 +237,21 @@ class PixMusPipeline(DiffusionPipeline):
             draft = begin_draft(sheet, keep, redo_bars, redo_parts)
             sheet, hits = draft.cue_sheet, draft.hits if asked.accents else []
         settings = self._settings(asked, footage, draft, None if cue_sheet else direction)
+        reporter = self._reporter(callback_on_step_end, stages)
+        if asked.engine == THESIS:
+            return thesis_soundtrack(footage, draft, settings, asked, seed, reporter, stages)
         with stages("compose"):  # accent the hit points, and hold the score against real music
-            reporter = self._reporter(callback_on_step_end, stages)
             score, report = self._write(draft, hits, seed, asked, reporter)
             sheet = _with_chords(sheet, score, _asked_chords(draft, asked.chords))
             strokes = stressed_hits(hits, report, draft.region)
             check = self._check(score, sheet.style)
         with stages("render"):
-            told = {"cue_sheet": sheet, "hits": hits, "strokes": strokes, "seed": seed}
+            told: dict[str, Any] = {
+                "cue_sheet": sheet,
+                "hits": hits,
+                "strokes": strokes,
+                "seed": seed,
+            }
             stems = render(score, renderer=playing, on_share=stages.progress, **told)
         with stages("mix"):
             music = mix(stems, sheet, sheet.duration)

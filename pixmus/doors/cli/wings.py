@@ -76,7 +76,9 @@ def reproduce(context: typer.Context) -> None:
 
 
 def train(context: typer.Context) -> None:
-    """Train the score model on a corpus or your own MIDI files; `train encoder`: the encoder."""
+    """Train the score model on a corpus or your own MIDI files; `train encoder`, `train thesis`."""
+    if context.args[:1] == ["thesis"]:
+        _run_module("train thesis", "pixmus.training.train_thesis", context.args[1:])
     if context.args[:1] == ["encoder"]:
         _run_module("train encoder", "pixmus.training.train_encoder", context.args[1:])
     _run_module("train", "pixmus.training.train", context.args)

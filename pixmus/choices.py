@@ -378,6 +378,27 @@ TAKES = Choice(
     slide=(1, 4, 1),
 )
 
+# Of single commands: what stands above is offered wherever a soundtrack is made.
+STRENGTH = Choice(
+    "strength",
+    float,
+    Step.MIX,
+    "strength",
+    "How much of PixMus' timing and dynamics is heard, 0 is as written",
+    default=1.0,
+    low=0.0,
+    high=1.0,
+)
+RESTYLE = Choice(
+    "restyle",
+    str,
+    Step.COMPOSE,
+    "style",
+    "With --keep: keep its melody and write all else anew in this style",
+    otherwise="the cue sheet's style",
+    options=lambda: tuple(map(str, STYLES)),
+)
+
 _CHOICES: dict[str, Choice] = {}
 CHOICES: Mapping[str, Choice] = MappingProxyType(_CHOICES)  # in the order they are offered
 

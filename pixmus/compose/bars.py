@@ -1,4 +1,4 @@
-"""Bars as a person names them: "9-12,17-", numbered from 1, ends included."""
+"""Bars as a person names them: "9-12,17-" from 1, ends included; "-4" is four before the first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,25 @@ from collections.abc import Iterable, Sequence
 
 from pixmus.errors import PixMusError
 
+MOST_BEFORE = 64  # new bars before the first
 Bars = str | Iterable[int]  # "9-12,17-", or numbers from 1
+
+
+def bars_before(bars: Bars) -> tuple[int, Bars | None]:
+    """How many new bars are asked for before the first ("-4" or "-4,9-12"), and the other bars."""
+    if not isinstance(bars, str):
+        return 0, bars
+    spans = [span.strip() for span in bars.split(",")]
+    found = [span for span in spans if re.fullmatch(r"-\d{1,4}", span)]
+    if not found:
+        return 0, bars
+    number = int(found[0])
+    if len(found) > 1 or not 1 <= -number <= MOST_BEFORE:
+        raise PixMusError(
+            f"The bars {bars!r} cannot be read; say once how many are new before the first, such "
+            f"as -4, {MOST_BEFORE} at most."
+        )
+    return -number, ",".join(span for span in spans if span not in found) or None
 
 
 def parse_bars(bars: Bars, num_bars: int) -> list[int]:

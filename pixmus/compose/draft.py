@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from pixmus.compose.bars import Bars, format_bars, parse_bars, runs_of
+from pixmus.compose.bars import Bars, bars_before, format_bars, parse_bars, runs_of
 from pixmus.compose.conditions import beats_of
 from pixmus.cues.sheet import CueSheet
 from pixmus.ensembles import Part
@@ -228,7 +228,8 @@ def keep_score(
     """Check what is asked of a kept score, and make it ready to be redone.
 
     `redo_bars` are numbered from 1, ends included: "9-12", "3", "9-12,17-20", "13-" to the end, or
-    an iterable of numbers. Where only bars or only parts are named, all of the other are redone.
+    an iterable of numbers. "-4" are four new bars before the first, at its tempo: all that is kept
+    comes so much later. Where only bars or only parts are named, all of the other are redone.
     """
     if redo_bars is None and redo_parts is None:
         raise PixMusError(
@@ -250,17 +251,25 @@ def keep_score(
             "written to."
         )
     bars_kept = len(score.tempo_map.bar_starts)
+    num_before, redo_bars = (0, None) if redo_bars is None else bars_before(redo_bars)
+    score = _after(score, num_before, cue_sheet.duration)
     score = replace(score, tempo_map=extend_tempo_map(score.tempo_map, cue_sheet.duration))
     parts = _chosen_parts(redo_parts, cue_sheet.parts)
-    bars = None if redo_bars is None else parse_bars(redo_bars, len(score.tempo_map.bar_starts))
+    num_bars_now = len(score.tempo_map.bar_starts) - num_before
+    bars = None if redo_bars is None else parse_bars(redo_bars, num_bars_now)
+    told = "all" if bars is None else format_bars(bars)
+    if num_before:
+        told = f"-{num_before}" + (f",{told}" if bars else "")
+        moved = [bar + num_before for bar in bars or ()]
+        bars = [*range(1, num_before + 1), *moved]
     region = Region(parts, _spans(bars, score))
     report = RedoReport(
-        bars="all" if bars is None else format_bars(bars),
+        bars=told,
         parts=parts,
         key=score.key,
         key_asked=cue_sheet.key,
         bars_kept=bars_kept,
-        bars_added=len(score.tempo_map.bar_starts) - bars_kept,
+        bars_added=num_bars_now - bars_kept,
         hits_off_map=tuple(_hits_off_map(cue_sheet, score)),
     )
     draft = Draft(score, replace(cue_sheet, key=score.key), region, report)
@@ -271,6 +280,40 @@ def keep_score(
             f"The bars {report.bars} lie where the cue sheet wants no music; choose others."
         )
     return draft
+
+
+def restyled(
+    cue_sheet: CueSheet, style: str, redo_parts: Names | None = None
+) -> tuple[CueSheet, Names]:
+    """The cue sheet in another style, and the parts to be redone: all but the melody."""
+    others = [part for part in cue_sheet.parts if part != Part.MELODY]
+    return replace(cue_sheet, style=style), redo_parts or others
+
+
+def _after(score: Score, num_bars: int, duration: float) -> Score:
+    """The score so many bars of 4/4 later, at its first tempo."""
+    if num_bars == 0:
+        return score
+    times = score.tempo_map.beat_times
+    beats = BEATS_PER_BAR * num_bars
+    later = beats * float(times[1] - times[0])
+    if later >= duration:
+        raise PixMusError(
+            f"{num_bars} bars before the first last {later:.1f} s, and the picture only "
+            f"{duration:.1f} s; ask for fewer."
+        )
+    before = times[0] + later * np.arange(beats) / beats
+    starts = [BEATS_PER_BAR * bar for bar in range(num_bars)]
+    tempo_map = TempoMap(
+        np.concatenate([before, times + later]),
+        (*starts, *(start + beats for start in score.tempo_map.bar_starts)),
+    )
+    parts = {
+        part: tuple(replace(note, onset=note.onset + beats) for note in notes)
+        for part, notes in score.parts.items()
+    }
+    markers = tuple((time + later, name) for time, name in score.markers)
+    return replace(score, parts=parts, tempo_map=tempo_map, markers=markers, plan=None)
 
 
 def read_kept(path: Path | str, key: str) -> Score:

@@ -17,7 +17,8 @@ def soundtrack_many(
         typer.Argument(
             metavar="IN",
             help="A folder of clips, a pattern such as 'clips/*.mp4', or a manifest (.csv, "
-            ".parquet) with a column clip and options of soundtrack in the others.",
+            ".parquet) with a column clip and options of soundtrack in the others; also as a URL "
+            "that fsspec reads (s3://, gs://, hf://).",
             show_default=False,
         ),
     ],
@@ -32,6 +33,14 @@ def soundtrack_many(
     workers: Annotated[
         int, typer.Option(metavar="N", min=1, max=256, help="Processes, each with the model.")
     ] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A Ray cluster that works instead of this machine's processes, e.g. auto; the "
+            "clips are sent to it, so its machines need no common path.",
+        ),
+    ] = None,
     export: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help='As of soundtrack; "all" is every file of a bundle.'),
@@ -59,7 +68,7 @@ def soundtrack_many(
     jobs = list(find_jobs(source, asked, manifest))
     if dry_run:
         for piece in plan_many(jobs, out, model, retry_failed, limit):
-            typer.echo(f"{piece.job.clip} -> {out / piece.name}")
+            typer.echo(f"{piece.job.told} -> {out / piece.name}")
         return
     if out.exists() and not out.is_dir():
         raise PixMusError(f"{out} is a file; name a folder for the soundtracks.")
@@ -71,6 +80,7 @@ def soundtrack_many(
         exports=exports,
         retry_failed=retry_failed,
         limit=limit,
+        ray=ray,
         tell=typer.echo,
     )
     before = (

@@ -1,7 +1,8 @@
 """A `Job`: one clip of a library with what is asked for it, named by what both are.
 
 Clips come from a folder, a pattern of names or a manifest: a table (.csv, .csv.gz, .parquet) with a
-column `clip` and, in any others, the options of `pixmus soundtrack` by name.
+column `clip` and, in any others, the options of `pixmus soundtrack` by name. Folder, pattern and
+manifest may be at a URL that fsspec reads.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from pixmus.choices import SEED, choices_of
 from pixmus.dataset.sheets import TABLE_SUFFIXES, read_rows
 from pixmus.errors import PixMusError
 from pixmus.files import file_sha256
+from pixmus.library.places import fetch, files_at, is_url
 
 CLIP, CUTS = "clip", "cuts"  # columns of a manifest beside the choices
 # Files of a folder that are clips; any other is passed over.
@@ -43,6 +46,25 @@ class Job:
     clip: Path
     asked: Mapping[str, Any] = field(default_factory=dict)  # choice -> value
     cuts: Path | None = None
+    url: str = ""  # of a clip that is elsewhere; `clip` is then its name alone, until it is staged
+    cuts_url: str = ""
+
+    @property
+    def told(self) -> str:
+        """The clip as a person named it."""
+        return self.url or str(self.clip)
+
+    def staged(self, folder: Path) -> Job:
+        """The job with its files in this machine's `folder`, if they were elsewhere."""
+        clip, cuts = self.clip, self.cuts
+        for url, name in ((self.url, CLIP), (self.cuts_url, CUTS)):
+            if url:
+                (folder / name).mkdir(parents=True)
+        if self.url:
+            clip = fetch(self.url, folder / CLIP)
+        if self.cuts_url:
+            cuts = fetch(self.cuts_url, folder / CUTS)
+        return replace(self, clip=clip, cuts=cuts)
 
     def name(self, model: str) -> str:
         """The folder of its soundtrack: a hash of the clip's bytes, of what is asked, of the model.
@@ -76,10 +98,22 @@ def find_jobs(source: str, asked: Asked, manifest: Path | None = None) -> Iterat
     manifest says what cannot be.
     """
     usual = {name: value for name, value in asked.items() if value is not None}
-    if manifest is None and source.endswith(TABLE_SUFFIXES) and Path(source).is_file():
+    is_table = source.endswith(TABLE_SUFFIXES)
+    if manifest is None and is_table and is_url(source):
+        with tempfile.TemporaryDirectory(prefix="pixmus-") as name:
+            yield from _of_manifest(fetch(source, Path(name)), source.rpartition("/")[0], usual)
+        return
+    if manifest is None and is_table and Path(source).is_file():
         manifest, source = Path(source), str(Path(source).parent)
     if manifest is not None:
-        yield from _of_manifest(manifest, Path(source), usual)
+        yield from _of_manifest(manifest, source, usual)
+        return
+    if is_url(source):
+        urls = files_at(source, CLIP_SUFFIXES)
+        if not urls:
+            raise PixMusError(f"{source}: there is no clip; name a folder with clips or a pattern.")
+        for url in urls:
+            yield Job(asked=usual, **_at("", url))
         return
     found = sorted(_clips(source))
     if not found:
@@ -100,7 +134,15 @@ def _clips(source: str) -> list[Path]:
     return [path for path in paths if path.is_file() and not path.name.startswith(".")]
 
 
-def _of_manifest(manifest: Path, folder: Path, usual: Mapping[str, Any]) -> Iterator[Job]:
+def _at(folder: str, name: str, kind: str = CLIP) -> dict[str, Any]:
+    """Where the file of a name is, as a `Job` has it: a path here, or a URL."""
+    if is_url(name) or is_url(folder):
+        url = name if is_url(name) else f"{folder.rstrip('/')}/{name}"
+        return {kind: Path(url.rpartition("/")[2]), "url" if kind == CLIP else f"{CUTS}_url": url}
+    return {kind: Path(folder) / name}
+
+
+def _of_manifest(manifest: Path, folder: str, usual: Mapping[str, Any]) -> Iterator[Job]:
     columns = read_rows(manifest)
     known = {choice.name: choice for choice in job_choices()}
     known |= {choice.spelt: choice for choice in job_choices()}
@@ -122,7 +164,8 @@ def _of_manifest(manifest: Path, folder: Path, usual: Mapping[str, Any]) -> Iter
                 except PixMusError as error:
                     raise PixMusError(f"{manifest}, row {row + 1}: {error}") from error
         cuts = columns[CUTS][row].strip() if CUTS in columns else ""
-        yield Job(folder / columns[CLIP][row].strip(), asked, folder / cuts if cuts else None)
+        listed = _at(folder, cuts, CUTS) if cuts else {}
+        yield Job(asked=asked, **_at(folder, columns[CLIP][row].strip()), **listed)
 
 
 def _read(choice: Choice, text: str) -> Any:

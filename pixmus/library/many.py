@@ -3,12 +3,18 @@
 A folder appears whole or not at all, so a run that is stopped, or a process that is killed, loses
 no finished clip and makes none twice: what is there is skipped. A clip whose process died is tried
 once more at the end; what failed is remembered with its sentence. `results.parquet` is a row for
-each, made from the folders.
+each, made from the folders. On several machines Ray hands out the clips; see `cluster`.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import math
+import os
+import shutil
+import tarfile
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,7 +46,8 @@ KEPT = ("scored.mp4", "score.mid", "cues.json", "markers.csv", "take.json")
 # What the table says of every clip.
 COLUMNS = (
     "clip", "folder", "status", "error", "seed", "tempo_bpm", "key", "style", "ensemble", "cuts",
-    "hit_points", "duration", "outside", "seconds", "bytes", "version",
+    "cuts_met", "hit_points", "duration", "outside", "loudness_lufs", "seconds",
+    "processor_seconds", "bytes", "version", "process",
 )  # fmt: skip
 
 
@@ -53,6 +60,13 @@ class Piece:
     out: Path
     model: str | None
     exports: tuple[str, ...]
+    sha256: str = ""  # of the model; "" is whichever is there
+    staging: Path | None = None  # where its files were brought, which goes when it is done
+
+    def drop(self) -> None:
+        """Remove what was brought here for it."""
+        if self.staging is not None:
+            shutil.rmtree(self.staging, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -74,34 +88,62 @@ def make_many(
     exports: Sequence[str] = KEPT,
     retry_failed: bool = False,
     limit: int | None = None,
+    ray: str | None = None,
     tell: Callable[[str], object] = lambda line: None,
 ) -> Tally:
     """Make the soundtracks that are not there yet; `tell` hears a line of each.
 
-    PixMusError where the model or the folder cannot be used; what is wrong with a clip is in the
-    table alone.
+    By `workers` processes of this machine, or by so many tasks at a time of the Ray cluster at the
+    address `ray` ("local" is one that is started here). PixMusError where the model, the folder or
+    the cluster cannot be used; what is wrong with a clip is in the table alone.
     """
     out.mkdir(parents=True, exist_ok=True)
     counts: Counter[str] = Counter()
-    try:
-        wanted = _pieces(jobs, out, model, tuple(exports), retry_failed, limit, counts, tell)
-        with Pool(_work, workers, memory=MEMORY) as pool:
-            died: list[Piece] = []
-            results = pool.run(([piece], STALL_S) for piece in wanted)
-            again = pool.run(([p], STALL_S) for p in died)
-            for piece, result in chain(results, again):
-                if isinstance(result, Lost) and DIED in result.reason and piece not in died:
-                    died.append(piece)  # it may have been killed for no fault of the clip's
-                elif isinstance(result, Lost):
-                    counts["failed"] += 1
+    with tempfile.TemporaryDirectory(prefix="pixmus-") as name:
+        try:
+            wanted = _pieces(jobs, out, model, tuple(exports), retry_failed, limit, counts, tell,
+                             Path(name))  # fmt: skip
+            made = _by_ray(wanted, workers, ray) if ray else _by_processes(wanted, workers)
+            for piece, result in made:
+                if isinstance(result, Lost):
+                    counts[FAILED] += 1
                     _remember_failure(piece, result.reason)
-                    tell(f"{piece.job.clip}: {result.reason}")
+                    tell(f"{piece.job.told}: {result.reason}")
                 else:
                     counts["made"] += 1
-                    tell(f"{piece.job.clip} -> {out / piece.name}")
-    finally:
-        write_results(out)
-    return Tally(counts["made"], counts["there"], counts["failed"], counts["failed before"])
+                    tell(f"{piece.job.told} -> {out / piece.name}")
+                piece.drop()
+        finally:
+            write_results(out)
+    return Tally(counts["made"], counts["there"], counts[FAILED], counts["failed before"])
+
+
+def _by_processes(pieces: Iterable[Piece], workers: int) -> Iterator[tuple[Piece, Any]]:
+    """What comes of the pieces in processes of this machine."""
+    with Pool(_work, workers, memory=MEMORY) as pool:
+        died: list[Piece] = []
+        results = pool.run(([piece], STALL_S) for piece in pieces)
+        again = pool.run(([p], STALL_S) for p in died)
+        for piece, result in chain(results, again):
+            if isinstance(result, Lost) and DIED in result.reason and piece not in died:
+                died.append(piece)  # it may have been killed for no fault of the clip's
+            else:
+                yield piece, result
+
+
+def _by_ray(pieces: Iterable[Piece], workers: int, address: str) -> Iterator[tuple[Piece, Any]]:
+    """What comes of the pieces on a cluster; only this process writes their folders."""
+    from pixmus.library.cluster import make_on_cluster
+
+    for piece, result in make_on_cluster(pieces, workers, address):
+        if isinstance(result, Lost):
+            yield piece, result
+            continue
+        row, packed = result
+        with new_folder(piece.out / piece.name, overwrite=True) as place:
+            unpack(packed, place)
+        _failure(piece.out, piece.name).unlink(missing_ok=True)
+        yield piece, row
 
 
 def _pieces(
@@ -113,8 +155,12 @@ def _pieces(
     limit: int | None,
     counts: Counter[str],
     tell: Callable[[str], object],
+    staging: Path,
 ) -> Iterator[Piece]:
-    """What is to be made, one at a time: each job once, unless its folder is there."""
+    """What is to be made, one at a time: each job once, unless its folder is there.
+
+    Clips that are elsewhere are brought into folders of `staging` before.
+    """
     from pixmus.model.folder import model_folder
 
     _, sha256 = model_folder(model)
@@ -123,22 +169,28 @@ def _pieces(
     for job in jobs:
         if limit is not None and given >= limit:
             return
+        place = Path(tempfile.mkdtemp(dir=staging)) if job.url or job.cuts_url else None
         try:
+            job = job if place is None else job.staged(place)
             name = job.name(sha256)
         except PixMusError as error:  # it is not there
-            counts["failed"] += 1
+            counts[FAILED] += 1
             tell(str(error))
             continue
+        piece = Piece(job, name, out, model, exports, sha256, place)
         if name in seen:
+            piece.drop()
             continue
         seen.add(name)
         if (out / name / RESULT).is_file():
             counts["there"] += 1
+            piece.drop()
         elif _failure(out, name).is_file() and not retry_failed:
             counts["failed before"] += 1
+            piece.drop()
         else:
             given += 1
-            yield Piece(job, name, out, model, exports)
+            yield piece
 
 
 def plan_many(
@@ -146,7 +198,9 @@ def plan_many(
 ) -> list[Piece]:
     """What `make_many` would make."""
     counts: Counter[str] = Counter()
-    return list(_pieces(jobs, out, model, (), retry_failed, limit, counts, lambda line: None))
+    with tempfile.TemporaryDirectory(prefix="pixmus-") as name:
+        told: list[Any] = [retry_failed, limit, counts, lambda line: None, Path(name)]
+        return list(_pieces(jobs, out, model, (), *told))
 
 
 # ------------------------------------------------------------------------------------- One clip
@@ -169,8 +223,10 @@ def make_one(piece: Piece, beat: Callable[[], object] = lambda: None) -> dict[st
     def on_stage(*_: object) -> None:
         beat()
 
-    begun = time.monotonic()
+    begun, worked = time.monotonic(), time.process_time()
     pipe = _pipeline(piece.model)
+    if piece.sha256 not in ("", pipe.model_sha256):
+        raise PixMusError("Another model is on this machine; install the same one everywhere.")
     asked = dict(piece.job.asked)
     spotting = {choice.name for choice in choices_of(Step.SPOT)}
     direction = Direction(**{name: asked.pop(name) for name in spotting & asked.keys()})
@@ -188,7 +244,8 @@ def make_one(piece: Piece, beat: Callable[[], object] = lambda: None) -> dict[st
             file.rename(place / file.name)
         (place / "bundle").rmdir()
         size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
-        row = _row(piece, take, time.monotonic() - begun, size)
+        spent = time.monotonic() - begun, time.process_time() - worked
+        row = _row(piece, take, spent, size)
         (place / RESULT).write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
     _failure(piece.out, piece.name).unlink(missing_ok=True)
     return row
@@ -202,13 +259,17 @@ def _pipeline(model: str | None) -> PixMusPipeline:
     return PixMusPipeline.from_pretrained(model)
 
 
-def _row(piece: Piece, take: Soundtrack, seconds: float, size: int) -> dict[str, Any]:
+def _row(piece: Piece, take: Soundtrack, spent: tuple[float, float], size: int) -> dict[str, Any]:
+    from pixmus.score.spans import PLACED_TOLERANCE_S, nearest_eighth
+    from pixmus.sound.loudness import loudness
     from pixmus.take.description import describe_take
 
     sheet = take.cue_sheet
     outside = None if take.check is None else len(take.check.outside)
+    off = [nearest_eighth(take.tempo_map, cut)[1] for cut in sheet.cuts]
+    heard = loudness(take.music)
     return {
-        "clip": str(piece.job.clip),
+        "clip": piece.job.told,
         "folder": piece.name,
         "status": "made",
         "error": None,
@@ -218,13 +279,31 @@ def _row(piece: Piece, take: Soundtrack, seconds: float, size: int) -> dict[str,
         "style": sheet.style,
         "ensemble": sheet.ensemble,
         "cuts": len(sheet.cuts),
+        "cuts_met": sum(each <= PLACED_TOLERANCE_S for each in off),
         "hit_points": len(sheet.hit_points),
         "duration": round(sheet.duration, 3),
         "outside": outside,
-        "seconds": round(seconds, 2),
+        "loudness_lufs": round(heard, 2) if math.isfinite(heard) else None,
+        "seconds": round(spent[0], 2),
+        "processor_seconds": round(spent[1], 2),
         "bytes": size,
         "version": describe_take(take)["versions"].get("pixmus"),
+        "process": os.getpid(),
     }
+
+
+def pack(folder: Path) -> bytes:
+    """A folder's files as one, for the way from machine to machine."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.add(folder, ".")
+    return packed.getvalue()
+
+
+def unpack(packed: bytes, folder: Path) -> None:
+    """`pack` undone."""
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        archive.extractall(folder, filter="data")
 
 
 # ---------------------------------------------------------------------------------- The results
@@ -236,7 +315,7 @@ def _failure(out: Path, name: str) -> Path:
 
 def _remember_failure(piece: Piece, reason: str) -> None:
     row = dict.fromkeys(COLUMNS) | {
-        "clip": str(piece.job.clip),
+        "clip": piece.job.told,
         "folder": piece.name,
         "status": FAILED,
         "error": reason,

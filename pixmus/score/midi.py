@@ -20,6 +20,7 @@ from pixmus.keys import KEYS
 from pixmus.picture.timecode import WRITTEN, Counting
 from pixmus.score.grid import BEATS_PER_BAR
 from pixmus.score.midi_events import MidiEvents, read_midi_events
+from pixmus.score.midi_parts import DRUM_CHANNEL, Player, parts_of_players
 from pixmus.score.notes import TICKS_PER_BEAT, Note, Score
 from pixmus.score.tempo import TempoMap
 
@@ -34,7 +35,6 @@ MAX_TICKS_PER_BEAT = 32767  # what the file's head can hold
 MICROSECONDS = 1_000_000
 LONGEST_BEAT_S = 16.0  # what a tempo event can hold, nearly
 LONGEST_SCORE_S = 7200.0  # of a file from outside
-DRUM_CHANNEL = 9
 MOST_NAMED, LONGEST_NAME = 5, 40  # tracks that a sentence names, and characters of each
 # The marker at beat 0 of a file with a pickup: where beats count from when it is read back.
 PICKUP_END = "first downbeat"
@@ -180,6 +180,40 @@ def read_midi(path: Path | str, unnamed_key: str = "C major") -> Score:
     parts = _parts_of(tracks, path.name)
     key = events.keys[-1] if events.keys else unnamed_key
     return _place_on_map(parts, events, key, path.name)
+
+
+def read_any_midi(path: Path | str) -> tuple[Score, dict[str, int]]:
+    """The score of any program's MIDI file, and the General MIDI programme that each part names.
+
+    Parts are found by programme and pitch (see `parts_of_players`); else as `read_midi`.
+    """
+    path = Path(path)
+    events = read_midi_events(path)
+    ticks = events.ticks_per_beat
+    # What is named on a track of its own holds for all.
+    programs: dict[int, int] = {}
+    for track in events.tracks:
+        for channel, program in track.channel_programs.items():
+            programs.setdefault(channel, program)
+    players = []
+    for track in events.tracks:
+        for channel in sorted({note[2] for note in track.notes}):
+            notes = tuple(sorted(
+                Note(start / ticks, pitch, (end - start) / ticks, velocity)
+                for start, end, played_on, pitch, velocity in track.notes if played_on == channel
+            ))  # fmt: skip
+            program = track.channel_programs.get(channel, programs.get(channel, 0))
+            players.append(Player(track.name, channel, program, notes))
+    found = parts_of_players(players)
+    if not found:
+        raise PixMusError(f"{path.name} holds no notes; there is nothing to play.")
+    parts = {
+        part: tuple(sorted(note for player in those for note in player.notes))
+        for part, those in found.items()
+    }
+    key = events.keys[-1] if events.keys else "C major"
+    named = {part: those[0].program for part, those in found.items() if part != Part.DRUMS}
+    return _place_on_map(parts, events, key, path.name), named
 
 
 def _ticks_to_hold(ticks: int) -> int:

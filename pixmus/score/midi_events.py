@@ -42,6 +42,7 @@ class MidiTrack:
     name: str = ""
     notes: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     programs: list[int] = field(default_factory=list)  # as they are named
+    channel_programs: dict[int, int] = field(default_factory=dict)  # the first of each channel
     end_tick: int = 0
 
 
@@ -281,6 +282,7 @@ class _Play:
                     self._add(key, struck, now)
         elif kind == 12:
             self.track.programs.append(first)
+            self.track.channel_programs.setdefault(channel, first)
         elif kind == 11 and first == SUSTAIN:
             if second >= 64:
                 self._pedals.add(channel)

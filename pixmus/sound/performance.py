@@ -149,12 +149,13 @@ def play_notes(
     hit_times: NDArray[np.float64],
     seed: int,
     roll_s: float = 0.0,
+    strength: float = 1.0,
 ) -> list[PlayedNote]:
     """The notes in seconds: a few ms off the grid except on hits, the last chord held to the end.
 
     Every note of a part that starts together is moved together, and chords of three notes and more
     are rolled from below, each note `roll_s` after the last, last chords twice as slowly; on a hit
-    all is struck at once.
+    all is struck at once. `strength` scales all of it, down to 0, where notes are as written.
     """
     generator = np.random.default_rng((seed, PARTS.index(part)))
     quantiles = np.linspace(0.0, 1.0, len(MICRO_TIMING_MS[0]))
@@ -174,12 +175,14 @@ def play_notes(
         is_last = False
         for last, cue_end in final_chords if part != Part.DRUMS else ():
             if last - 1e-6 <= start < cue_end or start < last < end - SOUNDING_S:
-                is_last, end = True, max(end, cue_end)
+                is_last, end = True, end + strength * max(0.0, cue_end - end)
         move = 0.0 if hit >= 0 or is_last or note.onset == 0.0 else moves[note.onset]
         chord = chords[note.onset]
         if hit < 0 and len(chord) >= ROLLED_NOTES:
             move += min(chord.index(note.pitch) * roll_s * (1 + is_last), LONGEST_ROLL_S)
-        played.append(PlayedNote(max(start + move, 0.0), end, note.pitch, note.velocity, hit))
+        played.append(
+            PlayedNote(max(start + strength * move, 0.0), end, note.pitch, note.velocity, hit)
+        )
     return played
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pixmus.ensembles import ENSEMBLES
 from pixmus.score.midi_events import read_midi_events
+from pixmus.score.midi_parts import FAMILY
 from pixmus.sound.renderer import Renderer, find_renderer
 from pixmus.sound.soundfont import SoundFontRenderer
 
@@ -38,5 +39,25 @@ def ensemble_of(midi_path: str | Path, parts: Iterable[str]) -> str:
         agreed = sum(named.get(part) == program for part, program in programs.items())
         missing = len(set(parts) - set(ENSEMBLES[ensemble].parts))
         return agreed, -missing, -len(ENSEMBLES[ensemble].parts)
+
+    return max(ENSEMBLES, key=fit)
+
+
+def ensemble_for(programs: Mapping[str, int], parts: Iterable[str]) -> str:
+    """The ensemble whose players are of the same families of programmes as a file's parts.
+
+    Of equals the one that lacks fewest of the `parts`, then the smallest.
+    """
+    parts = list(parts)
+
+    def fit(ensemble: str) -> tuple[int, int, int]:
+        players = ENSEMBLES[ensemble]
+        alike = sum(
+            any(program // FAMILY == own // FAMILY for own in players.voice(part).programs)
+            for part, program in programs.items()
+            if part in players.parts
+        )
+        missing = len(set(parts) - set(players.parts))
+        return alike - missing, -missing, -len(players.parts)
 
     return max(ENSEMBLES, key=fit)

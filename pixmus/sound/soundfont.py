@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -62,10 +62,16 @@ VELOCITY_LIMIT_DB = 3.0
 
 @dataclass(frozen=True)
 class SoundFontRenderer:
-    """A synth by name and the SoundFont that it plays; `Renderer` says what it promises."""
+    """A synth by name and the SoundFont that it plays; `Renderer` says what it promises.
+
+    `strength`, 0 to 1, is how much of our timing and dynamics is heard. With `keeps_notes` every
+    note is played as it is written, and low chords are not opened.
+    """
 
     synth: str
     font: Path
+    strength: float = 1.0
+    keeps_notes: bool = False
 
     @property
     def settings(self) -> dict[str, str]:
@@ -129,17 +135,24 @@ class SoundFontRenderer:
         Notes on `hits` are played exactly in time; at `strokes`, the accents among them, all parts
         are stressed. Without a cue sheet the stems ring for `RING_S` after the last note.
         """
-        opened = open_low_chords(score.parts)
+        opened = dict(score.parts) if self.keeps_notes else open_low_chords(score.parts)
         parts = {part: opened[part] for part in PARTS if opened.get(part)}
         dynamics = Dynamics(cue_sheet.curves[Curve.ENERGY]) if cue_sheet is not None else None
-        struck = dynamics.struck(parts, score) if dynamics is not None else parts
+        struck = self._struck(dynamics, parts, score)
         duration, cues = _length(score, parts, cue_sheet)
         num_samples = round(duration * SAMPLE_RATE)
         finals = final_chords(parts, score, cues)
         hit_times = np.array(sorted(hit.time for hit in hits))
         played = {
             part: play_notes(
-                notes, score, part, finals, hit_times, seed, players.voice(part).roll_ms / 1000.0
+                notes,
+                score,
+                part,
+                finals,
+                hit_times,
+                seed,
+                players.voice(part).roll_ms / 1000.0,
+                self.strength,
             )
             for part, notes in struck.items()
         }
@@ -156,7 +169,8 @@ class SoundFontRenderer:
             voice = players.voice(part)
             dry = self._perform(played[part], doubled.get(part, ()), voice, num_samples)
             if cue_sheet is not None:
-                follow_energy(dry, cue_sheet.curves[Curve.ENERGY], voice.expression_db)
+                depth = self.strength * voice.expression_db
+                follow_energy(dry, cue_sheet.curves[Curve.ENERGY], depth)
             octaves[part] = octave_powers(dry, voice)
             return dry
 
@@ -173,8 +187,25 @@ class SoundFontRenderer:
         stems.change(put)
         if dynamics is not None and parts:
             together = np.sum([powers[part] for part in parts], axis=0)
-            stems.apply_gain(dynamics.ride(together, HOP_S, cues), HOP)
+            stems.apply_gain(dynamics.ride(together, HOP_S, cues) ** self.strength, HOP)
         return stems
+
+    def _struck(
+        self, dynamics: Dynamics | None, parts: Mapping[str, Sequence[Note]], score: Score
+    ) -> Mapping[str, Sequence[Note]]:
+        """The notes as hard as the dynamics strike them, as far as `strength` goes."""
+        if dynamics is None or self.strength == 0:
+            return parts
+        struck = dynamics.struck(parts, score)
+        if self.strength == 1:
+            return struck
+        return {
+            part: [
+                replace(new, velocity=round(old + self.strength * (new.velocity - old)))
+                for old, new in zip((note.velocity for note in parts[part]), notes, strict=True)
+            ]
+            for part, notes in struck.items()
+        }
 
     def _perform(
         self,

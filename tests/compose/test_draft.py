@@ -11,7 +11,7 @@ import pytest
 from pixmus.compose.accents import accent
 from pixmus.compose.bars import format_bars, parse_bars
 from pixmus.compose.cue_bars import bars_of_cues
-from pixmus.compose.draft import Draft, Region, blank_draft, keep_score
+from pixmus.compose.draft import Draft, Region, blank_draft, keep_score, restyled
 from pixmus.compose.finished_score import fit_beside
 from pixmus.compose.voice_score import give_kept, prepare_voices
 from pixmus.compose.writing import Writers, compose
@@ -190,6 +190,59 @@ def test_an_opening_is_continued_to_the_end_of_the_picture(writers: Writers, kep
     last = score.parts["bass"][-1]
     assert last.onset == final and last.pitch % 12 == 7  # the tonic
     assert score.tempo_map.to_seconds(last.onset + last.duration) == pytest.approx(DURATION)
+
+
+def test_an_opening_is_led_up_to_from_the_left(writers: Writers, tmp_path: Path) -> None:
+    notes = tuple(Note(beat, 67 + beat % 5, 1.0, 80) for beat in range(16))
+    write_midi(Score({"melody": notes}, TempoMap.constant(120, 8.0), "G minor"), tmp_path / "m.mid")
+    draft = keep_score(sheet(), tmp_path / "m.mid", "-2,4-")
+    assert draft.report is not None and draft.report.bars == "-2,4-18"
+    assert draft.region.spans[0][0] == 0 and draft.score.tempo_map.bar_starts[:4] == (0, 4, 8, 12)
+    later = [replace(note, onset=note.onset + 8) for note in notes]
+    assert list(draft.score.parts["melody"]) == later
+    assert [draft.region.covers(beat) for beat in (0, 7, 8, 19, 20, 79)] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]
+    made = compose(writers, draft, seed=2, num_inference_steps=2)
+    assert [note for note in made.parts["melody"] if 8 <= note.onset < 20] == later[:12]
+    assert any(note.onset < 8 for notes in made.parts.values() for note in notes)
+    again = keep_score(sheet(), tmp_path / "m.mid", draft.report.bars)
+    assert again.region == draft.region  # what a take tells is asked again
+    only = keep_score(sheet(), tmp_path / "m.mid", "-1")
+    assert only.region.spans == ((0, 4),)
+    for bars, told in (
+        ("-40", "last 80.0 s, and the picture only 40.0 s"),
+        ("-1,-2", "say once"),
+        ("-0", "say once"),
+    ):
+        with pytest.raises(PixMusError, match=told):
+            keep_score(sheet(), tmp_path / "m.mid", bars)
+
+
+def test_another_style_keeps_the_tune(writers: Writers, tmp_path: Path) -> None:
+    notes = tuple(Note(beat, 67 + beat % 5, 1.0, 80) for beat in range(80))
+    write_midi(
+        Score({"melody": notes}, TempoMap.constant(120, 40.0), "G minor"), tmp_path / "m.mid"
+    )
+    other, parts = restyled(sheet(), "game")
+    assert other.style == "game" and set(parts) == set(other.parts) - {"melody"}
+    made = {}
+    for name, (wanted, redo) in {"game": (other, parts), "pop": restyled(sheet(), "pop")}.items():
+        score = compose(
+            writers,
+            keep_score(wanted, tmp_path / "m.mid", redo_parts=redo),
+            seed=2,
+            num_inference_steps=2,
+        )
+        assert score.parts["melody"] == notes
+        made[name] = score.parts["bass"] + score.parts["harmony"]
+    assert made["game"] and made["game"] != made["pop"]
+    assert restyled(sheet(), "game", "bass")[1] == "bass"
 
 
 def test_the_last_chord_leads_only_where_the_kept_notes_agree(writers: Writers) -> None:

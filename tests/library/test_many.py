@@ -2,8 +2,10 @@
 
 import json
 import os
+import pickle
 import signal
 
+import fsspec
 import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
@@ -12,6 +14,7 @@ from pixmus.asked import Asked
 from pixmus.dataset.sheets import write_rows
 from pixmus.doors.cli.program import build
 from pixmus.errors import PixMusError
+from pixmus.library.cluster import _make as make_sent
 from pixmus.library.jobs import Job, find_jobs, job_choices
 from pixmus.library.many import FAILED, RESULTS, _work, make_many, make_one, plan_many
 
@@ -167,3 +170,72 @@ def test_the_command(library, tmp_path, tiny_model):
     assert take["settings"]["cuts"] == "1 markers of cut.csv"
     nothing = CliRunner().invoke(build(), ["soundtrack-many", str(tmp_path / "x"), "-o", str(out)])
     assert isinstance(nothing.exception, PixMusError) and "no clip" in str(nothing.exception)
+
+
+@pytest.fixture
+def elsewhere(library):
+    """The library at a place that only this process reads."""
+    system = fsspec.filesystem("memory")
+    for path in library.rglob("*.mp4"):
+        system.pipe_file(f"/shelf/{path.relative_to(library)}", path.read_bytes())
+    yield "memory://shelf"
+    system.rm("/shelf", recursive=True)
+
+
+def test_a_library_elsewhere_is_brought_here_and_named_as_it_is(
+    elsewhere, library, tmp_path, tiny_model
+):
+    out, model = tmp_path / "out", str(tiny_model)
+    system = fsspec.filesystem("memory")
+    system.pipe_file("/shelf/m.csv", b"clip,cuts,seed\na.mp4,cut.csv,7\ninner/b.mp4,,\nno.mp4,,\n")
+    system.pipe_file("/shelf/cut.csv", b"time,name\n0.5,now!\n")
+    told = []
+    jobs = find_jobs(f"{elsewhere}/m.csv", FAST)
+    tally = make_many(jobs, out, model=model, tell=told.append)
+    assert (tally.made, tally.failed) == (2, 1), told
+    assert any("no.mp4 could not be read" in line and line.endswith(".") for line in told)
+    found = {row["clip"]: row for row in rows(out)}
+    assert set(found) == {"memory://shelf/a.mp4", "memory://shelf/inner/b.mp4"}
+    take = json.loads((out / found["memory://shelf/a.mp4"]["folder"] / "take.json").read_text())
+    assert take["settings"]["cuts"] == "1 markers of cut.csv" and take["seed"] == 7
+    assert found["memory://shelf/a.mp4"]["cuts_met"] <= found["memory://shelf/a.mp4"]["cuts"]
+    assert -60 < found["memory://shelf/a.mp4"]["loudness_lufs"] < 0
+    # The same bytes have the same name wherever they lie: what is there is not made again.
+    jobs = find_jobs(str(library / "inner"), FAST)
+    assert make_many(jobs, out, model=model).there == 1
+    places = (elsewhere, f"{elsewhere}/*.mp4")
+    names = [[job.clip.name for job in find_jobs(place, FAST)] for place in places]
+    assert names == [["a.mp4", "bad.mp4", "b.mp4"], ["a.mp4", "bad.mp4"]]
+
+
+@pytest.mark.parametrize("place", ["memory://nowhere", "nosuch://a/b", "memory://nowhere/m.csv"])
+def test_a_place_that_cannot_be_read_is_one_sentence(place):
+    with pytest.raises(PixMusError) as caught:
+        list(find_jobs(place, FAST))
+    assert str(caught.value).startswith(place) and str(caught.value).endswith(".")
+
+
+def die_first(sent):
+    """The process dies with the first piece that it gets, once."""
+    piece, _ = pickle.loads(sent)
+    marker = piece.out / "killed"
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return make_sent(sent)
+
+
+def test_a_cluster_whose_process_is_killed_loses_no_clip_and_makes_none_twice(
+    elsewhere, tmp_path, tiny_model, monkeypatch
+):
+    out, model = tmp_path / "out", str(tiny_model)
+    monkeypatch.setattr("pixmus.library.cluster._make", die_first)
+    made = []
+    jobs = list(find_jobs(elsewhere, FAST))
+    tally = make_many(jobs, out, model=model, ray="local", tell=made.append)
+    assert (out / "killed").exists()
+    assert (tally.made, tally.failed) == (2, 1), made
+    assert sorted(row["status"] for row in rows(out)) == [FAILED, "made", "made"]
+    assert all((out / row["folder"] / "scored.mp4").is_file() for row in rows(out)[:2])
+    again = make_many(jobs, out, model=model, ray="local")
+    assert (again.made, again.there, again.failed_before) == (0, 2, 1)

@@ -96,7 +96,11 @@ Keep = Annotated[
 ]
 RedoBars = Annotated[
     str | None,
-    typer.Option(metavar="LIST", help='Bars from 1, such as "9-12", "3,7-8" or "13-" to the end.'),
+    typer.Option(
+        metavar="LIST",
+        help='Bars from 1, such as "9-12", "3,7-8" or "13-" to the end; "-4" is four new ones '
+        "before the first.",
+    ),
 ]
 RedoParts = Annotated[
     str | None, typer.Option(metavar="LIST", help='Parts of the cue sheet: "harmony,bass".')

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pixmus.asked import Asked
-from pixmus.choices import SEED
+from pixmus.choices import RESTYLE, SEED
 from pixmus.cues.sheet import CueSheet
 from pixmus.doors.cli.kept import redone
 from pixmus.doors.cli.options import (
@@ -51,6 +51,11 @@ def compose(
 ) -> None:
     """Compose the score of a cue sheet, or only bars or parts of a score that is kept."""
     cue_sheet = CueSheet.load(cues)
+    style = asked[RESTYLE.name]
+    if style is not None:
+        from pixmus.compose.draft import restyled
+
+        cue_sheet, redo_parts = restyled(cue_sheet, style, redo_parts)
     kept = redone(cue_sheet, keep, redo_bars, redo_parts, report, force)
     with new_file(out, force) as place, stages() as on_stage:
         on_stage("model", None)
@@ -60,7 +65,8 @@ def compose(
         pipe = PixMusPipeline.from_pretrained(model, revision=revision)
         seed = secrets.randbelow(2**31) if asked.seed is None else asked.seed
         on_stage("compose", None)
-        score = pipe.compose(cue_sheet, **{**asked, SEED.name: seed}, **kept)
+        chosen = {name: asked[name] for name in asked if name != RESTYLE.name}
+        score = pipe.compose(cue_sheet, **{**chosen, SEED.name: seed}, **kept)
         from pixmus.sound.programs import programs_of
 
         write_midi(score, place, programs_of(cue_sheet.ensemble, score.parts))
@@ -106,6 +112,22 @@ def render(
         on_stage("mix", None)
         write_wav(place, mix(stems, cue_sheet, stems.duration))
     typer.echo(out)
+
+
+def perform(
+    score: MidiFile,
+    asked: Asked,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The music, WAV.")] = Path("music.wav"),
+    force: Force = False,
+) -> None:
+    """Perform any MIDI file with PixMus' timing, dynamics and sound."""
+    with new_file(out, force) as place, stages() as on_stage:
+        on_stage("render", None)
+        from pixmus.sound.perform import perform as play
+
+        music, ensemble = play(score, **asked)
+        write_wav(place, music)
+    typer.echo(f"{out}  ({ensemble})")
 
 
 def check(

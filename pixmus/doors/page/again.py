@@ -18,12 +18,14 @@ def shell_line(
     upload: str,
     span: Span | None = None,
     model: str | None = None,
+    cuts: str | None = None,
 ) -> str:
     """The command that makes the take of these `Soundtrack.settings` again.
 
     `span` is the part of the `upload` (seconds) that was trimmed out first, `model` the folder or
-    Hub id of a model that did not come along. A take of an edited cue
-    sheet needs the take's `cues.json`, one with kept bars or parts its `kept.mid` besides.
+    Hub id of a model that did not come along, `cuts` the file of an editor's cut list. A take of an
+    edited cue sheet needs the take's `cues.json`, one with kept bars or parts its `kept.mid`
+    besides.
     """
     clip, upload = _no_option(settings["clip"]), _no_option(upload)
     words: list[str] = []
@@ -40,6 +42,8 @@ def shell_line(
             words += choice.shell_words(value)
     if settings["direction"] is None:
         words += ["--cues", "cues.json"]
+    if cuts is not None:
+        words += ["--cuts", _no_option(cuts)]
     kept = settings["keep"]
     if kept:
         words += ["--keep", "kept.mid", "--redo-bars", kept["bars"]]
@@ -54,6 +58,7 @@ def python_lines(
     upload: str,
     span: Span | None = None,
     model: str | None = None,
+    cuts: str | None = None,
 ) -> str:
     """The lines of Python that make the take again; see `shell_line`."""
     imports = {"from pixmus import PixMusPipeline"}
@@ -80,6 +85,8 @@ def python_lines(
     if settings["direction"] is None:
         imports.add("from pixmus import CueSheet")
         told.append("cue_sheet=CueSheet.load('cues.json')")
+    if cuts is not None:
+        told.append(f"cuts={cuts!r}")
     kept = settings["keep"]
     if kept:
         told.append(f"keep='kept.mid', redo_bars={kept['bars']!r}")

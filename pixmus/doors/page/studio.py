@@ -6,6 +6,7 @@ at its next inference step once the visitor stops it or starts another.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -19,6 +20,7 @@ import numpy as np
 from pixmus.choice import Step
 from pixmus.choices import SEED
 from pixmus.compose.draft import keep_score
+from pixmus.cues.cut_list import CutList
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.doors.page.ahead import Watcher
@@ -37,6 +39,7 @@ from pixmus.sound.mix import mix
 from pixmus.sound.renderer import asked_renderer, render
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.take.spectrogram import plot_spectrogram
+from pixmus.take.spotted import cut_list_of
 
 AT_ONCE = 2  # soundtracks made at the same time
 MOST_WAITING = 12
@@ -122,19 +125,24 @@ class Studio:
         commission: Commission,
         report: Report,
         begun: Check | None = None,
+        cuts: Path | None = None,
     ) -> Iterator[Take]:
         """Watch, spot and compose; yields each take as its scored clip is written.
 
-        Here as elsewhere `begun` is the function of the work, where the visit has begun it already.
+        Here as elsewhere `begun` is the function of the work, where the visit has begun it already,
+        and `cuts` an editor's cut list of the whole clip, whose cuts and markers are obeyed.
         """
         visit.asked = clip, commission
+        cuts = _kept(cuts, visit, commission)
         with self._turn(visit, report, begun, clip) as check:
             work = self._watch(visit, check, clip, commission, report)
-            _, commission = self._spot(work.source.footage, commission)
+            listed = cut_list_of(cuts, work.source.footage.video) if cuts else None
+            _, commission = self._spot(work.source.footage, commission, listed)
             work = replace(work, commission=commission)
             asked = {"direction": commission.direction(), **commission.of(Step.WISH)}
             made = list[Take]()
-            for take in self._takes(work, asked):
+            for take in self._takes(work, {**asked, "cuts": listed}):
+                take.cuts = cuts
                 made.append(take)
                 yield take
             visit.cue_sheet = ranked(made)[0].soundtrack.cue_sheet
@@ -146,13 +154,16 @@ class Studio:
         commission: Commission,
         report: Report,
         begun: Check | None = None,
+        cuts: Path | None = None,
     ) -> CueSheet:
         """Watch and spot, nothing more."""
         visit.asked = clip, commission
+        cuts = _kept(cuts, visit, commission)
         with self._turn(visit, report, begun, clip) as check:
             work = self._watch(visit, check, clip, commission, report)
             report(Progress("spot"))
-            sheet, _ = self._spot(work.source.footage, commission)
+            listed = cut_list_of(cuts, work.source.footage.video) if cuts else None
+            sheet, _ = self._spot(work.source.footage, commission, listed)
             visit.cue_sheet = sheet
             return sheet
 
@@ -245,14 +256,17 @@ class Studio:
             )
         return Work(visit, commission, report, check, visit.watched)
 
-    def _spot(self, footage: Footage, commission: Commission) -> tuple[CueSheet, Commission]:
+    def _spot(
+        self, footage: Footage, commission: Commission, cuts: CutList | None = None
+    ) -> tuple[CueSheet, Commission]:
         """The cue sheet, and the commission with the players that leaving out parts needed."""
         words = commission.text
-        sheet = self.pipe.spot(footage.features, commission.direction(), words)
+        asked: dict[str, Any] = {"text": words, "cuts": cuts}
+        sheet = self.pipe.spot(footage.features, commission.direction(), **asked)
         if commission.has_all_parts or commission.ensemble is not None:
             return sheet, commission
         commission = commission.but(ensemble=sheet.ensemble, style=sheet.style)
-        return self.pipe.spot(footage.features, commission.direction(), words), commission
+        return self.pipe.spot(footage.features, commission.direction(), **asked), commission
 
     def _takes(self, work: Work, asked: dict[str, Any], of: str = "") -> Iterator[Take]:
         """As many takes as are asked for, each put on the shelf as it comes.
@@ -315,6 +329,19 @@ class Studio:
         pace = (time.monotonic() - begun) / video.duration
         self.pace = pace if self.pace is None else (self.pace + pace) / 2
         return Take(soundtrack, clip, folder, work.source, self.model, kept, notices)
+
+
+def _kept(cuts: Path | None, visit: Visit, commission: Commission) -> Path | None:
+    """A cut list in the visit's own folder, where it stays as long as the takes that follow it."""
+    if cuts is None:
+        return None
+    if commission.is_trimmed:
+        raise PixMusError(
+            "A cut list goes with the whole clip; leave From and To open, or take the list away."
+        )
+    kept = visit.new_folder() / cuts.name
+    shutil.copyfile(cuts, kept)
+    return kept
 
 
 def _which(bars: str, parts: Sequence[str]) -> str:

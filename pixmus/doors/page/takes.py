@@ -31,6 +31,7 @@ from pixmus.take.spectrogram import plot_spectrogram
 from pixmus.waveform import SAMPLE_RATE
 
 CUT_TOLERANCE_S = 0.040
+CUTS = "cuts"  # the folder of the bundle with the editor's cut list
 FLAT = 0.1  # a wanted curve that moves less asks for no movement
 AUDIBLE = 1e-4  # of full scale: the clip's own sound below it is silence
 
@@ -85,6 +86,7 @@ class Take:
     source: Source  # what was watched for it
     model: str | None = None  # a model that did not come along
     kept_midi: Path | None = None  # the score of which bars or parts were kept
+    cuts: Path | None = None  # the editor's cut list that it follows
     notices: tuple[str, ...] = ()  # what of the cue sheet the kept score could not follow
     files: dict[str, Path] = field(default_factory=dict)  # exports that were written already
     # Two buttons may want the same files at once; the first to come makes them.
@@ -268,6 +270,9 @@ class Take:
             )
             if self.kept_midi is not None:
                 shutil.copyfile(self.kept_midi, bundle / "kept.mid")
+            if self.cuts is not None:
+                (bundle / CUTS).mkdir()  # for it may be called as one of the exports
+                shutil.copyfile(self.cuts, bundle / CUTS / self.cuts.name)
         return bundle
 
     @property
@@ -280,9 +285,12 @@ class Take:
         """The Python that makes this take again."""
         return python_lines(*self._again())
 
-    def _again(self) -> tuple[dict[str, Any], str, tuple[float, float] | None, str | None]:
+    def _again(
+        self,
+    ) -> tuple[dict[str, Any], str, tuple[float, float] | None, str | None, str | None]:
         source = self.source
-        return self.soundtrack.settings, source.upload.name, source.span, self.model
+        cuts = f"{CUTS}/{self.cuts.name}" if self.cuts else None
+        return self.soundtrack.settings, source.upload.name, source.span, self.model, cuts
 
     def warnings(self) -> list[str]:
         """What lies outside real music of the style, in words."""

@@ -78,11 +78,17 @@ class Works:
                 yield {status: markup.failed(sentence(error))}
 
     def on_make(
-        self, request: gr.Request, clip_path: str | None, still_path: str | None, *values: Any
+        self,
+        request: gr.Request,
+        clip_path: str | None,
+        still_path: str | None,
+        cuts_path: str | None,
+        *values: Any,
     ) -> Shown:
         """Make the soundtrack."""
         try:
             path, commission = chosen_clip(clip_path, still_path), self.read(values)
+            cuts = Path(cuts_path) if cuts_path else None
             visit, check = self.visits.begin(request.session_hash)
         except Exception as error:
             yield {self.status: markup.failed(sentence(error))}
@@ -90,22 +96,28 @@ class Works:
         yield from self._run(
             visit,
             check,
-            lambda report: self.studio.soundtracks(visit, path, commission, report, check),
+            lambda report: self.studio.soundtracks(visit, path, commission, report, check, cuts),
         )
 
     def on_spot(
-        self, request: gr.Request, clip_path: str | None, still_path: str | None, *values: Any
+        self,
+        request: gr.Request,
+        clip_path: str | None,
+        still_path: str | None,
+        cuts_path: str | None,
+        *values: Any,
     ) -> Shown:
         """Cues first."""
         try:
             path, commission = chosen_clip(clip_path, still_path), self.read(values)
+            cuts = Path(cuts_path) if cuts_path else None
             visit, check = self.visits.begin(request.session_hash)
         except Exception as error:
             yield {self.status: markup.failed(sentence(error))}
             return
 
         def work(report: Report) -> Iterator[Take]:
-            self.studio.spot(visit, path, commission, report, check)
+            self.studio.spot(visit, path, commission, report, check, cuts)
             yield from ()
 
         yield from self._run(visit, check, work)

@@ -269,6 +269,33 @@ def test_parts_that_may_not_play_do_not(studio: Studio, visit: Visit, clip: Path
     assert not visit.takes[0].soundtrack.score.parts.get("pad")
 
 
+def test_an_editors_cut_list_beside_the_clip_is_obeyed_and_comes_along(
+    studio: Studio, visit: Visit, clip: Path, tmp_path: Path
+) -> None:
+    listed = tmp_path / "my cuts.csv"
+    listed.write_text("time,name,colour\n0.5,door slams,red\n1.25,she turns,green\n")
+    commission = Commission(**QUICK)  # type: ignore[arg-type]
+    list(reported(lambda r: studio.soundtracks(visit, clip, commission, r, cuts=listed)))
+    (take,) = visit.takes
+    listed.unlink()  # what was uploaded goes before what was made of it
+    hits = {hit.time: hit.strength for hit in take.soundtrack.cue_sheet.hit_points}
+    assert hits[0.5] == 1.0 and 1.25 in hits
+    assert "cut list" in take.soundtrack.cue_sheet.inputs
+    assert "--cuts 'cuts/my cuts.csv'" in take.shell_line
+    assert "cuts='cuts/my cuts.csv'" in take.python_lines
+    with zipfile.ZipFile(take.zip_all()) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("/cuts/my cuts.csv")]
+        assert b"door slams" in archive.read(name)
+    sheet = studio.spot(visit, clip, commission, lambda _: None, cuts=take.cuts)
+    assert 0.5 in {hit.time for hit in sheet.hit_points}
+    (tmp_path / "bad.edl").write_text("this is no list")
+    with pytest.raises(PixMusError, match="bad.edl is no list of cuts"):
+        studio.spot(visit, clip, commission, lambda _: None, cuts=tmp_path / "bad.edl")
+    part = Commission(**{**QUICK, "start": 0.5})  # type: ignore[arg-type]
+    with pytest.raises(PixMusError, match="goes with the whole clip"):
+        studio.spot(visit, clip, part, lambda _: None, cuts=take.cuts)
+
+
 def test_a_clip_that_is_too_long_is_refused(
     studio: Studio, visit: Visit, paint_video: Callable[..., Path]
 ) -> None:

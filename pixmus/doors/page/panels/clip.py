@@ -17,7 +17,7 @@ from pixmus.doors.page.showcase import STILL_ENDINGS, Example
 from pixmus.doors.page.takes import Take
 from pixmus.errors import PixMusError
 
-CLIP_HEIGHT = 230  # pixels
+CLIP_HEIGHT, CUTS_HEIGHT = 230, 90  # pixels
 
 
 class ClipPanel:
@@ -45,6 +45,13 @@ class ClipPanel:
         self.own = gr.State(None)  # a clip of the visitor's that an example took the place of
         self.back_to_own = gr.Button(
             "Back to your own clip", size="sm", visible=False, elem_id="back-to-own"
+        )
+        self.cuts = gr.File(
+            label="Cuts and markers of your editor (EDL, OTIO, Final Cut XML, CSV, MIDI; optional)",
+            type="filepath",
+            file_types=[".edl", ".otio", ".xml", ".csv", ".mid", ".txt"],
+            height=CUTS_HEIGHT,
+            elem_id="cuts",
         )
         text = gr.Textbox(
             label=TEXT.label,
@@ -95,8 +102,8 @@ class ClipPanel:
 
     @property
     def inputs(self) -> list[Any]:
-        """The clip, the still, and what the controls say."""
-        return [self.clip, self.still, *self.controls.inputs]
+        """The clip, the still, the editor's cut list, and what the controls say."""
+        return [self.clip, self.still, self.cuts, *self.controls.inputs]
 
     def show_example(self, example: Example) -> dict[Any, Any]:
         """The clip of an example in the place of a visitor's own, and what was asked for it."""

@@ -284,10 +284,11 @@ def keep_score(
 
 def restyled(
     cue_sheet: CueSheet, style: str, redo_parts: Names | None = None
-) -> tuple[CueSheet, Names]:
-    """The cue sheet in another style, and the parts to be redone: all but the melody."""
-    others = [part for part in cue_sheet.parts if part != Part.MELODY]
-    return replace(cue_sheet, style=style), redo_parts or others
+) -> tuple[CueSheet, tuple[str, ...]]:
+    """The cue sheet in another style, and the parts to be redone, else all but the melody."""
+    others = tuple(part for part in cue_sheet.parts if part != Part.MELODY)
+    chosen = _chosen_parts(redo_parts, cue_sheet.parts) if redo_parts else others
+    return replace(cue_sheet, style=style), chosen
 
 
 def _after(score: Score, num_bars: int, duration: float) -> Score:

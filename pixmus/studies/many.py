@@ -159,7 +159,7 @@ def _on_two_nodes(place: Path) -> Callable[[Any, Path], Tally]:
         for name in ("first", "second"):
             (place / name).mkdir()
         path = os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")]))
-        settings = [
+        settings: list[dict[str, Any]] = [
             {"num_cpus": 1, "object_store_memory": 100 << 20, "include_dashboard": False,
              "env_vars": {"TMPDIR": str(place / name), "PYTHONPATH": path}}
             for name in ("first", "second")
@@ -179,7 +179,7 @@ def _on_two_nodes(place: Path) -> Callable[[Any, Path], Tally]:
         try:
             return make_many(jobs, out, ray=cluster.address, tell=tell)
         finally:
-            cluster.shutdown()
+            cluster.shutdown()  # type: ignore[no-untyped-call]
 
     return make
 

@@ -242,7 +242,7 @@ def test_another_style_keeps_the_tune(writers: Writers, tmp_path: Path) -> None:
         assert score.parts["melody"] == notes
         made[name] = score.parts["bass"] + score.parts["harmony"]
     assert made["game"] and made["game"] != made["pop"]
-    assert restyled(sheet(), "game", "bass")[1] == "bass"
+    assert restyled(sheet(), "game", "bass")[1] == ("bass",)
 
 
 def test_the_last_chord_leads_only_where_the_kept_notes_agree(writers: Writers) -> None:

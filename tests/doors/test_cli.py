@@ -398,9 +398,36 @@ def test_bars_and_parts_of_a_kept_score_are_redone(redone, monkeypatch, capsys):
     assert again == 2 and "already" in capsys.readouterr().err
 
 
+def test_a_tune_is_led_up_to_and_kept_in_another_style(redone, monkeypatch, capsys):
+    monkeypatch.chdir(redone)
+    usual = ["--keep", "kept.mid", "--seed", 3, "--steps", 2, "--model", redone / "model"]
+    before = read_midi("kept.mid").parts["melody"]
+    code = main(monkeypatch, "compose", "cues.json", *usual, "--redo-bars", "-1", "-o", "led.mid")
+    assert code == 0, capsys.readouterr().err
+    led = [note for note in read_midi("led.mid").parts["melody"] if note.onset >= 4]
+    assert [note.pitch for note in led] == [note.pitch for note in before]
+    code = main(monkeypatch, "compose", "cues.json", *usual, "--restyle", "game", "-o", "game.mid")
+    assert code == 0, capsys.readouterr().err
+    after = read_midi("game.mid")
+    assert after.parts["melody"] == before
+    assert after.parts["harmony"] != read_midi("kept.mid").parts["harmony"]
+    assert main(monkeypatch, "compose", "cues.json", *usual, "--restyle", "polka") == 2
+    assert "The style is 'polka'; choose one of" in capsys.readouterr().err
+
+
+def test_any_midi_is_performed(redone, monkeypatch, capsys):
+    monkeypatch.chdir(redone)
+    assert main(monkeypatch, "perform", "kept.mid", "-o", "a.wav", "--strength", "0,5") == 0
+    assert capsys.readouterr().out.startswith("a.wav  (piano")
+    assert Path("a.wav").stat().st_size > 1_000_000
+    assert main(monkeypatch, "perform", "kept.mid", "-o", "b.wav", "--strength", 2) == 2
+    assert "The strength is" in capsys.readouterr().err and not Path("b.wav").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--restyle", "game"], ["--restyle", "--keep"]),
         (["--keep", "kept.mid"], ["nothing to redo", "--redo-bars 9-12"]),
         (["--redo-bars", "9-12"], ["--redo-bars", "--keep"]),
         (["--report", "r.json"], ["--report", "--keep"]),

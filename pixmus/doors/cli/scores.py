@@ -53,9 +53,12 @@ def compose(
     cue_sheet = CueSheet.load(cues)
     style = asked[RESTYLE.name]
     if style is not None:
+        if keep is None:
+            raise PixMusError("--restyle needs a score that is kept; name it with --keep MIDI.")
         from pixmus.compose.draft import restyled
 
-        cue_sheet, redo_parts = restyled(cue_sheet, style, redo_parts)
+        cue_sheet, parts = restyled(cue_sheet, style, redo_parts)
+        redo_parts = ",".join(parts)
     kept = redone(cue_sheet, keep, redo_bars, redo_parts, report, force)
     with new_file(out, force) as place, stages() as on_stage:
         on_stage("model", None)

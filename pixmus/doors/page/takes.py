@@ -86,8 +86,8 @@ class Take:
     source: Source  # what was watched for it
     model: str | None = None  # a model that did not come along
     kept_midi: Path | None = None  # the score of which bars or parts were kept
-    cuts: Path | None = None  # the editor's cut list that it follows
     notices: tuple[str, ...] = ()  # what of the cue sheet the kept score could not follow
+    cuts: Path | None = None  # the editor's cut list that it follows
     files: dict[str, Path] = field(default_factory=dict)  # exports that were written already
     # Two buttons may want the same files at once; the first to come makes them.
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -50,7 +50,7 @@ def measure_on_cluster(
 
     started = not ray.is_initialized()
     if started:
-        join_cluster(workers, address)
+        _start(workers, address)
     try:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
@@ -77,7 +77,7 @@ def count_processors(address: str) -> int:
     import ray
 
     if not ray.is_initialized():
-        join_cluster(1, address)
+        _start(1, address)
     return max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
 
 
@@ -87,11 +87,7 @@ def _hush() -> None:
     os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
 
 
-def join_cluster(workers: int, address: str | None) -> None:
-    """Join the cluster at an address, or start one here with so many processors.
-
-    Raises PixMusError where none answers.
-    """
+def _start(workers: int, address: str | None) -> None:
     _hush()
     _check_answers(address)
     import ray
@@ -129,7 +125,7 @@ def _check_answers(address: str | None) -> None:
 def _no_cluster(address: str, error: Exception) -> PixMusError:
     return PixMusError(
         f"no Ray cluster answers at {address} ({error}); start one with `ray start`, or leave "
-        "its address out."
+        "--ray-address out."
     )
 
 

@@ -33,14 +33,6 @@ def soundtrack_many(
     workers: Annotated[
         int, typer.Option(metavar="N", min=1, max=256, help="Processes, each with the model.")
     ] = 1,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="A Ray cluster that works instead of this machine's processes, e.g. auto; the "
-            "clips are sent to it, so its machines need no common path.",
-        ),
-    ] = None,
     export: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help='As of soundtrack; "all" is every file of a bundle.'),
@@ -80,7 +72,6 @@ def soundtrack_many(
         exports=exports,
         retry_failed=retry_failed,
         limit=limit,
-        ray=ray,
         tell=typer.echo,
     )
     before = (

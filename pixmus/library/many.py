@@ -3,17 +3,15 @@
 A folder appears whole or not at all, so a run that is stopped, or a process that is killed, loses
 no finished clip and makes none twice: what is there is skipped. A clip whose process died is tried
 once more at the end; what failed is remembered with its sentence. `results.parquet` is a row for
-each, made from the folders. On several machines Ray hands out the clips; see `cluster`.
+each, made from the folders.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
 import shutil
-import tarfile
 import tempfile
 import time
 from collections import Counter
@@ -60,7 +58,6 @@ class Piece:
     out: Path
     model: str | None
     exports: tuple[str, ...]
-    sha256: str = ""  # of the model; "" is whichever is there
     staging: Path | None = None  # where its files were brought, which goes when it is done
 
     def drop(self) -> None:
@@ -88,14 +85,12 @@ def make_many(
     exports: Sequence[str] = KEPT,
     retry_failed: bool = False,
     limit: int | None = None,
-    ray: str | None = None,
     tell: Callable[[str], object] = lambda line: None,
 ) -> Tally:
     """Make the soundtracks that are not there yet; `tell` hears a line of each.
 
-    By `workers` processes of this machine, or by so many tasks at a time of the Ray cluster at the
-    address `ray` ("local" is one that is started here). PixMusError where the model, the folder or
-    the cluster cannot be used; what is wrong with a clip is in the table alone.
+    PixMusError where the model or the folder cannot be used; what is wrong with a clip is in the
+    table alone.
     """
     out.mkdir(parents=True, exist_ok=True)
     counts: Counter[str] = Counter()
@@ -103,8 +98,7 @@ def make_many(
         try:
             wanted = _pieces(jobs, out, model, tuple(exports), retry_failed, limit, counts, tell,
                              Path(name))  # fmt: skip
-            made = _by_ray(wanted, workers, ray) if ray else _by_processes(wanted, workers)
-            for piece, result in made:
+            for piece, result in _by_processes(wanted, workers):
                 if isinstance(result, Lost):
                     counts[FAILED] += 1
                     _remember_failure(piece, result.reason)
@@ -129,21 +123,6 @@ def _by_processes(pieces: Iterable[Piece], workers: int) -> Iterator[tuple[Piece
                 died.append(piece)  # it may have been killed for no fault of the clip's
             else:
                 yield piece, result
-
-
-def _by_ray(pieces: Iterable[Piece], workers: int, address: str) -> Iterator[tuple[Piece, Any]]:
-    """What comes of the pieces on a cluster; only this process writes their folders."""
-    from pixmus.library.cluster import make_on_cluster
-
-    for piece, result in make_on_cluster(pieces, workers, address):
-        if isinstance(result, Lost):
-            yield piece, result
-            continue
-        row, packed = result
-        with new_folder(piece.out / piece.name, overwrite=True) as place:
-            unpack(packed, place)
-        _failure(piece.out, piece.name).unlink(missing_ok=True)
-        yield piece, row
 
 
 def _pieces(
@@ -177,7 +156,7 @@ def _pieces(
             counts[FAILED] += 1
             tell(str(error))
             continue
-        piece = Piece(job, name, out, model, exports, sha256, place)
+        piece = Piece(job, name, out, model, exports, place)
         if name in seen:
             piece.drop()
             continue
@@ -225,8 +204,6 @@ def make_one(piece: Piece, beat: Callable[[], object] = lambda: None) -> dict[st
 
     begun, worked = time.monotonic(), time.process_time()
     pipe = _pipeline(piece.model)
-    if piece.sha256 not in ("", pipe.model_sha256):
-        raise PixMusError("Another model is on this machine; install the same one everywhere.")
     asked = dict(piece.job.asked)
     spotting = {choice.name for choice in choices_of(Step.SPOT)}
     direction = Direction(**{name: asked.pop(name) for name in spotting & asked.keys()})
@@ -290,20 +267,6 @@ def _row(piece: Piece, take: Soundtrack, spent: tuple[float, float], size: int) 
         "version": describe_take(take)["versions"].get("pixmus"),
         "process": os.getpid(),
     }
-
-
-def pack(folder: Path) -> bytes:
-    """A folder's files as one, for the way from machine to machine."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        archive.add(folder, ".")
-    return packed.getvalue()
-
-
-def unpack(packed: bytes, folder: Path) -> None:
-    """`pack` undone."""
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(folder, filter="data")
 
 
 # ---------------------------------------------------------------------------------- The results

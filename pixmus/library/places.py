@@ -12,18 +12,12 @@ from pathlib import Path, PurePosixPath
 from pixmus.errors import PixMusError
 
 MARK = "://"
-OF_THIS_PROCESS = ("memory", "file", "local")  # no other machine reads the same there
 BLOCK = 1 << 20  # bytes
 
 
 def is_url(place: str) -> bool:
     """Whether a place is a URL."""
     return MARK in place
-
-
-def is_read_everywhere(url: str) -> bool:
-    """Whether another machine reads the same at a URL."""
-    return url.split(MARK)[0].split("::")[0] not in OF_THIS_PROCESS
 
 
 def files_at(url: str, suffixes: Sequence[str]) -> list[str]:
@@ -37,8 +31,6 @@ def files_at(url: str, suffixes: Sequence[str]) -> list[str]:
         else:
             found = system.find(path)
             found = [name for name in found if PurePosixPath(name).suffix.lower() in suffixes]
-    except PixMusError:
-        raise
     except Exception as error:  # each kind of place has errors of its own
         raise _unread(url, error) from error
     named = (name for name in found if not PurePosixPath(name).name.startswith("."))

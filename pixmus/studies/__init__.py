@@ -14,7 +14,6 @@ STUDIES = {
         "editors",
         "encoder",
         "field",
-        "many",
         "mood",
         "page",
         "placement",

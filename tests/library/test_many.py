@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 import signal
 
 import fsspec
@@ -14,7 +13,6 @@ from pixmus.asked import Asked
 from pixmus.dataset.sheets import write_rows
 from pixmus.doors.cli.program import build
 from pixmus.errors import PixMusError
-from pixmus.library.cluster import _make as make_sent
 from pixmus.library.jobs import Job, find_jobs, job_choices
 from pixmus.library.many import FAILED, RESULTS, _work, make_many, make_one, plan_many
 
@@ -213,29 +211,3 @@ def test_a_place_that_cannot_be_read_is_one_sentence(place):
     with pytest.raises(PixMusError) as caught:
         list(find_jobs(place, FAST))
     assert str(caught.value).startswith(place) and str(caught.value).endswith(".")
-
-
-def die_first(sent):
-    """The process dies with the first piece that it gets, once."""
-    piece, _ = pickle.loads(sent)
-    marker = piece.out / "killed"
-    if not marker.exists():
-        marker.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return make_sent(sent)
-
-
-def test_a_cluster_whose_process_is_killed_loses_no_clip_and_makes_none_twice(
-    elsewhere, tmp_path, tiny_model, monkeypatch
-):
-    out, model = tmp_path / "out", str(tiny_model)
-    monkeypatch.setattr("pixmus.library.cluster._make", die_first)
-    made = []
-    jobs = list(find_jobs(elsewhere, FAST))
-    tally = make_many(jobs, out, model=model, ray="local", tell=made.append)
-    assert (out / "killed").exists()
-    assert (tally.made, tally.failed) == (2, 1), made
-    assert sorted(row["status"] for row in rows(out)) == [FAILED, "made", "made"]
-    assert all((out / row["folder"] / "scored.mp4").is_file() for row in rows(out)[:2])
-    again = make_many(jobs, out, model=model, ray="local")
-    assert (again.made, again.there, again.failed_before) == (0, 2, 1)

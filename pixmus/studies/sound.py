@@ -1,6 +1,7 @@
 """How the two synths sound: every ensemble by both, from the same scores.
 
     pixmus evaluate sound [--model DIR] [--takes 3] [--duration 20] [--before JSON]
+                          [--recordings DIR]
 
 For every ensemble some cue sheets are drawn, each
 is composed once, and its score is rendered and mixed twice, with the font that comes along: by
@@ -10,8 +11,9 @@ FluidSynth, and by tinysoundfont, which pip alone brings.
 - *spectral centroid*: Hz, magnitude-weighted mean frequency of a frame, mean over frames weighted
   by their energy. Finished mix, both channels summed.
 - *crest factor*: dB of the highest sample above the root mean square. Finished mix.
-- *stereo width*: dB of the side signal (left minus right) against the middle (left plus right).
-  Finished mix; 0 dB where the channels have nothing in common.
+- *spread where energy moves, where it is steady*: as the loudness spread; the notes of the first
+  take rendered with an energy curve that rises (by a half in means of 3 s), and with a flat one.
+- *attack*: of the part that carries hits, the fastest one.
 
 What a film mixer asks besides is in `sound_measures`. `--before` sets an earlier run of this study
 beside it, as one of another version of PixMus.
@@ -29,11 +31,12 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from pixmus.check.onsets import flux_peaks, hit_rate
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVE_RATE_HZ, Curve
-from pixmus.ensembles import ENSEMBLES, Part
+from pixmus.ensembles import ENSEMBLES, FAST_ATTACK_S, KICK, Ensemble, Part
 from pixmus.errors import PixMusError
 from pixmus.score.notes import Score
 from pixmus.score.spans import hits_in_cues, place_hits
@@ -41,7 +44,7 @@ from pixmus.sound.loudness import loudness, to_db
 from pixmus.sound.mix import mix, sum_stems
 from pixmus.sound.renderer import render
 from pixmus.sound.soundfont import OWN_FONT, SoundFontRenderer
-from pixmus.sound.synth import installed_synths
+from pixmus.sound.synth import Sound, installed_synths
 from pixmus.studies.runner import RESULTS, Result, Run, Study
 from pixmus.studies.score_model_takes import draw_cue_sheet
 from pixmus.studies.sound_measures import (
@@ -53,8 +56,11 @@ from pixmus.studies.sound_measures import (
     energy_share,
     lead_of_melody,
     loudness_spread,
+    stereo_width,
     tail,
 )
+from pixmus.studies.sound_recordings import measure_recordings
+from pixmus.studies.sound_spectrogram import draw_spectrograms, spectrogram_text
 from pixmus.take.figure import DPI, INK, PAGE, PANEL, QUIET, RULE, WIDTH_PX
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.waveform import SAMPLE_RATE, Waveform
@@ -70,6 +76,9 @@ MEASURES = {
     "stereo width": "dB",
     "balance": "dB",
     "tail step": "dB",
+    "spread where energy moves": "LU",
+    "spread where it is steady": "LU",
+    "attack": "ms",
     "ring": "s",
     "hits at 40 ms": "",
     "spectral centroid": "Hz",
@@ -81,6 +90,7 @@ BEFORE = RESULTS / "sound-before.json"
 COLOURS = {"shipped": "#c2185b", "pip only": "#0072b2"}
 PLAYED_BY = {"shipped": "fluidsynth", "pip only": "tinysoundfont"}
 SMALLEST = 1e-12
+MOVING = (0.15, 0.85)  # a rise that moves by a half in means of 3 s
 
 
 def spectral_centroid(waveform: Waveform) -> float:
@@ -105,13 +115,6 @@ def crest_factor(waveform: Waveform) -> float:
     return to_db(max(float(np.abs(waveform).max()), SMALLEST) / max(rms, SMALLEST))
 
 
-def stereo_width(waveform: Waveform) -> float:
-    """dB of left minus right against left plus right; -60 where both channels are the same."""
-    left, right = waveform.astype(np.float64)
-    side, middle = np.sqrt(np.mean((left - right) ** 2)), np.sqrt(np.mean((left + right) ** 2))
-    return to_db(max(float(side / max(middle, SMALLEST)), 1e-3))
-
-
 def renderers() -> dict[str, SoundFontRenderer]:
     """Both synths with the font that comes along."""
     if any(synth not in installed_synths() for synth in PLAYED_BY.values()):
@@ -123,9 +126,13 @@ def renderers() -> dict[str, SoundFontRenderer]:
 
 def measure_sounds(
     pipe: PixMusPipeline, names: Sequence[str], takes: int, duration: float, steps: int = 20
-) -> dict[str, Any]:
-    """What every ensemble measures by both renderers: ensemble -> renderer -> measure -> takes."""
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """What every ensemble measures by both renderers: ensemble -> renderer -> measure -> takes.
+
+    And the spectrogram of each one's first take, as text, by the first renderer.
+    """
     rows: dict[str, Any] = {}
+    spectrograms: dict[str, list[str]] = {}
     for ensemble in names:
         rows[ensemble] = {name: {measure: [] for measure in MEASURES} for name in COLOURS}
         for seed in range(takes):
@@ -135,24 +142,41 @@ def measure_sounds(
             sheet = replace(drawn, ensemble=ensemble, parts=ENSEMBLES[ensemble].parts)
             score = pipe.compose(sheet, seed=seed, num_inference_steps=steps)
             for name, renderer in renderers().items():
-                for measure, value in measure_take(score, sheet, renderer, seed).items():
+                measured, music = measure_take(score, sheet, renderer, seed)
+                for measure, value in measured.items():
                     rows[ensemble][name][measure].append(value)
+                if ensemble not in spectrograms:
+                    spectrograms[ensemble] = spectrogram_text(music)
         print(ensemble, flush=True)
-    return rows
+    return rows, spectrograms
 
 
 def measure_take(
     score: Score, sheet: CueSheet, renderer: SoundFontRenderer, seed: int
-) -> dict[str, float]:
-    """What one take measures by one renderer."""
+) -> tuple[dict[str, float], Waveform]:
+    """What one take measures by one renderer, and the take."""
     stems = render(score, renderer=renderer, cue_sheet=sheet, seed=seed)
     music = mix(stems, sheet, sheet.duration)
     pitched = [note for part, notes in score.parts.items() if part != Part.DRUMS for note in notes]
     last = score.tempo_map.to_seconds(max(note.onset for note in pitched))
     rings, step = tail(music, last)
     placed = place_hits(score.tempo_map, hits_in_cues(sheet))
+
+    def spread_at(energy: NDArray[np.float32]) -> float:
+        other = replace(sheet, curves={**sheet.curves, Curve.ENERGY: energy})
+        played = render(score, renderer=renderer, cue_sheet=other, seed=seed)
+        return loudness_spread(mix(played, other, sheet.duration), last)
+
+    spreads = {}
+    if seed == 0:
+        num_values = len(sheet.curves[Curve.ENERGY])
+        rising = np.linspace(*MOVING, num_values, dtype=np.float32)
+        spreads["spread where energy moves"] = spread_at(rising)
+        spreads["spread where it is steady"] = spread_at(np.full(num_values, 0.5, np.float32))
     return {
+        **spreads,
         "loudness spread": loudness_spread(music, last),
+        "attack": 1000.0 * fastest_attack(ENSEMBLES[sheet.ensemble], renderer),
         "energy movement": energy_movement(sheet.curves[Curve.ENERGY], CURVE_RATE_HZ),
         "melody lead": lead_of_melody(stems)[0],
         "low mids": 100.0 * 10.0 ** (energy_share(music, LOW_MID_HZ) / 10.0),
@@ -166,7 +190,21 @@ def measure_take(
         "spectral centroid": spectral_centroid(music),
         "crest factor": crest_factor(music),
         "level": loudness(sum_stems(stems, sheet, sheet.duration)),
-    }
+    }, music
+
+
+def fastest_attack(players: Ensemble, renderer: SoundFontRenderer) -> float:
+    """Seconds of the part that carries hits: the fastest, or what doubles it where all are slow."""
+    attacks = []
+    for part in players.parts:
+        voice = players.voice(part)
+        sound = renderer.sound_of(voice)
+        pitch = KICK if part == Part.DRUMS else None
+        attacks.append(renderer.measure(sound, pitch).attack(voice.attack_pitch))
+    if min(attacks) < FAST_ATTACK_S:
+        return min(attacks)
+    voice = players.voice(Part.MELODY)
+    return renderer.measure(Sound(0, voice.accent)).attack(voice.attack_pitch)
 
 
 def plot(result: dict[str, Any]) -> Figure:
@@ -219,15 +257,29 @@ def measure(run: Run) -> Result:
     before = {}
     if asked.before.is_file():
         old = json.loads(asked.before.read_text(encoding="utf-8"))
-        before = {key: old[key] for key in ("model", "fonts", "rows")}
+        before = {key: old[key] for key in ("model", "fonts")}
+        before["rows"] = {  # of the same cue sheets
+            ensemble: {
+                name: {measure: values[: asked.takes] for measure, values in row.items()}
+                for name, row in both_rows.items()
+            }
+            for ensemble, both_rows in old["rows"].items()
+        }
+    rows, spectrograms = measure_sounds(pipe, list(ENSEMBLES), asked.takes, asked.duration)
+    recordings = measure_recordings(asked.recordings) if asked.recordings else []
+    stored = RESULTS / "sound.json"
+    if not asked.recordings and stored.is_file():
+        recordings = json.loads(stored.read_text(encoding="utf-8")).get("recordings", [])
     return {
         "before": before,
+        "recordings": recordings,
+        "spectrograms": spectrograms,
         "model": pipe.model_sha256,
         "renderers": {name: str(renderer) for name, renderer in both.items()},
         "fonts": {name: renderer.sha256 for name, renderer in both.items()},
         "takes": asked.takes,
         "duration": asked.duration,
-        "rows": measure_sounds(pipe, list(ENSEMBLES), asked.takes, asked.duration),
+        "rows": rows,
     }
 
 
@@ -239,6 +291,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--before", type=Path, metavar="JSON", default=BEFORE, help="an earlier run to set beside"
     )
+    parser.add_argument(
+        "--recordings",
+        type=Path,
+        metavar="DIR",
+        help="where recordings lie; else what an earlier run measured of them is kept",
+    )
+
+
+def plot_spectrograms(result: Result) -> Figure | None:
+    """The first take of every ensemble."""
+    return draw_spectrograms(
+        result["spectrograms"], result["duration"], "Every ensemble's first take, finished mix"
+    )
 
 
 STUDY = Study(
@@ -246,5 +311,5 @@ STUDY = Study(
     "The two synths, every ensemble by numbers.",
     measure,
     arguments,
-    pictures={"sound.png": plot},
+    pictures={"sound.png": plot, "sound-spectrograms.png": plot_spectrograms},
 )

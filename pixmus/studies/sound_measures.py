@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixmus.ensembles import Part
-from pixmus.sound.loudness import LOUDNESS_HOP_S, block_powers, filter_spectrum, k_weighting
+from pixmus.sound.loudness import (
+    LOUDNESS_HOP_S,
+    block_powers,
+    filter_spectrum,
+    k_weighting,
+    to_db,
+)
 from pixmus.waveform import SAMPLE_RATE, Waveform
 
 SHORT_TERM_S = 3.0  # EBU Tech 3341
@@ -88,6 +94,13 @@ def balance(waveform: Waveform) -> float:
     """dB of the left side against the right one."""
     left, right = np.square(waveform.astype(np.float64)).mean(axis=1)
     return float(_db(left) - _db(right))
+
+
+def stereo_width(waveform: Waveform) -> float:
+    """dB of left minus right against left plus right; -60 where both channels are the same."""
+    left, right = waveform.astype(np.float64)
+    side, middle = np.sqrt(np.mean((left - right) ** 2)), np.sqrt(np.mean((left + right) ** 2))
+    return to_db(max(float(side / max(middle, SMALLEST)), 1e-3))
 
 
 def tail(waveform: Waveform, last_onset: float) -> tuple[float, float]:

@@ -38,7 +38,7 @@ RESULTS = Path("docs/results")
 RUNS = Path("runs")
 VIDEOS = Path("../shared/data/video")  # where the studies of clips look for them
 # Options that change where and how a study runs, not what it measures.
-NOT_TOLD = ("out", "cache", "again", "only")
+NOT_TOLD = ("out", "cache", "again", "only", "recordings")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from pixmus.picture.timecode import Counting
 from pixmus.picture.video import Video, probe
 from pixmus.score.midi import CHORD_MARKER
 from pixmus.studies.editors_chords import measure_chords
+from pixmus.studies.editors_picture import plot_files, rows_in, rows_out
 from pixmus.studies.runner import RESULTS, VIDEOS, Result, Run, Study
 from pixmus.take.cue_timeline import plot_cue_timeline
 from pixmus.take.exports import EXPORTS, stem_files, write_bundle
@@ -30,7 +31,7 @@ CLIP = "shared-assets__tears-of-steel-battle-clip-medium.webm"  # CC BY 3.0, Ble
 LIST = RESULTS.parent / "editors" / "tears-of-steel.edl"  # its cuts as they were marked by eye
 SEED, STEPS = 7, 10
 CHORDS_ASKED = 0.9  # share of half bars whose notes are to fit the chord that is asked for
-PICTURE, ROLL = "editors.png", "editors-roll.png"
+PICTURE, ROLL, FILES = "editors.png", "editors-roll.png", "editors-files.png"
 
 
 def measure(run: Run) -> Result:
@@ -43,16 +44,17 @@ def measure(run: Run) -> Result:
     truth = read_cut_list(LIST, counting)
     with tempfile.TemporaryDirectory(prefix="pixmus-") as name:
         place = Path(name)
-        lists = [
-            _compared(kind, write(place, truth, video), truth, counting)
-            for kind, write in WRITERS.items()
-        ]
+        given = {kind: write(place, truth, video) for kind, write in WRITERS.items()}
+        lists = [_compared(kind, path, truth, counting) for kind, path in given.items()]
+        read = [(path.name, read_cut_list(path, counting)) for path in given.values()]
         pipe = PixMusPipeline.from_pretrained()
         take = pipe(clip, cuts=truth, seed=SEED, num_inference_steps=STEPS)
         run.tell("the take is made")
         chords = measure_chords(run, pipe, take.cue_sheet, STEPS)
         write_bundle(take, place / "take")
         exports = _read_back(take, place / "take")
+        rows = rows_in(read) + rows_out(take, place / "take")
+    run.picture(FILES, plot_files(rows, take.cue_sheet.duration))
     run.picture(ROLL, plot_piano_roll(take.score, take.cue_sheet.cuts, take.cue_sheet.hit_points,
                                       take.cue_sheet.duration))  # fmt: skip
     run.picture(PICTURE, plot_cue_timeline(take.cue_sheet, take.tempo_map, take.thumbnails))

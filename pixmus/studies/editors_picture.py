@@ -64,7 +64,7 @@ def plot_files(rows: Sequence[Row], duration: float) -> Figure:
                 free = start + 0.012 * duration * (len(name) + 0.5)
         axes.text(
             *(0.004, 0.97), row.label, transform=axes.transAxes, va="top", fontsize=7.5, color=INK,
-            bbox={"facecolor": "white", "edgecolor": RULE, "pad": 1.2, "alpha": 0.9}, zorder=9,
+            bbox={"boxstyle": "square,pad=0.16", "fc": "white", "ec": RULE, "alpha": 0.9}, zorder=9,
         )  # fmt: skip
     return figure
 

@@ -28,7 +28,7 @@ from pixmus.doors.page.showing import sentence
 from pixmus.doors.page.visits import Visits
 from pixmus.ensembles import PIANO, Ensemble, Part, Style, add_ensemble, remove_ensemble
 from pixmus.errors import PixMusError
-from pixmus.renderers import REPLAYING_VARIABLE
+from pixmus.renderers import REPLAYING_VARIABLE, THESIS_VARIABLE
 from pixmus.score.midi import write_midi
 
 pytestmark = pytest.mark.filterwarnings("default")  # Gradio warns of its own future
@@ -162,6 +162,7 @@ def shell(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 def controls() -> Iterator[Controls]:
     with pytest.MonkeyPatch.context() as patch, gr.Blocks():
         patch.setenv(REPLAYING_VARIABLE, "somebody/sound")  # so that every choice is shown
+        patch.setenv(THESIS_VARIABLE, "somebody/thesis")
         made = Controls()
         made.add_text(gr.Textbox("", elem_id="text"))
         yield made

@@ -307,4 +307,4 @@ def ruled_velocities(canvas: VoiceCanvas) -> np.ndarray:
     velocity = np.repeat(base, STEPS_PER_BEAT).reshape(len(base), STEPS_PER_BEAT)
     velocity[:, 0] += 4
     velocity[canvas.bar_starts, 0] += 4
-    return velocity.round().astype(int).ravel()
+    return np.asarray(velocity.round().clip(1, 127).astype(int).ravel())

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pixmus.chords import Chord, Quality
+from pixmus.compose.conditions import COLUMNS
 from pixmus.compose.cue_bars import bars_of_cues
 from pixmus.compose.draft import Draft, blank_draft
 from pixmus.compose.sampling import Sampling
@@ -29,13 +30,14 @@ from pixmus.compose.voice_score import (
     levels_of_bars,
     prepare_voices,
     read_voices,
+    ruled_velocities,
     sources_of_plan,
     without_unisons,
 )
 from pixmus.compose.voice_writing import blocks_of, write_blocks
 from pixmus.cues.sheet import Cue, CueSheet
 from pixmus.curves import CURVES, Curve, num_curve_values
-from pixmus.ensembles import PARTS, Part, Style
+from pixmus.ensembles import PARTS, STYLES, Part, Style
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT, VoiceNetwork
 from pixmus.score.notes import Note
 from pixmus.score.plan import HALVES, Phrase, Plan
@@ -204,3 +206,12 @@ def test_no_two_notes_of_a_part_sound_one_pitch_at_once() -> None:
         Note(1.5, 60, 1.0, 60),
         Note(2.5, 60, 1.0, 50),
     ]
+
+
+def test_the_loudest_that_is_asked_for_is_a_velocity_that_midi_has() -> None:
+    """Game music is struck harder than all others, and harder still on downbeats."""
+    canvas, _, _ = a_canvas()
+    canvas.conditions[:, CURVES.index(Curve.ENERGY)] = 1
+    canvas.conditions[:, COLUMNS["style"]] = [style == Style.GAME for style in STYLES]
+    assert SOFT + LOUDER + STRUCK_HARDER[Style.GAME] + 8 > 127
+    assert ruled_velocities(canvas).max() == 127

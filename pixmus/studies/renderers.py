@@ -203,7 +203,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 STUDY = Study(
     "renderers",
-    "A real clip through every renderer; what the thesis' system costs; its own metrics.",
+    "A clip through every renderer, and what the thesis' system costs.",
     measure,
     arguments,
     has_quick=True,

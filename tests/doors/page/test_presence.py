@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Queue
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,12 @@ from pixmus.doors.page.blocks import PageBlocks
 from pixmus.doors.page.presence import CALLER, Presence, held_by, is_mcp_call
 from pixmus.doors.page.unread import Unread
 from pixmus.doors.page.visits import Visits
+
+
+def run(coroutine: Coroutine[Any, Any, None]) -> None:
+    """To its end in a thread: a browser that other tests left open has the loop of this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, coroutine).result()
 
 
 def scope(path: str, query: bytes = b"", method: str = "GET") -> dict[str, Any]:
@@ -48,7 +56,7 @@ def test_who_is_there_is_noted_until_the_connection_ends_however_it_does(tmp_pat
 
     presence = Presence(app, visits, gone.append)
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(presence(scope("/gradio_api/heartbeat/abc"), None, None))
+        run(presence(scope("/gradio_api/heartbeat/abc"), None, None))
     assert not visits.is_there("abc") and gone == ["abc"]
 
 
@@ -66,7 +74,7 @@ def test_each_call_of_mcp_has_a_name_of_its_own_which_is_there_while_it_goes_on(
     presence = Presence(app, visits, gone.append)
     headers = [(b"accept", b"*/*"), (b"X-PixMus-Caller", b"somebody else")]
     for _ in range(2):
-        asyncio.run(presence({**scope(path, method="POST"), "headers": headers}, None, None))
+        run(presence({**scope(path, method="POST"), "headers": headers}, None, None))
     assert gone == names and len({*names, "somebody else"}) == 3
     assert not any(map(visits.is_there, names))
 

@@ -16,7 +16,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import scipy.signal
 
 from pixmus.check.onsets import flux_peaks, hit_rate, strong_onsets
 from pixmus.choices import RENDERER_STRENGTH
@@ -279,8 +278,10 @@ def resampled(waveform: Waveform, rate: int, wanted_rate: int) -> Waveform:
     """The sound at another sample rate, by a polyphase filter: (2, about as long)."""
     if rate == wanted_rate:
         return waveform
+    from scipy.signal import resample_poly  # 2.6 s, which a take by the synth does not need
+
     shared = math.gcd(rate, wanted_rate)
-    made = scipy.signal.resample_poly(waveform, wanted_rate // shared, rate // shared, axis=1)
+    made = resample_poly(waveform, wanted_rate // shared, rate // shared, axis=1)
     return np.ascontiguousarray(made, dtype=np.float32)
 
 

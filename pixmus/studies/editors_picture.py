@@ -22,7 +22,7 @@ from pixmus.editors.session import Session
 from pixmus.picture.timecode import Counting
 from pixmus.score.tempo import TempoMap
 from pixmus.take.exports import session_of, stem_files
-from pixmus.take.figure import HIT_COLOUR, INK, QUIET, RULE, panels_of
+from pixmus.take.figure import HIT_COLOUR, INK, QUIET, panels_of
 from pixmus.take.soundtrack import Soundtrack
 
 ROW_IN = 0.36  # height of a row, inches
@@ -49,7 +49,7 @@ def plot_files(rows: Sequence[Row], duration: float) -> Figure:
     for axes, row in zip(panels, rows, strict=True):
         axes.set_ylim(0, 1)
         axes.vlines(row.cuts, 0.0, 0.55, color=INK, lw=1.0)
-        axes.scatter(row.marks, [0.75] * len(row.marks), s=18, marker="v", color=HIT_COLOUR)
+        axes.scatter(row.marks, [0.72] * len(row.marks), s=18, marker="v", color=HIT_COLOUR)
         if row.notes:
             times, pitches = np.array(row.notes).T
             heights = 0.05 + 0.55 * (pitches - pitches.min()) / max(1.0, float(np.ptp(pitches)))
@@ -60,11 +60,12 @@ def plot_files(rows: Sequence[Row], duration: float) -> Figure:
         free = 0.0
         for start, name in row.names:
             if start >= free:
-                axes.text(start, 0.78, name, fontsize=6, color=QUIET, va="center", clip_on=True)
+                axes.text(start, 0.92, name, fontsize=5.5, color=QUIET, va="center", clip_on=True)
                 free = start + 0.012 * duration * (len(name) + 0.5)
+        label = row.label.rpartition("/")[2]
         axes.text(
-            *(0.004, 0.97), row.label, transform=axes.transAxes, va="top", fontsize=7.5, color=INK,
-            bbox={"boxstyle": "square,pad=0.16", "fc": "white", "ec": RULE, "alpha": 0.9}, zorder=9,
+            *(-0.006, 0.5), label, transform=axes.transAxes, ha="right", va="center", fontsize=7,
+            color=INK,
         )  # fmt: skip
     return figure
 

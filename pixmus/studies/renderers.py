@@ -31,7 +31,7 @@ from pixmus.studies.runner import VIDEOS, Result, Run, Study, torch_threads
 from pixmus.studies.text_to_music import Network, Stage, System, check_size, denoiser_type
 from pixmus.waveform import SAMPLE_RATE
 
-CLIP = VIDEOS / "editly-assets__lofoten.mp4"
+CLIP = VIDEOS / "editly-assets__kohlipe1.mp4"
 MINUTE_S = 60.0
 THESIS_CLIPS = 3
 REPEATS = 1  # of every stage, after one that is not counted

@@ -54,7 +54,7 @@ def draw_spectrograms(
     panels = np.ravel(figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False))
     height = figure.get_figheight()
     figure.subplots_adjust(
-        left=0.06, right=0.99, top=1 - 0.75 / height, bottom=0.4 / height, hspace=0.28, wspace=0.06
+        left=0.07, right=0.99, top=1 - 0.75 / height, bottom=0.4 / height, hspace=0.28, wspace=0.06
     )
     for axes, (name, text) in zip(panels, drawn.items(), strict=False):
         levels = np.array([[ord(each) - FIRST_CHARACTER for each in row] for row in text])
@@ -67,8 +67,12 @@ def draw_spectrograms(
             spine.set_visible(False)
     for axes in panels[len(drawn) :]:
         axes.set_visible(False)
-    hertz = (50, 200, 800, 3200, 12800)
-    panels[0].set_yticks([np.log2(each / LOWEST_HZ) for each in hertz], [str(h) for h in hertz])
+    for axes in panels[max(0, len(drawn) - COLUMNS) : len(drawn)]:  # the lowest of each column
+        axes.tick_params(labelbottom=True)
+    hertz = {50: "50 Hz", 200: "200 Hz", 800: "800 Hz", 3200: "3.2 kHz", 12800: "12.8 kHz"}
+    panels[0].set_yticks([np.log2(each / LOWEST_HZ) for each in hertz], list(hertz.values()))
+    seconds = np.arange(0.0, duration, 5.0)  # not the last: it would meet the next panel's first
+    panels[0].set_xticks(seconds, [f"{second:g} s" for second in seconds])
     figure.text(0.012, 1 - 0.14 / height, title, fontsize=13, fontweight="bold", color=INK,
                 va="top")  # fmt: skip
     return figure

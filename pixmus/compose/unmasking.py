@@ -22,12 +22,14 @@ TEMPERATURES: dict[str, float] = {
 # in semitones, the last for all that are further. Written by the network alone melodies repeat
 # notes twice as often as real ones and move by step a third less (experiment 121).
 MELODY_INTERVALS = (-0.6, 0.5, 0.5, 0.1, 0.0)
+# The same of a bass: the network alone repeats its note in half of its strokes (experiment 126).
 BASS_INTERVALS = (-1.6, 0.2, 0.2, 0.0)
 # What is added to the log probabilities of pitches that go on the way the melody went, and taken
 # from those that go back: melodies of the network alone turn half as often again as real ones.
 GOING_ON = 0.8
 MOTIF = (0.8, 1.2)  # of strokes and of ways: see `motif_to_repeat`
 HARMONY_NEAR = 1.0  # see `stay_near`
+# The rest of what is leaned to and what it did: experiments 126 and 127.
 STEADY: dict[str, float] = {
     Part.DRUMS: 1.0,
     Part.BASS: 1.0,

@@ -14,6 +14,7 @@ import importlib.util
 import math
 import threading
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class Told:
     key: str
 
 
-class AudioModel:
+class AudioModel(ABC):
     """One loaded pipeline; subclasses say how their pipeline is called."""
 
     pipeline: ClassVar[str]  # in diffusers
@@ -77,9 +78,9 @@ class AudioModel:
         return self.most_s
 
     @property
+    @abstractmethod
     def num_steps(self) -> int:
         """Inference steps of one call."""
-        raise NotImplementedError
 
     def replay(self, sound: Waveform, told: Told, on_step: OnStep) -> Waveform:
         """The sound played again, within a few samples as long."""
@@ -102,6 +103,7 @@ class AudioModel:
     def _scheduler_changes(self, told: Told) -> dict[str, Any]:
         return {}
 
+    @abstractmethod
     def _call(
         self,
         pipe: Any,
@@ -111,7 +113,6 @@ class AudioModel:
         on_step: OnStep,
     ) -> Tensor:
         """What the pipeline makes of a waveform (1, 2, samples): (1, 2, samples)."""
-        raise NotImplementedError
 
 
 class StableAudio3(AudioModel):

@@ -17,10 +17,11 @@ from typing import Any
 import gradio as gr
 import httpx
 from gradio.exceptions import InvalidPathError
+from gradio.routes import App
 from gradio.state_holder import StateHolder
 
 from pixmus.doors.page.showing import sentence
-from pixmus.doors.page.unread import States
+from pixmus.doors.page.unread import States, Steps
 from pixmus.errors import PixMusError
 from pixmus.files import DISK_TROUBLE
 
@@ -39,6 +40,16 @@ class PageBlocks(gr.Blocks):
     uploads: Path | None = None
     largest: int = 0
     is_there: Callable[[str], bool] = staticmethod(lambda session: False)
+
+    @property
+    def app(self) -> App:
+        """The server, which Gradio makes when the page is launched."""
+        return self._app
+
+    @app.setter
+    def app(self, app: App) -> None:
+        app.iterators = Steps()
+        self._app = app
 
     @property
     def state_holder(self) -> StateHolder:

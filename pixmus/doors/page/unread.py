@@ -1,9 +1,10 @@
-"""`Unread`, `States`: what Gradio keeps for each session, of few that are not there.
+"""`Unread`, `States`, `Steps`: what Gradio keeps of sessions and calls, bounded and safe to end.
 
 Gradio keeps what its queue has to say for 2,000 sessions in the order in which they came, heard or
 not: whoever invents as many takes it from those who wait, and who left without hearing it leaves it
 there. Of every session that ever asked for something, up to 10,000, it keeps what all widgets show:
-half a megabyte on this page.
+half a megabyte on this page. Of each call that goes on it keeps the generator that the next step
+is asked of, which two of its coroutines may end at once.
 """
 
 from __future__ import annotations
@@ -55,3 +56,14 @@ class States(OrderedDict[str, Any]):
         older = list(self)[:-1]
         spare = None if last else next((n for n in older if not self.is_there(n)), None)
         return super().popitem(last) if spare is None else (spare, self.pop(spare))
+
+
+class Steps(dict[str, Any]):
+    """The generators of calls that go on, by event.
+
+    Whoever cancels a call and the call itself, when it ends, both look for its generator, wait for
+    each other while it is closed, and remove it: who comes second finds it gone, which is no error.
+    """
+
+    def __delitem__(self, event: str) -> None:
+        self.pop(event, None)

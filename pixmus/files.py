@@ -24,6 +24,7 @@ SHIPPED = PACKAGE / "shipped"  # what a wheel carries from beside the package
 
 EFFECTIVE_IDS = os.access in os.supports_effective_ids
 SHOWN = 60  # characters of a name that cannot be
+LONGEST_NAME = 255  # bytes, of nearly every file system
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DISK_TAKES_NO_MORE = (*DISK_IS_FULL, errno.EROFS)
 DISK_TROUBLE = {
@@ -50,6 +51,11 @@ def named(path: str | Path) -> Path:
                 f'The name "{str(path)[:SHOWN]}..." is too long; choose a shorter one.'
             ) from error
     return path
+
+
+def name_as_text(path: str | Path) -> str:
+    """The name of a file as any text file holds it: bytes that are no characters are replaced."""
+    return os.fsencode(Path(path).name).decode("utf-8", "replace")
 
 
 @contextmanager
@@ -143,8 +149,12 @@ def _check_parent(path: Path) -> None:
 
 
 def _beside(path: Path) -> Path:
-    """A hidden name next to `path`, with the same ending."""
-    return path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+    """A hidden name next to `path`, with the same ending, that a file can have where `path` can."""
+    ending = f"-{secrets.token_hex(4)}{path.suffix}"
+    stem = path.stem
+    while len(os.fsencode(f".{stem}{ending}")) > LONGEST_NAME and stem:
+        stem = stem[:-1]
+    return path.with_name(f".{stem}{ending}")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def write_wav(path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_
     subtype = "PCM_24" if peak <= 1.0 else "FLOAT"
     try:
         with soundfile.SoundFile(
-            str(path), "w", sample_rate, len(waveform), subtype=subtype, format="WAV"
+            _name(path), "w", sample_rate, len(waveform), subtype=subtype, format="WAV"
         ) as file:
             for i in blocks:
                 file.write(np.ascontiguousarray(waveform[:, i : i + WAV_BLOCK].T))
@@ -34,3 +35,8 @@ def write_wav(path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_
         raise PixMusError(
             f"{path} could not be written; free some disk space or choose another folder."
         ) from error
+
+
+def _name(path: str | Path) -> str | bytes:
+    """A path as libsndfile opens it: where names of files are bytes, whatever those are."""
+    return str(path) if os.name == "nt" else os.fsencode(path)

@@ -17,7 +17,7 @@ from pixmus.editors.fcp_xml import read_fcp_xml
 from pixmus.editors.marker_rows import columns_of, read_marker_rows
 from pixmus.editors.otio import read_otio
 from pixmus.errors import PixMusError
-from pixmus.files import named
+from pixmus.files import name_as_text, named
 from pixmus.picture.timecode import Counting
 from pixmus.score.midi import is_of_the_film
 from pixmus.score.midi_events import read_midi_events
@@ -44,7 +44,7 @@ def read_cut_list(
     if data[:4] in (b"MThd", b"RIFF"):
         found = _midi_markers(path)
     else:
-        found = _read_text(_decoded(data, path), path.name, counting)
+        found = _read_text(_decoded(data, path), name_as_text(path), counting)
     return found.placed(_origin(found, start, shown))
 
 
@@ -139,4 +139,4 @@ def _midi_markers(path: Path) -> CutList:
     check_size(path.name, len(named))
     marks = sorted((mark(seconds(when), text) for when, text in named), key=lambda one: one.time)
     last = max([when for when, _ in named] + [track.end_tick for track in events.tracks])
-    return CutList(path.name, marks=tuple(marks), end=seconds(last))
+    return CutList(name_as_text(path), marks=tuple(marks), end=seconds(last))

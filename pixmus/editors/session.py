@@ -6,6 +6,7 @@ which the session lies.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -28,6 +29,9 @@ class SessionMarker:
     strength: float | None = None
     end: float | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", in_one_line(self.name))
+
 
 @dataclass(frozen=True)
 class Session:
@@ -42,6 +46,9 @@ class Session:
     picture: str  # the file of the scored clip
     stems: Mapping[str, str] = field(default_factory=dict)  # part -> its file
     programs: Mapping[str, int] = field(default_factory=dict)  # part -> General MIDI programme
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", in_one_line(self.title))
 
     @property
     def num_samples(self) -> int:
@@ -78,6 +85,17 @@ class Session:
         bars = [(0, self.pickup)] if self.pickup else []
         starts = zip(tempo_map.bar_starts, tempo_map.bar_lengths, strict=True)
         return bars + [(start + self.pickup, length) for start, length in starts]
+
+
+def in_one_line(name: str) -> str:
+    """A name as lines of text and XML hold it: without control characters and ends of lines."""
+    return " ".join("".join(" " if _is_no_text(c) else c for c in name).split())
+
+
+def _is_no_text(character: str) -> bool:
+    """Control characters, surrogates, separators of lines, and what Unicode calls noncharacters."""
+    kind = unicodedata.category(character)
+    return kind in ("Cc", "Cs", "Zl", "Zp") or ord(character) & 0xFFFE == 0xFFFE
 
 
 def session_markers(sheet: CueSheet) -> tuple[SessionMarker, ...]:

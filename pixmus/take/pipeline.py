@@ -42,6 +42,7 @@ from pixmus.diffusers_base import (
     loading_components,
 )
 from pixmus.errors import PixMusError
+from pixmus.files import name_as_text
 from pixmus.model.byte_weights import store_as_bytes
 from pixmus.model.folder import (
     CURVE_TABLES,
@@ -396,7 +397,7 @@ class PixMusPipeline(DiffusionPipeline):
         sheet = draft.cue_sheet
         return {
             **asked,
-            "clip": footage.video.path.name,
+            "clip": name_as_text(footage.video.path),
             "notices": list(footage.notices),
             "timecode": footage.video.timecode,
             "cuts": sheet.reasons.get(CUT_LIST),

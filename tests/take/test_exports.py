@@ -2,9 +2,10 @@
 
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -18,8 +19,10 @@ from pixmus.doors.cli.program import build
 from pixmus.doors.page.endpoints import Endpoints
 from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.visits import Visits
+from pixmus.editors.read import read_cut_list
 from pixmus.ensembles import ENSEMBLES
 from pixmus.errors import PixMusError
+from pixmus.files import name_as_text
 from pixmus.picture.timecode import timecode
 from pixmus.score.midi import read_midi, write_midi
 from pixmus.score.notes import Note, Score
@@ -31,6 +34,7 @@ from pixmus.take.exports import (
     add_export,
     chosen_exports,
     remove_export,
+    session_of,
     stored_exports,
     write_bundle,
     write_export,
@@ -270,3 +274,28 @@ def test_a_wave_beyond_full_scale_is_not_clipped(tmp_path):
     write_wav(tmp_path / "loud.wav", loud)
     read, _ = soundfile.read(tmp_path / "loud.wav", always_2d=True)
     np.testing.assert_array_equal(read.T.astype(np.float32), loud)
+
+
+@pytest.mark.parametrize(
+    "odd", ["a\udce9b", "a\x01b\x0cc", "two\nlines\t\r", "\ufffe<&\"']]>|", "\u2028x", "\n"]
+)
+def test_names_of_any_characters_stay_readable_in_every_file(odd, tmp_path, no_pictures):
+    take = SmallTake()
+    take.settings["clip"] = name_as_text(f"{odd}.mp4")
+    if "\udce9" not in odd:  # no sheet holds half of a character
+        take.cue_sheet = replace(take.cue_sheet, cues=(Cue(0.0, DURATION, odd),))
+        take.score = replace(take.score, markers=((2.0, "hit point 1"), (0.0, odd)))
+    write_bundle(take, tmp_path / "bundle")
+    folder = tmp_path / "bundle"
+    assert CueSheet.load(folder / "cues.json").cues == take.cue_sheet.cues
+    counting = session_of(take).counting
+    for name in ("markers.csv", "markers.edl", "timeline.otio", "score.mid"):
+        assert [round(mark.time, 1) for mark in read_cut_list(folder / name, counting).marks][
+            -1
+        ] == 2.0
+    ElementTree.fromstring((folder / "score.musicxml").read_bytes())
+    with zipfile.ZipFile(folder / "session.dawproject") as packed:
+        for name in ("project.xml", "metadata.xml"):
+            ElementTree.fromstring(packed.read(name))
+    lines = (folder / "session.rpp").read_text().splitlines()
+    assert [line.split()[0] for line in lines].count("MARKER") == 3  # a region has two

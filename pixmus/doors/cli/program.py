@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import signal
 import sys
 from collections.abc import Callable
@@ -75,6 +77,9 @@ def main() -> NoReturn:
     """Run the command line; what a person did wrong is one line on stderr and exit code 2."""
     # A plain `kill` unwinds as Ctrl-C does, so that unfinished files are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        codecs.register_error("as_given", _as_given)
+        sys.stdout.reconfigure(errors="as_given")
     try:
         with disk_told("the output"):
             build()(prog_name="pixmus")
@@ -92,6 +97,16 @@ def main() -> NoReturn:
             print("stopped; what is done is kept, the same command goes on", file=sys.stderr)
         sys.exit(130)
     sys.exit(0)
+
+
+def _as_given(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Bytes of a file's name that are no characters come out as they came in, so that a shell finds
+    the file again; characters that the terminal has not as their number.
+    """
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.backslashreplace_errors(error)
 
 
 def _fail(message: str) -> NoReturn:

@@ -31,11 +31,18 @@ class Quality(StrEnum):
     SUSPENDED_SEVENTH = "7sus4"
     SIXTH = "6"
     MINOR_SIXTH = "m6"
+    ADDED_NINTH = "add9"
+    MINOR_ADDED_NINTH = "madd9"
 
     @property
     def tones(self) -> tuple[int, ...]:
         """Semitones above the root, the root first."""
         return _TONES[self]
+
+    @property
+    def planned(self) -> Quality:
+        """The quality of `QUALITIES` that a plan has in its place: itself, or without the ninth."""
+        return _PLANNED.get(self, self)
 
     @property
     def is_minor(self) -> bool:
@@ -55,13 +62,18 @@ _TONES = {
     Quality.DIMINISHED_SEVENTH: (0, 3, 6, 9), Quality.AUGMENTED: (0, 4, 8),
     Quality.SUSPENDED_SECOND: (0, 2, 7), Quality.SUSPENDED_FOURTH: (0, 5, 7),
     Quality.SUSPENDED_SEVENTH: (0, 5, 7, 10), Quality.SIXTH: (0, 4, 7, 9),
-    Quality.MINOR_SIXTH: (0, 3, 7, 9),
+    Quality.MINOR_SIXTH: (0, 3, 7, 9), Quality.ADDED_NINTH: (0, 4, 7, 2),
+    Quality.MINOR_ADDED_NINTH: (0, 3, 7, 2),
 }  # fmt: skip
-QUALITIES: tuple[Quality, ...] = tuple(Quality)
-# Other spellings of a quality. What stands above the seventh is not kept: C9 is C7, Cadd9 is C.
+# Those that may be asked for, but that the score model never learned to plan.
+_PLANNED = {Quality.ADDED_NINTH: Quality.MAJOR, Quality.MINOR_ADDED_NINTH: Quality.MINOR}
+ALL_QUALITIES: tuple[Quality, ...] = tuple(Quality)
+QUALITIES: tuple[Quality, ...] = tuple(q for q in Quality if q not in _PLANNED)  # of plans
+# Other spellings of a quality. What stands above the seventh is not kept: C9 is C7.
 _OTHER_SUFFIXES = {
-    "maj": Quality.MAJOR, "M": Quality.MAJOR, "add9": Quality.MAJOR, "min": Quality.MINOR,
-    "-": Quality.MINOR, "madd9": Quality.MINOR, "9": Quality.SEVENTH, "M7": Quality.MAJOR_SEVENTH,
+    "maj": Quality.MAJOR, "M": Quality.MAJOR, "add2": Quality.ADDED_NINTH, "min": Quality.MINOR,
+    "-": Quality.MINOR, "madd2": Quality.MINOR_ADDED_NINTH, "minadd9": Quality.MINOR_ADDED_NINTH,
+    "9": Quality.SEVENTH, "M7": Quality.MAJOR_SEVENTH,
     "maj9": Quality.MAJOR_SEVENTH, "min7": Quality.MINOR_SEVENTH, "-7": Quality.MINOR_SEVENTH,
     "m9": Quality.MINOR_SEVENTH, "°": Quality.DIMINISHED, "o": Quality.DIMINISHED,
     "ø": Quality.HALF_DIMINISHED, "ø7": Quality.HALF_DIMINISHED, "°7": Quality.DIMINISHED_SEVENTH,
@@ -126,8 +138,8 @@ def parse_chord(text: str) -> Chord | None:
     match = _CHORD_NAME.fullmatch(text)
     suffix = match["suffix"] if match else "?"
     quality = _OTHER_SUFFIXES.get(suffix, suffix)
-    if match is None or quality not in QUALITIES:
-        known = ", ".join(f"C{quality}" for quality in QUALITIES)
+    if match is None or quality not in ALL_QUALITIES:
+        known = ", ".join(f"C{quality}" for quality in ALL_QUALITIES)
         raise PixMusError(
             f"The chord {text!r} is none; write it like Am, F/C or {NO_CHORD} (no chord). Known "
             f"are, on every root: {known}."

@@ -73,6 +73,9 @@ def plan_film(
     )
     if not Style(sheet.style).has_dynamics:
         plan = replace(plan, dynamics=np.full(plan.num_bars, UNKNOWN_DYNAMIC))
+    # As they were asked for: what no token of a plan says, the voices are told too.
+    asked = {h: c for cue in cues for h, c in _asked_halves(draft, cue, chords or ()).items()}
+    plan = replace(plan, chords=tuple(asked.get(h, c) for h, c in enumerate(plan.chords)))
     if Part.MELODY in draft.region.parts:
         plan = with_melody(plan, cues)
     beats = [int(cue.span.first_beat + beat) for cue in cues for beat in cue.bar_starts]
@@ -181,7 +184,8 @@ def given_tokens(
             tokens = give_chords(tokens, [read[half]], int(half))
     for cue in cues:
         _give_kept_parts(tokens, draft, cue, rows)
-        _give_asked(tokens, draft, cue, chords or ())
+        for half, chord in _asked_halves(draft, cue, chords or ()).items():  # they win over all
+            tokens[half] = give_chords(tokens[half : half + 1], [chord])[0]
     return tokens
 
 
@@ -221,10 +225,9 @@ def _give_kept_parts(tokens: np.ndarray, draft: Draft, cue: CueBars, rows: np.nd
         tokens[halves[whole], PLAYS_COLUMNS.start + index] = plays[whole]
 
 
-def _give_asked(
-    tokens: np.ndarray, draft: Draft, cue: CueBars, chords: Sequence[Chord | None]
-) -> None:
-    """Give the chords that are asked for, which win over all others."""
+def _asked_halves(draft: Draft, cue: CueBars, chords: Sequence[Chord | None]) -> dict[int, Chord]:
+    """The chords that are asked for by the plan's half bars, in C major or A minor."""
+    found = dict[int, Chord]()
     shift = tonic_of(not key_is_major(draft.cue_sheet.key)) - key_tonic(draft.cue_sheet.key)
     starts = np.asarray(draft.score.tempo_map.bar_starts)
     for beat, half in enumerate(cue.half_of_beat):
@@ -232,7 +235,8 @@ def _give_asked(
         asked = HALVES * bar + int(cue.conditions.beat_in_bar[beat] >= 2)
         chord = chords[asked] if asked < len(chords) else None
         if chord is not None:
-            tokens[half] = give_chords(tokens[half : half + 1], [chord.transposed(shift)])[0]
+            found[int(half)] = chord.transposed(shift)
+    return found
 
 
 def with_melody(plan: Plan, cues: Sequence[CueBars]) -> Plan:

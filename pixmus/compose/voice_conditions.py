@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pixmus.chords import QUALITIES
+from pixmus.chords import ALL_QUALITIES
 from pixmus.compose.conditions import MOOD_COLUMNS, NUM_CONDITIONS, TIMING_COLUMNS
 from pixmus.ensembles import PARTS
 
@@ -34,7 +34,7 @@ def chord_vectors(rows: np.ndarray) -> np.ndarray:
     there = np.flatnonzero(flat[:, 0] >= 0)
     for index in there:
         root, quality, bass = flat[index]
-        for tone in QUALITIES[quality].tones:
+        for tone in ALL_QUALITIES[quality].tones:
             found[index, (root + tone) % 12] = 1
     found[there, 12 + flat[there, 0]] = 1
     found[there, 24 + flat[there, 2]] = 1

@@ -1,8 +1,9 @@
 """`SheetChord`: a chord of a cue sheet, which a person gave or of which a take tells.
 
-In the file a chord has a start (seconds), a root such as "F#" ("N.C.": none is said from here on),
-a quality such as "m7" ("" is major), a bass, and whether it is given: what is given is played, the
-rest tells what was. Who writes a chord by hand may leave out quality, bass and that it is given.
+In the file a chord has a start (seconds; or a beat, counted from 0 at the music's first), a root
+such as "F#" ("N.C.": none is said from here on), a quality such as "m7" ("" is major), a bass, and
+whether it is given: what is given is played, the rest tells what was. Who writes a chord by hand
+may leave out quality, bass and that it is given.
 """
 
 from __future__ import annotations
@@ -28,27 +29,34 @@ class Row:
 
 
 NAMES = tuple(field.name for field in fields(Row))
+BEAT = "beat"  # in the place of the start
 
 
 @dataclass(frozen=True)
 class SheetChord:
-    """A chord that sounds from `start` (seconds) until the next; None: nothing is said of it."""
+    """A chord that sounds from `start` until the next; None: nothing is said of it."""
 
-    start: float
+    start: float  # seconds, or beats
     chord: Chord | None
     is_given: bool = True  # by a person, to be played; else a take tells of it
+    in_beats: bool = False  # of the tempo map, from 0
 
     def to_row(self, key: str) -> dict[str, Any]:
         """The chord for JSON, spelt as the key has it."""
         chord = self.chord
         if chord is None:
-            return {"start": self.start, "root": NO_CHORD}
-        root, bass = (Chord(tone).name(key) for tone in (chord.root, chord.bass))
-        return asdict(Row(self.start, root, str(chord.quality), bass, self.is_given))
+            row: dict[str, Any] = {"start": self.start, "root": NO_CHORD}
+        else:
+            root, bass = (Chord(tone).name(key) for tone in (chord.root, chord.bass))
+            row = asdict(Row(self.start, root, str(chord.quality), bass, self.is_given))
+        return {BEAT if name == "start" and self.in_beats else name: row[name] for name in row}
 
 
 def chord_of_row(row: Any) -> SheetChord:
     """The chord that a row of JSON says; ValueError with a sentence (no full stop) otherwise."""
+    in_beats = isinstance(row, dict) and BEAT in row and "start" not in row
+    if in_beats:
+        row = {"start" if name == BEAT else name: value for name, value in row.items()}
     check_names(row, "a chord", NAMES, optional=NAMES[2:])
     said_row = Row(**row)
     check_number(said_row.start, "the start of a chord", 0.0, float("inf"))
@@ -62,14 +70,17 @@ def chord_of_row(row: Any) -> SheetChord:
         chord = parse_chord(f"{said_row.root}{said_row.quality}{below}")
     except PixMusError as error:
         raise ValueError(str(error).removesuffix(".")) from error
-    return SheetChord(said_row.start, chord, said_row.given)
+    return SheetChord(said_row.start, chord, said_row.given, in_beats)
 
 
 def check_chords(chords: Sequence[SheetChord], duration: float) -> None:
     """Raise ValueError with a sentence (no full stop) where starts are not in order in the clip."""
+    if len({each.in_beats for each in chords}) > 1:
+        raise ValueError('"chords" begin at seconds and at beats; give all in one of them')
     before = -1.0
     for each in chords:
-        check_number(each.start, "the start of a chord", 0.0, duration)
+        latest, unit = (float("inf"), "beats") if each.in_beats else (duration, "s")
+        check_number(each.start, "the start of a chord", 0.0, latest)
         if each.start <= before:
-            raise ValueError(f'"chords" are not in order of time at {each.start:g} s')
+            raise ValueError(f'"chords" are not in order of time at {each.start:g} {unit}')
         before = each.start

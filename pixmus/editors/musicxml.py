@@ -43,8 +43,15 @@ KINDS = {
     Quality.DIMINISHED_SEVENTH: "diminished-seventh", Quality.AUGMENTED: "augmented",
     Quality.SUSPENDED_SECOND: "suspended-second", Quality.SUSPENDED_FOURTH: "suspended-fourth",
     Quality.SUSPENDED_SEVENTH: "suspended-fourth", Quality.SIXTH: "major-sixth",
-    Quality.MINOR_SIXTH: "minor-sixth",
+    Quality.MINOR_SIXTH: "minor-sixth", Quality.ADDED_NINTH: "major",
+    Quality.MINOR_ADDED_NINTH: "minor",
 }  # fmt: skip
+# Degrees beside the kind: (number above the root, semitones of alteration).
+ADDED = {
+    Quality.SUSPENDED_SEVENTH: ((7, -1),),
+    Quality.ADDED_NINTH: ((9, 0),),
+    Quality.MINOR_ADDED_NINTH: ((9, 0),),
+}
 # Where drums stand on a staff of five lines: (step, octave, notehead).
 DRUM_PLACES = {
     35: ("F", 4, ""), 36: ("F", 4, ""), 37: ("C", 5, "x"), 38: ("C", 5, ""), 39: ("C", 5, "x"),
@@ -216,10 +223,10 @@ def _add_chord(bar: Element, chord: Chord, key: str, offset: int) -> None:
         if name == ROOT:
             kind = SubElement(harmony, "kind", text=str(chord.quality))
             kind.text = KINDS[chord.quality]
-    if chord.quality == Quality.SUSPENDED_SEVENTH:
+    for number, alteration in ADDED.get(chord.quality, ()):
         degree = SubElement(harmony, "degree")
-        SubElement(degree, "degree-value").text = "7"
-        SubElement(degree, "degree-alter").text = "-1"
+        SubElement(degree, "degree-value").text = str(number)
+        SubElement(degree, "degree-alter").text = str(alteration)
         SubElement(degree, "degree-type").text = "add"
     if offset > 0:
         SubElement(harmony, "offset").text = str(offset)

@@ -54,7 +54,9 @@ def given_over_bars(chords: Sequence[SheetChord], tempo_map: TempoMap) -> list[C
         return []
     starts = np.array([chord.start for chord in chords])
     middles = np.asarray(tempo_map.bar_starts)[:, None] + HALF_BAR_BEATS * (0.5 + np.arange(HALVES))
-    times = np.asarray(tempo_map.to_seconds(middles.reshape(-1).astype(float)))
+    times = middles.reshape(-1).astype(float)
+    if not chords[0].in_beats:
+        times = np.asarray(tempo_map.to_seconds(times))
     sounding = (int(np.searchsorted(starts, time, "right")) - 1 for time in times)
     heard = (chords[place] if place >= 0 else None for place in sounding)
     return [each.chord if each is not None and each.is_given else None for each in heard]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pixmus.chords import QUALITIES, Chord, Quality
+from pixmus.chords import ALL_QUALITIES, Chord, Quality
 from pixmus.ensembles import PARTS, Part
 from pixmus.score.grid import STEPS_PER_BEAT
 
@@ -18,10 +18,10 @@ HALF_BAR_STEPS = 2 * STEPS_PER_BEAT
 
 
 def chord_rows(chords: Sequence[Chord | None]) -> np.ndarray:
-    """Chords as int8 (chords, 3): root, index of the quality in `QUALITIES`, bass; -1 for none."""
+    """Chords as int8 (chords, 3): root, place of the quality in `ALL_QUALITIES`, bass; -1: none."""
     rows = [
-        (-1, -1, -1) if chord is None else (chord.root, QUALITIES.index(chord.quality), chord.bass)
-        for chord in chords
+        (-1, -1, -1) if c is None else (c.root, ALL_QUALITIES.index(c.quality), c.bass)
+        for c in chords
     ]
     return np.array(rows, np.int8).reshape(-1, 3)
 
@@ -29,7 +29,7 @@ def chord_rows(chords: Sequence[Chord | None]) -> np.ndarray:
 def chords_of_rows(rows: np.ndarray) -> list[Chord | None]:
     """`chord_rows` undone."""
     return [
-        None if root < 0 else Chord(int(root), QUALITIES[quality], int(bass))
+        None if root < 0 else Chord(int(root), ALL_QUALITIES[quality], int(bass))
         for root, quality, bass in rows
     ]
 

@@ -54,7 +54,7 @@ def chord_tokens(chord: Chord | None) -> tuple[int, int, int]:
     """Root, quality and bass above the root; what is none is one past the last of each."""
     if chord is None:
         return 12, len(QUALITIES), 12
-    return chord.root, QUALITIES.index(chord.quality), (chord.bass - chord.root) % 12
+    return chord.root, QUALITIES.index(chord.quality.planned), (chord.bass - chord.root) % 12
 
 
 def chord_of_tokens(root: int, quality: int, bass: int) -> Chord | None:

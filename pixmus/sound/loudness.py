@@ -32,6 +32,7 @@ LIMITER_RELEASES_DB_PER_S = (40.0, 200.0, 1000.0)
 LIMITER_MARGIN_DB = 0.2  # the moving gain may itself raise a peak between two samples
 NEAR_CEILING = 0.9
 LARGEST_NUM_STEPS = 16  # three to five are usual
+MOST_GAIN_DB = 120.0  # what is not loud by then, as a direct current, no gain makes loud
 CHUNK_BLOCKS = 1 << 13
 
 
@@ -266,7 +267,9 @@ def master(waveform: Waveform, target_lufs: float, ceiling_db: float) -> Wavefor
         for _ in range(LARGEST_NUM_STEPS):
             if abs(target_lufs - now) < 0.02:
                 break
-            step_db = (target_lufs - now) / slope
+            step_db = min((target_lufs - now) / slope, MOST_GAIN_DB - gain_db)
+            if step_db == 0.0:
+                break
             before, now = now, limited_loudness(gain_db + step_db, release)
             gain_db += step_db
             slope = float(np.clip((now - before) / step_db, 0.1, 1.0))

@@ -261,6 +261,7 @@ class _Stem:
                 Told(told.prompt, told.strength, told.seed + 1000 * number, told.bpm, told.key),
                 lambda step: on_share((number + min(step + 1, steps) / steps) / pieces_left),
             )
+            made = made - made.mean(axis=1, keepdims=True)  # what nobody hears is no level
             return matched_level(fitted(resampled(made, *rates), stop - start), piece)
 
         made = join(self.stem.shape[1], self.spans, play)

@@ -108,7 +108,9 @@ def measure_other(name: str, is_quick: bool = False) -> dict[str, Any]:
     }
 
 
-def measure_pixmus(model: str | None = None, is_quick: bool = False) -> dict[str, Any]:
+def measure_pixmus(
+    model: str | None = None, is_quick: bool = False, repeats: int = REPEATS
+) -> dict[str, Any]:
     """Seconds of composing and rendering a minute of music, and peak memory, in this process."""
     import numpy as np
 
@@ -124,7 +126,7 @@ def measure_pixmus(model: str | None = None, is_quick: bool = False) -> dict[str
     duration, steps = (8.0, 2) if is_quick else (MINUTE_S, 20)
     names = ("compose", "render", "mix")
     runs = []  # (seconds, processor seconds) of each stage
-    for seed in range(1 + REPEATS):
+    for seed in range(1 + repeats):
         rng = np.random.default_rng([5, seed])
         sheet = draw_cue_sheet(rng, MEAN_SHOT_S, duration, round(float(rng.uniform(*WISH_BPM))))
         times = [_clocks()]

@@ -89,21 +89,26 @@ class Learning:
         latents, noise, times = (t.to(device) for t in (batch.latents, noise, times))
         noisy = self.scheduler.add_noise(latents, noise, times)
         wanted = self.scheduler.get_velocity(latents, noise, times)
-        tokens = self.prepared["conditions"](batch.conditions.to(latents))
-        predicted = self.prepared["unet"](noisy, times, encoder_hidden_states=tokens).sample
+        # Together only where all processes learn: what one of them measures waits for no other.
+        networks = self.prepared if self.network.training else self.network
+        tokens = networks["conditions"](batch.conditions.to(latents))
+        predicted = networks["unet"](noisy, times, encoder_hidden_states=tokens).sample
         return torch.nn.functional.mse_loss(predicted.float(), wanted.float())
+
+    def drawn_loss(self, process: int) -> Tensor:
+        """The loss on what a process draws at this iteration."""
+        seeds = [self.settings.seed, self.iteration, process]
+        drawn = self.drawn(self.rows, seeds)
+        with torch.random.fork_rng():  # what the layers drop follows from the iteration, too
+            torch.manual_seed(int(np.random.default_rng([*seeds, 1]).integers(2**31)))
+            return self.loss(*drawn)
 
     def learn(self) -> float:
         """One iteration; its loss."""
         settings = self.settings
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate * min(1.0, (self.iteration + 1) / settings.warmup)
-        process = self.accelerator.process_index
-        seeds = [settings.seed, self.iteration, process]
-        drawn = self.drawn(self.rows, seeds)
-        with torch.random.fork_rng():  # what the layers drop follows from the iteration, too
-            torch.manual_seed(int(np.random.default_rng([*seeds, 1]).integers(2**31)))
-            loss = self.loss(*drawn)
+        loss = self.drawn_loss(self.accelerator.process_index)
         self.optimiser.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -114,6 +119,14 @@ class Learning:
             for name, value in self.network.state_dict().items():
                 self.average[name].lerp_(value, 1.0 - kept)
         return float(loss.detach())
+
+    def agreed(self, seconds: float) -> float:
+        """The seconds of the first process, by which all stop at the same iteration."""
+        from accelerate.utils import broadcast
+
+        if self.accelerator.num_processes == 1:
+            return seconds
+        return float(broadcast(torch.tensor([seconds], device=self.accelerator.device)))
 
     def held_out_loss(self, rows: LatentRows) -> float:
         """The loss on rows that are not learned, with the same noise each time."""
@@ -201,7 +214,7 @@ def train(
     limit = float("inf") if minutes is None else 60.0 * minutes
     while learning.iteration < iterations and learning.spent < limit:
         losses.append(learning.learn())
-        learning.spent = time.monotonic() - begun
+        learning.spent = learning.agreed(time.monotonic() - begun)
         is_last = learning.iteration >= iterations or learning.spent >= limit
         if (learning.iteration % report_each == 0 or is_last) and _is_first(learning):
             row = {

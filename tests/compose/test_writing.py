@@ -17,11 +17,13 @@ from pixmus.compose.cue_bars import bars_of_cues
 from pixmus.compose.draft import Draft, begin_draft, blank_draft
 from pixmus.compose.film_planning import given_tokens, kept_rows, looks_of_bars, with_melody
 from pixmus.compose.seeds import window_seed
+from pixmus.compose.voice_conditions import chord_vectors
 from pixmus.compose.writing import Writers, compose
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint, Section
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import PARTS, Part, Style
 from pixmus.keys import key_tonic
+from pixmus.score.chords import chord_rows
 from pixmus.score.notes import Note, Score
 from pixmus.score.plan import HALVES, is_dominant
 from pixmus.score.plan_tokens import (
@@ -161,9 +163,16 @@ def test_kept_chords_are_read_and_given(whole: Score) -> None:
 def test_asked_chords_are_the_plans(writers: Writers) -> None:
     draft = blank_draft(a_sheet(), TempoMap.constant(120, 24.0))
     asked = [Chord(9, Quality.MINOR), None, Chord(2), Chord(11, Quality.SEVENTH)]
+    asked += [Chord(0, Quality.ADDED_NINTH), Chord(9, Quality.MINOR_ADDED_NINTH, 4)]
     score = make(writers, draft, chords=asked)
     assert score.plan is not None
-    assert [score.plan.chords[i] for i in (0, 2, 3)] == [asked[0], asked[2], asked[3]]
+    assert [score.plan.chords[i] for i in (0, 2, 3, 4, 5)] == [asked[0], *asked[2:]]
+
+
+def test_the_voices_are_told_the_ninth_that_no_plan_has() -> None:
+    triad, ninth = chord_vectors(chord_rows([Chord(0), Chord(0, Quality.ADDED_NINTH)]))
+    assert np.flatnonzero(triad != ninth).tolist() == [2]
+    assert chord_tokens(Chord(0)) == chord_tokens(Chord(0, Quality.ADDED_NINTH))
 
 
 def test_the_melody_plays_in_most_bars(writers: Writers) -> None:

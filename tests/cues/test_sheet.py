@@ -108,6 +108,9 @@ BAD: list[tuple[Callable[[Raw], None], str]] = [
     (set_to([{"start": 1, "root": "A", "given": "no"}], "chords"), "must be true or false"),
     (set_to([{"start": 20, "root": "A"}], "chords"), "the start of a chord is 20"),
     (set_to([{"start": 2, "root": "A"}, {"start": 1, "root": "E"}], "chords"), "not in order"),
+    (set_to([{"beat": 8, "root": "A"}, {"beat": 4, "root": "E"}], "chords"), "not in order"),
+    (set_to([{"beat": 1, "root": "A"}, {"start": 2, "root": "E"}], "chords"), "all in one of them"),
+    (set_to([{"beat": 1, "start": 1, "root": "A"}], "chords"), "beat"),
 ]
 
 
@@ -238,6 +241,15 @@ def test_a_file_of_version_1_is_read(text: str) -> None:
     sheet = CueSheet.from_json(json.dumps(raw))
     assert sheet.sections == () and sheet.reasons == {}
     assert sheet.chords == ()
+
+
+def test_chords_begin_at_beats_too(text: str) -> None:
+    raw = json.loads(text)
+    raw["chords"] = [{"beat": 0, "root": "A", "quality": "m"}, {"beat": 8.0, "root": "F"}]
+    sheet = CueSheet.from_json(json.dumps(raw))
+    assert sheet.chords[1] == SheetChord(8.0, Chord(5), in_beats=True)
+    assert CueSheet.from_json(sheet.to_json()).chords == sheet.chords
+    assert '"beat": 8.0' in sheet.to_json()
 
 
 def test_chords_and_keys_are_read_in_any_spelling(text: str) -> None:

@@ -73,6 +73,12 @@ def test_a_cue_sheets_given_chords_fall_on_their_half_bars() -> None:
     names = [str(chord or "-") for chord in given_over_bars(chords, tempo_map)]
     assert names == ["Am", "F", "-", "-", "G", "-"]
     assert given_over_bars([SheetChord(0.0, parse_chord("C"), False)], tempo_map) == []
+    beats = [
+        SheetChord(0, parse_chord("Am"), in_beats=True),
+        SheetChord(6, parse_chord("G"), in_beats=True),
+    ]
+    names = [str(chord) for chord in given_over_bars(beats, tempo_map)]
+    assert names == ["Am", "Am", "Am", "G", "G", "G"]
 
 
 def test_what_a_plan_tells_a_cue_sheet_is_asked_for_again() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixmus.chords import QUALITIES, Chord, Quality, parse_chord
+from pixmus.chords import ALL_QUALITIES, QUALITIES, Chord, Quality, parse_chord
 from pixmus.ensembles import PARTS, Part
 from pixmus.errors import PixMusError
 from pixmus.score.chords import (
@@ -29,7 +29,7 @@ def notes(chords: list[tuple[int, ...]], steps: int = 8, part: str = Part.HARMON
 
 
 @pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize("quality", QUALITIES)
+@pytest.mark.parametrize("quality", ALL_QUALITIES)
 def test_every_chord_comes_back_from_its_name(quality: Quality, key: str) -> None:
     for root in range(12):
         for bass in (root, (root + 4) % 12):
@@ -53,6 +53,9 @@ def test_enharmonic_and_other_spellings_are_one_chord() -> None:
     assert parse_chord("B°") == parse_chord("Bdim") == Chord(11, Quality.DIMINISHED)
     assert parse_chord("D♭maj9") == parse_chord("C#M7") == Chord(1, Quality.MAJOR_SEVENTH)
     assert parse_chord("N.C.") is None
+    assert parse_chord("Dbadd2") == parse_chord("C#add9") == Chord(1, Quality.ADDED_NINTH)
+    assert Chord(1, Quality.ADDED_NINTH).pitch_classes == (1, 5, 8, 3)
+    assert len(QUALITIES) == 14  # the weights know so many
 
 
 @pytest.mark.parametrize("text", ["", "H", "am", "C7b9", "C/", "C/x", "Am F", "1"])

@@ -111,3 +111,9 @@ def test_master_reaches_loudness_and_keeps_below_the_ceiling(gain_db):
 def test_master_of_silence_is_silence():
     silence = np.zeros((2, SAMPLE_RATE), np.float32)
     assert not master(silence, -14.0, -1.0).any()
+
+
+def test_what_no_gain_makes_loud_stays_finite_and_below_the_ceiling():
+    direct_current = np.full((2, 4 * SAMPLE_RATE), 0.3, np.float32)
+    made = master(direct_current, -14.0, -1.0)
+    assert np.isfinite(made).all() and np.abs(made).max() < 1.0

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import shutil
+import socket
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from accelerate.state import AcceleratorState
 from tiny_thesis import saved_thesis, tiny_thesis
 
 from pixmus.dataset.latents import half_minute, write_latents
@@ -20,7 +24,7 @@ from pixmus.thesis.networks import TINY
 from pixmus.thesis.pipeline import ThesisPipeline
 from pixmus.training.latents import read_latents
 from pixmus.training.progress import LOG, read_log
-from pixmus.training.train_thesis import Settings, begin, train
+from pixmus.training.train_thesis import Learning, Settings, begin, train
 
 # ------------------------------------------------------------------------------------- From shards
 
@@ -107,6 +111,53 @@ def test_a_stopped_run_goes_on_as_if_never_stopped(shards, thesis, tmp_path):
         torch.testing.assert_close(value, whole["average"][f"unet.{name}"])
     with pytest.raises(PixMusError, match="other settings or other latents"):
         train(shards, thesis, tmp_path / "parts", replace(settings, seed=6), iterations=3)
+
+
+def one_of_two(number, port, shards, thesis, out, settings):
+    """A process of a run of two: what `accelerate launch` sets, without its start."""
+    os.environ.update(
+        RANK=str(number), LOCAL_RANK=str(number), WORLD_SIZE="2", ACCELERATE_USE_CPU="true",
+        MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port),
+    )  # fmt: skip
+    torch.set_num_threads(1)
+    AcceleratorState._reset_state(True)
+    train(shards, thesis, out, settings, iterations=1, minutes=5.0)
+    assert torch.distributed.get_world_size() == 2
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_learn_what_one_learns_from_both_their_batches(shards, thesis, tmp_path):
+    settings = Settings(batch=1, rate=1e-3, seed=5, warmup=2)
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    forked = multiprocessing.get_context("fork")
+    both = [
+        forked.Process(
+            target=one_of_two, args=(number, port, shards, thesis, tmp_path, settings), daemon=True
+        )
+        for number in (0, 1)
+    ]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(120)
+    assert [process.exitcode for process in both] == [0, 0]
+    assert list(read_log(tmp_path / LOG)["iteration"]) == [1]  # written by one of them
+    learning = Learning(
+        ThesisPipeline.from_pretrained(thesis), read_latents(shards, held_out=False), settings
+    )
+    before = {n: v.clone() for n, v in learning.network.state_dict().items()}
+    learning.optimiser.param_groups[0]["lr"] = settings.rate / settings.warmup
+    for process in (0, 1):
+        (0.5 * learning.drawn_loss(process)).backward()
+    torch.nn.utils.clip_grad_norm_(learning.network.parameters(), 1.0)
+    learning.optimiser.step()
+    made = torch.load(tmp_path / "state.pt", weights_only=True)["network"]
+    after = learning.network.state_dict()
+    moved = sum(float((after[n] - v).abs().sum()) for n, v in before.items())
+    apart = sum(float((after[n] - v).abs().sum()) for n, v in made.items())
+    assert moved > 1.0 and apart < 0.01 * moved  # AdamW's first step is nearly a gradient's sign
 
 
 def test_a_model_begins_with_frozen_networks_of_others(thesis, tmp_path):

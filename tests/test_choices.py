@@ -13,7 +13,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import gradio as gr
 import pytest
 
 from pixmus.choice import Choice, Step
@@ -23,6 +22,7 @@ from pixmus.doors import cli
 from pixmus.doors.page.again import python_lines, shell_line
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.endpoints import Endpoints
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.panels.controls import Controls
 from pixmus.doors.page.showing import sentence
 from pixmus.doors.page.visits import Visits

@@ -7,26 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from pixmus.check.ranks import ranks, spearman
 from pixmus.training.splits import NUM_FOLDS, folds_of
 
 NUM_BOOTSTRAPS = 1000
 
-__all__ = ["NUM_FOLDS", "folds_of"]
+__all__ = ["NUM_FOLDS", "folds_of", "ranks", "spearman"]
 Report = dict[str, Any]
-
-
-def ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 0; ties share the middle of theirs."""
-    ordered = np.sort(values)
-    return (np.searchsorted(ordered, values) + np.searchsorted(ordered, values, "right")) / 2
-
-
-def spearman(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's rank correlation; 0 where one of the two does not vary."""
-    a, b = ranks(first), ranks(second)
-    a, b = a - a.mean(), b - b.mean()
-    size = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / size) if size > 1e-12 else 0.0
 
 
 def interval(statistic: Callable[[np.ndarray], float], count: int) -> list[float]:

@@ -14,12 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import httpx
-from gradio.exceptions import InvalidPathError
-from gradio.routes import App
-from gradio.state_holder import StateHolder
 
+from pixmus.doors.page.gradio_base import App, InvalidPathError, StateHolder, gr
 from pixmus.doors.page.showing import sentence
 from pixmus.doors.page.unread import States, Steps
 from pixmus.errors import PixMusError

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from pixmus.choice import Choice, Step
 from pixmus.choices import (
     ENERGY,
@@ -36,6 +34,7 @@ from pixmus.choices import (
 )
 from pixmus.cues.sheet import CueSheet
 from pixmus.doors.page.commission import Commission
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.jobs import Progress, reported
 from pixmus.doors.page.presence import CALLER
 from pixmus.doors.page.showing import in_visitors_words

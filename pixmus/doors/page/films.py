@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
 from pixmus.choices import ENSEMBLE, KEY
 from pixmus.doors.page import markup
 from pixmus.doors.page.inline import jpeg_url, spectrum_url
 from pixmus.doors.page.showcase import Example
-from pixmus.errors import PixMusError
-from pixmus.picture.sound import read_audio
-from pixmus.picture.video import probe
+from pixmus.waveform import SAMPLE_RATE
 
 MOST_FILMS = 4  # two by two
 POSTER_WIDTH = 400  # pixels
@@ -68,6 +68,9 @@ def poster(film: Path) -> str:
         with av.open(str(film)) as container:
             stream = container.streams.video[0]
             seconds = float((stream.duration or 0) * (stream.time_base or 0))
+            # From the last key frame before it; where that is not known, from the beginning.
+            with suppress(av.FFmpegError):
+                container.seek(round(1e6 * POSTER_AT * seconds))
             picture = None
             for frame in container.decode(stream):
                 picture = frame
@@ -85,9 +88,15 @@ def poster(film: Path) -> str:
 def _strip(film: Path) -> str:
     """The mel spectrogram of the film's sound as a JPEG picture, "" where there is none."""
     try:
-        sound = read_audio(probe(film))
-    except (PixMusError, av.FFmpegError):
+        with av.open(str(film)) as container:
+            if not container.streams.audio:
+                return ""
+            # A film of ours holds one sound without gaps: none of it is looked for or mended.
+            resampler = av.AudioResampler("fltp", "stereo", SAMPLE_RATE)
+            frames = (*container.decode(audio=0), None)
+            heard = [part.to_ndarray() for frame in frames for part in resampler.resample(frame)]
+            picture = container.streams.video[0]
+            length = round(float((picture.duration or 0) * (picture.time_base or 0)) * SAMPLE_RATE)
+    except (av.FFmpegError, IndexError):
         return ""
-    if sound is None:
-        return ""
-    return spectrum_url(sound, STRIP_SIZE)
+    return spectrum_url(np.concatenate(heard, axis=1)[:, :length], STRIP_SIZE) if heard else ""

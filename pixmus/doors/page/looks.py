@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from pixmus.doors.page import markup
 from pixmus.doors.page.along import along_example
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.links import read_take
 from pixmus.doors.page.panels.panels import Panels
 from pixmus.doors.page.showcase import Example

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-import gradio as gr
 from starlette.middleware import Middleware
 
 from pixmus.doors.page import markup
@@ -15,6 +14,7 @@ from pixmus.doors.page.along import along_example
 from pixmus.doors.page.blocks import PageBlocks
 from pixmus.doors.page.endpoints import Endpoints
 from pixmus.doors.page.gate import Gate
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.looks import Looks
 from pixmus.doors.page.panels.api import build_api
 from pixmus.doors.page.panels.experiments import build_experiments

@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import gradio as gr
-
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.room import FULL
 from pixmus.doors.page.visits import Stopped
 from pixmus.errors import DiskError, PixMusError

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from scipy.stats import spearmanr
 
 from pixmus.check.onsets import flux_peaks, nearest_offsets, strong_onsets
+from pixmus.check.ranks import spearman
 from pixmus.choices import SEED
 from pixmus.cues.rule_curves import curve_rows
 from pixmus.curves import CURVES, Curve
@@ -327,7 +327,7 @@ def _correlation(wanted: np.ndarray, measured: np.ndarray) -> float:
     known = ~np.isnan(measured)
     if known.sum() < 3 or np.ptp(wanted[known]) < FLAT or np.ptp(measured[known]) < 1e-6:
         return float("nan")
-    return float(spearmanr(wanted[known], measured[known]).statistic)
+    return spearman(wanted[known], measured[known])
 
 
 def describe(levels: Mapping[str, tuple[float, float]]) -> str:

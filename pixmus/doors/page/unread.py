@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from gradio.utils import LRUCache
+from pixmus.doors.page.gradio_base import LRUCache
 
 MOST_SESSIONS = 200
 MOST_STATES = 64  # of sessions, in all

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import gradio as gr
-
 from pixmus.choices import SEED
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.looks import Looks
 from pixmus.doors.page.panels.panels import Panels
 from pixmus.doors.page.takes import Take

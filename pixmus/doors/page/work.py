@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from pixmus.doors.page import markup
 from pixmus.doors.page.edits import edit
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.jobs import Job, Progress, Report
 from pixmus.doors.page.links import read_query
 from pixmus.doors.page.panels.clip import chosen_clip

@@ -8,13 +8,12 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import gradio as gr
 import pytest
 from awaited import awaited
-from gradio.exceptions import InvalidPathError
 
 from pixmus.doors.page import blocks
 from pixmus.doors.page.blocks import PageBlocks, fetch, public_address
+from pixmus.doors.page.gradio_base import InvalidPathError, gr
 from pixmus.doors.page.showing import SURPRISE
 from pixmus.errors import DiskError, PixMusError
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from awaited import awaited
 from gradio.queueing import Queue as GradioQueue
-from gradio.state_holder import StateHolder
 
 from pixmus.doors.page.blocks import PageBlocks
+from pixmus.doors.page.gradio_base import StateHolder
 from pixmus.doors.page.presence import CALLER, Presence, held_by, is_mcp_call
 from pixmus.doors.page.unread import Steps, Unread
 from pixmus.doors.page.visits import Visits

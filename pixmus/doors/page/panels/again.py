@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import gradio as gr
-
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.showcase import Example
 from pixmus.doors.page.takes import Take
 from pixmus.ensembles import PARTS

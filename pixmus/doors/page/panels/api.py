@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import gradio as gr
-
 from pixmus.choice import Choice
 from pixmus.doors.page.endpoints import Endpoints, choices_by_function
+from pixmus.doors.page.gradio_base import gr
 
 
 def build_api(endpoints: Endpoints, working: dict[str, Any]) -> None:

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from pixmus.choices import END, START, TEXT
 from pixmus.cues.wishes import vocabulary
 from pixmus.doors.page import markup
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.panels.controls import Controls, asked_in
 from pixmus.doors.page.showcase import STILL_ENDINGS, Example
 from pixmus.doors.page.takes import Take

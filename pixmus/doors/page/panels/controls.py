@@ -6,11 +6,10 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import gradio as gr
-
 from pixmus.choice import Choice, Step
 from pixmus.choices import CHOICES, GUIDANCE, INFERENCE_STEPS, SEED, TEXT, choices_of
 from pixmus.doors.page.commission import Commission
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.panels.widgets import AUTO, control, slider
 
 SECTIONS = (  # what is chosen in each, and how many controls stand in a row

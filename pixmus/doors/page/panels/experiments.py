@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import gradio as gr
-
 from pixmus.doors.page import markup
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.panels.pictures import PICTURE_NAMES
 from pixmus.doors.page.showcase import Example, find_results, model_card
 from pixmus.model.folder import MODEL_FOLDER

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.panels.again import AgainPanel
 from pixmus.doors.page.panels.clip import ClipPanel
 from pixmus.doors.page.panels.pictures import PicturesPanel

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.showcase import Example
 from pixmus.doors.page.takes import Take
 from pixmus.score.curves import CurveTables

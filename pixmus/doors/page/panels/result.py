@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from pixmus.doors.page import cards, markup
 from pixmus.doors.page.films import films
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.shelf import Card
 from pixmus.doors.page.showcase import Example
 from pixmus.doors.page.takes import Take

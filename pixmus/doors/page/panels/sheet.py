@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import gradio as gr
-
 from pixmus.doors.page import markup
 from pixmus.doors.page.edits import CUE_HEADERS, HIT_HEADERS, cue_rows, hit_rows
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.takes import Take
 from pixmus.doors.page.timeline import hits_json, read_hits
 from pixmus.doors.page.visits import Visit

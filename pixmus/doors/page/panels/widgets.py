@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import gradio as gr
-
 from pixmus.choice import Choice
+from pixmus.doors.page.gradio_base import gr
 
 AUTO = "auto"
 

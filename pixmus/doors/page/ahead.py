@@ -18,6 +18,7 @@ from pixmus.doors.page.jobs import Job, Progress, Report
 from pixmus.doors.page.takes import Source, on_disk
 from pixmus.doors.page.visits import Stopped, Visit
 from pixmus.errors import PixMusError
+from pixmus.picture.features import Features
 
 LOOK_S = 0.05  # how often who waits for what is watched looks for it
 
@@ -45,8 +46,10 @@ class Ahead:
 class Watcher:
     """Watches clips for visits: one ahead of being asked at a time, others as they are asked."""
 
-    def __init__(self, longest_s: float) -> None:
+    def __init__(self, longest_s: float, look: Callable[[Features], object]) -> None:
+        """`look` is what takes long of spotting, and remembers: it is done ahead too."""
         self.longest_s = longest_s
+        self.look = look
         self._eyes = threading.Semaphore()
 
     def begin(self, visit: Visit, clip: Path, commission: Commission) -> Job[Source]:
@@ -60,7 +63,10 @@ class Watcher:
         def work(report: Report) -> Iterator[Source]:
             with self._turn(check):
                 ahead.has_begun = True
-                yield self._watch(visit, clip, commission, check, report)
+                source = self._watch(visit, clip, commission, check, report)
+                yield source
+                check()
+                self.look(source.footage.features)
 
         ahead.job = Job(work)
         return ahead.job

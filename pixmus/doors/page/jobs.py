@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 from pixmus.errors import PixMusError
 
 WAITING = "wait"  # the stage of those who are not at work yet
+TELL_S = 0.25  # between reports within a stage: each costs server and browser tens of ms
 AWAKE_S = 0.2  # how often who waits looks whether it shall end
 
 Result = TypeVar("Result")
@@ -160,7 +161,7 @@ class Job(Generic[Result]):
         """How long it has been going on, or went on until it ended."""
         return (self.ended or time.monotonic()) - self.begun
 
-    def follow(self, every_s: float = 0.1) -> Iterator[Progress | Result]:
+    def follow(self, every_s: float = TELL_S) -> Iterator[Progress | Result]:
         """What it yields from its beginning, and from now on what it reports, until it ends.
 
         Reports within a stage come at most every `every_s` seconds. Its error is raised at the end.
@@ -206,7 +207,7 @@ class Job(Generic[Result]):
 
 
 def reported(
-    work: Callable[[Report], Iterator[Result]], every_s: float = 0.1
+    work: Callable[[Report], Iterator[Result]], every_s: float = TELL_S
 ) -> Iterator[Progress | Result]:
     """What `work` yields, and between it what it reports; see `Job`."""
     yield from Job(work).follow(every_s)

@@ -32,6 +32,7 @@ from pixmus.doors.page.takes import Source, Take, ranked
 from pixmus.doors.page.visits import Check, Visit
 from pixmus.ensembles import ORCHESTRA, Part, Style
 from pixmus.errors import PixMusError
+from pixmus.picture.features import Features
 from pixmus.picture.footage import Footage
 from pixmus.score.midi import write_midi
 from pixmus.score.notes import Score
@@ -68,7 +69,7 @@ class Studio:
         self.pipe = pipe
         self.tables = pipe.curve_tables
         self.longest_s = longest_s
-        self.watcher = Watcher(longest_s)
+        self.watcher = Watcher(longest_s, self._look)
         self.pace: float | None = None  # seconds a second of clip, as takes of late took here
         self.model = model
         self.line = Line(AT_ONCE, MOST_WAITING)
@@ -231,6 +232,11 @@ class Studio:
             return score, mix(stems, cue_sheet, cue_sheet.duration), seed
 
     # ------------------------------------------------------------------------------- The stages
+
+    def _look(self, features: Features) -> None:
+        """What the encoder sees in a clip, which it remembers: half of spotting."""
+        if self.pipe.encoder is not None:
+            self.pipe.encoder.see(features)
 
     def _watch(
         self,

@@ -183,7 +183,8 @@ class Ensemble:
 
     `voices` says how a part is played where that is not `USUAL`; any part may be rendered, only
     `parts` are composed. `words` are groups joined by spaces, words of one group by `_`; the name
-    itself is always one. `asks` is what those words ask of the curves besides.
+    itself is always one. `asks` is what those words ask of the curves besides. `instead` names who
+    may play where another take is to differ, near in mood, the nearest first.
     """
 
     name: str
@@ -194,13 +195,20 @@ class Ensemble:
     words: str = ""
     asks: Mapping[str, float] = field(default_factory=dict)
     asks_style: bool = False  # whether its words ask for its style too
+    instead: tuple[str, ...] = ()
 
     def voice(self, part: str) -> Voice:
         """How a part is played."""
         return self.voices.get(part) or USUAL[part]
 
 
-PIANO = Ensemble("piano", (Part.MELODY, Part.HARMONY, Part.BASS), Style.SONG, words="pianos")
+PIANO = Ensemble(
+    "piano",
+    (Part.MELODY, Part.HARMONY, Part.BASS),
+    Style.SONG,
+    words="pianos",
+    instead=("felt piano", "piano and strings"),
+)
 STRINGS = Ensemble(
     "strings",
     (Part.MELODY, Part.COUNTER, Part.HARMONY, Part.BASS),
@@ -213,6 +221,7 @@ STRINGS = Ensemble(
     },
     Room(1.8, 0.020),
     words="violin violins cello",
+    instead=("strings and choir", "piano and strings"),
 )
 PIANO_AND_STRINGS = Ensemble(
     "piano and strings",
@@ -220,6 +229,7 @@ PIANO_AND_STRINGS = Ensemble(
     Style.POP,  # of the corpora only pop songs have pads throughout
     {Part.PAD: replace(SECTION, level_db=-6.5, pan=0.1)},
     Room(1.7, 0.018),
+    instead=("strings and choir", "piano"),
 )
 ORCHESTRA = Ensemble(
     "orchestra",
@@ -234,6 +244,7 @@ ORCHESTRA = Ensemble(
     },
     Room(2.0, 0.022),
     words="orchestral symphonic cinematic film",
+    instead=("strings and choir", "piano and strings"),
 )
 BAND = Ensemble(
     "band",
@@ -257,6 +268,7 @@ BAND = Ensemble(
     words="rock",
     asks={Curve.ENERGY: 0.2},
     asks_style=True,
+    instead=("acoustic guitar", "orchestra"),
 )
 AMBIENT = Ensemble(
     "ambient",
@@ -269,6 +281,7 @@ AMBIENT = Ensemble(
     },
     Room(2.8, 0.025),
     words="atmospheric synth pads",
+    instead=("felt piano", "strings and choir"),
 )
 MUSIC_BOX = Ensemble(
     "music box",
@@ -283,6 +296,7 @@ MUSIC_BOX = Ensemble(
     Room(1.6, 0.015),
     words="celesta lullaby",
     asks={Curve.ENERGY: -0.3},
+    instead=("mallets", "acoustic guitar"),
 )
 
 _FELT = replace(GRAND, low_pass_hz=1800.0, expression_db=2.5, roll_ms=9.0, send_db=-12.0)
@@ -298,6 +312,7 @@ FELT_PIANO = Ensemble(
     Room(1.1, 0.012),
     words="felt intimate",
     asks={Curve.ENERGY: -0.3},
+    instead=("piano", "ambient"),
 )
 ACOUSTIC_BASS = Voice((32,), -4.5, 0.0, -18.0, expression_db=1.5)
 ACOUSTIC_GUITAR = Ensemble(
@@ -313,6 +328,7 @@ ACOUSTIC_GUITAR = Ensemble(
     },
     Room(1.0, 0.010),
     words="guitar guitars acoustic folk",
+    instead=("piano", "mallets"),
 )
 MALLETS = Ensemble(
     "mallets",
@@ -325,6 +341,7 @@ MALLETS = Ensemble(
     },
     Room(1.3, 0.014),
     words="marimba vibraphone xylophone",
+    instead=("acoustic guitar", "music box"),
 )
 STRINGS_AND_CHOIR = Ensemble(
     "strings and choir",
@@ -338,6 +355,7 @@ STRINGS_AND_CHOIR = Ensemble(
     },
     Room(2.4, 0.025),
     words="choir choral sacred",
+    instead=("strings", "orchestra"),
 )
 
 _ENSEMBLES: dict[str, Ensemble] = {}

@@ -39,13 +39,18 @@ HIT_HORIZON = 16  # half bars: a hit further away is not felt
 # no inversions. With much the order is chance, and chords are as various as real ones.
 CHOICE_NOISE = 20.0
 # Of phrases after the first, the share that returns to an earlier one at least, and the level of
-# `LIKENESS_LEVELS`: those of training pieces' first 32 bars. Where it is not told, as drawn: 0.1 of
-# plans' phrases in game music, and what songs and quartets have.
-RETURNS: dict[str, tuple[float, int]] = {Style.GAME: (0.9, 3), Style.POP: (0.35, 2)}
-# Taken from the log odds of a tonic root, and of roots outside the scale: plans alone stay on the
-# tonic a third longer than real pieces, and wander off in long takes (experiment 128).
-LESS_TONIC = 0.4
-LESS_FOREIGN = 0.3
+# `LIKENESS_LEVELS`. Game music's is that of training pieces' first 32 bars, and so was pop's (0.35
+# and 2), of which takes of a minute return to too little (experiment 129). Where it is not told,
+# as drawn: 0.1 of plans' phrases in game music, and what songs and quartets have.
+RETURNS: dict[str, tuple[float, int]] = {Style.GAME: (0.9, 3), Style.POP: (0.7, 3)}
+# Taken from the log odds of some roots in C major and in A minor: plans alone stay on the tonic a
+# third longer than real pieces (experiment 128), and chords of the relative key, few dominants and
+# roots outside the scale hide the mode (experiment 129).
+LESS_IN_MAJOR = {0: 0.5, 9: 0.2}
+LESS_IN_MINOR = {9: 0.2, 0: 0.4, 4: -0.3}
+LESS_FOREIGN = 0.6
+# The second drawing fills in the chords of phrases that do not return: in fewer steps.
+SECOND_DRAWING = 0.5
 WHITE_KEYS = (0, 2, 4, 5, 7, 9, 11)  # the scale of C major and A minor
 ALIKE = 0.5  # likeness from which a phrase is a return
 LOOK_LIKENESS = 2  # level of `LIKENESS_LEVELS`: half of the notes and more
@@ -190,13 +195,15 @@ def unmask(
     tokens = tokens.clone()
     masks = torch.as_tensor(MASKS, device=tokens.device)
     total = (tokens == masks).flatten(1).sum(1)
-    less_likely = _less_likely_roots(conditions)
+    less_likely, opposed = _less_likely_roots(conditions), _opposed(conditions)
     for step in range(num_inference_steps):
         masked = tokens == masks
-        logits = denoiser(tokens, conditions)
-        if guidance_scale != 1:
-            free = denoiser(tokens, _opposed(conditions))
-            logits = [b + guidance_scale * (a - b) for a, b in zip(logits, free, strict=True)]
+        if guidance_scale == 1:
+            logits = denoiser(tokens, conditions)
+        else:
+            both = denoiser(torch.cat([tokens, tokens]), torch.cat([conditions, opposed]))
+            pairs = [field.chunk(2) for field in both]
+            logits = [free + guidance_scale * (told - free) for told, free in pairs]
         logits[0] = logits[0] - less_likely
         if evidence is not None:
             logits = _heard_chords(logits, tokens, evidence)
@@ -223,10 +230,11 @@ def unmask(
 def _less_likely_roots(conditions: Tensor) -> Tensor:
     """What is taken from the log odds of a root's values, (B, T, 13); the last is no chord."""
     found = torch.zeros(*conditions.shape[:-1], 13)
-    mode = conditions[..., MODE_COLUMN]
-    found[..., tonic_of(minor=False)] = LESS_TONIC * (mode < 0).float()
-    found[..., tonic_of(minor=True)] = LESS_TONIC * (mode > 0).float()
     found[..., [root for root in range(12) if root not in WHITE_KEYS]] = LESS_FOREIGN
+    minor = conditions[..., MODE_COLUMN] > 0
+    for asked, less in ((minor, LESS_IN_MINOR), (~minor, LESS_IN_MAJOR)):
+        for root, taken in less.items():
+            found[..., root] += taken * asked
     return found
 
 
@@ -345,6 +353,11 @@ def bring_chords_back(
     return found
 
 
+def second_steps(num_inference_steps: int) -> int:
+    """Steps of a plan's second drawing."""
+    return max(1, round(SECOND_DRAWING * num_inference_steps))
+
+
 def draw_plans(
     denoiser: PlanDenoiser,
     conditions: np.ndarray,
@@ -352,6 +365,7 @@ def draw_plans(
     given: np.ndarray | None = None,
     cue_starts: Sequence[int] = (0,),
     looks: np.ndarray | None = None,
+    num_inference_steps: int = 48,
     on_step: Callable[[int, Tensor], None] | None = None,
     **how: Any,
 ) -> list[Plan]:
@@ -359,7 +373,7 @@ def draw_plans(
 
     `given` are tokens (plans, half bars, NUM_FIELDS) that hold what is decided already; `looks` are
     those of `bring_looks_back`; `how` is what `unmask` takes. What one plan becomes depends on the
-    others beside it.
+    others beside it. The second drawing takes `SECOND_DRAWING` of the first one's steps.
     """
     if given is None:
         given = np.tile(masked_tokens(conditions.shape[1] // HALVES), (len(conditions), 1, 1))
@@ -370,7 +384,8 @@ def draw_plans(
         if on_step is not None:
             on_step(next(steps), tokens)
 
-    filled = unmask(denoiser, torch.as_tensor(given), wanted, generator, on_step=tell, **how)
+    how["on_step"] = tell
+    filled = unmask(denoiser, torch.as_tensor(given), wanted, generator, num_inference_steps, **how)
     if looks is not None:
         filled = torch.as_tensor(np.stack([bring_looks_back(t, looks) for t in filled.numpy()]))
     filled = torch.as_tensor(
@@ -391,7 +406,8 @@ def draw_plans(
             for tokens, own in zip(filled.numpy(), stays, strict=True)
         ]
     )
-    filled = unmask(denoiser, torch.as_tensor(again), wanted, generator, on_step=tell, **how)
+    num_again = second_steps(num_inference_steps)
+    filled = unmask(denoiser, torch.as_tensor(again), wanted, generator, num_again, **how)
     minor = conditions[:, 0, MODE_COLUMN] > 0
     return [decode_plan(t.numpy(), bool(m), cue_starts) for t, m in zip(filled, minor, strict=True)]
 

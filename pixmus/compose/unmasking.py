@@ -38,7 +38,7 @@ STEADY: dict[str, float] = {
     Part.COUNTER: 0.8,
     Part.PAD: 0.5,
 }  # see `strokes_to_repeat`
-KICK_WITH_BASS = 2.0  # see `kick_with_bass`
+KICK_WITH_BASS = 1.4  # see `kick_with_bass`
 # What is added to the log probability of the rest of each voice but the first in a stroke of the
 # harmony, by style: chords of the network alone are fuller than real ones (experiment 121).
 THINNER: dict[str, float] = {
@@ -86,7 +86,7 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
         thinner: dict[str, float] = THINNER,
         melody_share: float = 0.4,
         drums_share: float = 0.15,
-        drums_repeat: float = 0.65,
+        drums_repeat: float = 0.4,
         block_bars: int = BLOCK_BARS,
     ) -> None:
         self.num_steps = 1

@@ -19,6 +19,7 @@ from pixmus.compose.cue_bars import bars_of_cues
 from pixmus.compose.draft import Draft
 from pixmus.compose.film_planning import MELODY, plan_film
 from pixmus.compose.finished_score import finished_score, markers_of
+from pixmus.compose.planning import second_steps
 from pixmus.compose.sampling import Guidance, Sampling
 from pixmus.compose.seeds import window_seed
 from pixmus.compose.unmasking import UnmaskingScheduler
@@ -75,7 +76,7 @@ def compose(
         return replace(draft.score, markers=markers_of(sheet))
     steps = max(1, round(VOICE_STEPS * num_inference_steps))
     plan_steps = max(1, round(PLAN_STEPS * num_inference_steps))
-    planning = 2 * plan_steps  # a plan is drawn, then again with the chords that return
+    planning = plan_steps + second_steps(plan_steps)  # again with the chords that return
     edges = np.cumsum([0, *(cue.num_bars for cue in cues)])
     starts = edges[:-1].tolist()
     goes_on = {i + 1 for i, cue in enumerate(cues[:-1]) if cue.span.leads_on}

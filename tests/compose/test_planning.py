@@ -210,10 +210,12 @@ def test_a_phrase_that_returns_already_is_left_as_it_is() -> None:
         assert np.array_equal(found[16:], tokens[16:])
 
 
-def test_plans_lean_away_from_the_tonic_and_from_foreign_roots(planner: PlanDenoiser) -> None:
+def test_plans_lean_away_from_the_tonic_the_relative_key_and_foreign_roots(
+    planner: PlanDenoiser,
+) -> None:
     def roots(minor: bool) -> np.ndarray:
-        asked = torch.as_tensor(np.tile(conditions(16, minor), (6, 1, 1)))
-        masked = torch.as_tensor(np.tile(masked_tokens(16), (6, 1, 1)))
+        asked = torch.as_tensor(np.tile(conditions(16, minor), (16, 1, 1)))
+        masked = torch.as_tensor(np.tile(masked_tokens(16), (16, 1, 1)))
         made = unmask(planner, masked, asked, torch.Generator().manual_seed(0), 8)
         return (
             np.bincount(made[..., ROOT_COLUMN].flatten().numpy(), minlength=13)
@@ -223,9 +225,20 @@ def test_plans_lean_away_from_the_tonic_and_from_foreign_roots(planner: PlanDeno
     for minor in (False, True):
         leaning = roots(minor)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(planning, "LESS_TONIC", 0.0)
             patch.setattr(planning, "LESS_FOREIGN", 0.0)
-            alone = roots(minor)
+            wandering = roots(minor)
         foreign = [1, 3, 6, 8, 10]
-        assert leaning[foreign].sum() < alone[foreign].sum()
-        assert leaning[9 if minor else 0] < alone[9 if minor else 0]
+        assert leaning[foreign].sum() < wandering[foreign].sum()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(planning, "LESS_IN_MAJOR", {})
+            patch.setattr(planning, "LESS_IN_MINOR", {})
+            alone = roots(minor)
+        assert leaning[0] < alone[0]  # the tonic of major, the relative key's of minor
+        if minor:
+            assert leaning[4] > alone[4]  # its dominant
+        else:
+            assert leaning[9] < alone[9]
+
+
+def test_a_second_drawing_takes_half_of_the_steps_of_the_first() -> None:
+    assert [planning.second_steps(steps) for steps in (1, 2, 20, 48)] == [1, 1, 10, 24]

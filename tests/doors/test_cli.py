@@ -19,7 +19,7 @@ from pixmus.check.findings import Check, Finding
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.doors import cli
-from pixmus.ensembles import ENSEMBLES
+from pixmus.ensembles import ENSEMBLES, STRINGS
 from pixmus.score.midi import read_midi, write_midi
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
@@ -65,7 +65,9 @@ class RecordingPipeline:
         return SimpleNamespace(
             write_video=write_video,
             score=SimpleNamespace(key="A minor"),
-            cue_sheet=SimpleNamespace(inputs=("colour",), reasons={}),
+            cue_sheet=SimpleNamespace(
+                inputs=("colour",), reasons={}, key="A minor", ensemble=STRINGS.name
+            ),
             settings={"notices": ()},
             check=self.checks.get(arguments["seed"]),
         )
@@ -254,6 +256,7 @@ def test_without_names_takes_are_numbered_in_the_current_folder(
     monkeypatch.chdir(tmp_path)
     assert main(monkeypatch, "soundtrack", clip, "--takes", 2, "--seed", 10) == 0
     assert [call["seed"] for call in pipeline.calls] == [10, 11]
+    assert [call["direction"].ensemble for call in pipeline.calls] == [None, STRINGS.instead[0]]
     assert main(monkeypatch, "soundtrack", clip) == 0
     expected = {f"two shots-scored-{number}.mp4" for number in (1, 2, 3)}
     assert {path.name for path in tmp_path.iterdir()} == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +13,10 @@ import typer
 from pixmus.asked import Asked
 from pixmus.choice import Step
 from pixmus.choices import SEED, TEMPO
+from pixmus.cues.alternatives import direction_of_take
 from pixmus.cues.direction import Direction
 from pixmus.cues.sheet import CueSheet
+from pixmus.cues.wishes import read_wishes
 from pixmus.curves import Curve
 from pixmus.doors.cli.kept import redone
 from pixmus.doors.cli.options import (
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from pixmus.check.findings import Check
     from pixmus.cues.cut_list import CutList
     from pixmus.picture.video import Video
+    from pixmus.take.pipeline import PixMusPipeline
     from pixmus.take.soundtrack import Soundtrack
 
 
@@ -115,8 +119,8 @@ def soundtrack(
             on_stage("watch", None)
             footage = watch(clip, asked.still_duration, backbone, asked.length, asked.tracks)
         first = secrets.randbelow(2**31) if asked.seed is None else asked.seed
-        for seed, place in enumerate(places, start=first):
-            take = pipe(footage, **{**arguments, SEED.name: seed}, on_stage=on_stage)
+        made = _takes(pipe, footage, arguments, first, asked.text, on_stage)
+        for seed, (place, take) in enumerate(zip(places, made, strict=False), start=first):
             if seed == first:
                 on_stage("", None)
                 for line in take.settings["notices"]:
@@ -127,6 +131,30 @@ def soundtrack(
         on_stage("", None)
     for line in _ranking(checks):
         typer.echo(line)
+
+
+def _takes(
+    pipe: PixMusPipeline,
+    footage: Any,
+    arguments: dict[str, Any],
+    seed: int,
+    words: str | None,
+    on_stage: OnStage,
+) -> Iterator[Soundtrack]:
+    """Takes by this seed and those that follow it, for as long as somebody wants another.
+
+    They differ on purpose where no cue sheet says what they are.
+    """
+    asked, wishes = arguments["direction"], read_wishes(words or "")
+    spotted: CueSheet | None = None
+    for number in count(1):
+        direction = asked
+        if spotted is not None and arguments["cue_sheet"] is None:
+            direction = direction_of_take(number, spotted, asked, wishes)
+        chosen = {**arguments, "direction": direction, SEED.name: seed + number - 1}
+        take = pipe(footage, **chosen, on_stage=on_stage)
+        spotted = spotted or take.cue_sheet
+        yield take
 
 
 def _given_sheet(
@@ -165,7 +193,7 @@ def _write(
         write_bundle(take, folder, overwrite=force, made={"scored.mp4": scored_clip}, names=chosen)
     for written in filter(None, place):
         on_stage("", None)
-        typer.echo(f"{written}  (seed {seed}, {take.score.key})")
+        typer.echo(f"{written}  (seed {seed}, {take.score.key}, {take.cue_sheet.ensemble})")
     if take.check is not None:
         yield f"{scored_clip or folder}  (seed {seed})", take.check
 

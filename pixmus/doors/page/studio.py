@@ -20,8 +20,10 @@ import numpy as np
 from pixmus.choice import Step
 from pixmus.choices import SEED
 from pixmus.compose.draft import keep_score
+from pixmus.cues.alternatives import direction_of_take
 from pixmus.cues.cut_list import CutList
 from pixmus.cues.sheet import Cue, CueSheet, HitPoint
+from pixmus.cues.wishes import read_wishes
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.doors.page.ahead import Watcher
 from pixmus.doors.page.commission import Commission
@@ -275,7 +277,7 @@ class Studio:
         return self.pipe.spot(footage.features, commission.direction(), **asked), commission
 
     def _takes(self, work: Work, asked: dict[str, Any], of: str = "") -> Iterator[Take]:
-        """As many takes as are asked for, each put on the shelf as it comes.
+        """As many takes as are asked for, each put on the shelf as it comes, different on purpose.
 
         Their samples go to disk as soon as they have been told along time: a long film has 600 MB
         of them, and several visitors have several takes each.
@@ -283,6 +285,10 @@ class Studio:
         made: list[Take] = []
         visit = work.visit
         for number, seed in enumerate(_seeds(work.commission), start=1):
+            if made and "direction" in asked:  # else a cue sheet says what all takes are
+                spotted, wishes = made[0].soundtrack.cue_sheet, read_wishes(work.commission.text)
+                other = direction_of_take(number, spotted, work.commission.direction(), wishes)
+                asked = {**asked, "direction": other}
             take = self._take(work, number=number, seed=seed, **asked)
             made.append(take)
             said = visit.put(take, list(made), of)

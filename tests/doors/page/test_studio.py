@@ -22,6 +22,7 @@ from pixmus.doors.page.showing import sentence
 from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.takes import CutsMet, Source, Take, ranked
 from pixmus.doors.page.visits import Stopped, Visit
+from pixmus.ensembles import ENSEMBLES
 from pixmus.errors import PixMusError
 from pixmus.picture.efficientnet import EfficientNetLite0
 from pixmus.picture.tone import HLG
@@ -219,7 +220,10 @@ def test_every_take_stays_on_the_shelf_and_what_it_sounds_like_rests_on_disk(
     assert [take.seed for take in visit.takes] == [5] and visit.takes[0].clip.exists()
     assert [card.number for card in visit.shelf.cards] == [1, 2, 3]
     assert [card.take.seed for card in visit.shelf.cards] == [1, 2, 5]
-    assert [card.change for card in visit.shelf.cards] == ["", "another seed", "strings"]
+    spotted = visit.shelf.cards[0].take.soundtrack.cue_sheet
+    other = ENSEMBLES[spotted.ensemble].instead[0]
+    told = [card.change for card in visit.shelf.cards]
+    assert told == ["", other, f"strings instead of {other}"]
     assert [take.is_resting for take in before] == [True, True]
     assert isinstance(before[0].soundtrack.music, np.memmap)
     assert isinstance(visit.takes[0].source.footage.audio, np.memmap | None)

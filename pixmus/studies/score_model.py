@@ -25,6 +25,7 @@ from pixmus.model.folder import MODEL_FOLDER
 from pixmus.score.notes import Score
 from pixmus.studies.runner import Result, Run, Study
 from pixmus.studies.score_model_control import control, modes, sampling
+from pixmus.studies.score_model_harmony import harmony
 from pixmus.studies.score_model_notes import notes, phrases, whole_takes
 from pixmus.studies.score_model_pictures import draw_sampling
 from pixmus.studies.score_model_realism import classifiers, distributions, draw_shown, styles
@@ -73,6 +74,7 @@ def measure(run: Run) -> Result:
         "styles": lambda: styles(study, scale, few),
         str(Part.DRUMS): lambda: drums(study, scale, few),
         "notes": lambda: notes(study, scale),
+        "harmony": lambda: harmony(study, scale, 2 * asked.windows),
         "phrases": lambda: phrases(study, all_takes()),
         "whole takes": lambda: whole_takes(study, all_takes()),
         "checks": lambda: checks(study, all_takes()),

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
+from pixmus.chords import Chord
 from pixmus.compose.writing import Writers
 from pixmus.ensembles import PARTS, STYLES, Part
 from pixmus.score.curves import CurveTables
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
-from pixmus.score.notes import CELL_PARTS
+from pixmus.score.notes import CELL_PARTS, PART_LAYOUTS, decode_notes
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.training.encoded import EncodedPiece, hit_points_of, measured_conditions
 from pixmus.training.window_writing import write_window
@@ -39,6 +40,7 @@ class Window:
     cells: np.ndarray  # uint8 (32, NUM_CELLS)
     plays: np.ndarray  # bool (parts,): the parts that it has
     conditions: np.ndarray  # float32 (32, NUM_CONDITIONS)
+    start: int = 0  # bar of the piece
 
 
 def windows_of(
@@ -72,6 +74,7 @@ def windows_of(
                 cells,
                 plays,
                 conditions,
+                start,
             )
         )
     return windows
@@ -110,8 +113,14 @@ def write_for(
     seed: int,
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE,
     num_inference_steps: int = NUM_INFERENCE_STEPS,
+    given: Sequence[str] = (),
+    chords: Sequence[Chord | None] = (),
 ) -> np.ndarray:
-    """A window composed for the same wishes, none of its notes told, uint8 (32, NUM_CELLS)."""
+    """A window composed for the same wishes, uint8 (32, NUM_CELLS).
+
+    None of its notes is told but those of the parts that are `given`; `chords` of its half bars may
+    be given, too.
+    """
     offered = [PARTS[part] for part in np.flatnonzero(window.plays)]
     return write_window(
         Writers(pipe.plan_denoiser, pipe.voice_network, pipe.scheduler),
@@ -121,4 +130,8 @@ def write_for(
         seed=seed,
         guidance_scale=guidance_scale,
         num_inference_steps=num_inference_steps,
+        given={
+            part: decode_notes(part, window.cells[:, PART_LAYOUTS[part].cells]) for part in given
+        },
+        chords=chords,
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import torch
 
+from pixmus.chords import Chord
 from pixmus.compose.conditions import COLUMNS, MODE_COLUMN, POSITION_HORIZON
-from pixmus.compose.planning import draw_plan, give_parts, plan_conditions
+from pixmus.compose.planning import draw_plan, give_chords, give_parts, plan_conditions
 from pixmus.compose.sampling import Guidance, Sampling
 from pixmus.compose.seeds import window_seed
 from pixmus.compose.voice_score import (
@@ -37,12 +39,18 @@ def write_window(
     seed: int,
     guidance_scale: float,
     num_inference_steps: int,
+    given: Mapping[str, Sequence[Note]] = MappingProxyType({}),
+    chords: Sequence[Chord | None] = (),
 ) -> np.ndarray:
     """Cells uint8 (beats, NUM_CELLS) of a stretch of whole 4/4 bars, its plan drawn for it alone.
 
-    `wishes` (beats, NUM_CONDITIONS) are `BeatConditions.array`. Nothing of real notes is told.
+    `wishes` (beats, NUM_CONDITIONS) are `BeatConditions.array`. Of real notes nothing is told but
+    the parts that are `given` whole, in beats; `chords` of its half bars may be given, too.
     """
-    plan = _plan(writers, wishes, parts, style, seed, guidance_scale, num_inference_steps)
+    asked = give_parts(masked_tokens(len(wishes) // BEATS_PER_BAR), parts)
+    if chords:
+        asked = give_chords(asked, chords)
+    plan = _plan(writers, wishes, parts, style, asked, seed, guidance_scale, num_inference_steps)
     beats = np.arange(len(wishes))
     bar = beats // BEATS_PER_BAR
     states = np.full((len(beats), len(PARTS)), SILENT)
@@ -54,6 +62,7 @@ def write_window(
         beats[::BEATS_PER_BAR],
         sources_of_plan(plan),
     )
+    canvas.give(given, slice(None))
     steps = max(1, round(VOICE_STEPS * num_inference_steps))
     canvas.tokens = write_blocks(
         writers.voices,
@@ -80,11 +89,15 @@ def _plan(
     wishes: np.ndarray,
     parts: Sequence[str],
     style: str,
+    asked: np.ndarray,
     seed: int,
     guidance_scale: float,
     num_inference_steps: int,
 ) -> Plan:
-    """A plan for the wishes of a stretch, from the middle of a piece or where they say it lies."""
+    """A plan for the wishes of a stretch, from the middle of a piece or where they say it lies.
+
+    `asked` are the plan's tokens with what is given.
+    """
     bars = wishes[::BEATS_PER_BAR]
     place = {
         name: round(float(bars[end, COLUMNS[name]][0]) * POSITION_HORIZON)
@@ -105,7 +118,7 @@ def _plan(
         writers.planner,
         conditions,
         torch.Generator().manual_seed(window_seed(seed, -1, 0)),
-        give_parts(masked_tokens(len(bars)), parts),
+        asked,
         guidance_scale=guidance_scale,
         num_inference_steps=max(1, round(PLAN_STEPS * num_inference_steps)),
     )

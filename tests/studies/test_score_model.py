@@ -8,11 +8,15 @@ import pytest
 from tiny_model import pipeline_of
 
 from pixmus.check.ranges import fit_ranges
+from pixmus.chords import Chord, Quality
 from pixmus.compose.writing import Writers
 from pixmus.ensembles import PARTS, STYLES
+from pixmus.score.chords import chord_rows
 from pixmus.score.notes import CELL_PARTS
 from pixmus.studies.runner import run
 from pixmus.studies.score_model_control import asks_minor, in_other_mode, measure_control
+from pixmus.studies.score_model_harmony import share_in_chords
+from pixmus.studies.score_model_notes import rows_of_cells
 from pixmus.studies.score_model_takes import draw_cue_sheet
 from pixmus.studies.score_model_windows import held_out_pieces
 from pixmus.take.pipeline import PixMusPipeline
@@ -21,6 +25,7 @@ from pixmus.training.encoded import encode_piece, fit_tables
 from pixmus.training.real_windows import WINDOW_BEATS, draw_windows, windows_of
 from pixmus.training.voices import make_piece
 
+C_MAJOR = Chord(0, Quality.MAJOR)
 CORPUS_OF_STYLE = {"pop": "pop909", "song": "lieder", "quartet": "quartets", "game": "freedoom"}
 
 
@@ -39,7 +44,8 @@ def piece(corpus: str, name: str, seed: int) -> Piece:
     parts = {"melody": melody, "harmony": harmony, "bass": bass}
     if corpus == "freedoom":
         parts["drums"] = drums
-    made = make_piece(corpus, name, parts, 100.0)
+    noted = np.array([[0, *chord_rows([C_MAJOR])[0]]]) if corpus == "pop909" else None
+    made = make_piece(corpus, name, parts, 100.0, chords=noted)
     assert made is not None
     return made
 
@@ -98,6 +104,16 @@ def test_a_cue_sheet_asks_for_parts_of_its_style() -> None:
         assert sheet.style == style and sheet.duration == 24.0 and sheet.hit_points
 
 
+def test_notes_in_chords_are_counted_where_they_start(pieces: list[Piece]) -> None:
+    found = next(p for p in pieces if p.corpus == "pop909")
+    cells = found.cells()[:WINDOW_BEATS] * np.isin(CELL_PARTS, (2, 3))  # harmony and bass
+    rows = rows_of_cells(cells)
+    low = rows[rows[:, 0] == PARTS.index("bass"), 3]
+    right = (24 + np.isin(low % 12, (0, 4, 7)).sum()) / (24 + len(low))
+    assert share_in_chords(cells, [C_MAJOR] * 16) == pytest.approx(right)
+    assert np.isnan(share_in_chords(cells, [None] * 16))
+
+
 def test_every_section_is_measured_and_written(
     pipe: PixMusPipeline, pieces: list[Piece], tmp_path: Path
 ) -> None:
@@ -107,7 +123,7 @@ def test_every_section_is_measured_and_written(
     common += ["--out", str(tmp_path / "out"), "--windows", "2", "--takes", "2"]
     common += ["--long-takes", "1", "--threads", "1"]
     quick = ["control", "modes", "distributions", "classifiers", "checks", "endings", "copying"]
-    quick += ["notes", "phrases", "whole takes"]
+    quick += ["notes", "harmony", "phrases", "whole takes"]
     run("score-model", [*common, "--sections", *quick])
     report = json.loads((tmp_path / "out/score-model.json").read_text())
     assert set(quick) <= set(report)
@@ -116,6 +132,9 @@ def test_every_section_is_measured_and_written(
     table = (tmp_path / "out/score-model.md").read_text()
     assert "| density control" in table and "`pixmus check`" in table
     assert report["notes"]["tonic share"]["real"] > 0 and "| ragged ends |" in table
+    harmony = report["harmony"]
+    assert harmony["windows"] <= 4 and 0.6 < harmony["real"]["in chords"] <= 1
+    assert {"chords given", "melody alone"} <= set(harmony) and "noted chord" in table
     assert report["whole takes"]["takes with a melody"] <= report["whole takes"]["takes"] == 2
     assert sum(report["whole takes"]["before the last chord"].values()) <= 1
     assert (tmp_path / "out/score-model-descriptors.png").stat().st_size > 0

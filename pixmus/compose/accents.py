@@ -32,7 +32,7 @@ from pixmus.keys import key_is_major, key_tonic
 from pixmus.score.notes import TICKS_PER_BEAT, Note, Score
 from pixmus.score.spans import PlacedHit
 
-MIN_DISTANCE_S = 1.2  # accents stand at least so far apart
+MIN_DISTANCE_S = 0.6  # accents stand at least so far apart
 MAX_MOVE_BEATS = 0.5
 NEAR_MOVE_BEATS = 0.25  # an accent that has an onset already gets another only from so near
 MAX_NEW_SHARE = 0.01  # of a take's notes, or one note

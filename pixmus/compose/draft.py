@@ -38,7 +38,7 @@ from pixmus.score.spans import (
     PlacedHit,
     cue_span,
     hits_in_cues,
-    nearest_eighth,
+    nearest_place,
     place_hits,
 )
 from pixmus.score.tempo import TempoMap, extend_tempo_map
@@ -72,7 +72,7 @@ class OffMapHit:
 
     time: float
     strength: float
-    off: float  # seconds to the nearest eighth-note grid point
+    off: float  # seconds to the nearest sixteenth of the grid
     moved: bool  # no marker of the kept score has a hit point there
 
 
@@ -368,7 +368,7 @@ def _hits_off_map(cue_sheet: CueSheet, kept: Score) -> list[OffMapHit]:
         OffMapHit(
             hit.time,
             hit.strength,
-            round(nearest_eighth(kept.tempo_map, hit.time)[1], 6),
+            round(nearest_place(kept.tempo_map, hit.time)[1], 6),
             not any(abs(time - hit.time) <= PLACED_TOLERANCE_S for time in marked),
         )
         for hit in hits

@@ -237,13 +237,13 @@ def _pipeline(model: str | None) -> PixMusPipeline:
 
 
 def _row(piece: Piece, take: Soundtrack, spent: tuple[float, float], size: int) -> dict[str, Any]:
-    from pixmus.score.spans import PLACED_TOLERANCE_S, nearest_eighth
+    from pixmus.score.spans import PLACED_TOLERANCE_S, nearest_place
     from pixmus.sound.loudness import loudness
     from pixmus.take.description import describe_take
 
     sheet = take.cue_sheet
     outside = None if take.check is None else len(take.check.outside)
-    off = [nearest_eighth(take.tempo_map, cut)[1] for cut in sheet.cuts]
+    off = [nearest_place(take.tempo_map, cut)[1] for cut in sheet.cuts]
     heard = loudness(take.music)
     return {
         "clip": piece.job.told,

@@ -20,7 +20,7 @@ from pixmus.cues.sheet import CueSheet, HitPoint
 from pixmus.score.grid import BEATS_PER_BAR
 from pixmus.score.lattice import Lattice, choose_bars
 from pixmus.score.relaxation import relax
-from pixmus.score.spans import hits_in_cues, place_hits
+from pixmus.score.spans import EIGHTHS, hits_in_cues, place_hits
 from pixmus.score.tempo import TempoMap
 from pixmus.score.wants import STRONG_HIT, WISH_COST, Wants, hit_values, wants_of
 
@@ -58,7 +58,7 @@ def fit_tempo_map(cue_sheet: CueSheet) -> TempoMap:
 
 
 def _count_strong(tempo_map: TempoMap, hit_points: Sequence[HitPoint]) -> int:
-    return sum(hit.strength >= STRONG_HIT for hit in place_hits(tempo_map, hit_points))
+    return sum(hit.strength >= STRONG_HIT for hit in place_hits(tempo_map, hit_points, EIGHTHS))
 
 
 def _choose_base(wants: Wants, wish: float, ratios: NDArray[np.float64]) -> float:

@@ -1,7 +1,7 @@
 """The beats that a cue sheet comes to: each cue's span and the placed hit points.
 
-Conventions: as in `tempo`. A *placed* hit point lies within `PLACED_TOLERANCE_S` of a point of the
-eighth-note grid.
+Conventions: as in `tempo`. A *placed* hit point lies within `PLACED_TOLERANCE_S` of an eighth of
+the grid, for which the tempo map is fitted, or else of a sixteenth.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.score.tempo import TempoMap
 
 PLACED_TOLERANCE_S = 0.015
+EIGHTHS, SIXTEENTHS = 2, 4  # to a beat
 LAST_CHORD_S = (1.0, 3.0)  # the last chord starts this long before its cue's end,
 BEST_RING_S = 2.75  # best so long, so that it rings out,
 BEST_RING_SHARE = 0.35  # or so much of a short cue
@@ -25,7 +26,7 @@ ENTRY_TOLERANCE_S = 0.5  # music may enter this long after its cue's start
 
 @dataclass(frozen=True)
 class PlacedHit:
-    """A hit point that the grid meets: its time and strength, and its beat in halves."""
+    """A hit point that the grid meets: its time and strength, and its beat in quarters."""
 
     time: float
     strength: float
@@ -50,19 +51,23 @@ def best_ring(cue: Cue) -> float:
     return min(max(BEST_RING_SHARE * (cue.end - cue.start), low), BEST_RING_S, high)
 
 
-def place_hits(tempo_map: TempoMap, hit_points: Sequence[HitPoint]) -> list[PlacedHit]:
-    """Find the hit points that lie within `PLACED_TOLERANCE_S` of an eighth-note grid point."""
+def place_hits(
+    tempo_map: TempoMap, hit_points: Sequence[HitPoint], finest: int = SIXTEENTHS
+) -> list[PlacedHit]:
+    """The hit points within `PLACED_TOLERANCE_S` of an eighth, or else of the `finest` grid."""
     placed = []
     for hit in hit_points:
-        beat, off = nearest_eighth(tempo_map, hit.time)
-        if off <= PLACED_TOLERANCE_S + 1e-9 and 0 <= beat <= tempo_map.num_beats:
-            placed.append(PlacedHit(hit.time, hit.strength, beat))
+        for grid in dict.fromkeys((EIGHTHS, finest)):
+            beat, off = nearest_place(tempo_map, hit.time, grid)
+            if off <= PLACED_TOLERANCE_S + 1e-9 and 0 <= beat <= tempo_map.num_beats:
+                placed.append(PlacedHit(hit.time, hit.strength, beat))
+                break
     return placed
 
 
-def nearest_eighth(tempo_map: TempoMap, time: float) -> tuple[float, float]:
-    """The beat of the eighth-note grid point nearest to a time, and how far off it is, in s."""
-    beat = round(2 * tempo_map.to_beats(time)) / 2
+def nearest_place(tempo_map: TempoMap, time: float, grid: int = SIXTEENTHS) -> tuple[float, float]:
+    """The beat of the point nearest to a time on a grid of so many to a beat; how far off, in s."""
+    beat = round(grid * tempo_map.to_beats(time)) / grid
     return beat, abs(tempo_map.to_seconds(beat) - time)
 
 

@@ -22,7 +22,7 @@ from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.curves import CURVES, num_curve_values
 from pixmus.ensembles import BAND, PIANO, Part, Style
 from pixmus.score.fit import fit_tempo_map
-from pixmus.score.spans import PLACED_TOLERANCE_S, cue_span, place_hits
+from pixmus.score.spans import EIGHTHS, PLACED_TOLERANCE_S, cue_span, place_hits
 from pixmus.studies.runner import Result, Run, Study
 
 FRAME_RATE = Fraction(25)
@@ -69,7 +69,7 @@ def measure_fit(sheet: CueSheet) -> dict[str, float]:
     began = time.process_time()
     tempo_map = fit_tempo_map(sheet)
     seconds = time.process_time() - began
-    placed = place_hits(tempo_map, sheet.hit_points)
+    placed = place_hits(tempo_map, sheet.hit_points, EIGHTHS)
     strong = [hit for hit in placed if hit.strength >= 0.8]
     steady = steady_share(sheet)
     tempo = tempo_map.local_tempo_bpm

@@ -392,7 +392,7 @@ def test_bars_and_parts_of_a_kept_score_are_redone(redone, monkeypatch, capsys):
 
     assert outside(after) == outside(before)
     assert after.parts["harmony"] != before.parts["harmony"]
-    assert "E minor" in told.err and "5.10 s by 100 ms (moved or new)" in told.err
+    assert "E minor" in told.err and "5.10 s by 25 ms (moved or new)" in told.err
     report = json.loads(Path("report.json").read_text())
     assert report["bars"] == "2-3" and report["parts"] == ["harmony"]
     assert report["hits_off_map"][0]["time"] == 5.1

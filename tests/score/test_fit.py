@@ -13,7 +13,7 @@ from pixmus.cues.sheet import Cue, CueSheet, HitPoint
 from pixmus.score.fit import MAX_FROM_WISH, MAX_FROM_WISH_FOR_TWO, fit_tempo_map
 from pixmus.score.lattice import MAX_BEND
 from pixmus.score.relaxation import MAX_CHANGE, MAX_CHANGE_BEFORE_HIT, MAX_CHANGE_WITH_DRUMS
-from pixmus.score.spans import PLACED_TOLERANCE_S, cue_span, place_hits
+from pixmus.score.spans import EIGHTHS, PLACED_TOLERANCE_S, cue_span, place_hits
 from pixmus.score.tempo import TempoMap
 from pixmus.score.wants import STRONG_HIT
 from pixmus.studies.placement import draw_cue_sheet
@@ -70,10 +70,13 @@ def assert_bounds(tempo_map: TempoMap, sheet: CueSheet) -> None:
 
 def test_hits_are_placed_within_the_tolerance_and_no_further() -> None:
     tempo_map = TempoMap.constant(120.0, 8.0)
-    times = [1.0, 1.25, 1.5 + 0.0149, 2.0 - 0.0149, 2.5 + 0.0151, 2.625, 20.0]
-    placed = place_hits(tempo_map, [HitPoint(time, 0.5) for time in times])
-    assert [hit.beat for hit in placed] == [2.0, 2.5, 3.0, 4.0]
-    assert [hit.time for hit in placed] == times[:4]
+    times = [1.0, 1.25, 1.5 + 0.0149, 2.0 - 0.0149, 2.5 + 0.0151, 2.625, 2.6875, 20.0]
+    hits = [HitPoint(time, 0.5) for time in times]
+    assert [hit.beat for hit in place_hits(tempo_map, hits)] == [2.0, 2.5, 3.0, 4.0, 5.25]
+    assert [hit.beat for hit in place_hits(tempo_map, hits, EIGHTHS)] == [2.0, 2.5, 3.0, 4.0]
+    # At 375 beats a minute both grids are within reach of a time between them: the eighth has it.
+    (hit,) = place_hits(TempoMap.constant(375.0, 8.0), [HitPoint(0.16 + 0.015, 0.5)], 16)
+    assert hit.beat == 1.0
 
 
 def test_without_hit_points_the_tempo_is_constant() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from pixmus.check.descriptors import describe_window
@@ -60,11 +62,15 @@ def harmony(study: HeldOut, scale: float, count: int) -> Section:
         together, _ = together_auc(np.stack(told), np.stack(ours), names, names)
         section[name] = {
             "in chords": mean_known(shares),
-            "interval": interval(lambda rows, s=shares: mean_known(s[rows]), names),
+            "interval": interval(partial(_mean_of, shares), names),
             "AUC": together,
             "best single AUC": float(np.abs(alone - 0.5).max() + 0.5),
         }
     return section
+
+
+def _mean_of(shares: np.ndarray, rows: np.ndarray) -> float:
+    return mean_known(shares[rows])
 
 
 def _labelled_windows(study: HeldOut, count: int) -> tuple[list[Window], list[list[Chord | None]]]:

@@ -10,7 +10,7 @@ from tiny_model import pipeline_of
 from pixmus.check.ranges import fit_ranges
 from pixmus.chords import Chord, Quality
 from pixmus.compose.writing import Writers
-from pixmus.ensembles import PARTS, STYLES
+from pixmus.ensembles import PARTS, STYLES, Part
 from pixmus.score.chords import chord_rows
 from pixmus.score.notes import CELL_PARTS
 from pixmus.studies.runner import run
@@ -108,7 +108,7 @@ def test_notes_in_chords_are_counted_where_they_start(pieces: list[Piece]) -> No
     found = next(p for p in pieces if p.corpus == "pop909")
     cells = found.cells()[:WINDOW_BEATS] * np.isin(CELL_PARTS, (2, 3))  # harmony and bass
     rows = rows_of_cells(cells)
-    low = rows[rows[:, 0] == PARTS.index("bass"), 3]
+    low = rows[rows[:, 0] == PARTS.index(Part.BASS), 3]
     right = (24 + np.isin(low % 12, (0, 4, 7)).sum()) / (24 + len(low))
     assert share_in_chords(cells, [C_MAJOR] * 16) == pytest.approx(right)
     assert np.isnan(share_in_chords(cells, [None] * 16))

@@ -74,7 +74,7 @@ def measure(run: Run) -> Result:
         "styles": lambda: styles(study, scale, few),
         str(Part.DRUMS): lambda: drums(study, scale, few),
         "notes": lambda: notes(study, scale),
-        "harmony": lambda: harmony(study, scale, 2 * asked.windows),
+        str(Part.HARMONY): lambda: harmony(study, scale, 2 * asked.windows),
         "phrases": lambda: phrases(study, all_takes()),
         "whole takes": lambda: whole_takes(study, all_takes()),
         "checks": lambda: checks(study, all_takes()),

@@ -10,6 +10,8 @@ At each accented hit point, in this order and only as far as needed:
 3. *Re-strike* a pitch that sounds in bass or harmony, or *add* one stroke where drums play anyway;
    new notes are at most `MAX_NEW_SHARE` of the take.
 
+A last chord that rings into a hit point is struck again whole, bass and harmony.
+
 An accent is complete when two parts start together, one of them bass, harmony or drums, and could
 outweigh most other onsets when raised; new notes are spent only where a single note or nothing of
 bass, harmony and drums starts. The notes just before and after an accent are struck a little
@@ -79,22 +81,29 @@ def accent(
     key: str | None = None,
     last_chords: Sequence[float] = (),
     region: Region | None = None,
+    rings: Sequence[tuple[float, float]] = (),
 ) -> tuple[Score, AccentReport]:
     """The score with an accent on the placed hit points, and what that changed.
 
     Accents stand at least `MIN_DISTANCE_S` apart: in a fast run the first and the strongest hit
     point get one, and others as far as there is room. `key` decides which sounding pitch is struck
     again (one of the scale before one beside it); default: the score's. What starts on the beats
-    `last_chords` stays there. With a `region` only its notes may change; the rest is a kept score.
+    `last_chords` stays there; inside `rings`, first and last beat of last chords, the whole chord
+    is struck again. With a `region` only its notes may change; the rest is a kept score.
     """
     hits = [hit for hit in choose_accents(placed) if region is None or region.covers(hit.beat)]
     kept = {hit.beat for hit in placed} | set(last_chords)
     editor = _Editor(score, kept, key or score.key, region)
+    ringing = {hit.beat for hit in hits if any(a < hit.beat < b for a, b in rings)}
     for hit in hits:
-        editor.move_onsets(hit.beat)
+        if hit.beat in ringing:
+            editor.strike_again(hit.beat)
+        else:
+            editor.move_onsets(hit.beat)
     # New notes are few: they go first where nothing starts, then to the strongest hit points.
     for hit in sorted(hits, key=lambda hit: (editor.readiness(hit.beat), -hit.strength)):
-        editor.strike(hit)
+        if hit.beat not in ringing:
+            editor.strike(hit)
     accented = [hit for hit in hits if editor.onsets_at(hit.beat)]
     editor.raise_onsets(accented)
     editor.ease_beside(accented)
@@ -294,28 +303,43 @@ class _Editor:
         self.num_added += 1
         self.num_new_left -= 1
 
-    def _restrike(self, part: str, beat: float, velocity: int) -> None:
-        notes = self.parts.get(part, [])
-        sounding = [
+    def strike_again(self, beat: float) -> None:
+        """Strike a chord that rings again whole: its bass and harmony, or else its melody."""
+        ground = [part for part in (Part.BASS, Part.HARMONY) if self._ringing(part, beat)]
+        for part in ground or [Part.MELODY]:
+            for note in self._ringing(part, beat):
+                self._split(part, note, beat, note.velocity)
+
+    def _ringing(self, part: str, beat: float) -> list[Note]:
+        """The notes of a part that sound well before a beat and well after it."""
+        return [
             note
-            for note in notes
+            for note in self.parts.get(part, [])
             if beat - note.onset >= MIN_NOTE_BEATS
             and note.onset + note.duration - beat >= MIN_NOTE_BEATS
             and self.may_change(part, note)
         ]
+
+    def _restrike(self, part: str, beat: float, velocity: int) -> None:
+        sounding = self._ringing(part, beat)
         if not sounding or self.num_new_left == 0:
             return
         # The lowest of the bass, the highest of the harmony, of the scale if there is one.
         sign = 1 if part == Part.BASS else -1
         note = min(sounding, key=lambda n: (n.pitch % 12 not in self.scale, sign * n.pitch))
+        self._split(part, note, beat, velocity)
+        self.num_new_left -= 1
+
+    def _split(self, part: str, note: Note, beat: float, velocity: int) -> None:
+        """Strike a note again at a beat on which it sounds."""
         end = note.onset + note.duration
         halves = [
             replace(note, duration=beat - note.onset),
             replace(note, onset=beat, duration=end - beat, velocity=velocity),
         ]
-        self.replace_notes(part, [other for other in notes if other is not note] + halves)
+        others = [other for other in self.parts[part] if other is not note]
+        self.replace_notes(part, others + halves)
         self.num_restruck += 1
-        self.num_new_left -= 1
 
     # ------------------------------------------------------------------------- loudness
 

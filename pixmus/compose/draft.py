@@ -47,6 +47,7 @@ Names = str | Iterable[str]  # "harmony,bass", or names
 
 BAR_LENGTHS = (2, BEATS_PER_BAR)  # beats of the bars that the model knows
 KEY_MARGIN = 0.1  # how much better than the asked key another must fit a file that names none
+RING_S = 0.8  # a last chord is struck again so long after its start and before its end
 ALWAYS = (-math.inf, math.inf)
 
 
@@ -152,14 +153,24 @@ class Draft:
     def hits(self) -> list[PlacedHit]:
         """The hit points on which music plays and that the tempo map meets.
 
-        Those behind a cue's last chord are left to it: it rings, and nothing strikes into it.
+        Of those behind a cue's last chord only the ones that leave it `RING_S` on both sides, at
+        which it is struck again.
         """
-        rings = [(span.final_beat, end) for span, end in self.spans if not span.leads_on]
+        seconds = self.score.tempo_map.to_seconds
+        rings = [(final, end, seconds(final), seconds(end)) for final, end in self.rings]
         return [
             hit
             for hit in place_hits(self.score.tempo_map, hits_in_cues(self.cue_sheet))
-            if not any(final < hit.beat < end for final, end in rings)
+            if not any(
+                final < hit.beat < end and not start + RING_S <= hit.time <= stop - RING_S
+                for final, end, start, stop in rings
+            )
         ]
+
+    @cached_property
+    def rings(self) -> list[tuple[float, float]]:
+        """First and last beat of each cue's last chord."""
+        return [(span.final_beat, end) for span, end in self.spans if not span.leads_on]
 
     @cached_property
     def last_chords(self) -> list[int]:

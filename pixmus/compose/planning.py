@@ -26,6 +26,7 @@ from pixmus.score.plan_tokens import (
     LETTER_COLUMN,
     MASKS,
     PHRASE_COLUMNS,
+    PLACE_COLUMN,
     PLAYS_COLUMNS,
     ROOT_COLUMN,
     chord_tokens,
@@ -288,6 +289,10 @@ def bring_looks_back(tokens: np.ndarray, looks: np.ndarray) -> np.ndarray:
         found[rows, PHRASE_COLUMNS] = found[HALVES * source : HALVES * source + num, PHRASE_COLUMNS]
         likeness = found[rows, PHRASE_COLUMNS.stop - 1]
         found[rows, PHRASE_COLUMNS.stop - 1] = np.maximum(likeness, LOOK_LIKENESS)
+        # A phrase begins with the look, so none may begin in the bar before.
+        found[HALVES * first : HALVES * (first + 1), PLACE_COLUMN] = 0
+        last = found[HALVES * (first - 1) : HALVES * first, PLACE_COLUMN]
+        last[last == 0] = 1
     return found
 
 

@@ -55,6 +55,7 @@ OWN_FONT = Path(__file__).with_name("font") / "pixmus.sf3"
 NUM_PROGRAMS = 128
 RING_S = 2.5  # how long a score without a cue sheet rings after its last note
 
+ACCENT_DB = 3.0  # of the harp that doubles an accent of slow instruments, over their loudness
 REFERENCE_LUFS = -20.0  # of the melody's stem
 VELOCITY_DB = 0.08  # a part struck one velocity harder than the score's mean is this much louder
 VELOCITY_LIMIT_DB = 3.0
@@ -219,8 +220,8 @@ class SoundFontRenderer:
         waveform = self.play(events_of(notes, sound, self), [sound], num_samples)
         if doubled:
             accent = Sound(0, voice.accent)
-            # Both at one loudness: the harp gives the attack, the section the body.
-            gain = from_db(self.measure(sound).loudness - self.measure(accent).loudness)
+            # The harp gives the attack, the section the body.
+            gain = from_db(self.measure(sound).loudness - self.measure(accent).loudness + ACCENT_DB)
             waveform += np.float32(gain) * self.play(
                 events_of(doubled, accent, self), [accent], num_samples
             )

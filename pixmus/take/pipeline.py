@@ -384,7 +384,8 @@ class PixMusPipeline(DiffusionPipeline):
             chords=asked.chords,
             on_step=on_step,
         )
-        return accent(score, hits, draft.cue_sheet.key, draft.last_chords, draft.region)
+        key, rings = draft.cue_sheet.key, draft.rings
+        return accent(score, hits, key, draft.last_chords, draft.region, rings)
 
     def _check(self, score: Score, style: str) -> Check | None:
         """The score beside real music, or None where the model has no ranges of it."""

@@ -211,6 +211,23 @@ def test_a_long_take_is_quick() -> None:
     assert time.process_time() - began < 2.0
 
 
+def test_a_last_chord_that_rings_into_a_hit_point_is_struck_again_whole() -> None:
+    parts = {
+        "melody": [Note(24.0, 72, 8.0, 70)],
+        "harmony": [Note(24.0, pitch, 8.0, 60) for pitch in (52, 55, 60)],
+        "bass": [Note(24.0, 36, 8.0, 70)],
+    }
+    after, report = accent(
+        score(**parts), [hit(24.0), hit(28.0)], last_chords=[24], rings=[(24, 32.0)]
+    )
+    assert [n.pitch for n in at(after.parts["harmony"], 28.0)] == [52, 55, 60]
+    assert [(n.onset, n.duration) for n in after.parts["bass"]] == [(24.0, 4.0), (28.0, 4.0)]
+    assert after.parts["melody"][0].duration == 8.0 and len(after.parts["melody"]) == 1
+    assert report.restruck == 4 and report.beats == (24.0, 28.0)
+    alone, report = accent(score(melody=parts["melody"]), [hit(28.0)], rings=[(24, 32.0)])
+    assert [n.onset for n in alone.parts["melody"]] == [24.0, 28.0] and report.restruck == 1
+
+
 def test_the_last_chord_is_never_moved() -> None:
     """A hit point just after it would pull its onset away."""
     before = score(harmony=[Note(28.0, 60, 4.0, 70)], bass=[Note(28.0, 36, 4.0, 70)])

@@ -11,7 +11,7 @@ import pytest
 from pixmus.compose.accents import accent
 from pixmus.compose.bars import format_bars, parse_bars
 from pixmus.compose.cue_bars import bars_of_cues
-from pixmus.compose.draft import Draft, Region, blank_draft, keep_score, restyled
+from pixmus.compose.draft import RING_S, Draft, Region, blank_draft, keep_score, restyled
 from pixmus.compose.finished_score import fit_beside
 from pixmus.compose.voice_score import give_kept, prepare_voices
 from pixmus.compose.writing import Writers, compose
@@ -383,3 +383,18 @@ def test_composing_is_redoing_everything(writers: Writers, kept: Score) -> None:
     again = rewrite(writers, keep_score(sheet(), kept, "1-", None), seed=1)
     anew = rewrite(writers, blank_draft(sheet(), kept.tempo_map), seed=1)
     assert again.parts == anew.parts and again.markers == anew.markers
+
+
+def test_a_last_chord_is_struck_again_only_where_it_has_rung_and_can_ring_on() -> None:
+    tempo_map = TempoMap.constant(120, DURATION)
+    span = cue_span(tempo_map, sheet().cues[0])
+    final = float(tempo_map.to_seconds(span.final_beat))
+    room = DURATION - final
+    assert room > 2 * RING_S
+    inside = [final + share * room for share in (0.0, 0.2, 0.5, 0.95)]
+    times = [round(8 * time) / 8 for time in inside]  # on sixteenths
+    asked = replace(sheet(), hit_points=tuple(HitPoint(time, 0.9) for time in times))
+    draft = blank_draft(asked, tempo_map)
+    stays = [t for t in times if t == final or final + RING_S <= t <= DURATION - RING_S]
+    assert [hit.time for hit in draft.hits] == stays and len(stays) == 2
+    assert draft.rings == [(span.final_beat, pytest.approx(2 * DURATION))]

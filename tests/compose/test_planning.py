@@ -17,6 +17,7 @@ from pixmus.compose.planning import (
     STYLE_COLUMNS,
     TIMING,
     bring_chords_back,
+    bring_looks_back,
     bring_phrases_back,
     draw_plan,
     give_chords,
@@ -242,3 +243,12 @@ def test_plans_lean_away_from_the_tonic_the_relative_key_and_foreign_roots(
 
 def test_a_second_drawing_takes_half_of_the_steps_of_the_first() -> None:
     assert [planning.second_steps(steps) for steps in (1, 2, 20, 48)] == [1, 1, 10, 24]
+
+
+def test_a_phrase_begins_where_a_look_returns() -> None:
+    rng = np.random.default_rng(0)
+    looks = np.repeat([1, 2, 1], 5)
+    for _ in range(20):
+        tokens = np.stack([rng.integers(mask, size=30) for mask in MASKS], 1)
+        found = decode_phrases(bring_looks_back(tokens, looks))
+        assert 10 in [phrase.first_bar for phrase in found]

@@ -184,8 +184,8 @@ def given_tokens(
             tokens = give_chords(tokens, [read[half]], int(half))
     for cue in cues:
         _give_kept_parts(tokens, draft, cue, rows)
-        for half, chord in _asked_halves(draft, cue, chords or ()).items():  # they win over all
-            tokens[half] = give_chords(tokens[half : half + 1], [chord])[0]
+        for row, chord in _asked_halves(draft, cue, chords or ()).items():  # they win over all
+            tokens[row] = give_chords(tokens[row : row + 1], [chord])[0]
     return tokens
 
 

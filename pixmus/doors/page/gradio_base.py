@@ -22,10 +22,10 @@ def without_files() -> Iterator[None]:
     """While the block lasts, `inspect.getfile` finds none of a class of Gradio's."""
     plain = inspect.getfile
 
-    def getfile(asked: Any) -> str:
-        if isinstance(asked, type) and asked.__module__.split(".")[0] == "gradio":
+    def getfile(object: Any) -> str:
+        if isinstance(object, type) and object.__module__.split(".")[0] == "gradio":
             raise OSError("no stub is wanted")
-        return plain(asked)
+        return plain(object)
 
     inspect.getfile = getfile
     try:

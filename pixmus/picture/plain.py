@@ -9,17 +9,14 @@ from __future__ import annotations
 import tempfile
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
-from av.filter import Graph
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from pixmus.picture.filtering import FrameFilter
 from pixmus.picture.tone import HLG, PQ, sdr_image, write_cube
 
 Timed = tuple[float, VideoFrame]
@@ -58,8 +55,8 @@ class Plain:
 
     def __init__(self) -> None:
         self.deeds: list[str] = []  # in words, for a sentence
-        self._deinterlacer = _Filter("bwdif", {"mode": "send_frame", "deint": "interlaced"})
-        self._mapper: _Filter | None = None
+        self._deinterlacer = FrameFilter(("bwdif", {"mode": "send_frame", "deint": "interlaced"}))
+        self._mapper: FrameFilter | None = None
         self._reformatter = VideoReformatter()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -107,7 +104,7 @@ class Plain:
             self._folder = tempfile.TemporaryDirectory(prefix="pixmus-tone-")
             cube = Path(self._folder.name) / "sdr.cube"
             write_cube(cube, int(frame.color_trc))
-            self._mapper = _Filter("lut3d", {"file": str(cube)})
+            self._mapper = FrameFilter(("lut3d", {"file": str(cube)}))
         colours = self._reformatter.reformat(frame, format="gbrp10le")
         return _like(self._mapper.push(colours)[0], frame)
 
@@ -115,52 +112,3 @@ class Plain:
 def _like(frame: VideoFrame, other: VideoFrame) -> VideoFrame:
     frame.pts, frame.time_base = other.pts, other.time_base
     return frame
-
-
-class _Filter:
-    """One filter of FFmpeg, begun anew where the frames change their size or format."""
-
-    def __init__(self, name: str, options: dict[str, str]) -> None:
-        self._name, self._options = name, options
-        self._graph: Graph | None = None
-        self._kind: tuple[object, ...] = ()
-        self._count = 0
-
-    def push(self, frame: VideoFrame | None) -> list[VideoFrame]:
-        """Give a frame, None in the end; returns those that are done."""
-        found: list[VideoFrame] = []
-        kind = () if frame is None else (frame.format.name, frame.width, frame.height)
-        if kind != self._kind:
-            if self._graph is not None:
-                self._graph.push(None)
-                found += self._pull(self._graph)
-            self._graph, self._kind = (None if frame is None else self._begun(frame)), kind
-        if frame is not None and self._graph is not None:
-            frame.pts, frame.time_base = self._count, Fraction(1, 1000)
-            self._count += 1
-            self._graph.push(frame)
-            found += self._pull(self._graph)
-        return found
-
-    def _begun(self, frame: VideoFrame) -> Graph:
-        graph = Graph()
-        source = graph.add_buffer(
-            width=frame.width,
-            height=frame.height,
-            format=frame.format,
-            time_base=Fraction(1, 1000),
-        )
-        node, sink = graph.add(self._name, **self._options), graph.add("buffersink")
-        source.link_to(node)
-        node.link_to(sink)
-        graph.configure()
-        return graph
-
-    def _pull(self, graph: Graph) -> list[VideoFrame]:
-        found: list[VideoFrame] = []
-        with suppress(av.error.BlockingIOError, av.error.EOFError):
-            while True:
-                frame = graph.pull()
-                assert isinstance(frame, VideoFrame)
-                found.append(frame)
-        return found

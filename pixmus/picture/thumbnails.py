@@ -26,14 +26,14 @@ class Thumbnails:
 class Reducer:
     """Reduces frames to thumbnails by two matrix products, the cheapest box average in numpy.
 
-    The rest is done for `BATCH` frames at a time: one frame's arrays are too small to be quick.
+    All but the first is done for `BATCH` frames at a time: one frame's arrays are too small to be
+    quick.
     """
 
     BATCH = 32
 
     def __init__(self) -> None:
         self._shape: tuple[int, ...] = ()
-        self._cells = np.empty((self.BATCH, THUMB_SIZE[0], THUMB_SIZE[1] * 3), dtype=np.float32)
         self._waiting = 0
         self._done: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
@@ -41,14 +41,14 @@ class Reducer:
         """Take the next frame, uint8 (height, width, 3)."""
         height, width, _ = image.shape
         if image.shape != self._shape:
+            self._flush()
             self._shape = image.shape
             self._pixels = np.empty((height, width * 3), dtype=np.float32)
             self._rows = _box_weights(height, THUMB_SIZE[0])  # (24, height)
-            self._columns = np.kron(
-                _box_weights(width, THUMB_SIZE[1]).T, np.eye(3, dtype=np.float32)
-            )  # (width * 3, 40 * 3)
+            self._columns = _box_weights(width, THUMB_SIZE[1]).T  # (width, 40)
+            self._lines = np.empty((self.BATCH, THUMB_SIZE[0], width * 3), dtype=np.float32)
         np.copyto(self._pixels, image.reshape(height, width * 3))
-        np.matmul(self._rows @ self._pixels, self._columns, out=self._cells[self._waiting])
+        np.matmul(self._rows, self._pixels, out=self._lines[self._waiting])
         self._waiting += 1
         if self._waiting == self.BATCH:
             self._flush()
@@ -63,9 +63,12 @@ class Reducer:
     def _flush(self) -> None:
         if self._waiting == 0:
             return
-        cells = self._cells[: self._waiting].reshape(-1, *THUMB_SIZE, 3)
+        lines = self._lines[: self._waiting].reshape(-1, len(self._columns), 3)
         self._waiting = 0
-        red, green, blue = (np.ascontiguousarray(cells[..., k]) for k in range(3))
+        red, green, blue = (
+            (np.ascontiguousarray(lines[..., k]) @ self._columns).reshape(-1, *THUMB_SIZE)
+            for k in range(3)
+        )
         luma = LUMA_WEIGHTS[0] * red + LUMA_WEIGHTS[1] * green + LUMA_WEIGHTS[2] * blue
         chroma = np.stack([coarse(red - luma), coarse(blue - luma)], axis=-1)
         high = np.maximum(np.maximum(red, green), blue)

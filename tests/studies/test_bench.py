@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import time
 from pathlib import Path
 
 import av
@@ -24,8 +26,32 @@ def test_repeated_clip_is_as_long_as_its_copies(paint_video, tmp_path: Path) -> 
 
 
 def test_plain_decoding_takes_time(paint_video) -> None:
-    assert 0 < bench.decode_plainly(paint_video()) < 30
+    seconds, cpu = bench.decode_plainly(paint_video())
+    assert 0 < seconds < 30 and 0 < cpu < 30
     assert peak_memory() > 10
+
+
+def test_a_call_is_timed_beside_another_and_beside_a_busy_neighbour() -> None:
+    held = 0.05  # seconds that a call takes, whatever else runs
+    calls: list[tuple[int, float, float]] = []
+
+    def call(number: int) -> None:
+        begun = time.monotonic()
+        time.sleep(held)
+        calls.append((number, begun, time.monotonic()))
+
+    found = bench.time_disturbed(call)
+    assert sorted(number for number, *_ in calls) == [0, 0, 1]
+    one, other = sorted(calls[:2], key=lambda each: each[1])
+    assert other[1] < one[2], "the second begins before the first has ended"
+    assert found["two_at_once"] >= held and found["busy_neighbour"] >= held
+
+
+def test_the_neighbour_computes_and_goes() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    with bench.busy_neighbour():
+        time.sleep(0.5)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime > before + 0.02
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the shared clips")

@@ -133,7 +133,7 @@ def _paint(
 
 
 # Files whose tests share a running page and a browser. They come first, for they take longest.
-ONE_PAGE = ("tests/doors/page/test_app.py", "tests/doors/page/test_api.py")
+ONE_PAGE = tuple(f"tests/doors/page/test_{name}.py" for name in ("access", "api", "app"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

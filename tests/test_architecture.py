@@ -71,6 +71,7 @@ EMPTY_NAMES = {"utils.py", "common.py", "helpers.py", "types.py", "misc.py"}
 MOST_LINES, MOST_LINES_OF_A_FUNCTION, MOST_README_BYTES = 500, 80, 16_000
 
 
+@cache
 def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
@@ -90,22 +91,33 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
+@cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    return list(ast.walk(tree_of(path)))
+
+
 def is_typing(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
 
 
 def nodes(tree: ast.AST, with_typing: bool) -> Iterator[ast.AST]:
     """Every node, without those that only a type checker sees unless asked."""
-    for child in ast.iter_child_nodes(tree):
-        if is_typing(child) and not with_typing:
-            continue
-        yield child
-        yield from nodes(child, with_typing)
+    waiting = [tree]
+    while waiting:
+        for child in ast.iter_child_nodes(waiting.pop()):
+            if with_typing or not is_typing(child):
+                yield child
+                waiting.append(child)
+
+
+@cache
+def names_there() -> set[str]:
+    return {name_of(path) for path in modules()}
 
 
 def imported_modules(path: Path, with_typing: bool = True) -> set[str]:
     """Names of the pixmus modules that a file imports, wherever in the file it does so."""
-    there = {name_of(other) for other in modules()}
+    there = names_there()
     names: set[str] = set()
     for node in nodes(tree_of(path), with_typing):
         if isinstance(node, ast.Import):
@@ -170,13 +182,13 @@ def literals(path: Path) -> list[tuple[int, str]]:
     """Strings of a file by line, but for those inside f-strings and texts longer than a name."""
     inside = {
         id(part)
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.JoinedStr)
         for part in ast.walk(node)
     }
     return [
         (node.lineno, node.value)
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside
     ]
 
@@ -213,7 +225,7 @@ def test_a_private_name_stays_in_its_file():
     found = [
         f"{path.relative_to(REPOSITORY)}: {node.module}.{alias.name}"
         for path in python_files()
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pixmus")
         for alias in node.names
         if alias.name.startswith("_") and not alias.name.startswith("__")
@@ -235,7 +247,7 @@ def test_no_function_is_long():
     long = [
         f"{path.relative_to(REPOSITORY)}:{node.lineno} {node.name} ({length})"
         for path in python_files()
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (length := (node.end_lineno or 0) - node.lineno + 1) > MOST_LINES_OF_A_FUNCTION
     ]
@@ -288,7 +300,7 @@ def test_all_is_what_is_exported():
 def third_party_imports(path: Path) -> set[str]:
     """Top-level names of other people's packages that a file imports."""
     names: set[str] = set()
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

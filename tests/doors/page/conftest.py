@@ -104,7 +104,7 @@ def visit(browser: Any, page: Page) -> Iterator[Callable[..., Visitor]]:
     assert seen == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def scored(browser: Any, page: Page, clips: dict[str, Path]) -> Iterator[Visitor]:
     """A visitor to whose clip a soundtrack was made, for tests that change nothing of it."""
     visitor = Visitor(browser, page.url)

@@ -170,10 +170,12 @@ def test_what_visitors_bring_lies_where_only_this_user_reads(
         assert any((root / "uploads").rglob("eight.mp4"))
 
 
-def test_what_was_uploaded_and_made_is_removed(tmp_path: Path, clips: dict[str, Path]) -> None:
+def test_what_was_uploaded_and_made_is_removed(
+    tmp_path: Path, clips: dict[str, Path], page: Page
+) -> None:
     from gradio_client import Client, handle_file
 
-    page = Page(tmp_path, "--keep-minutes", "0.2")
+    page = Page(tmp_path, "--keep-minutes", "0.2", examples=page.examples)
     try:
         client = Client(page.url, verbose=False)
         client.predict(handle_file(clips["eight"]), num_inference_steps=4, api_name="/soundtrack")

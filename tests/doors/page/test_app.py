@@ -18,7 +18,7 @@ from pixmus.score.midi import read_midi
 pytestmark = pytest.mark.filterwarnings("default")
 
 
-def test_a_clip_is_uploaded_scored_and_plays(scored: Visitor) -> None:
+def test_a_clip_is_uploaded_scored_and_plays_and_nothing_overflows(scored: Visitor) -> None:
     visitor = scored
     video = "document.querySelector('#result video')"
     visitor.tab.evaluate(f"{video}.play()")
@@ -33,8 +33,11 @@ def test_a_clip_is_uploaded_scored_and_plays(scored: Visitor) -> None:
         image.scroll_into_view_if_needed()
         visitor.tab.wait_for_function("image => image.naturalWidth == 1600", arg=image)
     visitor.tab.evaluate(f"{video}.pause()")
+    assert visitor.tab.evaluate(FITS)
+    visitor.tab.screenshot(full_page=True)
 
 
+FITS = "document.documentElement.scrollWidth <= window.innerWidth"
 HEARD = "[...document.querySelectorAll('#result *')].find(e => e.pmHeard)"
 
 
@@ -85,8 +88,11 @@ def test_one_timeline_follows_what_is_heard_and_the_parts_are_heard_alone(
     tab.evaluate(f"{video}.loop = false; {video}.pause()")
 
 
-def test_the_finished_film_plays_at_first_sight(visit: Callable[..., Visitor]) -> None:
+def test_at_first_sight_all_fits_and_the_finished_film_plays(
+    visit: Callable[..., Visitor],
+) -> None:
     visitor = visit()
+    assert visitor.tab.evaluate(FITS) and visitor.is_make_in_sight()
     told = visitor.tab.inner_text("#films figcaption")
     assert "Three squares" in told and "Strings in E minor at 9" in told
     film = "document.querySelector('#films video')"
@@ -167,11 +173,13 @@ def test_a_hit_point_is_moved_and_composed_from(
     assert len(times) == 3 and 3.417 in times and 5.0 not in times and max(times) > 5.3
 
 
-def test_cancel_ends_the_work_and_frees_the_queue(
+def test_a_clip_is_ready_before_it_is_asked_for_and_cancel_ends_the_work_and_frees_the_queue(
     visit: Callable[..., Visitor], clips: dict[str, Path], page: Page
 ) -> None:
     visitor = visit()
     visitor.upload(clips["ten"])
+    visitor.wait_for_status("Your clip is ready: 0:10, 2 cuts.")
+    assert "it takes about" in visitor.status()
     visitor.sampling(steps=50, num_takes=4)
     visitor.tab.click("#make")
     visitor.wait_for_status("inference step")
@@ -310,15 +318,6 @@ def test_what_cannot_be_scored_is_one_sentence_before_anything_is_pressed(
         visitor.trouble.clear()
 
 
-def test_a_clip_is_ready_before_its_soundtrack_is_asked_for(
-    visit: Callable[..., Visitor], clips: dict[str, Path]
-) -> None:
-    visitor = visit()
-    visitor.upload(clips["ten"])
-    visitor.wait_for_status("Your clip is ready: 0:10, 2 cuts.")
-    assert "it takes about" in visitor.status()
-
-
 def test_a_still_image_is_scored(visit: Callable[..., Visitor], tmp_path: Path) -> None:
     from PIL import Image
 
@@ -333,19 +332,6 @@ def test_a_still_image_is_scored(visit: Callable[..., Visitor], tmp_path: Path) 
     assert visitor.tab.evaluate("document.querySelector('#result video').duration") == (
         pytest.approx(20, abs=0.1)
     )
-
-
-FITS = "document.documentElement.scrollWidth <= window.innerWidth"
-
-
-def test_nothing_overflows_and_the_button_is_in_sight(
-    visit: Callable[..., Visitor], scored: Visitor
-) -> None:
-    visitor = visit()
-    assert visitor.tab.evaluate(FITS) and visitor.is_make_in_sight()
-    scored.tab.wait_for_selector("#picture-cues img")
-    assert scored.tab.evaluate(FITS)
-    scored.tab.screenshot(full_page=True)
 
 
 def test_the_page_is_worked_by_the_keyboard_alone(

@@ -23,7 +23,8 @@ from pixmus.model.folder import write_manifest
 from pixmus.picture.backbone import Backbone
 from pixmus.score.curves import RAW_CURVES, CurveTables
 from pixmus.score.midi import read_midi
-from pixmus.take.pipeline import PixMusPipeline, load_encoder
+from pixmus.take.pipeline import PixMusPipeline
+from pixmus.take.spotted import load_encoder
 
 NAME = "someone/tiny"
 PATIENCE_S = 12.0  # on a busy machine; far below the 23 s of the client's own retries

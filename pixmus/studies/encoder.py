@@ -39,7 +39,8 @@ from pixmus.studies.encoder_statistics import (
 )
 from pixmus.studies.encoder_truths import evaluate_truths, features_of
 from pixmus.studies.runner import Result, Run, Study
-from pixmus.take.pipeline import PixMusPipeline, load_encoder
+from pixmus.take.pipeline import PixMusPipeline
+from pixmus.take.spotted import load_encoder
 from pixmus.training.films import (
     Film,
     Photographs,

@@ -24,7 +24,7 @@ from pixmus.cues.moods import mood_of
 from pixmus.curves import CURVES, Curve
 from pixmus.model.folder import MODEL_FOLDER
 from pixmus.studies.runner import Result, Run, Study
-from pixmus.take.pipeline import load_encoder
+from pixmus.take.spotted import load_encoder
 from pixmus.training.films import Film, load_films
 
 JUDGEMENTS = Path(__file__).with_name("seen_judgements.json")

@@ -426,21 +426,6 @@ class PixMusPipeline(DiffusionPipeline):
         return report
 
 
-def load_encoder(
-    model: str | Path | None = None, revision: str | None = None
-) -> ConditioningEncoder | None:
-    """The encoder of a model, if it has one; the model is named as in `from_pretrained`.
-
-    Nothing else of the model is read, so this is quick.
-    """
-    folder, _ = model_folder(model, revision)
-    if not (folder / ENCODER).is_dir():
-        return None
-    diffusers_logging.disable_progress_bar()
-    with loading(folder):
-        return ConditioningEncoder.from_pretrained(folder / ENCODER)
-
-
 def _with_chords(sheet: CueSheet, score: Score, asked: Sequence[Chord | None]) -> CueSheet:
     """The cue sheet with the chords of the score's plan; those that were asked for are given."""
     told = told_chords(score, asked)

@@ -15,12 +15,32 @@ from pixmus.cues.spotting import spot
 from pixmus.cues.wishes import read_wishes
 from pixmus.editors.read import read_cut_list
 from pixmus.errors import PixMusError
+from pixmus.model.folder import ENCODER, loading, model_folder
 from pixmus.picture.features import Features
 from pixmus.picture.timecode import Counting
 
 if TYPE_CHECKING:
     from pixmus.cues.encoder import ConditioningEncoder
     from pixmus.picture.video import Video
+
+
+def load_encoder(
+    model: str | Path | None = None, revision: str | None = None
+) -> ConditioningEncoder | None:
+    """The encoder of a model, if it has one; the model is named as in `from_pretrained`.
+
+    Nothing else of the model is read, so this is quick.
+    """
+    folder, _ = model_folder(model, revision)
+    if not (folder / ENCODER).is_dir():
+        return None
+    # Spotting by the rules goes without torch, and by the encoder without all that composes.
+    from pixmus.cues.encoder import ConditioningEncoder
+    from pixmus.diffusers_base import diffusers_logging
+
+    diffusers_logging.disable_progress_bar()
+    with loading(folder):
+        return ConditioningEncoder.from_pretrained(folder / ENCODER)
 
 
 def spot_with(

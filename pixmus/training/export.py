@@ -15,7 +15,8 @@ from pixmus.compose.unmasking import UnmaskingScheduler
 from pixmus.errors import PixMusError
 from pixmus.model.folder import CURVE_TABLES, ENCODER, MODEL_FOLDER, write_manifest
 from pixmus.score.curves import CurveTables
-from pixmus.take.pipeline import PixMusPipeline, load_encoder
+from pixmus.take.pipeline import PixMusPipeline
+from pixmus.take.spotted import load_encoder
 from pixmus.training.corpus import load_pieces
 from pixmus.training.journal import STATE
 from pixmus.training.lessons import PLAN, VOICES

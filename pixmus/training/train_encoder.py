@@ -290,7 +290,7 @@ def split_shards(folder: Path) -> tuple[Sequence[Pair], Sequence[Pair]]:
 
 def load_trained(folder: Path) -> tuple[ConditioningEncoder, dict[str, Any]]:
     """The encoder of a model folder and what was written of its training."""
-    from pixmus.take.pipeline import load_encoder
+    from pixmus.take.spotted import load_encoder
 
     encoder = load_encoder(folder)
     if encoder is None:

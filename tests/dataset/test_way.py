@@ -17,7 +17,7 @@ from pixmus.curves import CURVES
 from pixmus.dataset.split import read_split
 from pixmus.doors.cli import build
 from pixmus.model.folder import MODEL_FOLDER
-from pixmus.take.pipeline import load_encoder
+from pixmus.take.spotted import load_encoder
 from pixmus.training.music import MUSIC_RATE
 from pixmus.training.pairs import read_shards
 from pixmus.training.train_encoder import main as train_encoder

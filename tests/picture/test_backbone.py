@@ -32,7 +32,7 @@ def test_a_still_is_looked_at_once(tiny_clip: Path, tmp_path: Path) -> None:
 def test_the_shipped_encoder_reads_it(tiny_clip: Path, paint_video: Callable[..., Path]) -> None:
     from pixmus.cues.direction import Direction
     from pixmus.picture.footage import watch
-    from pixmus.take.pipeline import load_encoder, spot_with
+    from pixmus.take.spotted import load_encoder, spot_with
 
     footage = watch(paint_video([(2.0, 30), (2.0, (200, 40, 40))]), backbone=tiny_clip)
     assert footage.embedding is not None

@@ -18,7 +18,7 @@ from pixmus.studies.encoder_photographs import (
 )
 from pixmus.studies.encoder_retrieval import precision
 from pixmus.studies.encoder_statistics import folds_of
-from pixmus.take.pipeline import load_encoder
+from pixmus.take.spotted import load_encoder
 from pixmus.training.films import Film, Photographs, in_a_row, slide_spans, slideshow_features
 
 

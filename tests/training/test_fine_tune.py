@@ -21,7 +21,7 @@ from pixmus.model.folder import MODEL_FOLDER
 from pixmus.picture.features import Features
 from pixmus.picture.palette import PALETTE
 from pixmus.picture.transitions import Transition
-from pixmus.take.pipeline import load_encoder
+from pixmus.take.spotted import load_encoder
 from pixmus.training.fine_tune import MIN_ROWS, agreement, by_second, fine_tune, normal_scores
 
 SECONDS = 20

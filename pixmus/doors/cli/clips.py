@@ -272,8 +272,7 @@ def _spot_clip(
     from pixmus.picture.features import extract_features
     from pixmus.picture.footage import NO_BACKBONE
     from pixmus.picture.frames import read_frames
-    from pixmus.take.pipeline import load_encoder
-    from pixmus.take.spotted import spot_with
+    from pixmus.take.spotted import load_encoder, spot_with
 
     on_stage("video", None)
     with_views = backbone != NO_BACKBONE and not rules

@@ -9,28 +9,24 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from pixmus.errors import PixMusError
+from pixmus.picture.animated import is_animated_webp
 
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 LONGEST_SIDE = 65_500  # pixels, as JPEG has it
 DRAFT = (3840, 2160)  # pixels that a JPEG is read with where it has twice as many or more
-ANIMATED = 0x02  # flag of a WebP file's extended header
 
 
 def is_image(path: Path) -> bool:
     """Whether a file is a still image, by how it begins; one sentence of images nobody reads.
 
-    An animated PNG is none: it is read as a clip.
+    An animated PNG or WebP is none: it is read as a clip.
     """
     with path.open("rb") as file:
         head = file.read(4096)
     if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
         raise PixMusError(f"{path} is a HEIC image, which cannot be read; export it as jpg.")
     if (head[:4], head[8:12]) == (b"RIFF", b"WEBP"):
-        if head[12:16] == b"VP8X" and head[20] & ANIMATED:
-            raise PixMusError(
-                f"{path} is an animated WebP, which cannot be read; export it as gif, png or mp4."
-            )
-        return True
+        return not is_animated_webp(path)
     if head.startswith(b"\x89PNG"):
         return b"acTL" not in head.partition(b"IDAT")[0]
     return head.startswith(b"\xff\xd8\xff") or head[4:12] == b"ftypavif"

@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from pixmus.errors import PixMusError
+from pixmus.picture.animated import film_of, is_animated_webp
 from pixmus.picture.clock import Restarts, move
 
 # Containers that FFmpeg may open. Playlists and lists of files are left out on purpose: they would
@@ -29,10 +30,11 @@ OTHER_BEGINNINGS = (b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"GIF8", b"\x89PNG")
 @contextmanager
 def open_clip(path: Path) -> Iterator[InputContainer]:
     """Open a clip for reading; what FFmpeg cannot read becomes one sentence."""
+    # An absolute name, since "take:2.mp4" alone would be read as a protocol.
+    place = film_of(path) if is_animated_webp(path) else str(path.absolute())
     try:
-        # An absolute name, since "take:2.mp4" alone would be read as a protocol.
         container = av.open(
-            str(path.absolute()),
+            place,
             metadata_errors="replace",
             options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
         )

@@ -26,6 +26,7 @@ from PIL import Image
 from pixmus.choices import STILL_DURATION_S, Length
 from pixmus.errors import PixMusError
 from pixmus.files import named
+from pixmus.picture.animated import WEBP, is_animated_webp
 from pixmus.picture.scan import Scan, scan_packets
 from pixmus.picture.still import is_image, still_image
 from pixmus.picture.stream import READABLE, codec_name, open_clip, picture_stream, ticks
@@ -132,7 +133,7 @@ def probe(
             height=height,
             rotation=_rotation(display_matrix(frame)),
             has_audio=track is not None,
-            codec=codec_name(stream),
+            codec=WEBP if is_animated_webp(path) else codec_name(stream),
             pixel_format=frame.format.name,
             start_time=start,
             is_still=False,

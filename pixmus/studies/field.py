@@ -133,7 +133,7 @@ CONDITIONS = (
     Condition("HDR, PQ", "a.mov", clips.hdr(PQ), said="brought from HDR to BT.709"),
     Condition("transparent", "a.mkv", clips.transparent, cuts=(), said="laid over black"),
     Condition("an animated PNG", "a.png", clips.moving_images),
-    Condition("an animated WebP", "a.webp", clips.moving_images, None, said="animated WebP"),
+    Condition("an animated WebP", "a.webp", clips.moving_images),
     Condition("a PNG of 16 bits of grey", "a.png", clips.deep_grey, 20.0, ()),
 )
 

@@ -162,14 +162,11 @@ def test_an_animated_png_is_a_clip(tmp_path: Path) -> None:
 
 
 def test_images_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    images = [Image.new("RGB", (64, 48), (level, 0, 0)) for level in (40, 200)]
-    images[0].save(tmp_path / "a.webp", save_all=True, append_images=images[1:], duration=100)
-    with pytest.raises(PixMusError, match="is an animated WebP"):
-        probe(tmp_path / "a.webp")
+    image = Image.new("RGB", (64, 48), (200, 0, 0))
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     with pytest.raises(PixMusError, match="is a HEIC image"):
         probe(tmp_path / "a.heic")
-    images[1].save(tmp_path / "a.avif")
+    image.save(tmp_path / "a.avif")
     video = probe(tmp_path / "a.avif", still_duration=2.0)
     assert video.is_still and float(next(read_frames(video)).image[0, 0, 0]) == pytest.approx(
         200, abs=6

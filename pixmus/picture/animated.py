@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
 import numpy as np
@@ -53,7 +52,7 @@ def film_of(path: Path) -> io.BytesIO:
 def _packed(path: Path, changed: int, size: int) -> bytes:
     film = io.BytesIO()
     with _told(path), Image.open(path) as image, av.open(film, "w", format="mov") as out:
-        stream = cast(av.VideoStream, out.add_stream("png", options=FASTEST))
+        stream = out.add_stream("png", options=FASTEST)
         stream.width, stream.height, stream.pix_fmt = image.width, image.height, "rgba"
         stream.time_base = stream.codec_context.time_base = MILLISECOND
         time = 0

@@ -35,6 +35,7 @@ def open_clip(path: Path) -> Iterator[InputContainer]:
     try:
         container = av.open(
             place,
+            "r",
             metadata_errors="replace",
             options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
         )

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pixmus.chords import Chord, Quality
 from pixmus.compose.cadences import draw_approach
-from pixmus.curves import CURVES
+from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, STYLES, Style
 from pixmus.model.plan_network import PlanDenoiser
 from pixmus.score.plan import HALVES, Plan, tonic_of
@@ -43,7 +43,7 @@ CHOICE_NOISE = 20.0
 # `LIKENESS_LEVELS`. Game music's is that of training pieces' first 32 bars, and so was pop's (0.35
 # and 2), of which takes of a minute return to too little (experiment 129). Where it is not told,
 # as drawn: 0.1 of plans' phrases in game music, and what songs and quartets have.
-RETURNS: dict[str, tuple[float, int]] = {Style.GAME: (0.9, 3), Style.POP: (0.7, 3)}
+RETURNS: dict[str, tuple[float, int]] = {Style.GAME: (0.9, 3), Style.POP: (0.8, 3)}
 # Taken from the log odds of some roots in C major and in A minor: plans alone stay on the tonic a
 # third longer than real pieces (experiment 128), and chords of the relative key, few dominants and
 # roots outside the scale hide the mode (experiment 129).
@@ -53,6 +53,8 @@ LESS_FOREIGN = 0.6
 # The second drawing fills in the chords of phrases that do not return: in fewer steps.
 SECOND_DRAWING = 0.5
 WHITE_KEYS = (0, 2, 4, 5, 7, 9, 11)  # the scale of C major and A minor
+AS_DENSE = 0.5  # between two phrases' density, of the whole range of 2: one may return to the other
+DENSITY = CURVES.index(Curve.DENSITY)
 ALIKE = 0.5  # likeness from which a phrase is a return
 LOOK_LIKENESS = 2  # level of `LIKENESS_LEVELS`: half of the notes and more
 NEAR, FAR = 8, 64  # bars from a cue's border, on two scales
@@ -320,7 +322,12 @@ def bring_phrases_back(
         moods = [conditions[row, MOOD].mean(0) for row in rows[: index + 1]]
         apart = [float(np.abs(mood - moods[index]).mean()) for mood in moods[:index]]
         shorter = [max(0, phrase.num_bars - other.num_bars) for other in phrases[:index]]
-        best = min(range(index), key=lambda i: (shorter[i], apart[i]))
+        # What returns has about as many notes as it had: it is to be asked for as many.
+        busier = [abs(float(mood[DENSITY] - moods[index][DENSITY])) for mood in moods[:index]]
+        fit = [i for i in range(index) if busier[i] <= AS_DENSE]
+        if not fit:
+            continue
+        best = min(fit, key=lambda i: (shorter[i], apart[i]))
         found[own, LETTER_COLUMN] = found[rows[best], LETTER_COLUMN][0]
         likeness = found[own, PHRASE_COLUMNS.stop - 1]
         found[own, PHRASE_COLUMNS.stop - 1] = np.maximum(likeness, level)

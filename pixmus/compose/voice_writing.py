@@ -38,6 +38,7 @@ from pixmus.compose.sampling import DRUMS, Guidance, Sampling
 from pixmus.compose.seeds import window_seed
 from pixmus.compose.unmasking import BLOCK_BARS, UnmaskingScheduler
 from pixmus.ensembles import PARTS, Part
+from pixmus.model.heard import Told
 from pixmus.model.voice_network import KNOWN, MASKED, Leaning, Unit, VoiceNetwork
 
 # A window shows so many bars before a block, and the plan of so many after it.
@@ -119,7 +120,13 @@ class _Window:
         variants = len(self.conditions)
         # what is led away from returns to nothing
         unled = [torch.zeros_like(self.echoed)] * (variants - 1)
-        self.returning = self.echo.expand(variants, -1, -1), torch.stack([self.echoed, *unled])
+        self.told = self.network.tell(
+            self.states.expand(variants, -1, -1),
+            self.conditions,
+            torch.arange(len(self.tokens)),
+            self.echo.expand(variants, -1, -1),
+            torch.stack([self.echoed, *unled]),
+        )
 
     def uncover(self, wanted: Tensor, step: int, num_steps: int, at_first: int) -> None:
         """Write those of the wanted units (bool (T, P), changed) that the step uncovers."""
@@ -175,7 +182,7 @@ class _Window:
             self.tokens,
             self.states,
             self.conditions,
-            self.returning,
+            self.told,
             wanted,
             self.generator,
             guidance,
@@ -188,7 +195,7 @@ def _draw(
     tokens: Tensor,
     states: Tensor,
     conditions: Tensor,
-    returning: tuple[Tensor, Tensor],
+    told: Told,
     wanted: Tensor,
     generator: torch.Generator,
     guidance: Guidance,
@@ -196,14 +203,7 @@ def _draw(
 ) -> tuple[Tensor, Tensor]:
     """Tokens drawn for all wanted units, (T, NUM_TOKENS), and their mean log probability (T, P)."""
     V = len(guidance.weights[0])
-    heard = network.hear(
-        tokens.expand(V, -1, -1),
-        states.expand(V, -1, -1),
-        conditions[:V],
-        torch.arange(len(tokens)),
-        returning[0][:V],
-        returning[1][:V],
-    )
+    heard = network.hear(tokens[None], states[None], told.of(V))
     drawn = torch.zeros_like(tokens)
     certainty = torch.zeros(states.shape)
     weights, dynamics_weights = guidance.weights

@@ -22,6 +22,7 @@ from pixmus.diffusers_base import ConfigMixin, ModelMixin, register_to_config
 from pixmus.ensembles import PARTS
 from pixmus.model.blocks import Block, rotations
 from pixmus.model.byte_weights import SCALE, from_bytes, read_weights
+from pixmus.model.heard import Heard, Told
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.voices import FIRST_PITCH, HOLD, REST, UNIT_LAYOUTS, Gate, UnitLayout
 
@@ -30,15 +31,6 @@ KNOWN, MASKED, SILENT = 0, 1, 2
 NUM_STATES = 3
 # Beats away of the units that are read beside a masked one: its neighbours, and bars before.
 NEIGHBOURS = (-1, 1, -4, 4, -8, -16, -32)
-
-
-@dataclass
-class Heard:
-    """What the trunk made of a window: inputs of the decoders."""
-
-    beats: Tensor  # (B, T, D)
-    units: list[Tensor]  # per part (B, T, d): what is known of each unit
-    echoes: list[Tensor]  # per part (B, T, d): the unit that it returns to, 0 = none
 
 
 class Unit(nn.Module):
@@ -418,36 +410,52 @@ class VoiceNetwork(ModelMixin, ConfigMixin):
         network.load_state_dict(from_bytes(stored))
         return network.eval()
 
-    def hear(
+    def tell(
         self,
-        tokens: Tensor,  # (B, T, NUM_TOKENS) int64
-        states: Tensor,  # (B, T, P) int64: KNOWN, MASKED or SILENT
+        states: Tensor,  # (B, T, P) int64, of which only what is SILENT counts
         conditions: Tensor,  # (B, T, num_conditions)
         positions: Tensor,  # (T,) or (B, T): beats
         echo: Tensor,  # (B, T, NUM_TOKENS) int64: units of the bars that are returned to
         echoed: Tensor,  # bool (B, T): where there are such
-    ) -> Heard:
-        """The trunk's answer for every beat."""
-        heard, echoes = [], []
+    ) -> Told:
+        """What stays the same in every step of writing a window."""
         condition = F.silu(self.condition_in(conditions))
-        h = condition
+        returning = torch.zeros_like(condition)
+        echoes = []
         for index, unit in enumerate(cast("list[Unit]", list(self.units))):
-            own = tokens[..., unit.layout.tokens]
-            found = unit.hear(own, states[..., index])
-            heard.append(found)
             there = echoed & (states[..., index] != SILENT)
             returned = torch.where(there, KNOWN, SILENT)
             returned = unit.hear(echo[..., unit.layout.tokens], returned) * there[..., None]
             echoes.append(returned)
-            h = h + unit.to_token(found) + unit.echo_to_token(returned)
+            returning = returning + unit.echo_to_token(returned)
         if positions.dim() == 1:
             positions = positions[None]
-        rotation = rotations(positions, self.head_width).to(h.dtype)
-        modulation = self.modulation(condition).unflatten(-1, (6, -1))
+        return Told(
+            condition,
+            tuple(echoes),
+            returning,
+            rotations(positions, self.head_width).to(condition.dtype),
+            self.modulation(condition).unflatten(-1, (6, -1)),
+            self.final_modulation(condition),
+        )
+
+    def hear(
+        self,
+        tokens: Tensor,  # (B, T, NUM_TOKENS) int64, or (1, T, NUM_TOKENS) for all alike
+        states: Tensor,  # (B, T, P) or (1, T, P) int64: KNOWN, MASKED or SILENT
+        told: Told,
+    ) -> Heard:
+        """The trunk's answer for every beat."""
+        heard = []
+        h = told.condition + told.returning
+        for index, unit in enumerate(cast("list[Unit]", list(self.units))):
+            found = unit.hear(tokens[..., unit.layout.tokens], states[..., index])
+            heard.append(found.expand(len(h), -1, -1))
+            h = h + unit.to_token(found)
         for block in self.blocks:
-            h = block(h, modulation, rotation)
-        shift, scale = self.final_modulation(condition).chunk(2, dim=-1)
-        return Heard(F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift, heard, echoes)
+            h = block(h, told.modulation, told.rotation)
+        shift, scale = told.final_modulation.chunk(2, dim=-1)
+        return Heard(F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift, heard, told.echoes)
 
     def forward(
         self,
@@ -464,7 +472,8 @@ class VoiceNetwork(ModelMixin, ConfigMixin):
 
         `tokens` are all clean; what is masked is not shown.
         """
-        heard = self.hear(tokens, states, conditions, positions, echo, echoed)
+        told = self.tell(states, conditions, positions, echo, echoed)
+        heard = self.hear(tokens, states, told)
         found = []
         T = tokens.shape[1]
         for index, unit in enumerate(cast("list[Unit]", list(self.units))):

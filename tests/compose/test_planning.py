@@ -10,6 +10,7 @@ from pixmus.chords import QUALITIES, Chord, parse_chord
 from pixmus.compose import planning
 from pixmus.compose.cadences import ENDING_SHARES
 from pixmus.compose.planning import (
+    DENSITY,
     MODE_COLUMN,
     MOOD,
     NUM_PLAN_CONDITIONS,
@@ -186,12 +187,17 @@ def test_phrases_return_as_often_as_the_styles_do(style: Style, share: float) ->
     asked = conditions(16)
     asked[:, STYLE_COLUMNS] = 0
     asked[:, STYLE_COLUMNS.start + STYLES.index(style)] = 1
-    asked[:, 0] = np.repeat([-1.0, 1.0, 0.5, 0.5], 8)
+    asked[:, DENSITY] = np.repeat([0.0, 0.4, 0.2, 0.2], 8)
+    busier = asked.copy()
+    busier[:, DENSITY] = np.repeat([-1.0, -0.4, 0.2, 0.8], 8)  # than all before, so none fits
     returned = []
     for seed in range(40):
         found = bring_phrases_back(tokens, asked, torch.Generator().manual_seed(seed))
         assert np.array_equal(
             np.delete(found, PHRASE_COLUMNS, 1), np.delete(tokens, PHRASE_COLUMNS, 1)
+        )
+        assert np.array_equal(
+            bring_phrases_back(tokens, busier, torch.Generator().manual_seed(seed)), tokens
         )
         made = decode_phrases(found)
         assert [phrase.first_bar for phrase in made] == [0, 4, 8, 12]

@@ -108,6 +108,9 @@ def test_help_answers_without_the_heavy_imports():
         "heavy = {'torch', 'diffusers', 'transformers', 'matplotlib'}\n"
         "heavy |= {'av', 'scipy', 'librosa', 'gradio', 'PIL'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "import pixmus.picture.features, pixmus.take.spotted\n"  # and what watches and spots
+        "heavy -= {'av', 'PIL'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()

@@ -20,7 +20,7 @@ from pixmus.score.key_finding import key_correlations
 from pixmus.score.notes import Score, encode_score
 from pixmus.take.pipeline import PixMusPipeline
 
-SECONDS = 45.0
+SECONDS = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def onsets_and_likeness(score: Score, bar: int) -> tuple[float, float]:
 
 def test_a_minute_is_composed_in_seconds(pipe: PixMusPipeline) -> None:
     """A generous bound for a busy machine; the bench table has the figure."""
-    cue_sheet = sheet()
+    cue_sheet = sheet(seconds=45.0)
     fit_tempo_map(cue_sheet)
     begun = time.process_time()
     pipe.compose(cue_sheet, seed=1)

@@ -111,7 +111,7 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path):
 def reproduced(tmp_path_factory, paint_clip):
     """A folder with one short example of two shots, and its output as `--write` stores it."""
     folder = tmp_path_factory.mktemp("examples")
-    paint_clip(folder / "short.mp4", ((3, 40), (4, 200)))
+    paint_clip(folder / "short.mp4", ((2, 40), (2, 200)))
     facts = {"clip": "short.mp4", "settings": {"seed": 5, "direction": {"ensemble": "piano"}}}
     (folder / "short.json").write_text(json.dumps(facts))
     assert run("reproduce", ["--examples", str(folder), "--write"]) == 0

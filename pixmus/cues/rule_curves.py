@@ -23,6 +23,7 @@ TYPICAL_LOG_CHROMA = (math.log(0.17), 0.6)  # of log(mean chroma + 0.03)
 TYPICAL_LOG_MOTION = (math.log(0.03), 0.95)  # of log(picture widths a second + 0.004)
 TYPICAL_EDGES = (0.109, 0.04)  # of mean luma gradient
 TYPICAL_LOG_SHOT = (math.log(4.0), 0.7)  # of log(shot length in seconds)
+LONG_SHOT = 6.0  # s: as much as a take counts for in a clip of one transition or none
 MAX_Z = 2.5
 CLIP_SPREAD = 0.75  # clips differ less in their means than bars do, whose quantiles curves are
 COLOURLESS = 0.015  # mean chroma of black-and-white film, whose colour says nothing
@@ -85,15 +86,16 @@ def climax(length: int, duration: float) -> np.ndarray:
 def _shot_lengths(features: Features) -> np.ndarray:
     """(n,) length of the shot that holds each value's middle, seconds, at least 0.3.
 
-    A clip without a transition says little about pace: its one shot counts as at most 6 s.
+    A clip with one transition or none says little about pace, so shots count as at most 6 s in it,
+    and as longer the more transitions there are: one cut more never makes one long take calm.
     """
     edges = np.array([0.0, *features.cuts, features.duration])
     middles = (np.arange(len(features.motion)) + 0.5) / CURVE_RATE_HZ
     shot = np.clip(np.searchsorted(edges, middles, side="right") - 1, 0, len(edges) - 2)
     lengths = np.diff(edges)[shot]
     if not features.cuts:
-        lengths = np.clip(lengths, 4.0, 6.0)
-    return np.maximum(lengths, 0.3)
+        lengths = np.maximum(lengths, 4.0)
+    return np.clip(lengths, 0.3, LONG_SHOT * max(1, len(features.cuts)))
 
 
 def _z(values: np.ndarray, typical: tuple[float, float]) -> np.ndarray:

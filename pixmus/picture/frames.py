@@ -50,11 +50,14 @@ def read_frames(video: Video, max_width: int = 160, with_views: bool = False) ->
     """Yield every displayed frame once, in order, its longer side at most `max_width` pixels.
 
     `with_views` squeezes a frame every `view_spacing` seconds for the image network too. Where a
-    small pixel is as wide as a block of the coder, its blocks need not be smoothed, and every
-    second line tells as much as all (experiment 85).
+    pixel of either is as wide as a block of the coder, H.264's blocks need not be smoothed (HEVC
+    filters more, and what it shows would be named otherwise), and where there are many lines every
+    second tells as much as all (experiment 85).
     """
     scale = min(1.0, max_width / max(video.width, video.height))
     width, height = (max(2, round(side * scale)) for side in (video.width, video.height))
+    coarseness = min(1 / scale, max(video.width, video.height) / VIEW_SIZE)
+    is_rough = coarseness >= BLOCK and video.codec == "h264"
     if video.is_still:
         still = still_image(video.path)
         image = np.asarray(still.resize((width, height), Image.Resampling.BOX))
@@ -72,7 +75,7 @@ def read_frames(video: Video, max_width: int = 160, with_views: bool = False) ->
     next_view = 0.0 if with_views else math.inf
     with open_clip(video.path) as container:
         stream = picture_stream(container, video.path)
-        for time, frame in displayed_frames(container, stream, video, scale <= 1 / BLOCK):
+        for time, frame in displayed_frames(container, stream, video, is_rough):
             if turn is None:
                 turn = _turn(display_matrix(frame))
             view = None

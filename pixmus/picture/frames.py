@@ -33,6 +33,7 @@ from pixmus.picture.video import STILL_FRAME_RATE, Video, display_matrix
 from pixmus.picture.views import VIEW_SIZE, view_spacing
 
 DECODING_THREADS = 2
+EVERY_SECOND_LINE: tuple[str, dict[str, str]] = ("field", {})
 BLOCK = 8  # pixels that a coder's blocks are wide and high, at least
 LEAST_LINES = 5  # of the picture for each of a small one: with 3, waves seem to move faster
 
@@ -140,7 +141,7 @@ class _Thinning:
         if halvings == 0 or not frame.format.is_planar:
             return frame
         if halvings not in self._filters:
-            self._filters[halvings] = FrameFilter(*[("field", {})] * halvings)
+            self._filters[halvings] = FrameFilter(*[EVERY_SECOND_LINE] * halvings)
         return self._filters[halvings].push(frame, most=1)[-1]
 
 

@@ -48,6 +48,7 @@ from pixmus.waveform import write_wav
 
 KINDS = {float: float | None, int: int | None, bool: bool, str: str | None, tuple: list[str] | None}
 
+CUTS_TOLD = "A file with an editor's cuts and markers: EDL, OTIO, Final Cut XML, CSV or MIDI."
 PLAYERS = (TEMPO, KEY, STYLE, ENSEMBLE)
 # A program may give its arguments by place: those of version 0.1 keep theirs, newer ones follow.
 FIRST: dict[str, tuple[Choice, ...]] = {
@@ -107,6 +108,7 @@ class Endpoints:
         self,
         clip: str,
         asked: dict[str, Any],
+        cuts: str | None = None,
         request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[str, str, str, str, dict[str, Any]]:
@@ -121,11 +123,13 @@ class Endpoints:
         """
         with in_visitors_words():
             commission = Commission.read(asked)
-            path = _path(clip)
+            path, listed = _path(clip), Path(cuts) if cuts else None
             made: list[Take] = []
             with self._at_work(request) as (visit, check):
                 for event in reported(
-                    lambda report: self.studio.soundtracks(visit, path, commission, report, check)
+                    lambda report: self.studio.soundtracks(
+                        visit, path, commission, report, check, cuts=listed
+                    )
                 ):
                     if isinstance(event, Progress):
                         progress(event.share or 0.0, desc=event.detail or event.stage)
@@ -150,7 +154,11 @@ class Endpoints:
         return *outputs, str(take.zip_all()), facts
 
     def spot(
-        self, clip: str, asked: dict[str, Any], request: gr.Request | None = None
+        self,
+        clip: str,
+        asked: dict[str, Any],
+        cuts: str | None = None,
+        request: gr.Request | None = None,
     ) -> tuple[str, dict[str, str]]:
         """Write the cue sheet of a video or a still image: cuts, hit points, curves, key, tempo.
 
@@ -162,9 +170,11 @@ class Endpoints:
         """
         with in_visitors_words():
             commission = Commission.read(asked)
-            path = _path(clip)
+            path, listed = _path(clip), Path(cuts) if cuts else None
             with self._at_work(request) as (visit, check):
-                sheet = self.studio.spot(visit, path, commission, lambda _: None, check)
+                sheet = self.studio.spot(
+                    visit, path, commission, lambda _: None, check, cuts=listed
+                )
                 written = visit.new_folder() / "cues.json"
                 sheet.save(written)
                 return str(written), dict(sheet.reasons)
@@ -224,6 +234,8 @@ def _with_choices(method: Callable[..., Any], choices: list[Choice]) -> Callable
     told = "\n".join(f"            {choice.name}: {choice.told(shared=True)}" for choice in choices)
     call.__name__ = method.__name__
     before, after = (method.__doc__ or "").split("\n\n        Returns:")
+    if "cuts" in signature.parameters:
+        told += f"\n            cuts: {CUTS_TOLD}"
     call.__doc__ = f"{before}\n{told}\n\n        Returns:{after}"
     call.__annotations__ = {p.name: p.annotation for p in parameters}
     call.__signature__ = signature  # type: ignore[attr-defined]

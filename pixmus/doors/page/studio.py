@@ -136,7 +136,7 @@ class Studio:
         and `cuts` an editor's cut list of the whole clip, whose cuts and markers are obeyed.
         """
         visit.asked = clip, commission
-        cuts = _kept(cuts, visit, commission)
+        cuts = visit.cuts = _kept(cuts, visit, commission)
         with self._turn(visit, report, begun, clip) as check:
             work = self._watch(visit, check, clip, commission, report)
             listed = cut_list_of(cuts, work.source.footage.video) if cuts else None
@@ -161,7 +161,7 @@ class Studio:
     ) -> CueSheet:
         """Watch and spot, nothing more."""
         visit.asked = clip, commission
-        cuts = _kept(cuts, visit, commission)
+        cuts = visit.cuts = _kept(cuts, visit, commission)
         with self._turn(visit, report, begun, clip) as check:
             work = self._watch(visit, check, clip, commission, report)
             report(Progress("spot"))

@@ -122,6 +122,7 @@ class Visit:
     key: str = field(default_factory=lambda: secrets.token_urlsafe(24))  # to come back with
     job: Job[Any] | None = None  # what was set going last
     asked: tuple[Path, Commission] | None = None  # the clip and what was asked for it last
+    cuts: Path | None = None  # the editor's cut list that was asked for with it
     last_used: float = 0.0
     left: float | None = None  # when the visitor left, who may come back
     quota: int = VISIT_BYTES  # that its files may take
@@ -415,6 +416,7 @@ class Visits:
             visit.takes = []
             visit.shelf.clear()
             visit.watched = visit.ahead = visit.job = visit.asked = visit.cue_sheet = None
+            visit.cuts = None
             shutil.rmtree(visit.folder, ignore_errors=True)
 
     def sweep(self) -> None:

@@ -34,7 +34,7 @@ def tie(page: gr.Blocks, panels: Panels, works: Works, looks: Looks) -> None:
     """Tie the handlers to the widgets of the page that is being built."""
     _tie_works(panels, works)
     result, clip = panels.result, panels.clip
-    asked = [clip.clip, clip.still, *clip.controls.inputs]
+    asked = clip.inputs
     everything = [*asked, *panels.outputs]
     result.player.select(
         looks.on_shelf, None, everything, show_progress="hidden", trigger_mode="multiple", **PRIVATE
@@ -73,7 +73,7 @@ def tie(page: gr.Blocks, panels: Panels, works: Works, looks: Looks) -> None:
         looks.on_restore, [clip.restore], [*clip.controls.inputs, result.status], **QUICK
     )
     clip.back_to_own.click(
-        looks.on_own, [clip.own], [clip.clip, clip.still, clip.back_to_own], **QUICK
+        looks.on_own, [clip.own], [clip.clip, clip.still, clip.cuts, clip.back_to_own], **QUICK
     )
     if clip.gallery is not None:
         clip.gallery.select(

@@ -183,7 +183,7 @@ class Works:
             return
         shown = {}
         if visit.asked is not None and visit.asked[0].exists():
-            shown |= self.panels.clip.show_asked(*visit.asked)
+            shown |= self.panels.clip.show_asked(*visit.asked, visit.cuts)
         if visit.takes or visit.shelf.cards:
             number = visit.shelf.number_of(visit.takes[0]) if visit.takes else None
             card = visit.shelf.find(number or visit.shelf.cards[-1].number)

@@ -74,6 +74,22 @@ def test_a_program_spots_edits_and_composes(clips: dict[str, Path], client: Any)
     assert Path(wav).stat().st_size > 8 * 44100 * 6
 
 
+def test_a_program_brings_an_editors_cuts(
+    clips: dict[str, Path], client: Any, tmp_path: Path
+) -> None:
+    from gradio_client import handle_file
+
+    listed = tmp_path / "my cuts.csv"
+    listed.write_text("time,name,colour\n0.5,door slams,red\n1.25,she turns,green\n")
+    path, _ = client.predict(
+        handle_file(clips["eight"]), cuts=handle_file(listed), api_name="/spot"
+    )
+    hits = {
+        hit["time"]: hit["strength"] for hit in json.loads(Path(path).read_text())["hit_points"]
+    }
+    assert hits[0.5] == 1.0 and 1.25 in hits
+
+
 @pytest.mark.parametrize(
     ("asked", "told"),
     [

@@ -289,6 +289,7 @@ def test_an_editors_cut_list_beside_the_clip_is_obeyed_and_comes_along(
     list(reported(lambda r: studio.soundtracks(visit, clip, commission, r, cuts=listed)))
     (take,) = visit.takes
     listed.unlink()  # what was uploaded goes before what was made of it
+    assert visit.cuts == take.cuts is not None  # what the page shows again after a reload
     hits = {hit.time: hit.strength for hit in take.soundtrack.cue_sheet.hit_points}
     assert hits[0.5] == 1.0 and 1.25 in hits
     assert "cut list" in take.soundtrack.cue_sheet.inputs

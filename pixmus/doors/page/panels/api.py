@@ -13,6 +13,7 @@ def build_api(endpoints: Endpoints, working: dict[str, Any]) -> None:
     """The functions /soundtrack, /spot and /compose; `working` says how they share the machine."""
     with gr.Row(visible=False):
         clip = gr.File(label="clip", type="filepath")
+        cuts = gr.File(label="cuts", type="filepath")
         sheet_in = gr.File(label="cue_sheet", type="filepath")
         video, bundle = gr.File(label="scored video"), gr.File(label="everything (zip)")
         midi, sheet, wav = (gr.File(label=name) for name in ("score", "cue sheet", "music"))
@@ -23,9 +24,10 @@ def build_api(endpoints: Endpoints, working: dict[str, Any]) -> None:
             "compose": [midi, wav, number],
         }
         for name, choices in choices_by_function().items():
+            chosen = map(_widget, choices)
             gr.Button().click(
                 endpoints.function(name),
-                [sheet_in if name == "compose" else clip, *map(_widget, choices)],
+                [sheet_in, *chosen] if name == "compose" else [clip, *chosen, cuts],
                 outputs[name],
                 api_name=name,
                 **working,

@@ -112,11 +112,13 @@ class ClipPanel:
         """The clip of a take and what was asked for it, so that Make makes it again."""
         _, start, end, *_ = (*take.source.key, None, None, None)
         asked = {**asked_in(take.soundtrack.settings), START.name: start, END.name: end}
-        return {**self._show(take.source.upload), **self.controls.show(asked)}
+        return {**self._show(take.source.upload, take.cuts), **self.controls.show(asked)}
 
-    def show_asked(self, path: Path, asked: Mapping[str, Any]) -> dict[Any, Any]:
-        """A clip and what was asked for it."""
-        return {**self._show(path), **self.controls.show(asked)}
+    def show_asked(
+        self, path: Path, asked: Mapping[str, Any], cuts: Path | None = None
+    ) -> dict[Any, Any]:
+        """A clip, what was asked for it, and the editor's cut list beside it."""
+        return {**self._show(path, cuts), **self.controls.show(asked)}
 
     def offer_own(self, own: str | None) -> dict[Any, Any]:
         """Remember a clip of the visitor's own, and offer it where there is one."""
@@ -127,9 +129,10 @@ class ClipPanel:
         shown = self._show(Path(own)) if own and Path(own).exists() else {}
         return {**shown, self.back_to_own: gr.update(visible=False)}
 
-    def _show(self, path: Path) -> dict[Any, Any]:
+    def _show(self, path: Path, cuts: Path | None = None) -> dict[Any, Any]:
         is_still = path.suffix.lower() in STILL_ENDINGS
         return {
+            self.cuts: str(cuts) if cuts is not None and cuts.is_file() else None,
             self.clip: None if is_still else str(path),
             self.still: str(path) if is_still else None,
         }

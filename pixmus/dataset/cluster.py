@@ -28,6 +28,7 @@ from pixmus.errors import PixMusError
 
 ROWS_PER_TASK = 16  # what a task that dies takes with it; more where one source has more
 TASKS_PER_WORKER = 4  # at least, so that small tables are spread too
+START_S = "180"  # that a node may take to start; Ray's own 30 are too few on a busy machine
 OBJECT_STORE_BYTES = 100 << 20  # results are 10 kB a row; Ray would take a third of the memory
 
 
@@ -44,13 +45,13 @@ def measure_on_cluster(
 
     Raises PixMusError where no cluster answers.
     """
-    _hush()
+    prepare_ray()
     import ray
     import ray.data
 
     started = not ray.is_initialized()
     if started:
-        _start(workers, address)
+        join_cluster(workers, address)
     try:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
@@ -77,18 +78,23 @@ def count_processors(address: str) -> int:
     import ray
 
     if not ray.is_initialized():
-        _start(1, address)
+        join_cluster(1, address)
     return max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
 
 
-def _hush() -> None:
-    """No reports to Ray's makers and no log of what goes well; Ray reads these when imported."""
+def prepare_ray() -> None:
+    """No reports to Ray's makers, no log of what goes well, time to start; read at its import."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", START_S)
 
 
-def _start(workers: int, address: str | None) -> None:
-    _hush()
+def join_cluster(workers: int, address: str | None) -> None:
+    """Join the cluster at an address, or start one here with so many processors.
+
+    Raises PixMusError where none answers.
+    """
+    prepare_ray()
     _check_answers(address)
     import ray
 
@@ -125,7 +131,7 @@ def _check_answers(address: str | None) -> None:
 def _no_cluster(address: str, error: Exception) -> PixMusError:
     return PixMusError(
         f"no Ray cluster answers at {address} ({error}); start one with `ray start`, or leave "
-        "--ray-address out."
+        "its address out."
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,6 +35,14 @@ def soundtrack_many(
     workers: Annotated[
         int, typer.Option(metavar="N", min=1, max=256, help="Processes, each with the model.")
     ] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A Ray cluster that works instead of this machine's processes, e.g. auto; the "
+            "clips are sent to it, so its machines need no common path.",
+        ),
+    ] = None,
     export: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help='As of soundtrack; "all" is every file of a bundle.'),
@@ -72,6 +82,7 @@ def soundtrack_many(
         exports=exports,
         retry_failed=retry_failed,
         limit=limit,
+        by=None if ray is None else partial(_by_cluster, address=ray),
         tell=typer.echo,
     )
     before = (
@@ -81,3 +92,10 @@ def soundtrack_many(
         f"{tally.made} made, {tally.there} were there, {tally.failed} failed{before}; "
         f"{out / RESULTS} has a row for each."
     )
+
+
+def _by_cluster(*pieces: Any, address: str) -> Iterator[Any]:
+    """Ray is loaded where it is asked for, and nowhere else."""
+    from pixmus.library.cluster import make_on_cluster
+
+    return make_on_cluster(*pieces, address=address)

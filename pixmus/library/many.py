@@ -58,6 +58,7 @@ class Piece:
     out: Path
     model: str | None
     exports: tuple[str, ...]
+    sha256: str = ""  # of the model
     staging: Path | None = None  # where its files were brought, which goes when it is done
 
     def drop(self) -> None:
@@ -85,12 +86,13 @@ def make_many(
     exports: Sequence[str] = KEPT,
     retry_failed: bool = False,
     limit: int | None = None,
+    by: Callable[[Iterable[Piece], int], Iterator[tuple[Piece, Any]]] | None = None,
     tell: Callable[[str], object] = lambda line: None,
 ) -> Tally:
     """Make the soundtracks that are not there yet; `tell` hears a line of each.
 
-    PixMusError where the model or the folder cannot be used; what is wrong with a clip is in the
-    table alone.
+    `by` makes pieces elsewhere (see `cluster`) in place of `workers` processes here. PixMusError
+    where the model or the folder cannot be used; what is wrong with a clip is in the table alone.
     """
     out.mkdir(parents=True, exist_ok=True)
     counts: Counter[str] = Counter()
@@ -98,13 +100,14 @@ def make_many(
         try:
             wanted = _pieces(jobs, out, model, tuple(exports), retry_failed, limit, counts, tell,
                              Path(name))  # fmt: skip
-            for piece, result in _by_processes(wanted, workers):
+            for piece, result in (by or _by_processes)(wanted, workers):
                 if isinstance(result, Lost):
                     counts[FAILED] += 1
                     _remember_failure(piece, result.reason)
                     tell(f"{piece.job.told}: {result.reason}")
                 else:
                     counts["made"] += 1
+                    _failure(out, piece.name).unlink(missing_ok=True)
                     tell(f"{piece.job.told} -> {out / piece.name}")
                 piece.drop()
         finally:
@@ -156,7 +159,7 @@ def _pieces(
             counts[FAILED] += 1
             tell(str(error))
             continue
-        piece = Piece(job, name, out, model, exports, place)
+        piece = Piece(job, name, out, model, exports, sha256, place)
         if name in seen:
             piece.drop()
             continue

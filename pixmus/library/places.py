@@ -12,12 +12,18 @@ from pathlib import Path, PurePosixPath
 from pixmus.errors import PixMusError
 
 MARK = "://"
+OF_THIS_PROCESS = ("memory", "file", "local")  # no other machine reads the same there
 BLOCK = 1 << 20  # bytes
 
 
 def is_url(place: str) -> bool:
     """Whether a place is a URL."""
     return MARK in place
+
+
+def is_read_everywhere(url: str) -> bool:
+    """Whether another machine reads the same at a URL."""
+    return url.split(MARK)[0].split("::")[0] not in OF_THIS_PROCESS
 
 
 def files_at(url: str, suffixes: Sequence[str]) -> list[str]:

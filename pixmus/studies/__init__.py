@@ -14,6 +14,7 @@ STUDIES = {
         "editors",
         "encoder",
         "field",
+        "many",
         "mood",
         "page",
         "placement",

@@ -64,7 +64,12 @@ REQUIREMENTS = {
     "training": ["requirements.txt", "requirements-train.txt"],
     "dataset": ["requirements.txt", "requirements-train.txt", "requirements-dataset.txt"],
     "library": ["requirements.txt", "requirements-train.txt", "requirements-dataset.txt"],
-    "studies": ["requirements.txt", "requirements-train.txt", "requirements-dev.txt"],
+    "studies": [
+        "requirements.txt",
+        "requirements-train.txt",
+        "requirements-dataset.txt",
+        "requirements-dev.txt",
+    ],  # fmt: skip
 }
 KNOWS_NOTHING = {"errors", "model.blocks"}
 EMPTY_NAMES = {"utils.py", "common.py", "helpers.py", "types.py", "misc.py"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -94,8 +94,8 @@ def soundtrack_many(
     )
 
 
-def _by_cluster(*pieces: Any, address: str) -> Iterator[Any]:
+def _by_cluster(pieces: Iterable[Any], workers: int, *, address: str) -> Iterator[Any]:
     """Ray is loaded where it is asked for, and nowhere else."""
     from pixmus.library.cluster import make_on_cluster
 
-    return make_on_cluster(*pieces, address=address)
+    return make_on_cluster(pieces, workers, address)

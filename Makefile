@@ -3,7 +3,7 @@
 #   make test       format check, lint, types, tests: what CI runs (make check is the same)
 #   make demo       the page
 #   make fix        format and mend what can be mended automatically
-#   make fuzz [N=5000]  read so many inputs that are damaged at random
+#   make fuzz [N=5000]  read so many inputs that are damaged or made up
 #   make soak       300 short visits to the page, some at once
 #   make audit      known weaknesses of the pinned packages
 #   make wheel      dist/pixmus-*.whl with the model and the page: runs without the repository, offline
@@ -64,10 +64,11 @@ types: .venv/installed-dev
 tests: .venv/installed-dev
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# A case's number makes it again: PIXMUS_FUZZ_ONLY=137 pytest tests/test_fuzz.py
+# A case's number makes it again: PIXMUS_FUZZ_ONLY=137 pytest tests/fuzz/test_fuzz.py
 N ?= 5000
 fuzz: .venv/installed-dev
 	$(BIN)/pixmus evaluate trust --only fuzz --cases $(N) $(ARGS)
+	PIXMUS_FUZZ=$(N) $(BIN)/pytest tests/fuzz/test_any_*.py
 
 soak: .venv/installed-dev
 	$(BIN)/pixmus evaluate trust --only soak $(ARGS)

@@ -86,6 +86,7 @@ _FLAT_NAMES = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 _SHARP_MAJORS = (7, 2, 9, 4, 11, 6)  # tonics of the major keys that are written with sharps
 _CHORD_NAME = re.compile(r"(?P<root>[A-G][#b♯♭]*)(?P<suffix>[^/]*)(?:/(?P<below>[A-G][#b♯♭]*))?")
 NO_CHORD = "N.C."
+LONGEST_SAID = 40  # characters of what is no chord that are said back
 
 
 @dataclass(frozen=True, order=True)
@@ -141,8 +142,8 @@ def parse_chord(text: str) -> Chord | None:
     if match is None or quality not in ALL_QUALITIES:
         known = ", ".join(f"C{quality}" for quality in ALL_QUALITIES)
         raise PixMusError(
-            f"The chord {text!r} is none; write it like Am, F/C or {NO_CHORD} (no chord). Known "
-            f"are, on every root: {known}."
+            f"The chord {text[:LONGEST_SAID]!r} is none; write it like Am, F/C or {NO_CHORD} "
+            f"(no chord). Known are, on every root: {known}."
         )
     bass = pitch_class(match["below"]) if match["below"] else -1
     return Chord(pitch_class(match["root"]), Quality(quality), bass)

@@ -41,6 +41,10 @@ class SheetChord:
     is_given: bool = True  # by a person, to be played; else a take tells of it
     in_beats: bool = False  # of the tempo map, from 0
 
+    def __post_init__(self) -> None:
+        if self.chord is None:  # there is nothing to play, and the file says no more of it
+            object.__setattr__(self, "is_given", False)
+
     def to_row(self, key: str) -> dict[str, Any]:
         """The chord for JSON, spelt as the key has it."""
         chord = self.chord

@@ -19,7 +19,7 @@ from pixmus.errors import PixMusError
 from pixmus.keys import KEYS
 from pixmus.picture.timecode import WRITTEN, Counting
 from pixmus.score.grid import BEATS_PER_BAR
-from pixmus.score.midi_events import MidiEvents, read_midi_events
+from pixmus.score.midi_events import MOST_BEATS_A_BAR, MidiEvents, read_midi_events
 from pixmus.score.midi_parts import DRUM_CHANNEL, Player, parts_of_players
 from pixmus.score.notes import TICKS_PER_BEAT, Note, Score
 from pixmus.score.tempo import TempoMap
@@ -48,6 +48,18 @@ def pickup_beats(tempo_map: TempoMap) -> int:
         return 0
     beat_length = float(tempo_map.beat_times[1] - tempo_map.beat_times[0])
     return max(1, round(offset / beat_length), math.ceil(offset / LONGEST_BEAT_S))
+
+
+def pickup_bars(pickup: int) -> list[tuple[int, int]]:
+    """Start and length of the bars that hold so many beats of pickup, in beats from tick 0.
+
+    One bar, or, where a time signature cannot say so many, usual ones behind one of the rest.
+    """
+    if pickup <= MOST_BEATS_A_BAR:
+        return [(0, pickup)] if pickup else []
+    rest = pickup % BEATS_PER_BAR
+    usual = [(start, BEATS_PER_BAR) for start in range(rest, pickup, BEATS_PER_BAR)]
+    return [(0, rest), *usual] if rest else usual
 
 
 def write_midi(
@@ -79,7 +91,7 @@ def write_midi(
             message = mido.MetaMessage("set_tempo", tempo=int(length))
             conductor.append((beat * ticks_per_beat, 1, message))
     metre = None
-    bars = [(0, pickup)] if pickup else []
+    bars = pickup_bars(pickup)
     bars += [
         (start + pickup, length)
         for start, length in zip(tempo_map.bar_starts, tempo_map.bar_lengths, strict=True)
@@ -304,8 +316,11 @@ def _place_on_map(
             place += 1
         beat += signatures[place][1]
 
-    shifted = {
-        part: tuple(replace(note, onset=note.onset - pickup) for note in notes)
+    shifted = {  # by whole ticks: 2.4 - 2 is not 0.4
+        part: tuple(
+            replace(note, onset=(round(note.onset * ticks) - pickup * ticks) / ticks)
+            for note in notes
+        )
         for part, notes in parts.items()
     }
     named = tuple((float(seconds(tick)), name) for tick, name in markers if is_of_the_film(name))

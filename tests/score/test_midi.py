@@ -176,3 +176,22 @@ def test_keys_are_read_however_they_are_spelt(tmp_path: Path, name: str, key: st
     midi.tracks[0].insert(0, mido.MetaMessage("key_signature", key=name))
     midi.save(path)
     assert read_midi(path).key == key
+
+
+@pytest.mark.parametrize("pickup", [1, 255, 256, 259, 1001])
+def test_music_may_begin_late(tmp_path: Path, pickup: int) -> None:
+    """A time signature holds 255 beats at most; a pickup of more has bars of four."""
+    tempo_map = TempoMap.constant(120.0, 0.5 * pickup + 4.0, 0.5 * pickup)
+    score = Score({"melody": tuple(random_notes("melody", 1, 8))}, tempo_map)
+    write_midi(score, tmp_path / "score.mid")
+    back = read_midi(tmp_path / "score.mid")
+    assert back.parts == score.parts
+    assert back.tempo_map.bar_starts == tempo_map.bar_starts
+    assert np.allclose(back.tempo_map.beat_times, tempo_map.beat_times, atol=1e-6)
+    metres = [
+        (message.numerator, message.denominator)
+        for message in mido.MidiFile(tmp_path / "score.mid").tracks[0]
+        if message.type == "time_signature"
+    ]
+    rest = [(pickup % 4, 4)] if pickup % 4 else []
+    assert metres == ([(pickup, 4), (4, 4)] if pickup < 256 else [*rest, (4, 4)])

@@ -1,7 +1,7 @@
 """Inputs that are damaged at random are read right or refused in one sentence, and nothing else.
 
 `make fuzz N=5000` tries so many; here 200. A case that fails is tried again by its number alone:
-`PIXMUS_FUZZ_ONLY=137 pytest tests/test_fuzz.py`.
+`PIXMUS_FUZZ_ONLY=137 pytest tests/fuzz/test_fuzz.py`.
 """
 
 from __future__ import annotations

@@ -368,7 +368,7 @@ TAKES = Choice(
     int,
     Step.TAKES,
     "number of takes",
-    "How many, ranked against real music",
+    "How many, different on purpose, ranked against real music",
     default=1,
     low=1,
     high=100,

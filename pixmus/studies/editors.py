@@ -127,6 +127,7 @@ def _as_midi(place: Path, truth: CutList, video: Video) -> Path:
     return place / "list.mid"
 
 
+STEM_BITS = ("PCM_24", "FLOAT")
 WRITERS: dict[str, Callable[[Path, CutList, Video], Path]] = {
     "EDL, of the frames that were marked by eye": _as_edl,
     "OpenTimelineIO, written by opentimelineio": _as_otio,
@@ -180,8 +181,9 @@ def _read_back(take: Soundtrack, folder: Path) -> list[Result]:
         ("score.mid", "mido", "chord markers", len(spans), len(named)),
         ("score.musicxml", "music21", "chord symbols", len(spans), symbols),
         ("cues.json", "json", "chords", len(spans), told),
-        ("stems", "soundfile", "24-bit stems of one length", len(notes),
-         sum((s.subtype, s.frames) == ("PCM_24", stems[0].frames) for s in stems)),
+        ("stems", "soundfile", "stems of one length, 24 bits (floating point beyond full scale)",
+         len(notes),
+         sum(s.subtype in STEM_BITS and s.frames == stems[0].frames for s in stems)),
         ("session.dawproject", "ElementTree", "notes", sum(notes.values()),
          sum(1 for _ in project.iter("Note"))),
         ("score.musicxml", "music21", "parts with bars", len(notes), engraved),

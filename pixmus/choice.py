@@ -112,6 +112,8 @@ class Choice:
             )
         if any("\ud800" <= character <= "\udfff" for character in value):
             raise PixMusError(f"The {self.noun} holds half of a character; type it anew.")
+        if "\0" in value:  # no line of shell can hold it
+            raise PixMusError(f"The {self.noun} holds a character without a shape; type it anew.")
         return value
 
     def read(self, typed: object, shared: bool = False) -> Any:

@@ -77,5 +77,10 @@ def thesis_sound(
             generator=torch.Generator().manual_seed(seed),
             callback_on_step_end=heard,
         )
+    if not torch.isfinite(made).all():  # one such sample would silence all that is mixed with it
+        raise PixMusError(
+            f"The model {name} makes samples that are no numbers, so its weights are damaged; "
+            "fetch it again, or choose the other engine."
+        )
     mono = np.repeat(made.numpy(), 2, axis=0).astype(np.float32)
     return fitted(resampled(mono, RATE, SAMPLE_RATE), round(video.duration * SAMPLE_RATE))

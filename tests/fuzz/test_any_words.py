@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import shlex
 from fractions import Fraction
 from numbers import Real
 from pathlib import Path
@@ -166,6 +167,10 @@ def test_every_choice_is_given_anything(value: Any) -> None:
                 found = check(value, shared)
                 assert in_range(choice, found, shared), (choice.name, found)
                 assert choice.check(found, shared) == found, choice.name
+                words = choice.shell_words(found)
+                assert shlex.split(shlex.join(words)) == words and "\0" not in "".join(words)
+                if words and choice.kind is not bool:
+                    assert choice.read(words[1], shared) == found, words
 
 
 @tried

@@ -14,6 +14,7 @@ from pixmus.doors.page.visits import Visits
 from pixmus.errors import PixMusError
 from pixmus.renderers import THESIS_VARIABLE, page_engines
 from pixmus.take.pipeline import PixMusPipeline
+from pixmus.thesis.pipeline import ThesisPipeline
 from pixmus.waveform import SAMPLE_RATE
 
 
@@ -71,3 +72,15 @@ def test_what_cannot_be_is_one_sentence(thesis, tiny_model, paint_video, monkeyp
     monkeypatch.setenv(THESIS_VARIABLE, str(thesis))
     with pytest.raises(PixMusError, match="makes 30 s at most and the clip lasts 33 s"):
         pipe(paint_video([(33.0, 40)], frame_rate=2), engine="thesis")
+
+
+def test_samples_that_are_no_numbers_are_refused(
+    thesis, tiny_model, paint_video, monkeypatch, tmp_path
+):
+    broken = ThesisPipeline.from_pretrained(thesis)
+    next(broken.vocoder.parameters()).data.fill_(float("nan"))
+    broken.save_pretrained(tmp_path / "model")
+    monkeypatch.setenv(THESIS_VARIABLE, str(tmp_path / "model"))
+    pipe = PixMusPipeline.from_pretrained(tiny_model)
+    with pytest.raises(PixMusError, match="makes samples that are no numbers"):
+        pipe(paint_video([(2.0, 40)]), engine="thesis", num_inference_steps=1, seed=1)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pixmus.errors import PixMusError
 
 MOST_BEFORE = 64  # new bars before the first
+LONGEST_SAID = 40  # characters of wrong bars that are said back
 Bars = str | Iterable[int]  # "9-12,17-", or numbers from 1
 
 
@@ -22,8 +23,8 @@ def bars_before(bars: Bars) -> tuple[int, Bars | None]:
     number = int(found[0])
     if len(found) > 1 or not 1 <= -number <= MOST_BEFORE:
         raise PixMusError(
-            f"The bars {bars!r} cannot be read; say once how many are new before the first, such "
-            f"as -4, {MOST_BEFORE} at most."
+            f"The bars {bars[:LONGEST_SAID]!r} cannot be read; say once how many are new before "
+            f"the first, such as -4, {MOST_BEFORE} at most."
         )
     return -number, ",".join(span for span in spans if span not in found) or None
 
@@ -33,11 +34,11 @@ def parse_bars(bars: Bars, num_bars: int) -> list[int]:
     numbers: set[int] = set()
     if isinstance(bars, str):
         for span in bars.replace(" ", "").split(","):
-            match = re.fullmatch(r"(\d+)(?:(-)(\d*))?", span)
+            match = re.fullmatch(r"(\d{1,9})(?:(-)(\d{0,9}))?", span)
             if match is None:
                 raise PixMusError(
-                    f"The bars {bars!r} cannot be read; write them like 9-12, 3 or 9-12,17-20; "
-                    "13- goes to the end."
+                    f"The bars {bars[:LONGEST_SAID]!r} cannot be read; write them like 9-12, 3 or "
+                    "9-12,17-20; 13- goes to the end."
                 )
             first, is_span, last = int(match[1]), match[2], match[3]
             final = int(last) if last else max(first, num_bars) if is_span else first

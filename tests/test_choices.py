@@ -130,12 +130,14 @@ class Recorder:
         return SimpleNamespace(
             write_video=lambda path, overwrite: SimpleNamespace(note=""),
             score=SimpleNamespace(key="C major"),
-            cue_sheet=SimpleNamespace(inputs=(), reasons={}),
+            cue_sheet=SimpleNamespace(ensemble="piano", inputs=(), reasons={}),
             check=None,
             settings={"notices": ()},
         )
 
-    def soundtracks(self, _visit: object, _clip: object, asked: Commission, *_: object) -> Any:
+    def soundtracks(
+        self, _visit: object, _clip: object, asked: Commission, *_: object, **__: object
+    ) -> Any:
         self.asked = dict(asked)
         yield from ()
 

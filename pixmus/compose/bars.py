@@ -34,7 +34,7 @@ def parse_bars(bars: Bars, num_bars: int) -> list[int]:
     numbers: set[int] = set()
     if isinstance(bars, str):
         for span in bars.replace(" ", "").split(","):
-            match = re.fullmatch(r"(\d{1,9})(?:(-)(\d{0,9}))?", span)
+            match = re.fullmatch(r"(\d{1,15})(?:(-)(\d{0,15}))?", span)
             if match is None:
                 raise PixMusError(
                     f"The bars {bars[:LONGEST_SAID]!r} cannot be read; write them like 9-12, 3 or "

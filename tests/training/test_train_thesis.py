@@ -117,7 +117,7 @@ def one_of_two(number, port, shards, thesis, out, settings):
     """A process of a run of two: what `accelerate launch` sets, without its start."""
     os.environ.update(
         RANK=str(number), LOCAL_RANK=str(number), WORLD_SIZE="2", ACCELERATE_USE_CPU="true",
-        MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port),
+        MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), OMP_NUM_THREADS="1",
     )  # fmt: skip
     torch.set_num_threads(1)
     AcceleratorState._reset_state(True)

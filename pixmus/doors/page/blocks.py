@@ -10,13 +10,20 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from pixmus.doors.page.gradio_base import App, InvalidPathError, StateHolder, gr
+from pixmus.doors.page.gradio_base import (
+    App,
+    FileData,
+    InvalidPathError,
+    StateHolder,
+    ValidationError,
+    gr,
+)
 from pixmus.doors.page.showing import sentence
 from pixmus.doors.page.unread import States, Steps
 from pixmus.errors import PixMusError
@@ -69,6 +76,8 @@ class PageBlocks(gr.Blocks):
             raise
         except InvalidPathError as error:
             raise gr.Error(NOT_OURS, print_exception=False) from error
+        except ValidationError as error:
+            raise gr.Error(_unfit(block_fn.inputs, inputs), print_exception=False) from error
         except Exception as error:
             raise gr.Error(sentence(error), print_exception=False) from error
 
@@ -85,6 +94,20 @@ class PageBlocks(gr.Blocks):
             assert self.uploads is not None
             return {**value, "path": str(await fetch(address, self.uploads, self.largest))}
         return {name: await self._fetched(each, depth + 1) for name, each in value.items()}
+
+
+def _unfit(widgets: Sequence[Any], values: Sequence[Any]) -> str:
+    """Which widget was sent what it cannot hold."""
+    for widget, value in zip(widgets, values, strict=False):
+        model = getattr(widget, "data_model", None)
+        if model is None or value is None:
+            continue
+        try:
+            model.model_validate(value, context={"validate_meta": True})
+        except ValidationError:
+            what = "a file that was uploaded" if issubclass(model, FileData) else "what it shows"
+            return f'"{widget.label}" takes {what}, and something else was sent.'
+    return "A value that was sent is not what the page takes there."
 
 
 class Pinned(httpx.AsyncHTTPTransport):

@@ -36,9 +36,18 @@ def without_files() -> Iterator[None]:
 
 with contextlib.nullcontext() if "gradio" in sys.modules else without_files():
     import gradio as gr
+    from gradio.data_classes import FileData, ValidationError  # type: ignore[attr-defined]
     from gradio.exceptions import InvalidPathError
     from gradio.routes import App
     from gradio.state_holder import StateHolder
     from gradio.utils import LRUCache
 
-__all__ = ["App", "InvalidPathError", "LRUCache", "StateHolder", "gr"]
+__all__ = [
+    "App",
+    "FileData",
+    "InvalidPathError",
+    "LRUCache",
+    "StateHolder",
+    "ValidationError",
+    "gr",
+]

@@ -6,6 +6,7 @@ import errno
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -53,6 +54,26 @@ def test_every_error_is_a_sentence_without_a_place(
     text = str(raised.value.message)
     assert told in text and text.endswith(".")
     assert "/tmp" not in text and "Errno" not in text and "folder" not in text
+
+
+@pytest.mark.parametrize("value", ["abc", 2**63, [1], {}, {"path": 5}, {"path": "a.edl"}])
+def test_what_is_no_file_is_told_by_the_name_of_what_takes_one(
+    value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes = [gr.Textbox(label="text"), gr.File(label="cuts", type="filepath")]
+
+    async def process(self: gr.Blocks, function: Any, inputs: list[Any]) -> None:
+        """What Gradio does before it calls a handler."""
+        for widget, each in zip(function.inputs, inputs, strict=True):
+            if model := getattr(widget, "data_model", None):
+                model.model_validate(each, context={"validate_meta": True})
+
+    monkeypatch.setattr(gr.Blocks, "process_api", process)
+    page = PageBlocks.__new__(PageBlocks)
+    with pytest.raises(gr.Error) as raised:
+        awaited(page.process_api(SimpleNamespace(inputs=takes), ["a", value]))
+    told = '"cuts" takes a file that was uploaded, and something else was sent.'
+    assert str(raised.value.message) == told
 
 
 def test_what_is_nested_deeply_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,6 @@ from pixmus.studies.random_renderers import save_tiny
 from pixmus.take.pipeline import PixMusPipeline
 from pixmus.waveform import SAMPLE_RATE
 
-pytest.importorskip("torchsde", reason="Stable Audio Open's scheduler needs it")
 PLAYERS = ENSEMBLES["band"]
 
 

@@ -358,6 +358,76 @@ STRINGS_AND_CHOIR = Ensemble(
     instead=("strings", "orchestra"),
 )
 
+# FluidR3's solo strings swell over a quarter of a second, as bows do; they are heard at once.
+SOLO = Voice((40,), 0.0, 0.0, -9.0, 150.0, 3.0, attack_limit=0.3, width=0.6)
+CELLO = replace(SOLO, programs=(42,), high_pass_hz=60.0, attack_pitch=52)
+STRING_QUINTET = Ensemble(
+    "string quintet",
+    STRINGS.parts,
+    Style.QUARTET,
+    {
+        Part.MELODY: replace(SOLO, pan=-0.3, attack_pitch=67),
+        Part.COUNTER: replace(SOLO, programs=(41,), level_db=-4.0, pan=0.3, high_pass_hz=130.0),
+        Part.HARMONY: replace(SOLO, programs=(41,), level_db=-5.0, pan=-0.05, high_pass_hz=110.0),
+        Part.BASS: replace(CELLO, level_db=-3.0, pan=0.08, send_db=-13.0, high_pass_hz=0.0),
+    },
+    Room(1.5, 0.016),
+    words="quintet",
+    instead=("strings", "chamber"),
+)
+CHAMBER = Ensemble(
+    "chamber",
+    STRINGS.parts,
+    Style.POP,
+    {
+        Part.MELODY: replace(SOLO, programs=(71,), pan=0.15, high_pass_hz=120.0, send_db=-8.0),
+        Part.COUNTER: replace(CELLO, level_db=-4.0, pan=-0.25),
+        Part.HARMONY: Voice((46,), -4.0, 0.25, -9.0, 90.0, expression_db=2.0, roll_ms=10.0),
+        Part.BASS: replace(GRAND, level_db=-5.0, pan=-0.05, width=0.5, send_db=-13.0),
+    },
+    Room(1.6, 0.016),
+    words="clarinet",
+    asks={Curve.ENERGY: -0.1},
+    instead=("string quintet", "piano and strings"),
+)
+HYBRID = Ensemble(
+    "hybrid",
+    BAND.parts,
+    Style.POP,
+    {
+        Part.MELODY: replace(SECTION, pan=-0.2, high_pass_hz=150.0),
+        Part.HARMONY: Voice(
+            (38,), -4.0, 0.15, -11.0, 140.0, 2.0, FAST_ATTACK_S, low_pass_hz=2200.0
+        ),
+        Part.BASS: replace(LOW_STRINGS, level_db=-3.0),
+        # What is left of a kit below its cymbals, far back in the room, is one of large drums.
+        Part.DRUMS: Voice(
+            (0,), -3.0, 0.0, -8.0, expression_db=2.0, bank=DRUM_BANK, low_pass_hz=450.0
+        ),
+    },
+    Room(2.2, 0.022),
+    words="taiko pulse pulsing",
+    asks={Curve.ENERGY: 0.2},
+    instead=("orchestra", "band"),
+)
+DARK_DRONE = Ensemble(
+    "dark drone",
+    PIANO_AND_STRINGS.parts,
+    Style.POP,
+    {
+        Part.MELODY: replace(CELLO, pan=-0.1, send_db=-5.0, low_pass_hz=2500.0),
+        Part.HARMONY: replace(
+            SECTION, programs=(52,), level_db=-5.0, attack_limit=0.15, low_pass_hz=900.0
+        ),
+        Part.BASS: replace(LOW_STRINGS, level_db=-2.0, send_db=-9.0, low_pass_hz=900.0),
+        Part.PAD: Voice((91,), -5.0, 0.1, -5.0, 90.0, 4.0, low_pass_hz=1500.0),
+    },
+    Room(3.2, 0.028),
+    words="drone drones",
+    asks={Curve.ENERGY: -0.3, Curve.DENSITY: -0.4, Curve.VALENCE: -0.4, Curve.REGISTER: -0.3},
+    instead=("ambient", "strings and choir"),
+)
+
 _ENSEMBLES: dict[str, Ensemble] = {}
 ENSEMBLES: Mapping[str, Ensemble] = MappingProxyType(_ENSEMBLES)  # in the order they are offered
 
@@ -384,5 +454,6 @@ def pitched(parts: Iterable[str]) -> tuple[str, ...]:
 for _ensemble in (
     *(PIANO, STRINGS, PIANO_AND_STRINGS, ORCHESTRA, BAND, AMBIENT, MUSIC_BOX),
     *(FELT_PIANO, ACOUSTIC_GUITAR, MALLETS, STRINGS_AND_CHOIR),
+    *(STRING_QUINTET, CHAMBER, HYBRID, DARK_DRONE),
 ):
     add_ensemble(_ensemble)

@@ -12,7 +12,9 @@ from pixmus.cues.wishes import Wishes
 from pixmus.ensembles import (
     AMBIENT,
     BAND,
+    DARK_DRONE,
     ENSEMBLES,
+    HYBRID,
     MUSIC_BOX,
     ORCHESTRA,
     PIANO,
@@ -24,6 +26,7 @@ from pixmus.ensembles import (
 from pixmus.errors import PixMusError
 from pixmus.picture.features import Features
 
+VERY_DARK = 0.1  # valence: hardly anything is seen
 LONG_CLIP = 20.0  # s: time for a pad to unfold
 SHORT_CLIP = 9.0  # s
 
@@ -81,9 +84,11 @@ def choose_players(
             f"it plays the style {wanted}",
         ),
         *((True, name, why) for name, why in shown),
+        (busy and valence < VERY_DARK and long, HYBRID.name, "very dark and strong, for long"),
         (busy and valence < DARK and short, PIANO_AND_STRINGS.name, "dark and strong, but short"),
         (busy and valence < DARK, ORCHESTRA.name, "dark and strong"),
         (busy, BAND.name, "much happens, and it is not dark"),
+        (calm and valence < VERY_DARK and long, DARK_DRONE.name, "calm for long, and very dark"),
         (calm and valence < BRIGHT and long, AMBIENT.name, "calm for long, and not bright"),
         (valence < DARK and long, PIANO_AND_STRINGS.name, "dark for long"),
         (valence < DARK, STRINGS.name, "dark"),

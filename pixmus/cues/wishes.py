@@ -12,7 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pixmus.curves import Curve
-from pixmus.ensembles import AMBIENT, BAND, ENSEMBLES, ORCHESTRA, STRINGS, Part, Style
+from pixmus.ensembles import (
+    AMBIENT,
+    BAND,
+    CHAMBER,
+    ENSEMBLES,
+    ORCHESTRA,
+    STRING_QUINTET,
+    Part,
+    Style,
+)
 
 SHIFTED = (Curve.DENSITY, Curve.ENERGY, Curve.VALENCE, Curve.REGISTER)
 
@@ -99,12 +108,12 @@ _MEANINGS: tuple[tuple[str, Effect], ...] = (
     ("major", Effect(major=True, valence=0.2)),
     ("minor", Effect(major=False, valence=-0.2)),
     # who plays
-    ("string_quartet quartet chamber", Effect(ensemble=STRINGS.name, style=Style.QUARTET)),
+    ("string_quartet quartet", Effect(ensemble=STRING_QUINTET.name, style=Style.QUARTET)),
     ("lofi lo_fi chill chillout chilled laid_back",
      Effect(energy=-0.35, density=-0.15, tempo=-0.8, ensemble=BAND.name, style=Style.POP)),
     ("brass brassy trumpet trumpets horn horns trombone fanfare",
      Effect(energy=0.35, valence=0.1, ensemble=ORCHESTRA.name)),
-    ("flute oboe clarinet woodwind woodwinds", Effect(energy=-0.1, ensemble=ORCHESTRA.name)),
+    ("flute oboe woodwind woodwinds", Effect(energy=-0.1, ensemble=CHAMBER.name)),
     ("electronic electronica techno", Effect(energy=0.2, density=0.2, style=Style.GAME)),
     (Style.POP, Effect(style=Style.POP)),
     ("song lied lieder", Effect(style=Style.SONG)),

@@ -20,7 +20,7 @@ from pixmus.score.notes import Note, Score
 
 # Level by energy: 5 LU and more are heard where energy moves by a half, under 3 where it moves by
 # less than a quarter. The ends are gentler, so that the softest music is heard on a telephone too.
-ENERGIES, LEVELS_DB = (0.0, 0.2, 0.8, 1.0), (-5.6, -4.2, 4.2, 5.6)
+ENERGIES, LEVELS_DB = (0.0, 0.2, 0.8, 1.0), (-6.4, -4.8, 4.8, 6.4)
 SMOOTH_S = 3.0  # what is faster than this is no crescendo
 PHRASE_BARS = 4  # the composer's
 PHRASE_DB = 1.0  # louder in the third bar of a phrase than where it begins and ends

@@ -72,6 +72,8 @@ def test_players_suit_the_picture() -> None:
 
     assert ensemble(motion=0.2, brightness=0.25, cuts=tuple(range(2, 30, 2))) == "orchestra"
     assert ensemble(motion=0.2, brightness=0.55) == "band"
+    assert ensemble(motion=0.2, brightness=0.1, cuts=tuple(range(2, 30, 2))) == "hybrid"
+    assert ensemble(motion=0.003, brightness=0.1) == "dark drone"
     assert ensemble(motion=0.003, brightness=0.3) == "ambient"
     assert ensemble(motion=0.003, brightness=0.3, duration=12.0) == "strings"
     assert ensemble(duration=6.0, brightness=0.6, saturation=0.3) == "music box"

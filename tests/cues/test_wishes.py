@@ -35,7 +35,8 @@ def test_a_negation_ends_with_its_clause() -> None:
 def test_players_are_named_and_ruled_out() -> None:
     assert read_wishes("a music box").ensemble == "music box"
     quartet = read_wishes("String Quartet")
-    assert (quartet.ensemble, quartet.style) == ("strings", "quartet")
+    assert (quartet.ensemble, quartet.style) == ("string quintet", "quartet")
+    assert read_wishes("a dark drone").ensemble == "dark drone"
     assert read_wishes("no drums").without == ("drums",)
     assert read_wishes("no drums").ensemble is None
     assert read_wishes("without piano").avoid == ("piano",)
@@ -84,6 +85,7 @@ def test_families_of_words_ask_for_what_a_musician_would_hear_in_them() -> None:
     for word, ensemble in {
         "brass": "orchestra", "cinematic": "orchestra", "ambient": "ambient", "rock": "band",
         "lo-fi": "band", "violin": "strings", "guitar": "acoustic guitar", "choir": "choir",
+        "woodwinds": "chamber", "clarinet": "chamber", "taiko": "hybrid", "drone": "dark drone",
     }.items():  # fmt: skip
         assert (read_wishes(word).ensemble or "").endswith(ensemble), word
 

@@ -50,15 +50,19 @@ class Restarts:
 
     def part_of(self, packet: av.Packet) -> int:
         """The number of the part that the next packet of its stream lies in."""
-        parts = self._parts.setdefault(packet.stream.index, [])
+        index = packet.stream_index
+        parts = self._parts.setdefault(index, [])
         moment = packet.dts if packet.dts is not None else packet.pts
-        if moment is None or packet.time_base is None:
+        base = packet.time_base
+        if moment is None or base is None:
             return max(0, len(parts) - 1)
-        time = float(moment * packet.time_base)
-        last = self._last.get(packet.stream.index, time)
-        self._last[packet.stream.index] = time
-        shown = float((packet.pts if packet.pts is not None else moment) * packet.time_base)
-        end = shown + float((packet.duration or 0) * packet.time_base)
+        # Whole numbers divided are the same float as a product of fractions, at a tenth of the cost
+        up, down = base.numerator, base.denominator
+        time = moment * up / down
+        last = self._last.get(index, time)
+        self._last[index] = time
+        shown = (packet.pts if packet.pts is not None else moment) * up / down
+        end = shown + (packet.duration or 0) * up / down
         if not parts or (self._is_streamed and not -BACKWARD < time - last < FORWARD):
             parts.append(Part(shown, end, shown))
         else:

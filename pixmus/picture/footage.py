@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,11 +71,12 @@ def watch(
     # BLAS's own threads wait for the next small product by spinning, on the cores that decode: with
     # them this takes 1.3 times as long (experiment 42). Where two clips are watched at once the one
     # thread may outlast both, which nothing here minds.
-    with threadpool_limits(1, user_api="blas"):
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as beside:
+        reading = beside.submit(read_sound, video)
         frames = tee(read_frames(video, with_views=with_views))
         features = extract_features(frames, video.duration, video.frame_rate)
     embedding = embedder.embed(video) if embedder is not None else None
-    sound = read_sound(video)
+    sound = reading.result()
     return Footage(
         video,
         features,

@@ -197,8 +197,28 @@ def true_peak_blocks(
 
 
 def true_peak_db(waveform: Waveform) -> float:
-    """True peak (dBTP); -inf for silence."""
-    return to_db(float(true_peak_blocks(waveform).max(initial=0.0)))
+    """True peak (dBTP); -inf for silence.
+
+    Only blocks are looked at that can hold it: between samples a wave rises at most so far above
+    the largest of them.
+    """
+    largest = np.zeros(-(-waveform.shape[1] // LIMITER_BLOCK) + 2, np.float32)
+    for start in range(0, waveform.shape[1], step := CHUNK_BLOCKS * LIMITER_BLOCK):
+        part = waveform[:, start : start + step]
+        edges = np.arange(0, part.shape[1], LIMITER_BLOCK)
+        high = np.maximum(np.maximum.reduceat(part, edges, axis=1), 0).max(axis=0)
+        low = np.minimum(np.minimum.reduceat(part, edges, axis=1), 0).min(axis=0)
+        first = 1 + start // LIMITER_BLOCK
+        largest[first : first + len(edges)] = np.maximum(high, -low)
+    around = np.maximum(np.maximum(largest[:-2], largest[2:]), largest[1:-1])
+    can_hold_it = around * most_overshoot() >= largest.max(initial=0.0)
+    return to_db(float(true_peak_blocks(waveform, can_hold_it).max(initial=0.0)))
+
+
+@lru_cache(maxsize=1)
+def most_overshoot() -> float:
+    """How many times its largest sample a wave can be between samples, as it is measured here."""
+    return float(np.abs(_interpolator()).sum(axis=0).max()) * (1 + 1e-5)
 
 
 def limiter_gain(

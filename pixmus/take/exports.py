@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -35,6 +36,9 @@ class Export:
     is_stored: bool = False  # kept with the examples' outputs, so it must be small
     files: tuple[str, ...] = ()  # of a folder: all that it may hold
     needs: tuple[str, ...] = ()  # other exports that lie beside it
+    # Another export that it can be written of, where that lies beside it: its path comes last.
+    of: tuple[str, Callable[[Take, Path, Path], object]] | None = None
+    is_drawn: bool = False  # by matplotlib, which one thread at a time may use
 
 
 _EXPORTS: dict[str, Export] = {}
@@ -93,13 +97,24 @@ def write_bundle(
     chosen = chosen_exports(names)
     # An earlier take may have had more parts.
     replaced = [f"{export.name}/{file}" for export in EXPORTS.values() for file in export.files]
-    with new_folder(folder, overwrite, replaced=replaced) as place:
-        for name in chosen:
-            finished = made.get(name)
-            if finished is not None:
-                shutil.copyfile(finished, place / name)
-            else:
-                EXPORTS[name].write(take, place / name)
+    with new_folder(folder, overwrite, replaced=replaced) as place, ThreadPoolExecutor(1) as beside:
+        drawn = [EXPORTS[name] for name in chosen if EXPORTS[name].is_drawn and not made.get(name)]
+        drawing = beside.submit(_write_all, take, place, drawn)
+        copied = [name for name in chosen if made.get(name)]
+        for name in copied:
+            shutil.copyfile(str(made[name]), place / name)
+        others = [EXPORTS[name] for name in chosen if name not in copied]
+        _write_all(take, place, [export for export in others if not export.is_drawn])
+        drawing.result()
+
+
+def _write_all(take: Take, place: Path, exports: Iterable[Export]) -> None:
+    """Write exports into a folder that was new."""
+    for export in exports:
+        if export.of is not None and (place / export.of[0]).exists():
+            export.of[1](take, place / export.name, place / export.of[0])
+        else:
+            export.write(take, place / export.name)
 
 
 def session_of(take: Take) -> Session:
@@ -184,13 +199,17 @@ def _write_musicxml(take: Take, path: Path) -> None:
 def _write_dawproject(take: Take, path: Path) -> None:
     import tempfile
 
-    from pixmus.editors.dawproject import write_dawproject
-
     with tempfile.TemporaryDirectory(prefix="pixmus-") as place:
         folder = Path(place) / STEMS
         _write_stems(take, folder)
-        files = {part: folder / name for part, name in stem_files(take.stems).items()}
-        write_dawproject(path, session_of(take), files)
+        _write_dawproject_of(take, path, folder)
+
+
+def _write_dawproject_of(take: Take, path: Path, stems: Path) -> None:
+    from pixmus.editors.dawproject import write_dawproject
+
+    files = {part: stems / name for part, name in stem_files(take.stems).items()}
+    write_dawproject(path, session_of(take), files)
 
 
 def _draw_cue_timeline(take: Take, path: Path) -> None:
@@ -263,11 +282,12 @@ for _export in (
         "session.dawproject",
         _write_dawproject,
         "stems, notes, tempo map and markers, for Bitwig Studio, Studio One and Cubase",
+        of=(STEMS, _write_dawproject_of),
     ),
     Export("score.musicxml", _write_musicxml, "the notes, for a program that engraves"),
-    Export("cues.png", _draw_cue_timeline, "what the picture does along time", is_stored=True),
-    Export("pianoroll.png", _draw_piano_roll, "the notes along time", is_stored=True),
-    Export("spectrogram.png", _draw_spectrogram, "the sound along time", is_stored=True),
+    Export("cues.png", _draw_cue_timeline, "what the picture does along time", True, is_drawn=True),
+    Export("pianoroll.png", _draw_piano_roll, "the notes along time", True, is_drawn=True),
+    Export("spectrogram.png", _draw_spectrogram, "the sound along time", True, is_drawn=True),
     Export(
         "take.json",
         _write_description,

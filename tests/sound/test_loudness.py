@@ -90,6 +90,19 @@ def test_true_peaks_of_some_blocks_are_those_of_all():
     np.testing.assert_array_equal(some, np.where(wanted, peaks, 0.0))
 
 
+@pytest.mark.parametrize("num_samples", [0, 5, 31, 33, 4000, 300_001])
+@pytest.mark.parametrize("kind", ["noise", "bursts", "late", "silence"])
+def test_the_true_peak_is_the_largest_of_all_blocks(kind, num_samples):
+    wave = {
+        "noise": np.random.default_rng(2).normal(0, 0.2, (2, num_samples)).astype(np.float32),
+        "bursts": bursts(num_samples / SAMPLE_RATE)[:, :num_samples],
+        "late": np.tile(np.arange(num_samples) == num_samples - 1, (2, 1)).astype(np.float32),
+        "silence": np.zeros((2, num_samples), np.float32),
+    }[kind]
+    expected = float(true_peak_blocks(wave).max(initial=0.0))
+    assert true_peak_db(wave) == (20 * np.log10(expected) if expected else -np.inf)
+
+
 def test_limiter_gain_is_low_before_a_peak_and_recovers_after_it():
     peaks = np.full(3000, 0.1, np.float32)
     peaks[1500] = 2.0

@@ -4,6 +4,7 @@ import json
 import zipfile
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,6 +20,7 @@ from pixmus.doors.cli.program import build
 from pixmus.doors.page.endpoints import Endpoints
 from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.visits import Visits
+from pixmus.editors import broadcast_wav
 from pixmus.editors.read import read_cut_list
 from pixmus.ensembles import ENSEMBLES
 from pixmus.errors import PixMusError
@@ -122,6 +124,24 @@ def test_bundle_holds_every_file(tmp_path):
     assert description["tempo"]["largest_change_percent"] == 0.0
     assert description["sha256"] == {"model": "00ff"}
     assert "python" in description["versions"]
+    write_export(take, "session.dawproject", tmp_path / "alone.dawproject")
+    for project in (folder / "session.dawproject", tmp_path / "alone.dawproject"):
+        with zipfile.ZipFile(project) as packed:
+            stem, _ = soundfile.read(BytesIO(packed.read("audio/01_Melody.wav")), always_2d=True)
+        np.testing.assert_allclose(stem.T, take.stems["melody"], atol=2**-23)
+
+
+def test_a_bundle_makes_its_stems_once(tmp_path, no_pictures, monkeypatch):
+    written = []
+    write = broadcast_wav.write_broadcast_wav
+
+    def counted(path, *told):
+        written.append(path)
+        write(path, *told)
+
+    monkeypatch.setattr(broadcast_wav, "write_broadcast_wav", counted)
+    write_bundle(SmallTake(), tmp_path / "bundle")
+    assert len(written) == 1
 
 
 def test_a_finished_clip_is_copied(tmp_path, no_pictures):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from pixmus.score.lattice import MAX_BEND
 from pixmus.score.spans import PLACED_TOLERANCE_S
@@ -22,6 +23,7 @@ RELAX_HIT = 1e5
 RELAX_RHO = 100.0
 RELAX_SIGMA = 1e-3
 RELAX_ITERATIONS = 150
+BLOCK = 48  # beats that are solved for together; 32 to 96 take the same time
 
 
 def relax(wants: Wants, lattice_times: NDArray[np.float64], base: float) -> NDArray[np.float64]:
@@ -49,54 +51,122 @@ def relax(wants: Wants, lattice_times: NDArray[np.float64], base: float) -> NDAr
     shortest, longest = 1 / (1 + MAX_BEND), 1 / (1 - MAX_BEND)
     change_limit *= shortest * 0.9999
 
-    eye = sparse.identity(count, format="csr")
-    first = eye[1:] - eye[:-1]
-    second = first[1:] - first[:-1]
-    floor = np.floor(beats).astype(np.intp)
-    ceil = np.ceil(beats).astype(np.intp)
-    meet = (eye[floor] + eye[ceil]) / 2
+    rows = _Rows(np.floor(beats).astype(np.intp), np.ceil(beats).astype(np.intp), count)
     tolerance = 0.9999 * PLACED_TOLERANCE_S / period
     scale = np.concatenate(
         [np.full(count - 1, MAX_BEND), change_limit, np.full(len(hits), tolerance)]
     )
-    rows = sparse.vstack([first, second, meet]).tocsr()
     low = np.concatenate([np.full(count - 1, shortest), -change_limit, hits - tolerance])
     high = np.concatenate([np.full(count - 1, longest), change_limit, hits + tolerance])
+    price = np.repeat([RELAX_BEND, RELAX_CHANGE, RELAX_HIT], [count - 1, count - 2, len(hits)])
+    aim = np.concatenate([np.ones(count - 1), np.zeros(count - 2), hits])
 
-    # Beat 0 stays: its column leaves the unknowns.
-    fixed = rows[:, [0]].toarray()[:, 0] * lattice[0]
-    a = sparse.diags(1 / scale) @ rows[:, 1:]
+    # Beat 0 stays: what it gives is taken off, and its column leaves the unknowns.
+    fixed = rows.of(np.append(lattice[:1], np.zeros(count - 1)))
     lower, upper = (low - fixed) / scale, (high - fixed) / scale
-    first_0, first_1 = first[:, [0]].toarray()[:, 0] * lattice[0], first[:, 1:]
-    second_0, second_1 = second[:, [0]].toarray()[:, 0] * lattice[0], second[:, 1:]
-    meet_0, meet_1 = meet[:, [0]].toarray()[:, 0] * lattice[0], meet[:, 1:]
-    p = (
-        RELAX_CHANGE * second_1.T @ second_1
-        + RELAX_BEND * first_1.T @ first_1
-        + RELAX_HIT * meet_1.T @ meet_1
-    )
-    q = (
-        RELAX_CHANGE * second_1.T @ second_0
-        + RELAX_BEND * first_1.T @ (first_0 - 1)
-        + RELAX_HIT * meet_1.T @ (meet_0 - hits)
-    )
-    factor = splu((p + RELAX_SIGMA * sparse.identity(count - 1) + RELAX_RHO * a.T @ a).tocsc())
-    x = lattice[1:].copy()
-    z = a @ x
+    q = rows.back(price * (fixed - aim))[1:]
+    solve = _factor(rows, price + RELAX_RHO / scale**2, RELAX_SIGMA)
+    x = lattice.copy()
+    x[0] = 0.0
+    z = rows.of(x) / scale
     y = np.zeros(len(z))
-    at = a.T.tocsr()
     for _ in range(RELAX_ITERATIONS):
-        x = factor.solve(RELAX_SIGMA * x - q + at @ (RELAX_RHO * z - y))
-        ax = a @ x
+        x[1:] = solve(RELAX_SIGMA * x[1:] - q + rows.back((RELAX_RHO * z - y) / scale)[1:])
+        ax = rows.of(x) / scale
         z = np.clip(ax + y / RELAX_RHO, lower, upper)
         y += RELAX_RHO * (ax - z)
 
-    wanted = np.concatenate([lattice[:1], x])
-    start, way = rows @ lattice, rows @ (wanted - lattice)
+    wanted = np.append(lattice[:1], x[1:])
+    start, way = rows.of(lattice), rows.of(wanted - lattice)
     with np.errstate(divide="ignore", invalid="ignore"):
         room = np.where(way > 0, (high - start) / way, np.where(way < 0, (low - start) / way, 1.0))
     share = float(np.clip(room.min(initial=1.0), 0.0, 1.0))
     return (lattice + share * (wanted - lattice)) * period
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What is asked of beat times: periods, their changes, and times of eighths, one after another.
+
+    A matrix of three bands that is never written down: loading scipy.sparse would take longer
+    (0.8 processor seconds) than all that is done with it.
+    """
+
+    floor: NDArray[np.intp]  # the beats that the eighths lie between, the same twice for a beat
+    ceil: NDArray[np.intp]
+    count: int  # of beats
+
+    def of(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The rows' values at beat times (count,)."""
+        first = np.diff(times)
+        return np.concatenate([first, np.diff(first), (times[self.floor] + times[self.ceil]) / 2])
+
+    def back(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The transposed matrix times values of all rows. (count,)"""
+        first, second, meet = np.split(values, [self.count - 1, 2 * self.count - 3])
+        found = np.bincount(self.floor, meet / 2, self.count)
+        found += np.bincount(self.ceil, meet / 2, self.count)
+        first = first - np.diff(second, prepend=0.0, append=0.0)
+        return found - np.diff(first, prepend=0.0, append=0.0)
+
+    def bands(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Diagonal and two bands beside it of rows' @ diag(weights) @ rows. (3, count)"""
+        first, second, meet = np.split(weights, [self.count - 1, 2 * self.count - 3])
+        bands = np.zeros((3, self.count))
+        bands[0, :-1] += first
+        bands[0, 1:] += first
+        bands[1, : len(first)] -= first
+        for place, coefficient in ((0, 1.0), (1, 4.0), (2, 1.0)):
+            bands[0, place : place + len(second)] += coefficient * second
+        bands[1, : len(second)] -= 2 * second
+        bands[1, 1 : 1 + len(second)] -= 2 * second
+        bands[2, : len(second)] += second
+        between = self.floor != self.ceil
+        np.add.at(bands[0], self.floor, np.where(between, meet / 4, meet))
+        np.add.at(bands[0], self.ceil[between], meet[between] / 4)
+        np.add.at(bands[1], self.floor[between], meet[between] / 4)
+        return bands
+
+
+def _factor(
+    rows: _Rows, weights: NDArray[np.float64], ridge: float
+) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """A function that solves (rows' @ diag(weights) @ rows + ridge) x = b without beat 0.
+
+    Gauss' elimination by blocks of `BLOCK` beats, each of which meets its neighbours alone.
+    """
+    bands = rows.bands(weights)[:, 1:]
+    size = bands.shape[1]
+    num_blocks = -(-size // BLOCK)
+    padded = np.zeros((3, (num_blocks + 1) * BLOCK))
+    padded[:, :size] = bands
+    padded[0] += ridge
+    inverses: list[NDArray[np.float64]] = []
+    couplings: list[NDArray[np.float64]] = []  # of each block with the next
+    for start in range(0, num_blocks * BLOCK, BLOCK):
+        wide = np.zeros((BLOCK + 2, BLOCK + 2))
+        for band in range(3):
+            places = np.arange(BLOCK + 2 - band)
+            wide[places, places + band] = padded[band, start : start + len(places)]
+        block = wide[:BLOCK, :BLOCK]
+        block = block + np.triu(block, 1).T
+        if couplings:
+            block[:2, :2] -= couplings[-1].T @ inverses[-1] @ couplings[-1]
+        inverses.append(np.linalg.inv(block))
+        couplings.append(wide[:BLOCK, BLOCK:])
+
+    def solve(b: NDArray[np.float64]) -> NDArray[np.float64]:
+        right = np.zeros(num_blocks * BLOCK)
+        right[:size] = b
+        parts = right.reshape(num_blocks, BLOCK)
+        for k in range(1, num_blocks):
+            parts[k, :2] -= couplings[k - 1].T @ (inverses[k - 1] @ parts[k - 1])
+        parts[-1] = inverses[-1] @ parts[-1]
+        for k in range(num_blocks - 2, -1, -1):
+            parts[k] = inverses[k] @ (parts[k] - couplings[k] @ parts[k + 1, :2])
+        return right[:size]
+
+    return solve
 
 
 def nearest_eighths(

@@ -6,12 +6,15 @@ wall against code that would take the process over. `run_apart` starts one proce
 work (the page does); a program that has much to do keeps its processes (`dataset.pool`) and limits
 them by the same functions.
 
-Run as `python -m pixmus.sandbox FOLDER BYTES` it does the work in `FOLDER/work.pickle`.
+Run as `python -m pixmus.sandbox FOLDER BYTES MODULE...` it loads the modules, waits for a line on its
+standard input, and does the work in `FOLDER/work.pickle`. `keep_spare` has such a process stand by,
+so that nobody waits for what is imported.
 """
 
 from __future__ import annotations
 
 import ctypes
+import importlib
 import math
 import os
 import pickle
@@ -19,9 +22,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,26 +86,111 @@ def run_apart(
 
     Raises what `work` raises of PixMusError (of a disk in trouble too), `TookTooLong` and `Died`.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="pixmus-apart-") as place,
-        open(Path(place) / "said", "w+b") as said,
-    ):
-        folder = Path(place)
+    with _process(limits.memory) as (process, folder):
         (folder / "work.pickle").write_bytes(pickle.dumps((work, arguments, limits, os.getpid())))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pixmus.sandbox", str(folder), str(limits.memory)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-            env={**os.environ, "PYTHONPATH": import_path()},
-        )
-        try:
-            limit = _wait(process, folder / "length", limits, on_wait)
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # it is gone, which its end says
+            process.stdin.write(b"begin\n")
+            process.stdin.flush()
+        limit = _wait(process, folder / "length", limits, on_wait)
         return _outcome(process.returncode, folder, limit)
+
+
+@dataclass(frozen=True)
+class Spare:
+    """A process that has loaded what work needs and waits for it, with its folder."""
+
+    process: subprocess.Popen[bytes]
+    place: tempfile.TemporaryDirectory[str]
+    memory: int
+
+    @classmethod
+    def start(cls, memory: int, *modules: str) -> Spare:
+        """Start one, which loads modules before it waits; it ends with this process."""
+        place = tempfile.TemporaryDirectory(prefix="pixmus-apart-")
+        with open(Path(place.name) / "said", "w+b") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pixmus.sandbox", place.name, str(memory), *modules],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                env={**os.environ, "PYTHONPATH": import_path()},
+            )
+        return cls(process, place, memory)
+
+    def end(self) -> None:
+        """End it if it has not ended, and remove its folder."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if self.process.stdin is not None:
+            with suppress(BrokenPipeError):
+                self.process.stdin.close()
+        self.place.cleanup()
+
+
+class _Keeper:
+    """Has a spare process stand by, and another as soon as that one's work has ended.
+
+    All are started by one thread that never ends: Linux ends a process with the thread that
+    started it, not with its program.
+    """
+
+    def __init__(self, module: str, memory: int) -> None:
+        self.module, self.memory = module, memory
+        self._spare: Spare | None = None
+        self._lock = threading.Lock()
+        self._wanted = threading.Event()
+        threading.Thread(target=self._keep, name="spare processes", daemon=True).start()
+        self.refill()
+
+    def refill(self) -> None:
+        """Have one stand by where none does."""
+        self._wanted.set()
+
+    def take(self, memory: int) -> Spare | None:
+        """The one that stands by; None where there is none or it is not as wanted."""
+        with self._lock:
+            found = self._spare
+            if found is None or found.memory != memory:
+                return None
+            self._spare = None
+        if found.process.poll() is None:
+            return found
+        found.end()
+        return None
+
+    def _keep(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            if self._spare is None:
+                with suppress(OSError):  # no room for it now: work starts its own, and says so
+                    started = Spare.start(self.memory, self.module)
+                    with self._lock:
+                        self._spare = started
+
+
+_keeper: _Keeper | None = None
+
+
+def keep_spare(module: str, memory: int = MEMORY_LIMIT) -> None:
+    """From now on have a process stand by that has loaded `module`, for work with that limit."""
+    global _keeper
+    if _keeper is None:
+        _keeper = _Keeper(module, memory)
+
+
+@contextmanager
+def _process(memory: int) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A process that waits for work in its folder; it is ended, and the folder goes."""
+    found = (_keeper.take(memory) if _keeper else None) or Spare.start(memory)
+    try:
+        yield found.process, Path(found.place.name)
+    finally:
+        found.end()
+        if _keeper is not None:
+            _keeper.refill()
 
 
 def _outcome(exit_code: int, folder: Path, limit: float) -> Any:
@@ -183,6 +272,10 @@ def main() -> None:
     """Do the work in the folder that the command line names, and leave its outcome there."""
     folder = Path(sys.argv[1])
     limit_memory(int(sys.argv[2]))
+    for module in sys.argv[3:]:
+        importlib.import_module(module)
+    if not sys.stdin.readline():  # who started it has gone
+        return
     work, arguments, limits, parent = pickle.loads((folder / "work.pickle").read_bytes())
     end_with(parent)
     limit_processor(limits.seconds())

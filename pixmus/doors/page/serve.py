@@ -9,7 +9,7 @@ from pathlib import Path
 
 from starlette.middleware import Middleware
 
-from pixmus.doors.page import markup
+from pixmus.doors.page import decoding, markup
 from pixmus.doors.page.along import along_example
 from pixmus.doors.page.blocks import PageBlocks
 from pixmus.doors.page.endpoints import Endpoints
@@ -28,6 +28,7 @@ from pixmus.doors.page.visits import Visits
 from pixmus.doors.page.wiring import FOLLOWERS, WORKING, tie
 from pixmus.doors.page.work import Works
 from pixmus.model.folder import MODEL_FOLDER, model_folder
+from pixmus.sandbox import keep_spare
 from pixmus.take.pipeline import PixMusPipeline
 
 LONGEST_S = 180.0  # seconds of a clip, and
@@ -112,6 +113,7 @@ def serve(
 
     def prepare() -> None:
         studio.warm_up()
+        keep_spare(decoding.__name__)  # each clip is watched and written in a process of its own
         for example in shown:  # so that a click shows its timeline at once
             along_example(example, visits.root / "examples")
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import fields
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pixmus import sandbox
 from pixmus.doors.page import decoding
 from pixmus.doors.page.decoding import mux_apart, trim_apart, watch_apart
 from pixmus.doors.page.visits import Stopped
@@ -135,6 +137,37 @@ def test_processor_seconds_are_limited_by_the_length_of_the_file() -> None:
 def test_a_full_disk_is_told_as_such() -> None:
     with pytest.raises(DiskError, match="could not be written"):
         run_apart(overfill)
+
+
+def whose(tell_length: Callable[[float], object], module: str) -> tuple[int, bool]:
+    """The process that this is done in, and whether a module was loaded before."""
+    return os.getpid(), module in sys.modules
+
+
+def test_a_process_stands_by_that_has_loaded_what_is_needed_and_each_does_one_piece_of_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sandbox, "_keeper", None)
+    sandbox.keep_spare("wave")
+    keeper = sandbox._keeper
+    assert keeper is not None
+    seen = []
+    for _ in range(2):
+        while (spare := keeper._spare) is None:
+            time.sleep(0.02)
+        done = threading.Thread(  # from a thread that ends: the process outlives it
+            target=lambda: seen.append((spare.process.pid, *run_apart(whose, "wave")))
+        )
+        done.start()
+        done.join()
+    assert [pid for pid, _, _ in seen] == [pid for _, pid, _ in seen]
+    assert all(loaded for _, _, loaded in seen) and seen[0][0] != seen[1][0]
+    while (spare := keeper.take(sandbox.MEMORY_LIMIT)) is None:
+        time.sleep(0.02)
+    assert spare.process.stdin is not None
+    spare.process.stdin.close()  # as it is where its program has gone
+    assert spare.process.wait(20) == 0
+    spare.end()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for it")

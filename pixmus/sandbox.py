@@ -6,9 +6,9 @@ wall against code that would take the process over. `run_apart` starts one proce
 work (the page does); a program that has much to do keeps its processes (`dataset.pool`) and limits
 them by the same functions.
 
-Run as `python -m pixmus.sandbox FOLDER BYTES MODULE...` it loads the modules, waits for a line on its
-standard input, and does the work in `FOLDER/work.pickle`. `keep_spare` has such a process stand by,
-so that nobody waits for what is imported.
+Run as `python -m pixmus.sandbox FOLDER BYTES MODULE...` it loads the modules, waits for a line on
+its standard input, and does the work in `FOLDER/work.pickle`. `keep_spare` has such a process stand
+by, so that nobody waits for what is imported.
 """
 
 from __future__ import annotations

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 
-from pixmus.choices import ENSEMBLE, KEY
 from pixmus.doors.page import markup
 from pixmus.doors.page.inline import jpeg_url, spectrum_url
+from pixmus.doors.page.said import music_line
 from pixmus.doors.page.showcase import Example
 from pixmus.waveform import SAMPLE_RATE
 
@@ -26,27 +25,11 @@ STRIP_SIZE = (400, 40)  # pixels
 
 def films(examples: Sequence[Example]) -> str:
     """The scored films of the first examples, to be played where the visitor's own will stand."""
-    figures = "".join(_film(example) for example in examples[:MOST_FILMS])
+    figures = "".join(_film(i, example) for i, example in enumerate(examples[:MOST_FILMS]))
     return f'<div class="pm-films">{figures}</div>' if figures else ""
 
 
-def music_line(example: Example) -> str:
-    """One line of what the music does, from the numbers of `take.json`; "" where it has none."""
-    found: Mapping[str, Any] = example.take()
-    settings, tempo = found.get("settings") or {}, found.get("tempo") or {}
-    ensemble, key = settings.get(ENSEMBLE.name), settings.get(KEY.name)
-    if not ensemble or not key:
-        return ""
-    line = f"{str(ensemble).capitalize()} in {key}"
-    if "median_bpm" in tempo:
-        line += f" at {tempo['median_bpm']:.0f} bpm"
-    accents = found.get("accents") or {}
-    if accents.get("placed"):
-        line += f"; it marks {accents['accented']} of {accents['placed']} moments of the picture"
-    return f"{line}."
-
-
-def _film(example: Example) -> str:
+def _film(index: int, example: Example) -> str:
     picture, strip = poster(example.scored), _strip(example.scored)
     shown = f' poster="{picture}"' if picture else ""
     drawn = (
@@ -55,9 +38,11 @@ def _film(example: Example) -> str:
     return (
         f'<figure class="pm-film"><video playsinline preload="none"{shown} '
         f'src="{markup.file_url(example.scored)}" aria-label="{escape(example.title)}"></video>'
-        f'<button type="button" aria-label="Play {escape(example.title)}"></button>'
+        f'<button type="button" class="pm-play" aria-label="Play {escape(example.title)}"></button>'
         f"{drawn}<figcaption><strong>{escape(example.title)}</strong> "
-        f"{escape(music_line(example))}</figcaption></figure>"
+        f'{escape(music_line(example.take()))} <button type="button" class="pm-open" '
+        f'data-index="{index}" aria-label="Open {escape(example.title)}: its notes, settings and '
+        'files">Open it: notes, settings, files</button></figcaption></figure>'
     )
 
 

@@ -131,8 +131,8 @@ class Line:
 
 
 def _place(ahead: int) -> str:
-    before = "one soundtrack is" if ahead == 1 else f"{ahead} soundtracks are"
-    return f"You are number {ahead} in the line: {before} finished before yours begins."
+    before = "one soundtrack has" if ahead == 1 else f"{ahead} soundtracks have"
+    return f"You are number {ahead} in the line: {before} to finish before yours begins."
 
 
 class Job(Generic[Result]):

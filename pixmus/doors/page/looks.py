@@ -111,7 +111,7 @@ class Looks:
             commission = read_take(Path(path or ""))
         except Exception as error:
             return {status: markup.failed(sentence(error))}
-        told = "Filled in from the take.json. Give the clip that it was made for, then press Make."
+        told = "Filled in from take.json. Add its clip, then press Make the soundtrack."
         return {**self.panels.clip.controls.show(commission), status: markup.idle(told)}
 
     def on_own(self, own: str | None) -> dict[Any, Any]:

@@ -19,9 +19,10 @@ from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVES, Curve
 from pixmus.doors.page.inline import jpeg_url
 from pixmus.doors.page.jobs import WAITING, Progress
-from pixmus.doors.page.said import sentences
+from pixmus.doors.page.said import music_line, sentences
 from pixmus.doors.page.showcase import RESULTS, Example
 from pixmus.doors.page.takes import Take, describe
+from pixmus.files import shipped
 from pixmus.picture.footage import Footage
 from pixmus.score.curves import CurveTables
 from pixmus.score.tempo import TempoMap
@@ -36,6 +37,11 @@ STAGES = {
     "mix": "Mixing",
     "video out": "Writing the video",
 }
+PAPERS = {
+    "Report (PDF)": shipped("docs/report") / "report.pdf",
+    "Slides (PDF)": shipped("docs/slides") / "slides.pdf",
+}
+THESIS = "https://github.com/Tilak1114/music-diffusion"  # as CITATION.cff names it
 THUMBNAIL_HEIGHT = 72  # pixels
 NUM_TIMELINE_FRAMES = 14
 
@@ -115,7 +121,7 @@ def gallery(examples: Sequence[Example]) -> str:
         for index, example in enumerate(examples)
     )
     return (
-        '<div class="pm-gallery"><h2>Examples: finished results, at once</h2>'
+        '<div class="pm-gallery"><h2>Or open an example: its clip, settings and result</h2>'
         f'<div class="pm-cards">{cards}</div></div>'
     )
 
@@ -127,6 +133,14 @@ def _preview(example: Example) -> str:
         f'<video src="{file_url(example.clip)}#t=1" muted loop playsinline preload="metadata" '
         'tabindex="-1" aria-hidden="true"></video>'
     )
+
+
+def links() -> str:
+    """Where to read on: the report and the slides, where they are here, and the thesis."""
+    papers = {title: path for title, path in PAPERS.items() if path.is_file()}
+    shown = [f'<a href="{file_url(path)}" target="_blank">{t}</a>' for t, path in papers.items()]
+    shown.append(f'<a href="{THESIS}" target="_blank" rel="noreferrer">Thesis and its code</a>')
+    return f'<nav class="pm-links" aria-label="Read on">{"".join(shown)}</nav>'
 
 
 def figure(path: Path, told: str) -> str:
@@ -165,7 +179,7 @@ class Facts:
             checked = f'<details class="pm-warnings"><summary>{_count_outside(self.warnings)}'
             checked += f"</summary><ul>{lines}</ul></details>"
         else:
-            checked = '<p class="pm-checked">Checked: nothing lies outside real music.</p>'
+            checked = '<p class="pm-checked">Checked against real music: nothing stands out.</p>'
         numbers = f'<dl class="pm-facts">{rows}</dl>'
         if not self.lines:
             return f"{numbers}{notes}{checked}"
@@ -235,7 +249,11 @@ def example_facts(example: Example) -> Facts:
     if example.intent:
         rows.append(("Intent", example.intent))
     told = tuple((name, str(value)) for name, value in rows if value is not None)
-    return Facts(told, tuple(check.get("outside") or ()), ())
+    wished = f"Words: “{settings[TEXT.name]}”." if settings.get(TEXT.name) else ""
+    set_by_hand = f"Set by hand: {', '.join(map(str, by_hand))}." if by_hand else ""
+    asked = " ".join(filter(None, (wished, set_by_hand)))
+    lines = tuple(filter(None, (music_line(found), asked)))
+    return Facts(told, tuple(check.get("outside") or ()), (), lines)
 
 
 def reasons(sheet: CueSheet) -> str:

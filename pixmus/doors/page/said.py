@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pixmus.choices import ENSEMBLE, KEY
 from pixmus.curves import Curve
 
 if TYPE_CHECKING:
@@ -60,6 +61,26 @@ def sentences(take: Take, tables: CurveTables) -> list[str]:
                 for name, v in wanted.items()}),
     ]  # fmt: skip
     return [line for line in told if line]
+
+
+def music_line(take: Mapping[str, Any]) -> str:
+    """One line of what the music does, from what a `take.json` holds; "" where that is too little.
+
+    "Band in A minor at 143 bpm; it marks all 7 moments that count."
+    """
+    settings, tempo = take.get("settings") or {}, take.get("tempo") or {}
+    ensemble, key = settings.get(ENSEMBLE.name), settings.get(KEY.name)
+    if not ensemble or not key:
+        return ""
+    line = f"{str(ensemble).capitalize()} in {key}"
+    if "median_bpm" in tempo:
+        line += f" at {tempo['median_bpm']:.0f} bpm"
+    accents = take.get("accents") or {}
+    met, placed = accents.get("accented"), accents.get("placed")
+    if placed:
+        count = f"all {placed}" if met == placed else f"{met} of {placed}"
+        line += f"; it marks {count} moments that count" if placed > 1 else ""
+    return f"{line}."
 
 
 def _tempo(tempos: np.ndarray) -> str:

@@ -60,6 +60,20 @@ THEME = gr.themes.Soft(
     button_primary_background_fill_hover_dark="*primary_800",
     slider_color="*primary_700",
     block_border_width="1px",
+    # Fields and buttons have an edge on white too.
+    input_border_width="1px",
+    input_border_color="*neutral_300",
+    input_border_color_dark="*border_color_primary",
+    input_shadow="none",
+    checkbox_border_color="*neutral_500",
+    checkbox_label_border_width="1px",
+    checkbox_label_border_color="*neutral_300",
+    checkbox_label_border_color_dark="*border_color_primary",
+    checkbox_label_shadow="none",
+    button_border_width="1px",
+    button_secondary_border_color="*neutral_300",
+    button_secondary_border_color_dark="*border_color_primary",
+    button_secondary_shadow="none",
     block_shadow="none",
 )
 
@@ -82,8 +96,8 @@ def build_page(
                 panels = Panels.build(
                     examples,
                     f"Clips up to {studio.longest_s:.0f} s and {LARGEST_MB} MB. What you upload or "
-                    f"make here is removed after {visits.keep_s / 60:.0f} minutes and goes to no "
-                    "other machine.",
+                    f"make here is removed after {visits.keep_s / 60:.0f} minutes and never leaves "
+                    "this machine.",
                 )
                 works = Works(studio, visits, panels)
                 tie(page, panels, works, Looks(studio, visits, panels, examples))
@@ -135,7 +149,9 @@ def serve(
         head=markup.asset("head.html"),
         favicon_path=markup.ASSETS / "icon.svg",
         max_file_size=f"{LARGEST_MB}mb",
-        allowed_paths=[str(root / "visits"), str(examples), str(RESULTS)],
+        allowed_paths=[
+            *map(str, (root / "visits", examples, RESULTS, *markup.PAPERS.values())),
+        ],
         state_session_capacity=MOST_STATES,
         run_history=False,
         show_error=True,  # each is one sentence: see showing.py

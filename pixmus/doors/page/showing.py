@@ -13,7 +13,7 @@ from pixmus.doors.page.visits import Stopped
 from pixmus.errors import DiskError, PixMusError
 from pixmus.files import DISK_TROUBLE
 
-CANCELLED = "Cancelled. Nothing was kept of it."
+CANCELLED = "Cancelled. Nothing of it was kept."
 SURPRISE = (
     "Something went wrong that PixMus did not foresee; try once more, and if it happens again, "
     "report it with the clip."

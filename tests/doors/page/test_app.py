@@ -99,7 +99,7 @@ def test_at_first_sight_all_fits_and_the_finished_film_plays(
     assert visitor.tab.evaluate(f"{film}.poster.startsWith('data:image/jpeg')")
     assert visitor.tab.evaluate("document.querySelector('#films img').naturalWidth") == 400
     assert not visitor.tab.is_visible("#result")  # no empty box beside it
-    visitor.tab.click("#films button")
+    visitor.tab.click("#films .pm-play")
     visitor.tab.wait_for_function(f"{film}.currentTime > 0.3")
     assert visitor.tab.evaluate(f"{film}.controls && !{film}.muted")
     assert visitor.tab.evaluate(f"{film}.webkitAudioDecodedByteCount") > 1000
@@ -116,9 +116,15 @@ def test_an_example_shows_its_finished_result_at_once_and_is_made_again_note_for
     visit: Callable[..., Visitor], page: Page
 ) -> None:
     visitor = visit()
-    visitor.tab.click("#examples .pm-card")
+    assert not visitor.tab.is_visible("#examples")  # nothing is shown twice
+    visitor.tab.click("#films .pm-open")
     visitor.tab.wait_for_selector("#result video")
-    assert not visitor.tab.is_visible("#films")
+    assert not visitor.tab.is_visible("#films") and visitor.tab.is_visible("#examples")
+    visitor.tab.wait_for_selector("#shell .cm-content")
+    for dead in ("#redo", "#recompose"):  # what an example cannot be asked is not offered
+        assert not visitor.tab.is_visible(dead)
+    told = visitor.tab.inner_text("#facts .pm-lines")
+    assert "Strings in E minor at 9" in told and "Words: “dark”." in told
     assert "outputs/squares/scored.mp4" in visitor.source()
     facts = visitor.facts()
     assert facts["Seed"] == "21" and facts["Words"] == "dark"
@@ -369,6 +375,8 @@ def test_on_a_phone_all_fits_fields_looked_at_stay_empty_and_nonsense_is_named(
 ) -> None:
     visitor = visit(width=390, height=844)
     assert visitor.tab.evaluate(FITS) and visitor.is_make_in_sight()
+    film, clip = (visitor.tab.locator(name).bounding_box() for name in ("#films", "#clip"))
+    assert film and clip and film["y"] < clip["y"]  # what is finished comes first
     visitor.upload(clips["eight"])
     for name in ("Music: tempo", "Sampling: seed", "Clip: part"):
         visitor.tab.get_by_text(name).click()
@@ -408,6 +416,9 @@ def test_results_and_rights_are_shown_and_a_link_fills_in_the_choices(
     assert visitor.tab.input_value("#guidance input[type=number]") == "3.5"
     visitor.tab.get_by_role("tab", name="Examples and experiments").click()
     visitor.tab.wait_for_selector("h3:has-text('Three squares')")
+    report = visitor.tab.get_attribute(".pm-links a", "href")
+    kind = visitor.tab.evaluate("u => fetch(u).then(r => r.headers.get('content-type'))", report)
+    assert kind == "application/pdf"
     text = visitor.tab.inner_text("body")
     assert "compositions belong to others" in text and "composed lines" in text
     visitor.tab.get_by_text("Does the music meet the cuts?").click()

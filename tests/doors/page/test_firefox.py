@@ -33,7 +33,7 @@ def test_firefox_plays_a_finished_film_and_makes_a_soundtrack(
     firefox.goto(page.url)
     firefox.wait_for("document.querySelector('#make') && document.querySelector('#films video')")
     assert firefox.evaluate("getComputedStyle(document.querySelector('#cancel')).display") == "none"
-    firefox.click("#films button")
+    firefox.click("#films .pm-play")
     firefox.wait_for(PLAYS.format("#films video"))
     assert firefox.evaluate(SOUND.format("#films video"))
     firefox.evaluate("document.querySelector('#films video').pause()")

@@ -40,7 +40,7 @@ def test_those_who_come_later_wait_in_order_and_hear_their_place() -> None:
         thread.join()
     assert order == ["one", "two", "three"] and not places["one"]
     assert places["two"] == [
-        "You are number 1 in the line: one soundtrack is finished before yours begins."
+        "You are number 1 in the line: one soundtrack has to finish before yours begins."
     ]
     assert [told[:17] for told in places["three"]][0] == "You are number 2 "
 

@@ -1,6 +1,9 @@
-// A click plays a film, with sound; one is heard at a time.
+// A click plays a film, with sound, one at a time; another opens it as its card among the examples
+// does.
 element.addEventListener('click', (event) => {
-  const button = event.target.closest('.pm-film button');
+  const opener = event.target.closest('.pm-open');
+  if (opener) document.querySelector(`#examples .pm-card[data-index="${opener.dataset.index}"]`)?.click();
+  const button = event.target.closest('.pm-play');
   if (!button) return;
   const video = button.parentElement.querySelector('video');
   video.controls = true;

@@ -14,27 +14,31 @@ class AgainPanel:
     """What a visitor may do with a take afterwards."""
 
     def __init__(self) -> None:
-        gr.Markdown("## Redo a part of it")
-        gr.Markdown(
-            "Bars or parts of the chosen take are composed anew with another seed; every "
-            "other note stays exactly as it is. Bar numbers stand above the piano-roll.",
-            elem_classes="pm-prose",
-        )
-        with gr.Row():
-            self.bars = gr.Textbox(
-                label="Bars",
-                placeholder="9-12",
-                info='Such as "3", "9-12,17-20", or "13-" to the end; empty for all.',
-                elem_id="redo-bars",
+        with gr.Column(elem_id="redo-part"):  # which an example has not: see page.css
+            gr.Markdown("## Redo a part of it")
+            gr.Markdown(
+                "Bars or parts of the chosen take are composed anew with another seed; every "
+                "other note stays exactly as it is. Bar numbers stand above the piano-roll.",
+                elem_classes="pm-prose",
             )
-            self.parts = gr.CheckboxGroup(
-                list(PARTS), label="Parts", info="None ticked: all.", elem_id="redo-parts"
-            )
-        self.redo = gr.Button("Redo only these", elem_id="redo")
+            with gr.Row():
+                self.bars = gr.Textbox(
+                    label="Bars",
+                    placeholder="9-12",
+                    info='Such as "3", "9-12,17-20", or "13-" to the end; empty for all.',
+                    elem_id="redo-bars",
+                )
+                self.parts = gr.CheckboxGroup(
+                    list(PARTS),
+                    label="Parts",
+                    info="None ticked means all of them.",
+                    elem_id="redo-parts",
+                )
+            self.redo = gr.Button("Redo only these", elem_id="redo")
         gr.Markdown("## Make it again")
         gr.Markdown(
             "These lines make exactly this take again, note for note. Where they name "
-            "`cues.json` or `kept.mid`, those files are in the zip with everything.",
+            "`cues.json` or `kept.mid`, those files are in the zip of everything.",
             elem_classes="pm-prose",
         )
         self.shell = _code("Shell", "shell", 1)

@@ -16,7 +16,7 @@ from pixmus.doors.page.showcase import STILL_ENDINGS, Example
 from pixmus.doors.page.takes import Take
 from pixmus.errors import PixMusError
 
-CLIP_HEIGHT, CUTS_HEIGHT = 230, 90  # pixels
+CLIP_HEIGHT, CUTS_HEIGHT = 230, 150  # pixels
 
 
 class ClipPanel:
@@ -45,17 +45,10 @@ class ClipPanel:
         self.back_to_own = gr.Button(
             "Back to your own clip", size="sm", visible=False, elem_id="back-to-own"
         )
-        self.cuts = gr.File(
-            label="Cuts and markers of your editor (EDL, OTIO, Final Cut XML, CSV, MIDI; optional)",
-            type="filepath",
-            file_types=[".edl", ".otio", ".xml", ".csv", ".mid", ".txt"],
-            height=CUTS_HEIGHT,
-            elem_id="cuts",
-        )
         text = gr.Textbox(
             label=TEXT.label,
             placeholder=TEXT.example,
-            info="Mood, tempo, ensemble, style; a word not understood is said back.",
+            info="Mood, tempo, players, style. Unknown words are told back to you.",
             max_length=int(TEXT.highest(shared=True)),
             elem_id=TEXT.spelt,
         )
@@ -81,6 +74,14 @@ class ClipPanel:
             )
         self.controls = Controls()
         self.controls.add_text(text)
+        with gr.Accordion("Cuts and markers of your editor", open=False):
+            self.cuts = gr.File(
+                label="EDL, OTIO, Final Cut XML, CSV or MIDI",
+                type="filepath",
+                file_types=[".edl", ".otio", ".xml", ".csv", ".mid", ".txt"],
+                height=CUTS_HEIGHT,
+                elem_id="cuts",
+            )
         self.restore = gr.UploadButton(
             "Fill in from a take.json", file_types=[".json"], size="sm", elem_id="restore"
         )

@@ -17,6 +17,7 @@ NUM_COLUMNS = 2
 
 def build_experiments(examples: Sequence[Example], model: Path) -> None:
     """Everything that is shown without running anything; `model` is the model's folder."""
+    gr.HTML(markup.links())
     for first in range(0, len(examples), NUM_COLUMNS):
         with gr.Row():
             for example in examples[first : first + NUM_COLUMNS]:

@@ -31,7 +31,7 @@ class Panels:
     @classmethod
     def build(cls, examples: Sequence[Example], limits: str) -> Panels:
         """The panels, new on the page that is being built."""
-        with gr.Row(equal_height=False):
+        with gr.Row(equal_height=False, elem_id="studio"):
             with gr.Column(scale=5, min_width=320):
                 clip = ClipPanel(examples, limits)
             with gr.Column(scale=6, min_width=320):

@@ -117,8 +117,8 @@ class ResultPanel:
     def show_example(self, example: Example, along: Path | None) -> dict[Any, Any]:
         """The finished result of an example, which the browser puts beside the cards it has."""
         told = (
-            f"{example.title}: finished. Make makes exactly this again; choose another seed or "
-            "other words to hear something else."
+            f"{example.title}, finished. Make the soundtrack makes exactly this again; another "
+            "seed or other words make something else."
         )
         files = {"video": example.scored, "midi": example.outputs / "score.mid"}
         files["cues"] = example.outputs / "cues.json"

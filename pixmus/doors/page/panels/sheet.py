@@ -23,11 +23,12 @@ class SheetPanel:
     """What the music shall do, in the hands of the visitor."""
 
     def __init__(self) -> None:
-        gr.Markdown("## Spot, then compose")
+        gr.Markdown("## Edit the cues, then compose")
         gr.Markdown(
-            "The cue sheet says what the music should do. Drag a hit point (sideways: time, up and "
-            "down: strength), double-click to add one, or edit the tables; then compose from it. "
-            "The clip is not decoded again. Where no cue is, there is silence.",
+            "The cue sheet says what the music should do. Drag a hit point (sideways for its "
+            "time, up and down for its strength), double-click to add one, or edit the tables; "
+            "then compose from it. The clip is not watched again. Where there is no cue, there "
+            "is silence.",
             elem_classes="pm-prose",
         )
         self.timeline = gr.HTML(

@@ -24,10 +24,12 @@ from typing import Any
 from pixmus.errors import PixMusError
 from pixmus.files import REPOSITORY
 from pixmus.studies.machine import machine
+from pixmus.studies.page_pictures import take_pictures
 from pixmus.studies.runner import Result, Run, Study
 from pixmus.studies.space import make_clip
 
 CLIP_S = 10.0
+SHOWN = REPOSITORY / "examples" / "storm.mp4"  # in the pictures
 FLAGS = ("--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required")
 WANTED = {"served_s": 15.0, "sound_s": 4.0}
 READY = "document.querySelector('#status').innerText.includes('Your clip is ready')"
@@ -66,8 +68,11 @@ def served(port: int) -> Iterator[float]:
         process.wait(30)
 
 
-def click_through(port: int, clip: Path, clicks: int, screenshot: Path | None) -> dict[str, Any]:
-    """Seconds to the first sound and to the whole take, of so many clicks in new windows."""
+def click_through(port: int, clip: Path, clicks: int, pictures: Path | None) -> dict[str, Any]:
+    """Seconds to the first sound and to the whole take, of so many clicks in new windows.
+
+    Then pictures of the page are kept in the folder `pictures`, if one is named.
+    """
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -92,12 +97,9 @@ def click_through(port: int, clip: Path, clicks: int, screenshot: Path | None) -
             sounds.append(time.monotonic() - begun)
             page.wait_for_selector("#picture-cues img", state="attached", timeout=120_000)
             shown.append(time.monotonic() - begun)
-            if screenshot is not None and len(sounds) == clicks:
-                page.wait_for_timeout(3000)
-                page.evaluate("document.querySelector('#result video').pause()")
-                page.wait_for_timeout(500)
-                page.screenshot(path=str(screenshot))
             context.close()
+        if pictures is not None:
+            take_pictures(browser, f"http://127.0.0.1:{port}/", SHOWN, pictures)
         browser.close()
     return {
         "sound_s": [round(value, 2) for value in sounds],
@@ -117,7 +119,7 @@ def measure(run: Run) -> Result:
             free.bind(("127.0.0.1", 0))
             port = int(free.getsockname()[1])
         with served(port) as seconds_to_serve:
-            clicked = click_through(port, clip, asked.clicks, asked.screenshot)
+            clicked = click_through(port, clip, asked.clicks, asked.pictures)
     return {
         "machine": machine(),
         "clip_s": CLIP_S,
@@ -133,7 +135,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What the study may be told."""
     parser.add_argument("--clip", type=Path, help="else 10 s of moving colour fields, 720p")
     parser.add_argument("--clicks", type=int, default=5)
-    parser.add_argument("--screenshot", type=Path, help="PNG of the page after the last click")
+    parser.add_argument("--pictures", type=Path, help="folder for pictures of the page's states")
 
 
 STUDY = Study("page", "How soon the page answers, in a real browser.", measure, arguments)

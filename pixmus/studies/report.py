@@ -38,6 +38,7 @@ from pixmus.studies.runner import Result, Run, Study
 from pixmus.studies.tables import fill
 
 DOCUMENTS = {"report": Path("docs/report/report.md"), "slides": Path("docs/slides/slides.md")}
+REFERENCES = Path("docs/report/references.json")
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -193,7 +194,28 @@ class Builder:
             "frames": self.frames,
             "later": lambda seconds, by: [second + by for second in seconds],
             "sources": self.sources,
+            "cite": self.cite,
+            "references": self.references,
         }
+
+    def _references(self) -> dict[str, str]:
+        """What is cited, by key, in the order of its numbers."""
+        found: dict[str, str] = json.loads((self.root / REFERENCES).read_text(encoding="utf-8"))
+        return found
+
+    def cite(self, *keys: str) -> str:
+        """The numbers of some references in brackets, each a link to its line."""
+        known = list(self._references())
+        for key in keys:
+            if key not in known:
+                raise PixMusError(f"{REFERENCES} holds no {key!r}, which the text cites.")
+        links = (f'<a href="#ref-{key}">{known.index(key) + 1}</a>' for key in keys)
+        return f'<span class="cite">[{", ".join(links)}]</span>'
+
+    def references(self) -> str:
+        """The numbered list of what is cited."""
+        lines = (f'1. <a id="ref-{key}"></a>{text}' for key, text in self._references().items())
+        return "\n".join(lines)
 
     def file(self, path: str) -> Measured:
         """Any JSON file of the repository."""

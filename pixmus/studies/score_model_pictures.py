@@ -20,7 +20,7 @@ def draw_sampling(report: Report) -> Figure | None:
     """Control and realism against inference steps and guidance."""
     if "sampling" not in report:
         return None
-    figure = Figure(figsize=(10, 4), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(8, 3.6), dpi=140, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, 2, sharey=True)
     lines = {f"{name} control": name for name in CURVES} | {"mean single AUC": "mean AUC to real"}
@@ -49,7 +49,7 @@ def draw_distributions(columns: dict[str, dict[str, np.ndarray]]) -> Figure:
     """Histograms of descriptors, real against made; `columns[descriptor][group]` are values."""
     names = list(columns)
     rows = -(-len(names) // 3)
-    figure = Figure(figsize=(11, 2.6 * rows), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(9, 2.2 * rows), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, 3)
     for axis, name in zip(np.ravel(axes), names, strict=False):

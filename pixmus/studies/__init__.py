@@ -14,6 +14,7 @@ STUDIES = {
         "editors",
         "encoder",
         "field",
+        "listening",
         "many",
         "mood",
         "page",

@@ -277,7 +277,7 @@ def test_directions_and_functions_have_the_choices_of_the_list() -> None:
     ask = Endpoints(Recorder(), Visits(Path("none"), 1.0, 1))  # type: ignore[arg-type]
     spot = inspect.signature(ask.function("spot")).parameters
     assert {"parts", "valence", "energy", "music_from", "music_to"} <= spot.keys()
-    assert "more are slower and finer (1 to 100)" in (ask.function("compose").__doc__ or "")
+    assert "more is slower and finer (1 to 100)" in (ask.function("compose").__doc__ or "")
 
 
 @pytest.mark.parametrize(("choice", "value"), VALUES)

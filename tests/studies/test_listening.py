@@ -25,7 +25,7 @@ def test_pairs_are_clips_of_one_name_and_the_page_does_not_say_whose_they_are(
     tmp_path: Path,
 ) -> None:
     found = systems(tmp_path)
-    assert [clip for clip, _ in pairs_of(found)] == ["street", "dawn", "toy"]
+    assert [clip for clip, _ in pairs_of(found)] == ["dawn", "street", "toy"]
     key = prepare(found, tmp_path / "test", seed=3)
     page = tmp_path / "test" / "page"
     text = (page / "index.html").read_text()

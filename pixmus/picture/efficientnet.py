@@ -30,7 +30,7 @@ STAGES = (  # repeats, kernel, stride of the first, expansion, channels
 MIDDLE = 13  # the block whose means and spreads are given too
 POOLED = HEAD + 2 * STAGES[5][4]  # numbers that `pooled` gives of a picture
 TRUNK_WEIGHTS, CLASSIFIER_WEIGHTS = "trunk.safetensors", "classifier.safetensors"
-BATCH = 8
+BATCH = 1  # pictures at a time: of more, what is between two layers leaves the processor's cache
 
 
 class Convolution(nn.Conv2d):

@@ -139,6 +139,7 @@ class Voice:
     roll_ms: float = 0.0  # between the notes of a chord, from below; not on hits
     low_pass_hz: float = 0.0
     low_mid_db: float = 0.0  # around 250 Hz, where parts pile up
+    tie_ms: float = 0.0  # a held note of a line sounds on into the next one; quick ones end sooner
 
 
 @dataclass(frozen=True)
@@ -162,10 +163,11 @@ SECTION = Voice(
     high_pass_hz=110.0,
     attack_limit=0.1,
     width=0.75,
+    tie_ms=40.0,
 )  # what is beyond 80 ms stays late
 # FluidR3's contrabass (43) falls silent above C3; the string section is even over the whole range.
 LOW_STRINGS = Voice(
-    STRING_PROGRAMS, -4.0, 0.08, -12.0, 0.0, 3.0, attack_limit=0.13, attack_pitch=48
+    STRING_PROGRAMS, -4.0, 0.08, -12.0, 0.0, 3.0, attack_limit=0.13, attack_pitch=48, tie_ms=40.0
 )
 USUAL: Mapping[str, Voice] = {
     Part.MELODY: replace(GRAND, pan=0.08, high_pass_hz=90.0),
@@ -359,7 +361,7 @@ STRINGS_AND_CHOIR = Ensemble(
 )
 
 # FluidR3's solo strings swell over a quarter of a second, as bows do; they are heard at once.
-SOLO = Voice((40,), 0.0, 0.0, -9.0, 150.0, 3.0, attack_limit=0.3, width=0.6)
+SOLO = Voice((40,), 0.0, 0.0, -9.0, 150.0, 3.0, attack_limit=0.3, width=0.6, tie_ms=60.0)
 CELLO = replace(SOLO, programs=(42,), high_pass_hz=60.0, attack_pitch=52)
 STRING_QUINTET = Ensemble(
     "string quintet",

@@ -33,6 +33,10 @@ LAST_CHORD_S = 4.0  # what sounds at the last onset is held to the cue's end if 
 ROLLED_NOTES = 3
 LONGEST_ROLL_S = 0.060  # of a chord
 
+TIED_S = 0.05  # a note of a line that ends this near to the next one's start is bound to it
+QUICK_S = 0.25  # what is shorter is detached
+DETACHED_SHARE = 0.75  # of a quick note's length
+
 LOW_LIMIT = 48  # C3: below it thirds and seconds growl
 CLOSE_INTERVAL = 4  # semitones
 LOWEST_PITCH = 28
@@ -150,12 +154,14 @@ def play_notes(
     seed: int,
     roll_s: float = 0.0,
     strength: float = 1.0,
+    tie_s: float = 0.0,
 ) -> list[PlayedNote]:
     """The notes in seconds: a few ms off the grid except on hits, the last chord held to the end.
 
     Every note of a part that starts together is moved together, and chords of three notes and more
     are rolled from below, each note `roll_s` after the last, last chords twice as slowly; on a hit
-    all is struck at once. `strength` scales all of it, down to 0, where notes are as written.
+    all is struck at once. Lines of held instruments are `articulated` with `tie_s`. `strength`
+    scales all of it, down to 0, where notes are as written.
     """
     generator = np.random.default_rng((seed, PARTS.index(part)))
     quantiles = np.linspace(0.0, 1.0, len(MICRO_TIMING_MS[0]))
@@ -183,6 +189,30 @@ def play_notes(
         played.append(
             PlayedNote(max(start + strength * move, 0.0), end, note.pitch, note.velocity, hit)
         )
+    return articulated(played, tie_s, strength) if tie_s and Part(part).has_one_voice else played
+
+
+def articulated(
+    line: Sequence[PlayedNote], tie_s: float, strength: float = 1.0
+) -> list[PlayedNote]:
+    """The notes of a line, bound or detached where one follows at once.
+
+    Notes of a quarter of a second and more sound `tie_s` into the next one, but not into a hit;
+    shorter ones are let go after three quarters of their length, so that a run can be heard.
+    """
+    order = sorted(line, key=lambda note: note.start)
+    played = []
+    for note, following in zip(order, [*order[1:], None], strict=True):
+        if following is None or abs(following.start - note.end) > TIED_S:
+            played.append(note)
+            continue
+        length = note.end - note.start
+        end = note.end
+        if length < QUICK_S:
+            end -= strength * (1.0 - DETACHED_SHARE) * length
+        elif following.hit < 0:
+            end += strength * tie_s
+        played.append(replace(note, end=end))
     return played
 
 

@@ -154,6 +154,7 @@ class SoundFontRenderer:
                 seed,
                 players.voice(part).roll_ms / 1000.0,
                 self.strength,
+                players.voice(part).tie_ms / 1000.0,
             )
             for part, notes in struck.items()
         }

@@ -178,6 +178,26 @@ def test_chords_are_rolled_from_below_but_not_on_hits():
     assert {starts[pitch, 2] for pitch in (60, 64, 67)} == {2.0}
 
 
+def test_lines_of_held_instruments_are_bound_and_runs_detached():
+    """Two held notes, one before a hit, two quick ones and a rest, at 60 beats a minute."""
+    lengths = ((0.0, 2.0, 60), (2.0, 1.0, 62), (3.0, 1.0, 64), (4.0, 0.125, 65), (4.125, 0.125, 67),
+               (4.25, 1.0, 69), (6.0, 1.0, 60))  # fmt: skip
+    notes = tuple(Note(onset, pitch, length, 80) for onset, length, pitch in lengths)
+    score = Score({"melody": notes}, TempoMap.constant(60.0, 8.0))
+
+    def changes(part: str, **how: float) -> list[float]:
+        played = play_notes(notes, score, part, [], np.array([3.0]), 0, **how)
+        return [note.end - (n.onset + n.duration) for note, n in zip(played, notes, strict=True)]
+
+    quick = -0.25 * 0.125
+    bound = changes("melody", tie_s=0.06)
+    assert bound == pytest.approx([0.06, 0.0, 0.06, quick, quick, 0.0, 0.0], abs=0.006)
+    half = changes("melody", tie_s=0.06, strength=0.5)
+    assert half == pytest.approx([0.03, 0.0, 0.03, quick / 2, quick / 2, 0.0, 0.0], abs=0.006)
+    for as_written in (changes("harmony", tie_s=0.06), changes("melody")):
+        assert as_written == pytest.approx([0.0] * 7)
+
+
 def test_what_sounds_at_the_last_onset_is_held_and_what_ended_before_is_not():
     parts = {
         "harmony": (Note(0.0, 62, 4.0, 80), Note(4.0, 60, 2.0, 80)),

@@ -26,14 +26,15 @@ from pixmus.sound.font_file import (
 )
 
 CACHE_VARIABLE = "XDG_CACHE_HOME"
-VERSION = 1  # of what is put right; part of the file's name
+VERSION = 2  # of what is put right; part of the file's name
 NUM_HASH_DIGITS = 16
 
-CUTOFF, RESONANCE, DECAY, RELEASE, VELOCITY = 8, 9, 36, 38, 44  # generators
-# FluidSynth takes 3.01 dB off a filter's resonance, and off the whole the root of what is left;
-# measured, this much brings its filters nearest to tinysoundfont's (0.2 dB over thirds of octaves,
-# 0.5 dB without).
-FLUID_RESONANCE = 15  # centibels
+RESONANCE, PAN, DECAY, RELEASE = 9, 17, 36, 38  # generators
+VELOCITY, ATTENUATION, EXCLUSIVE = 44, 48, 57
+# FluidSynth takes 3.01 dB off a filter's resonance, and the root of what is left off the whole
+# voice, filtered or not. With this much more its filters are tinysoundfont's to 0.03 dB.
+FLUID_RESONANCE = 30  # centibels
+RIGHT_CLASSES = 64  # exclusive classes of right sides, from here on
 # An envelope falls by 96 dB in its decay in FluidSynth, by 80 dB (exp(-9.226)) in tinysoundfont.
 TINY_DECAY = -313  # timecents
 
@@ -77,17 +78,18 @@ def for_fluidsynth(font: FontFile) -> FontFile:
     """Filters with the resonance that tinysoundfont gives them."""
 
     def resonant(zone: Zone, general: Zone) -> Zone:
-        if zone[CUTOFF] is None and general[CUTOFF] is None:
-            return zone
-        own = zone[RESONANCE]
-        value = signed(own if own is not None else general[RESONANCE] or 0)
-        return zone.changed({RESONANCE: unsigned(value + FLUID_RESONANCE)})
+        return zone.changed({RESONANCE: unsigned(_resonance(zone, general) + FLUID_RESONANCE)})
 
     return _with_zones(font, resonant)
 
 
 def for_tinysoundfont(font: FontFile) -> FontFile:
-    """Decays as fast as FluidSynth's, and velocity layers that the squared velocities reach."""
+    """Decays as fast as FluidSynth's, velocity layers that the squared velocities reach.
+
+    A resonance takes half of itself off the voice, as FluidSynth has it. And a voice silences
+    those of its exclusive class, the other side of its own note among them, so that of a stereo
+    hi-hat one side was heard: each side has classes of its own.
+    """
 
     def faster(zone: Zone, general: Zone) -> Zone:
         changes = {}
@@ -96,6 +98,14 @@ def for_tinysoundfont(font: FontFile) -> FontFile:
             value = own if own is not None else general[number]
             if value is not None:
                 changes[number] = unsigned(signed(value) + TINY_DECAY)
+        if resonance := _resonance(zone, general):
+            own = zone[ATTENUATION]
+            value = signed(own if own is not None else general[ATTENUATION] or 0)
+            changes[ATTENUATION] = unsigned(value + resonance // 2)
+        own = zone[EXCLUSIVE]
+        group = own if own is not None else general[EXCLUSIVE]
+        if group and signed(zone[PAN] or 0) > 0:
+            changes[EXCLUSIVE] = group + RIGHT_CLASSES
         return _squared_layer(zone.changed(changes))
 
     made = _with_zones(font, faster)
@@ -115,6 +125,12 @@ ADAPTED: dict[str, Callable[[FontFile], FontFile]] = {
     "fluidsynth": for_fluidsynth,
     "tinysoundfont": for_tinysoundfont,
 }
+
+
+def _resonance(zone: Zone, general: Zone) -> int:
+    """Centibels of a zone's filter."""
+    own = zone[RESONANCE]
+    return signed(own if own is not None else general[RESONANCE] or 0)
 
 
 def _squared_layer(zone: Zone) -> Zone:

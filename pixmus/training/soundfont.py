@@ -34,6 +34,7 @@ from pixmus.sound.font_file import (
     unsigned,
     write_font,
 )
+from pixmus.sound.loudness import LIMITER_BLOCK, apply_gain, limiter_gain
 from pixmus.sound.soundfont import OWN_FONT
 
 NOTICE = "Fluid (R3), (c) 2000-2002, 2008 Frank Wen, (c) 2008 Toby Smithe; MIT licence"
@@ -61,6 +62,13 @@ FILTER_CUTOFF, RELEASE, ATTENUATION = 8, 38, 48  # generators
 FINE_TUNE, SAMPLE_MODES, ROOT = 52, 54, 58
 LOOPS, LOOPS_UNTIL_RELEASE = 1, 3
 AFTER_LOOP = 64  # samples
+# A loop that comes back at up to 20 Hz is heard to pulse where its level moves.
+SHORTEST_LEVELLED_S = 0.05
+LEVELLED_HARMONICS = 3  # of the loop's rate; what is faster is the players' own
+LEVELLING_ROUNDS = 4
+LOWEST_LEVEL_DB = -12.0  # against a loop's mean: what lies below is not turned up further
+LEVELLING_FADE_S = 0.25
+LIMITER_RELEASE = 400.0  # dB a second: what is turned up beyond full scale is held below it
 MONO = 1  # a sample's kind
 BOTH = 2 + 4  # right and left
 EMU_FACTOR = 0.4  # of an attenuation that the EMU8000, and FluidSynth, apply
@@ -169,6 +177,8 @@ def _take_sample(making: _Making, number: int, treatment: _Treatment, modes: int
         start = end = 0
     if treatment.width != 1.0 and len(sides) == 2:
         pcm = narrowed(pcm, sides[1].pcm, treatment.width)
+    if modes in (LOOPS, LOOPS_UNTIL_RELEASE) and end - start >= SHORTEST_LEVELLED_S * sample.rate:
+        pcm = levelled(pcm, (start, end), round(LEVELLING_FADE_S * sample.rate))
     if modes == LOOPS and end:
         pcm = pcm[: end + AFTER_LOOP]
     gain = 10.0 ** (-EMU_FACTOR * treatment.attenuation / 200.0)
@@ -211,6 +221,36 @@ def narrowed(
     half = np.float32(0.5)
     middle, side = half * (own[:length] + other[:length]), half * (own[:length] - other[:length])
     return middle + np.float32(width) * side
+
+
+def levelled(pcm: NDArray[np.float32], loop: tuple[int, int], fade: int) -> NDArray[np.float32]:
+    """The samples with a loop whose level neither rises nor falls as often as the loop comes back.
+
+    What is done to the loop goes on backwards from it, less and less, over `fade` samples, as the
+    loop is mostly one turn of a vibrato; and likewise behind it.
+    """
+    start, end = loop
+    turn = pcm[start:end].astype(np.float64)
+    gain = np.ones(len(turn))
+    for _ in range(LEVELLING_ROUNDS):
+        spectrum = np.fft.rfft(np.square(turn * gain))
+        spectrum[LEVELLED_HARMONICS + 1 :] = 0.0
+        power = np.fft.irfft(spectrum, len(turn))
+        mean = spectrum[0].real / len(turn)
+        if mean <= 0.0:
+            return pcm
+        lowest = mean * 10.0 ** (LOWEST_LEVEL_DB / 10.0)
+        gain *= np.sqrt(mean / np.maximum(power, lowest))
+    before, after = min(fade, start), min(fade, len(pcm) - end)
+    whole = np.ones(len(pcm))
+    shares = np.arange(before) / max(before, 1), 1.0 - np.arange(after) / max(after, 1)
+    whole[start - before : start] = gain[np.arange(-before, 0) % len(gain)] ** shares[0]
+    whole[start:end] = gain
+    whole[end : end + after] = gain[np.arange(after) % len(gain)] ** shares[1]
+    made = np.atleast_2d((pcm * whole).astype(np.float32))
+    blocks = np.pad(np.abs(made[0]), (0, -len(pcm) % LIMITER_BLOCK)).reshape(-1, LIMITER_BLOCK)
+    apply_gain(made, limiter_gain(blocks.max(axis=1), 1.0, LIMITER_RELEASE), LIMITER_BLOCK)
+    return made[0]
 
 
 def deviation(sides: Sequence[Sample], root: int | None = None) -> float:

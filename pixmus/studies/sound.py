@@ -59,7 +59,7 @@ from pixmus.studies.sound_measures import (
     stereo_width,
     tail,
 )
-from pixmus.studies.sound_recordings import measure_recordings
+from pixmus.studies.sound_recordings import measure_recordings, still_listed
 from pixmus.studies.sound_spectrogram import draw_spectrograms, spectrogram_text
 from pixmus.take.figure import DPI, INK, PAGE, PANEL, QUIET, RULE, WIDTH_PX
 from pixmus.take.pipeline import PixMusPipeline
@@ -269,7 +269,7 @@ def measure(run: Run) -> Result:
     recordings = measure_recordings(asked.recordings) if asked.recordings else []
     stored = RESULTS / "sound.json"
     if not asked.recordings and stored.is_file():
-        recordings = json.loads(stored.read_text(encoding="utf-8")).get("recordings", [])
+        recordings = still_listed(json.loads(stored.read_text(encoding="utf-8"))["recordings"])
     return {
         "before": before,
         "recordings": recordings,

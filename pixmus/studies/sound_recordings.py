@@ -6,6 +6,7 @@ the names of `RECORDINGS`; without it an earlier run's numbers are kept.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +49,6 @@ RECORDINGS = (
               ("grieg-morning-mood.mp3",)),
     Recording("Grieg, Morning Mood", "Czech National Symphony Orchestra", "public domain mark",
               CLASSICAL, tuple(f"grieg-morning-{number}.mp3" for number in range(1, 5))),
-    Recording("Dvořák, From the New World, Largo", "DuPage Symphony", "public domain", CLASSICAL,
-              ("dvorak-new-world-largo.mp3",)),
     Recording("Beethoven, Moonlight Sonata, Adagio", "Paul Pitman (piano)", "public domain",
               CLASSICAL, ("beethoven-moonlight-sonata-adagio.mp3",)),
     Recording("Let's Go Fishin'", "Karissa Hobbs (song with band)", "CC BY 3.0", LIBROSA,
@@ -84,6 +83,12 @@ def measure_recordings(folder: Path) -> list[dict[str, str | float]]:
             }
         )
     return rows
+
+
+def still_listed(rows: Sequence[dict[str, str | float]]) -> list[dict[str, str | float]]:
+    """An earlier run's rows without those of recordings that are no longer in `RECORDINGS`."""
+    names = {(recording.name, recording.players) for recording in RECORDINGS}
+    return [row for row in rows if (row["name"], row["players"]) in names]
 
 
 def read_music(path: Path) -> Waveform:

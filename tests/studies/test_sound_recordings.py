@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from pixmus.studies.sound_recordings import RECORDINGS, measure_recordings, read_music
+from pixmus.studies.sound_recordings import (
+    RECORDINGS,
+    measure_recordings,
+    read_music,
+    still_listed,
+)
 from pixmus.waveform import SAMPLE_RATE
 
 
@@ -28,3 +33,8 @@ def test_only_recordings_with_all_their_files_are_measured(tmp_path):
     assert row["duration"] == pytest.approx(4.0, abs=0.01)
     assert row["loudness spread"] < 1.0 and row["low mids"] < 5.0
     assert row["stereo width"] == pytest.approx(0.0, abs=0.2)
+
+
+def test_rows_of_recordings_that_left_the_list_go_too():
+    kept = {"name": RECORDINGS[0].name, "players": RECORDINGS[0].players}
+    assert still_listed([kept, {"name": "Largo", "players": "an orchestra"}]) == [kept]

@@ -152,7 +152,7 @@ def _factor(
         block = block + np.triu(block, 1).T
         if couplings:
             block[:2, :2] -= couplings[-1].T @ inverses[-1] @ couplings[-1]
-        inverses.append(np.linalg.inv(block))
+        inverses.append(np.asarray(np.linalg.inv(block), np.float64))
         couplings.append(wide[:BLOCK, BLOCK:])
 
     def solve(b: NDArray[np.float64]) -> NDArray[np.float64]:

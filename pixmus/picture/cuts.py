@@ -30,6 +30,11 @@ COMPARED_LAGS = (
     (1, 0), (1, 1), (1, 2), (1, 4), (1, 6), (2, 0), (3, 0), (5, 0), (7, 0), (2, 1), (3, 2),
 )  # fmt: skip
 LONGEST_LAG = 0.5  # s: what lies further away says nothing of a flash
+# A shot may be shorter than the lags reach, and the next one may show the last one's picture again.
+# A flash is over sooner, has lost the picture's texture, or fades while it lasts.
+SHORTEST_SHOT = 0.1  # s
+STEADY = 0.35  # of the smaller change at a short shot's ends: what changes inside it at most
+TEXTURED = 0.5  # of the contrast beside it: what a short shot has at least
 NEIGHBOURHOOD = 0.35  # s on each side that a cut's change is compared with
 LONGEST_GAP = 2.0  # s: a frame that stood longer is no neighbour
 MOST_CONTRAST = 2.5  # log ratio
@@ -80,6 +85,9 @@ def find_cuts(thumbs: Thumbnails) -> list[int]:
     contrast = _contrasts(change, times, candidates, reach, without=candidates)
     for lags in (COMPARED_LAGS[:1], COMPARED_LAGS):
         before, after = _compared(times, candidates, lags)
+        if len(lags) > 1:
+            short = _short_shots(thumbs, change, candidates, reach)
+            before, after = _inside(candidates, short, before, after)
         unlike, colour = compare(thumbs, before, after)
         unlike[_are_plain(thumbs.luma, candidates)] = 0.0
         unlike = np.maximum(unlike, _level_evidence(thumbs.luma, before, after))
@@ -114,6 +122,39 @@ def _compared(
     before = np.where(here - times[before] > LONGEST_LAG, candidates[:, None] - 1, before)
     after = np.where(times[after] - here > LONGEST_LAG, candidates[:, None], after)
     return before, after
+
+
+def _short_shots(
+    thumbs: Thumbnails, change: np.ndarray, candidates: np.ndarray, reach: int
+) -> np.ndarray:
+    """(candidates,) whether what lies between a candidate and the next one is a shot of its own,
+    too short for the lags to stay inside it."""
+    times = thumbs.times
+    result = np.zeros(len(candidates), dtype=bool)
+    moving = _is_moving_beside(change, candidates, reach)
+    longest = max(max(lag) for lag in COMPARED_LAGS)
+    for row in np.flatnonzero(moving[:-1] & moving[1:] & (np.diff(candidates) <= longest)):
+        first, end = (int(c) for c in candidates[row : row + 2])
+        if times[end] - times[first] < SHORTEST_SHOT - 1e-6:
+            continue
+        steady = STEADY * min(change[first], change[end])
+        contrast = thumbs.luma[first - 1 : end + 1].std(axis=(1, 2))
+        beside = TEXTURED * min(contrast[0], contrast[-1])
+        is_steady = change[first + 1 : end].max(initial=0.0) <= steady
+        result[row] = is_steady and contrast[1:-1].min() >= beside
+    return result
+
+
+def _inside(
+    candidates: np.ndarray, short: np.ndarray, before: np.ndarray, after: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both sides of all pairs; those that reach beyond a short shot at the nearest frames."""
+    number = np.arange(len(candidates))
+    earliest = np.where(np.roll(short, 1) & (number > 0), np.roll(candidates, 1), 0)
+    latest = np.where(short, np.roll(candidates, -1) - 1, np.iinfo(candidates.dtype).max)
+    beyond = (before < earliest[:, None]) | (after > latest[:, None])
+    nearest = candidates[:, None]
+    return np.where(beyond, nearest - 1, before), np.where(beyond, nearest, after)
 
 
 def _score(

@@ -86,3 +86,35 @@ def test_a_fade_out_ends_without_a_cut() -> None:
 
 def test_a_camera_that_drifts_over_a_fine_texture_does_not_dissolve() -> None:
     assert features_of(list(drifting(4, 100))).transitions == ()
+
+
+def between(away: np.ndarray) -> np.ndarray:
+    """A shot of two seconds on each side of `away`, which go on where the first one stopped."""
+    shot = scenery(1, 100 + len(away))
+    return np.concatenate([shot[:50], away, shot[50 + len(away) :]])
+
+
+@pytest.mark.parametrize("length", [3, 5, 7, 12])
+def test_a_short_shot_out_of_which_the_last_one_comes_back_is_cut(length: int) -> None:
+    found = features_of(between(scenery(2, length)))
+    assert [t.kind for t in found.transitions] == ["cut", "cut"]
+    assert found.cuts == pytest.approx((2.0, (50 + length) / 25), abs=1e-9)
+
+
+def test_two_shots_in_turn_every_fifth_of_a_second_are_cut() -> None:
+    one, other = scenery(1, 100), scenery(2, 100)
+    images = [(one, other)[k // 5 % 2][k] for k in range(100)]
+    assert features_of(images).cuts == pytest.approx([k / 5 for k in range(1, 20)], abs=1e-9)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 5])
+@pytest.mark.parametrize("light", [0.6, 0.8, 0.95])
+def test_light_that_comes_and_goes_is_no_cut(length: int, light: float) -> None:
+    shot = scenery(1, 107)[50 : 50 + length]
+    bright = (255 - (255 - shot.astype(float)) * (1 - light)).astype(np.uint8)
+    assert features_of(between(bright)).transitions == ()
+
+
+@pytest.mark.parametrize("length", [1, 2])
+def test_a_picture_that_is_shown_for_two_frames_is_a_flash(length: int) -> None:
+    assert features_of(between(scenery(2, length))).transitions == ()

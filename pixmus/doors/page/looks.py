@@ -32,7 +32,10 @@ class Looks:
         try:
             visit = self.visits.find(request.session_hash)
             if event.act == "example":
-                yield self._example(int(event.index), self.panels.show_example_again)
+                is_seen = visit.look(f"e{event.index}")
+                shown = self._example(int(event.index), self.panels.show_example_again)
+                if is_seen():
+                    yield shown
                 return
             number = int(event.number)
             if event.act == "choose":
@@ -55,16 +58,21 @@ class Looks:
 
     def _choose(self, visit: Visit, number: int) -> Shown:
         """Another card: its facts, files and lines, its cue sheet, then its pictures."""
-        card = visit.shelf.find(number)
+        card, is_seen = visit.shelf.find(number), visit.look(f"t{number}")
         sheet = card.take.soundtrack.cue_sheet
         shown = self.panels.show(card, self.studio.tables)
+        if not is_seen():
+            return
         is_other = visit.cue_sheet is None or visit.cue_sheet.to_json() != sheet.to_json()
         is_other = is_other or visit.watched is not card.take.source
         if is_other and not (visit.job and visit.job.is_running):
             visit.cue_sheet, visit.watched = sheet, card.take.source
             shown |= self.panels.sheet.show(visit, card.take)
         yield shown
-        yield self.panels.pictures.show(card.take, self.studio.tables)
+        if is_seen():
+            drawn = self.panels.pictures.show(card.take, self.studio.tables)
+            if is_seen():
+                yield drawn
 
     def packed(self, which: Callable[[Take], Path]) -> Callable[..., str]:
         """The handler that packs files of the chosen take."""
@@ -85,9 +93,15 @@ class Looks:
             raise gr.Error(sentence(error), print_exception=False) from error
 
     def on_example(
-        self, clip: str | None, still: str | None, own: str | None, event: gr.EventData
+        self,
+        request: gr.Request,
+        clip: str | None,
+        still: str | None,
+        own: str | None,
+        event: gr.EventData,
     ) -> dict[Any, Any]:
         """An example beside whatever the visitor has; a clip of their own can be had back."""
+        self.visits.find(request.session_hash).look(f"e{event.index}")
         here = clip or still
         names = {example.clip.name for example in self.examples}
         if here and Path(here).name not in names:

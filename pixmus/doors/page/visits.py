@@ -132,6 +132,7 @@ class Visit:
     # Work that has begun and not ended, with the upload that it is about.
     _going: dict[Check, Path | None] = field(default_factory=dict)
     _stops: int = 0  # how often all of it was stopped
+    _seen: str = ""  # which card is to be seen
 
     def start(self, beside: bool = False) -> Check:
         """Begin a piece of work; the function returned raises `Stopped` once it shall end.
@@ -174,6 +175,14 @@ class Visit:
         """Have whatever is being made for this visit end at its next inference step."""
         self._work = None
         self._stops += 1
+
+    def look(self, card: str) -> Callable[[], bool]:
+        """Note which card is to be seen; the function returned says whether it still is.
+
+        What takes a while to show is not shown over what was chosen after it.
+        """
+        self._seen = card
+        return lambda: self._seen == card
 
     @property
     def is_idle(self) -> bool:

@@ -187,13 +187,14 @@ class Works:
         if visit.takes or visit.shelf.cards:
             number = visit.shelf.number_of(visit.takes[0]) if visit.takes else None
             card = visit.shelf.find(number or visit.shelf.cards[-1].number)
+            is_seen = visit.look(f"t{card.number}")
             shown |= self.panels.show(card, self.studio.tables)
             shown |= self.panels.result.show_shelf(visit, card.number)
         yield {**shown, **self.panels.sheet.show(visit)}
         if visit.job is not None and visit.job.is_running:
             yield from self._follow(visit, visit.job)
         elif visit.shelf.cards:
-            yield self.panels.pictures.show(card.take, self.studio.tables)
+            yield from self._draw(card.take, is_seen)
 
     def _run(self, visit: Visit, check: Check, work: Callable[[Report], Iterator[Take]]) -> Shown:
         """Sets a piece of work going that the visit has begun, and follows it."""
@@ -218,8 +219,12 @@ class Works:
                     continue
                 made.append(event)
                 if len(made) == 1:
+                    card = self._card(visit, event)
+                    is_seen = visit.look(f"t{card.number}")
                     yield self.panels.result.show_first(visit, event, job.seconds)
-                    yield self.panels.show(self._card(visit, event), self.studio.tables)
+                    shown = self.panels.show(card, self.studio.tables)
+                    if is_seen():
+                        yield shown
                 else:
                     yield self.panels.result.show_shelf(visit)
             if made:
@@ -241,9 +246,17 @@ class Works:
     def _show_all(self, visit: Visit, num_made: int, seconds: float) -> Shown:
         take = visit.takes[0]
         card = self._card(visit, take)
+        is_seen = visit.look(f"t{card.number}")
         yield {
             **self.panels.result.show_done(visit, card, num_made, seconds),
             **self.panels.show(card, self.studio.tables),
             **self.panels.sheet.show(visit, take),
         }
-        yield self.panels.pictures.show(take, self.studio.tables)
+        yield from self._draw(take, is_seen)
+
+    def _draw(self, take: Take, is_seen: Callable[[], bool]) -> Shown:
+        """The pictures of a take, unless something else is looked at by then."""
+        if is_seen():
+            drawn = self.panels.pictures.show(take, self.studio.tables)
+            if is_seen():
+                yield drawn

@@ -68,7 +68,11 @@ function choose(id, how) {
   if (id === chosen && !how) return;
   show(id, how);
   draw();
-  const card = cardOf(id);
+  tellChosen();
+}
+
+function tellChosen() { // the server shows its facts, files and pictures
+  const card = cardOf(chosen);
   if (card) trigger('select', card.number ? { act: 'choose', number: card.number } : { act: 'example', index: card.index });
 }
 
@@ -135,8 +139,7 @@ function refresh() {
   const wanted = said.chosen;
   if (wanted && wanted !== chosen && heard && !said.example && (said.latest || []).includes(chosen)) {
     // Others of the same takes have come; the one that is heard plays on.
-    const { number } = cardOf(chosen);
-    setTimeout(() => trigger('select', { act: 'choose', number }), 400);
+    setTimeout(tellChosen, 400); // or whichever is heard by then
   } else if (wanted && cardOf(wanted)) {
     show(wanted);
   } else if (!cardOf(chosen)) {

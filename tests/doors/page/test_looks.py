@@ -1,0 +1,132 @@
+"""Takes that are switched faster than they are shown: the last that was chosen is what is seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pixmus.doors.page import markup
+from pixmus.doors.page.looks import Looks
+from pixmus.doors.page.visits import Visit
+from pixmus.doors.page.work import Works
+
+SCRIPTS = ("player.js", "shelf.js", "along.js", "mixer.js", "begin.js")
+# The player's scripts as Gradio runs them, and what they tell the server.
+RUN = """([html, script]) => {
+  const element = document.createElement('div');
+  element.innerHTML = html;
+  document.body.append(element);
+  window.props = { value: '{}' };
+  window.told = [];
+  window.element = element;
+  const parts = ['element', 'props', 'trigger', 'watch'];
+  window.api = new Function(...parts, script + '; return { refresh, choose }')(
+    element, props, (name, what) => told.push(what.number), () => {});
+}"""
+
+
+class Shelf:
+    """Cards 1, 2, 3; `meanwhile` is done while one of them is being shown or drawn."""
+
+    def __init__(self) -> None:
+        self.meanwhile: dict[tuple[str, int], Any] = {}
+        self.panels = SimpleNamespace(
+            show=lambda card, _: self._seen("facts", card.number),
+            pictures=SimpleNamespace(show=lambda take, _: self._seen("pictures", take.number)),
+            sheet=SimpleNamespace(show=lambda *_: {}),
+            result=SimpleNamespace(
+                status="status", show_done=lambda *_: {}, show_shelf=lambda *_: {}
+            ),
+            clip=SimpleNamespace(controls=SimpleNamespace(read=None)),
+        )
+
+    def _seen(self, what: str, number: int) -> dict[str, int]:
+        self.meanwhile.pop((what, number), lambda: None)()
+        return {what: number}
+
+    def find(self, number: int) -> Any:
+        sheet = SimpleNamespace(to_json=lambda: "{}")
+        soundtrack = SimpleNamespace(cue_sheet=sheet)
+        take = SimpleNamespace(number=number, soundtrack=soundtrack, source=None)
+        return SimpleNamespace(number=number, take=take, name=f"Take {number}")
+
+    def number_of(self, take: Any) -> int:
+        return int(take.number)
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def visit(tmp_path: Path, shelf: Shelf) -> Visit:
+    found = Visit(tmp_path / "visit")
+    found.shelf = shelf  # type: ignore[assignment]
+    return found
+
+
+@pytest.fixture
+def looks(visit: Visit, shelf: Shelf) -> Looks:
+    visits = SimpleNamespace(find=lambda _: visit)
+    return Looks(SimpleNamespace(tables=None), visits, shelf.panels, [])  # type: ignore[arg-type]
+
+
+def choose(looks: Looks, number: int) -> list[dict[Any, Any]]:
+    request, event = SimpleNamespace(session_hash=""), SimpleNamespace(act="choose", number=number)
+    return list(looks.on_shelf(request, event))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("slow", "expected"), [("facts", []), ("pictures", [{"facts": 1}])])
+def test_what_is_slow_is_not_shown_over_what_was_chosen_after_it(
+    looks: Looks, shelf: Shelf, slow: str, expected: list[dict[str, int]]
+) -> None:
+    later: list[dict[Any, Any]] = []
+    shelf.meanwhile[slow, 1] = lambda: later.extend(choose(looks, 2))
+    assert choose(looks, 1) == expected
+    assert later == [{"facts": 2}, {"pictures": 2}]
+    assert choose(looks, 1) == [{"facts": 1}, {"pictures": 1}]
+
+
+def test_pictures_of_the_best_take_do_not_come_over_the_one_that_is_heard(
+    looks: Looks, visit: Visit, shelf: Shelf
+) -> None:
+    visit.takes = [shelf.find(2).take]
+    works = Works(SimpleNamespace(tables=None), None, shelf.panels)  # type: ignore[arg-type]
+    done = works._show_all(visit, 3, 1.0)
+    assert next(done) == {"facts": 2}
+    assert choose(looks, 1) == [{"facts": 1}, {"pictures": 1}]
+    assert list(done) == []
+    before, after = (works._show_all(visit, 3, 1.0) for _ in range(2))  # a reload
+    assert [next(after), next(before)] == [{"facts": 2}] * 2
+    assert list(after) == [{"pictures": 2}], "a page that was left takes nothing from the next"
+
+
+def test_a_take_chosen_just_as_the_others_are_done_is_what_the_server_is_told(browser: Any) -> None:
+    tab = browser.new_page()
+    script = "\n".join(map(markup.asset, SCRIPTS))
+    tab.evaluate(RUN, [markup.asset("player.html"), script])
+    arrive = """chosen => {
+      const card = number => (
+        { id: `t${number}`, number, at: number, name: `Take ${number}`, clip: 'c', src: '' });
+      const cards = [1, 2, 3].map(card);
+      props.value = JSON.stringify({ key: '', cards, chosen, latest: cards.map(card => card.id) });
+      api.refresh();
+    }"""
+    tab.evaluate(arrive, "t1")
+    tab.evaluate(
+        "Object.defineProperty(element.querySelector('video'), 'paused', { value: false })"
+    )
+    tab.evaluate(arrive, "t2")  # the best; the first is heard
+    assert tab.evaluate("told") == []
+    tab.wait_for_timeout(700)
+    assert tab.evaluate("told") == [1]
+    tab.evaluate(arrive, "t2")
+    tab.evaluate("api.choose('t3')")  # before that is told again
+    tab.wait_for_timeout(700)
+    told = tab.evaluate("told")
+    tab.close()
+    assert told == [1, 3, 3]

@@ -34,6 +34,7 @@ from pixmus.score.notes import Note, Score
 from pixmus.score.spans import (
     FOLLOWS_S,
     PLACED_TOLERANCE_S,
+    RING_S,
     CueSpan,
     PlacedHit,
     cue_span,
@@ -47,7 +48,6 @@ Names = str | Iterable[str]  # "harmony,bass", or names
 
 BAR_LENGTHS = (2, BEATS_PER_BAR)  # beats of the bars that the model knows
 KEY_MARGIN = 0.1  # how much better than the asked key another must fit a file that names none
-RING_S = 0.8  # a last chord is struck again so long after its start and before its end
 ALWAYS = (-math.inf, math.inf)
 
 
@@ -188,7 +188,7 @@ class Draft:
         found: list[tuple[CueSpan, float]] = []
         ended = -math.inf  # when the last of them does, in seconds
         for cue in self.cue_sheet.cues:
-            span = cue_span(tempo_map, cue)
+            span = cue_span(tempo_map, cue, self.cue_sheet.hit_points)
             if tempo_map.to_seconds(span.first_beat) >= cue.end:
                 continue
             if found:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pixmus.compose.voice_conditions import CHORD_COLUMNS
 from pixmus.curves import CURVES, Curve
-from pixmus.ensembles import PARTS, Part
+from pixmus.ensembles import PARTS, PITCHED, Part
 from pixmus.model.voice_network import KNOWN
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
 from pixmus.score.voices import FIRST_PITCH, LIMBS, UNIT_LAYOUTS, Gate, decode_voices
@@ -124,15 +124,25 @@ def motif_to_repeat(tokens: Tensor, states: Tensor, beats: Tensor) -> tuple[Tens
     return strokes, wanted
 
 
-def kick_with_bass(tokens: Tensor, states: Tensor, beats: Tensor, strength: float) -> Tensor:
-    """The same of the drums, (M, limbs of a beat's steps), for the bass drum to meet the bass.
+def drums_with_others(
+    tokens: Tensor, states: Tensor, beats: Tensor, kick: float, rest: float
+) -> Tensor:
+    """The same of the drums, (M, limbs of a beat's steps), for them to meet the other parts.
 
-    They are struck together twice as often in real music as the network alone writes them.
+    The bass drum is e to the `kick` times as likely where the bass strikes and as much less likely
+    where it does not; the others are e to the `rest` times as likely where a pitch is struck. In
+    real music they are struck together more often than the network alone writes them.
     """
-    bass = _strokes(tokens, Part.BASS)
-    known = (states[:, PARTS.index(Part.BASS)] == KNOWN) & bass.any(1)
     added = torch.zeros(len(tokens), STEPS_PER_BEAT, len(LIMBS))
-    added[..., KICK_LIMB] = strength * known[:, None] * (2.0 * bass - 1)
+    pitched = torch.zeros(len(tokens), STEPS_PER_BEAT, dtype=torch.bool)
+    for part in PITCHED:
+        known = (states[:, PARTS.index(part)] == KNOWN)[:, None]
+        struck = _strokes(tokens, part) & known
+        pitched |= struck
+        if part == Part.BASS:
+            added[..., KICK_LIMB] = kick * struck.any(1, keepdim=True) * (2.0 * struck - 1)
+    others = [limb for limb in range(len(LIMBS)) if limb != KICK_LIMB]
+    added[..., others] += rest * pitched[..., None]
     return added.flatten(1)[beats]
 
 

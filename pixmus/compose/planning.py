@@ -8,14 +8,14 @@ given (chords, phrases, who plays, bars) is a token that was never masked.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import count, pairwise
+from itertools import count, pairwise, product
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pixmus.chords import Chord, Quality
+from pixmus.chords import QUALITIES, Chord, Quality
 from pixmus.compose.cadences import draw_approach
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, STYLES, Style
@@ -28,6 +28,7 @@ from pixmus.score.plan_tokens import (
     PHRASE_COLUMNS,
     PLACE_COLUMN,
     PLAYS_COLUMNS,
+    QUALITY_COLUMN,
     ROOT_COLUMN,
     chord_tokens,
     decode_phrases,
@@ -50,6 +51,9 @@ RETURNS: dict[str, tuple[float, int]] = {Style.GAME: (0.9, 3), Style.POP: (0.8, 
 LESS_IN_MAJOR = {0: 0.4, 9: 0.2}
 LESS_IN_MINOR = {9: 0.1, 0: 0.4, 4: -0.3}
 LESS_FOREIGN = 0.6
+# And from those of a quality, by the root that goes with it, for each tone outside the scale.
+LESS_OUTSIDE: dict[str, float] = {Style.POP: 2.0, Style.GAME: 0.7}
+DOMINANT_OF_MINOR, ITS_THIRD = 4, 8
 # The second drawing fills in the chords of phrases that do not return: in fewer steps.
 SECOND_DRAWING = 0.5
 WHITE_KEYS = (0, 2, 4, 5, 7, 9, 11)  # the scale of C major and A minor
@@ -66,6 +70,20 @@ MODE_COLUMN = _PLACE.stop
 STYLE_COLUMNS = slice(MODE_COLUMN + 1, MODE_COLUMN + 1 + len(STYLES))
 _PARTS = slice(STYLE_COLUMNS.stop, STYLE_COLUMNS.stop + len(PARTS))
 NUM_PLAN_CONDITIONS = _PARTS.stop
+
+
+def _outside_of_scale() -> np.ndarray:
+    """Tones outside the scale, float32 (major or minor, 12 roots and none, qualities and none)."""
+    found = np.zeros((2, 13, len(QUALITIES) + 1), np.float32)
+    for root, (index, quality) in product(range(12), enumerate(QUALITIES)):
+        tones = [(root + tone) % 12 for tone in quality.tones]
+        outside = sum(tone not in WHITE_KEYS for tone in tones)
+        found[:, root, index] = outside
+        found[1, root, index] -= root == DOMINANT_OF_MINOR and ITS_THIRD in tones
+    return found
+
+
+OUTSIDE = _outside_of_scale()
 
 
 def _hit_distances(hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -199,6 +217,7 @@ def unmask(
     masks = torch.as_tensor(MASKS, device=tokens.device)
     total = (tokens == masks).flatten(1).sum(1)
     less_likely, opposed = _less_likely_roots(conditions), _opposed(conditions)
+    outside = _tones_outside(conditions)
     for step in range(num_inference_steps):
         masked = tokens == masks
         if guidance_scale == 1:
@@ -211,7 +230,12 @@ def unmask(
         if evidence is not None:
             logits = _heard_chords(logits, tokens, evidence)
         drawn, confidence = [], []
-        for field in logits:
+        for column, field in enumerate(logits):
+            if column == QUALITY_COLUMN:  # of a root that is drawn in this step as of a known one
+                root = torch.where(
+                    masked[..., ROOT_COLUMN], drawn[ROOT_COLUMN], tokens[..., ROOT_COLUMN]
+                )
+                field = _fewer_outside(field, outside, root)
             odds = (field / temperature).log_softmax(-1)
             value = (odds + _gumbel(odds.shape, generator)).argmax(-1)
             drawn.append(value)
@@ -239,6 +263,20 @@ def _less_likely_roots(conditions: Tensor) -> Tensor:
         for root, taken in less.items():
             found[..., root] += taken * asked
     return found
+
+
+def _tones_outside(conditions: Tensor) -> Tensor:
+    """What is taken from the log odds of a root's qualities, (B, T, 13, qualities and none)."""
+    minor = conditions[..., MODE_COLUMN] > 0
+    by_style = torch.tensor([LESS_OUTSIDE.get(style, 0.0) for style in STYLES])
+    less = conditions[..., STYLE_COLUMNS] @ by_style
+    return less[..., None, None] * torch.as_tensor(OUTSIDE)[minor.long()]
+
+
+def _fewer_outside(quality: Tensor, outside: Tensor, root: Tensor) -> Tensor:
+    """Log odds of qualities, those of a root less that lie outside the scale."""
+    index = root[..., None, None].expand_as(outside[..., :1, :])
+    return quality - outside.gather(-2, index)[..., 0, :]
 
 
 def _opposed(conditions: Tensor) -> Tensor:

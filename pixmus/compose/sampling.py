@@ -79,9 +79,10 @@ class Sampling:
     dynamics_temperature: float | None = None  # of levels and accents; None: as the notes
     register_strength: float = 0.0  # see `reach_register`
     intervals: Mapping[str, Tensor] = field(default_factory=dict)  # of parts of one voice
-    going_on: float = 0.0  # of the melody: see `Leaning.going_on`
+    going_on: Mapping[str, float] = field(default_factory=dict)  # of these parts, too
     steady: Mapping[str, float] = field(default_factory=dict)  # see `strokes_to_repeat`
-    kick_with_bass: float = 0.0  # see `kick_with_bass`
+    kick_with_bass: float = 0.0  # see `drums_with_others`
+    drums_with_pitched: float = 0.0  # see `drums_with_others`
     motif: tuple[float, float] = (0.0, 0.0)  # see `motif_to_repeat`
     harmony_near: float = 0.0  # see `stay_near`
     thinner: float = 0.0  # of the harmony: see `Leaning.thinner`
@@ -110,6 +111,7 @@ class Sampling:
             how.going_on,
             how.steady,
             how.kick_with_bass,
+            how.drums_with_pitched,
             tuple(how.motif),
             how.harmony_near,
             how.thinner.get(style, 0.0),

@@ -23,10 +23,11 @@ TEMPERATURES: dict[str, float] = {
 # notes twice as often as real ones and move by step a third less (experiment 121).
 MELODY_INTERVALS = (-0.6, 0.5, 0.5, 0.1, 0.0)
 # The same of a bass: the network alone repeats its note in half of its strokes (experiment 126).
-BASS_INTERVALS = (-1.6, 0.2, 0.2, 0.0)
+BASS_INTERVALS = (-1.6, 0.7, 0.7, 0.0)
 # What is added to the log probabilities of pitches that go on the way the melody went, and taken
-# from those that go back: melodies of the network alone turn half as often again as real ones.
-GOING_ON = 0.8
+# from those that go back: melodies of the network alone turn half as often again as real ones, and
+# basses a quarter more often.
+GOING_ON: dict[str, float] = {Part.MELODY: 0.8, Part.BASS: 1.0}
 MOTIF = (0.8, 1.2)  # of strokes and of ways: see `motif_to_repeat`
 HARMONY_NEAR = 1.0  # see `stay_near`
 # The rest of what is leaned to and what it did: experiments 126 and 127.
@@ -38,14 +39,15 @@ STEADY: dict[str, float] = {
     Part.COUNTER: 0.8,
     Part.PAD: 0.5,
 }  # see `strokes_to_repeat`
-KICK_WITH_BASS = 1.4  # see `kick_with_bass`
+KICK_WITH_BASS = 1.4  # see `drums_with_others`
+DRUMS_WITH_PITCHED = 0.5  # see `drums_with_others`
 # What is added to the log probability of the rest of each voice but the first in a stroke of the
 # harmony, by style: chords of the network alone are fuller than real ones (experiment 121).
 THINNER: dict[str, float] = {
-    Style.POP: 0.1,
-    Style.SONG: 2.5,
-    Style.QUARTET: 3.0,
-    Style.GAME: 1.3,
+    Style.POP: 0.0,
+    Style.SONG: 3.0,
+    Style.QUARTET: 9.0,
+    Style.GAME: 2.6,
 }
 
 
@@ -78,10 +80,11 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
         register_strength: float = 0.7,
         melody_intervals: tuple[float, ...] = MELODY_INTERVALS,
         bass_intervals: tuple[float, ...] = BASS_INTERVALS,
-        going_on: float = GOING_ON,
+        going_on: dict[str, float] = GOING_ON,
         steady: dict[str, float] = STEADY,
         motif: tuple[float, float] = MOTIF,
         kick_with_bass: float = KICK_WITH_BASS,
+        drums_with_pitched: float = DRUMS_WITH_PITCHED,
         harmony_near: float = HARMONY_NEAR,
         thinner: dict[str, float] = THINNER,
         melody_share: float = 0.4,

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from pixmus.compose.part_writing import (
     clashing_units,
-    kick_with_bass,
+    drums_with_others,
     last_pitches,
     motif_to_repeat,
     reach_register,
@@ -242,17 +242,23 @@ def _leaning(
     favour = torch.stack(told).sum(0) if told else None
     struck = strokes_to_repeat(tokens, states, part, beats, sampling.steady.get(part, 0.0))
     if part == Part.DRUMS:
-        struck = struck + kick_with_bass(tokens, states, beats, sampling.kick_with_bass)
+        struck = struck + drums_with_others(
+            tokens, states, beats, sampling.kick_with_bass, sampling.drums_with_pitched
+        )
     if part in sampling.intervals:
         last, way = last_pitches(tokens, states, part)
-        leaning = Leaning(favour, struck, last[beats], way[beats], sampling.intervals[part])
+        leaning = Leaning(
+            favour,
+            struck,
+            last[beats],
+            way[beats],
+            sampling.intervals[part],
+            sampling.going_on.get(part, 0.0),
+        )
         if part == Part.MELODY:
             strokes, ways = motif_to_repeat(tokens, states, beats)
             struck = struck + sampling.motif[0] * strokes
-            how = sampling.going_on, ways, sampling.motif[1]
-            return replace(
-                leaning, struck=struck, going_on=how[0], wanted_ways=how[1], repeating=how[2]
-            )
+            return replace(leaning, struck=struck, wanted_ways=ways, repeating=sampling.motif[1])
         return leaning
     thinner = sampling.thinner if part == Part.HARMONY else 0.0
     return Leaning(favour, struck, thinner=thinner)

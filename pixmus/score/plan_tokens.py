@@ -42,6 +42,7 @@ NUM_FIELDS = len(FIELDS)
 MASKS = np.array(FIELD_SIZES)  # the token of every field that is not known
 _COLUMN = {name: index for index, name in enumerate(FIELDS)}
 ROOT_COLUMN = _COLUMN["root"]
+QUALITY_COLUMN = _COLUMN["quality"]
 CHORD_COLUMNS = slice(ROOT_COLUMN, _COLUMN["lowest"] + 1)
 LETTER_COLUMN = _COLUMN["letter"]
 PHRASE_COLUMNS = slice(_COLUMN["letter"], _COLUMN["likeness"] + 1)

@@ -20,6 +20,8 @@ LAST_CHORD_S = (1.0, 3.0)  # the last chord starts this long before its cue's en
 BEST_RING_S = 2.75  # best so long, so that it rings out,
 BEST_RING_SHARE = 0.35  # or so much of a short cue
 OFF_DOWNBEAT_S = (1.2, 2.4)  # of ringing that a downbeat is worth, against beat 3 and others
+RING_S = 0.8  # a last chord is struck again so long after its start and before its end
+HIT_S = 1.5  # of ringing that a hit point is worth: on the last chord, or not hidden by it
 FOLLOWS_S = 0.05  # a cue that starts so soon after another ends is joined to it without a rest
 ENTRY_TOLERANCE_S = 0.5  # music may enter this long after its cue's start
 
@@ -80,12 +82,13 @@ def hits_in_cues(cue_sheet: CueSheet) -> list[HitPoint]:
     ]
 
 
-def cue_span(tempo_map: TempoMap, cue: Cue) -> CueSpan:
+def cue_span(tempo_map: TempoMap, cue: Cue, hit_points: Sequence[HitPoint] = ()) -> CueSpan:
     """Choose the beat on which a cue's music enters and the beat of its last chord.
 
     The entry is a downbeat where one comes within `ENTRY_TOLERANCE_S` and the cue's first half,
     else the first beat of the cue. The last chord stands 1 to 3 s before the cue's end, as near
-    to `best_ring` as a strong beat is; a short cue ends where it can.
+    to `best_ring` as a strong beat is, rather on a hit point than just before one; a short cue
+    ends where it can.
     """
     times = tempo_map.beat_times[:-1]
     downbeats = np.array(tempo_map.bar_starts)
@@ -113,4 +116,8 @@ def cue_span(tempo_map: TempoMap, cue: Cue) -> CueSpan:
     position = in_window - downbeats[bar_of]
     weakness = np.where(position == 0, 0.0, np.where(position == 2, third, other))
     distance = np.abs(times[in_window] - best)
-    return CueSpan(first, int(in_window[np.argmin(weakness + distance)]))
+    after = np.array([hit.time for hit in hit_points]) - times[in_window, None]
+    met = (np.abs(after) <= PLACED_TOLERANCE_S).any(1)
+    hidden = ((after > PLACED_TOLERANCE_S) & (after < RING_S)).sum(1)
+    cost = weakness + distance + HIT_S * (hidden - 1.0 * met)
+    return CueSpan(first, int(in_window[np.argmin(cost)]))

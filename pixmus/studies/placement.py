@@ -75,7 +75,7 @@ def measure_fit(sheet: CueSheet) -> dict[str, float]:
     tempo = tempo_map.local_tempo_bpm
     change = 100 * np.abs(tempo[1:] / tempo[:-1] - 1)
     errors = [abs(tempo_map.to_seconds(hit.beat) - hit.time) for hit in placed]
-    final = cue_span(tempo_map, sheet.cues[0]).final_beat
+    final = cue_span(tempo_map, sheet.cues[0], sheet.hit_points).final_beat
     return {
         "hits": len(sheet.hit_points),
         "placed_hits": len(placed) / max(1, len(sheet.hit_points)),

@@ -51,7 +51,7 @@ def describe(take: Soundtrack) -> Result:
     statistics = beat_statistics(encode_score(score))
     bars = np.add.reduceat(statistics.sum(1)[:, 5:], tempo_map.bar_starts)
     heard = bars[bars.sum(1) > 0]
-    span = cue_span(tempo_map, take.cue_sheet.cues[-1])
+    span = cue_span(tempo_map, take.cue_sheet.cues[-1], take.cue_sheet.hit_points)
     tempos = tempo_map.local_tempo_bpm
     tail = music[:, -round(0.1 * SAMPLE_RATE) :]
     return {

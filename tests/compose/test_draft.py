@@ -11,7 +11,7 @@ import pytest
 from pixmus.compose.accents import accent
 from pixmus.compose.bars import format_bars, parse_bars
 from pixmus.compose.cue_bars import bars_of_cues
-from pixmus.compose.draft import RING_S, Draft, Region, blank_draft, keep_score, restyled
+from pixmus.compose.draft import Draft, Region, blank_draft, keep_score, restyled
 from pixmus.compose.finished_score import fit_beside
 from pixmus.compose.voice_score import give_kept, prepare_voices
 from pixmus.compose.writing import Writers, compose
@@ -23,7 +23,7 @@ from pixmus.model.voice_network import KNOWN, MASKED, SILENT
 from pixmus.score.midi import read_midi, write_midi
 from pixmus.score.notes import Note, Score
 from pixmus.score.plan import HALVES, Phrase, Plan
-from pixmus.score.spans import cue_span, hits_in_cues, place_hits
+from pixmus.score.spans import RING_S, cue_span, hits_in_cues, place_hits
 from pixmus.score.tempo import TempoMap
 
 DURATION = 40.0  # 20 bars at 120 bpm

@@ -12,7 +12,7 @@ from pixmus.compose.part_writing import (
     GIVING_WAY,
     KICK_LIMB,
     clashing_units,
-    kick_with_bass,
+    drums_with_others,
     last_pitches,
     motif_to_repeat,
     reach_register,
@@ -117,11 +117,18 @@ def test_strokes_of_both_bars_beside_are_likely_and_of_neither_are_not() -> None
 
 def test_the_bass_drum_meets_the_bass() -> None:
     tokens, states = bars_of((BASS, 0, 2, 40), (BASS, 3, 1, 40))
-    added = kick_with_bass(tokens, states, torch.tensor([0, 1]), 2.0).unflatten(1, (4, -1))
+    beats = torch.tensor([0, 1])
+    added = drums_with_others(tokens, states, beats, 2.0, 0.0).unflatten(1, (4, -1))
     assert added[0, :, KICK_LIMB].tolist() == [2.0, -2.0, -2.0, 2.0]
     assert not added[0, :, KICK_LIMB + 1 :].any() and not added[1].any()
     states[:, BASS] = MASKED
-    assert not kick_with_bass(tokens, states, torch.tensor([0]), 2.0).any()
+    assert not drums_with_others(tokens, states, beats, 2.0, 0.5).any()
+
+
+def test_other_drums_meet_what_is_pitched() -> None:
+    tokens, states = bars_of((BASS, 0, 2, 40), (MELODY, 2, 1, 64))
+    added = drums_with_others(tokens, states, torch.tensor([0]), 0.0, 0.5).unflatten(1, (4, -1))
+    assert (added[0, :, KICK_LIMB + 1 :] == torch.tensor([0.5, 0.0, 0.5, 0.0])[:, None]).all()
 
 
 def test_a_motif_is_taken_up_two_bars_later_by_rhythm_and_ways() -> None:

@@ -146,6 +146,15 @@ def test_the_last_chord_stands_before_the_end_of_its_cue() -> None:
         assert short.final_beat * 0.6 < duration
 
 
+def test_a_last_chord_hides_no_cut_and_meets_one_where_it_can() -> None:
+    tempo_map, cue = TempoMap.constant(120.0, 20.0), Cue(0.0, 20.0, "all")
+    assert cue_span(tempo_map, cue, [HitPoint(19.0, 0.9)]).final_beat == 36  # it is struck again
+    # 0.5 s behind the downbeat a cut would be hidden: the third beat before it leaves it room.
+    assert cue_span(tempo_map, cue, [HitPoint(18.5, 0.9)]).final_beat == 34
+    assert cue_span(tempo_map, cue, [HitPoint(17.0, 0.9)]).final_beat == 34  # the cut's own beat
+    assert cue_span(tempo_map, cue, [HitPoint(3.0, 0.9)]) == cue_span(tempo_map, cue)
+
+
 @pytest.mark.parametrize("seed", range(100))
 def test_bounds_hold_on_random_cut_lists(seed: int) -> None:
     rng = np.random.default_rng(seed)

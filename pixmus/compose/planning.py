@@ -24,6 +24,7 @@ from pixmus.score.plan import HALVES, Plan, tonic_of
 from pixmus.score.plan_tokens import (
     CHORD_COLUMNS,
     LETTER_COLUMN,
+    LOWEST_COLUMN,
     MASKS,
     PHRASE_COLUMNS,
     PLACE_COLUMN,
@@ -52,7 +53,14 @@ LESS_IN_MAJOR = {0: 0.4, 9: 0.2}
 LESS_IN_MINOR = {9: 0.1, 0: 0.4, 4: -0.3}
 LESS_FOREIGN = 0.6
 # And from those of a quality, by the root that goes with it, for each tone outside the scale.
-LESS_OUTSIDE: dict[str, float] = {Style.POP: 2.0, Style.GAME: 0.7}
+LESS_OUTSIDE: dict[str, float] = {Style.POP: 1.6, Style.GAME: 0.2}
+# From those of basses other than the root, which plans alone have two to four times too often.
+LESS_INVERTED: dict[str, float] = {
+    Style.POP: 1.0,
+    Style.QUARTET: 0.6,
+    Style.GAME: 0.7,
+    Style.SONG: 0.3,
+}
 DOMINANT_OF_MINOR, ITS_THIRD = 4, 8
 # The second drawing fills in the chords of phrases that do not return: in fewer steps.
 SECOND_DRAWING = 0.5
@@ -217,7 +225,7 @@ def unmask(
     masks = torch.as_tensor(MASKS, device=tokens.device)
     total = (tokens == masks).flatten(1).sum(1)
     less_likely, opposed = _less_likely_roots(conditions), _opposed(conditions)
-    outside = _tones_outside(conditions)
+    outside, inverted = _tones_outside(conditions), _inversions(conditions)
     for step in range(num_inference_steps):
         masked = tokens == masks
         if guidance_scale == 1:
@@ -231,11 +239,15 @@ def unmask(
             logits = _heard_chords(logits, tokens, evidence)
         drawn, confidence = [], []
         for column, field in enumerate(logits):
+            if column == ROOT_COLUMN:
+                field = _fewer_outside(field, outside, tokens[..., QUALITY_COLUMN])
             if column == QUALITY_COLUMN:  # of a root that is drawn in this step as of a known one
-                root = torch.where(
+                roots = torch.where(
                     masked[..., ROOT_COLUMN], drawn[ROOT_COLUMN], tokens[..., ROOT_COLUMN]
                 )
-                field = _fewer_outside(field, outside, root)
+                field = _fewer_outside(field, outside.mT, roots)
+            if column == LOWEST_COLUMN:
+                field = field - inverted
             odds = (field / temperature).log_softmax(-1)
             value = (odds + _gumbel(odds.shape, generator)).argmax(-1)
             drawn.append(value)
@@ -268,15 +280,32 @@ def _less_likely_roots(conditions: Tensor) -> Tensor:
 def _tones_outside(conditions: Tensor) -> Tensor:
     """What is taken from the log odds of a root's qualities, (B, T, 13, qualities and none)."""
     minor = conditions[..., MODE_COLUMN] > 0
-    by_style = torch.tensor([LESS_OUTSIDE.get(style, 0.0) for style in STYLES])
-    less = conditions[..., STYLE_COLUMNS] @ by_style
+    less = _by_style(conditions, LESS_OUTSIDE)
     return less[..., None, None] * torch.as_tensor(OUTSIDE)[minor.long()]
 
 
-def _fewer_outside(quality: Tensor, outside: Tensor, root: Tensor) -> Tensor:
-    """Log odds of qualities, those of a root less that lie outside the scale."""
-    index = root[..., None, None].expand_as(outside[..., :1, :])
-    return quality - outside.gather(-2, index)[..., 0, :]
+def _inversions(conditions: Tensor) -> Tensor:
+    """What is taken from the log odds of a chord's lowest tone above its root, (B, T, 13)."""
+    found = torch.zeros(*conditions.shape[:-1], 13)
+    found[..., 1:12] = _by_style(conditions, LESS_INVERTED)[..., None]
+    return found
+
+
+def _by_style(conditions: Tensor, values: dict[str, float]) -> Tensor:
+    """Each half bar's value, (B, T), by the style that it is asked in."""
+    table = torch.tensor([values.get(style, 0.0) for style in STYLES])
+    return conditions[..., STYLE_COLUMNS] @ table
+
+
+def _fewer_outside(field: Tensor, outside: Tensor, known: Tensor) -> Tensor:
+    """Log odds of roots, (B, T, 13), beside known qualities (B, T) that `outside` has last.
+
+    With roots last it is the other way round. A mask, which is not known, takes nothing away.
+    """
+    size = outside.shape[-1]
+    index = known.clamp(max=size - 1)[..., None, None].expand(*outside.shape[:-1], 1)
+    less = outside.gather(-1, index)[..., 0]
+    return field - torch.where((known < size)[..., None], less, 0.0)
 
 
 def _opposed(conditions: Tensor) -> Tensor:

@@ -247,6 +247,30 @@ def test_plans_lean_away_from_the_tonic_the_relative_key_and_foreign_roots(
             assert leaning[9] < alone[9]
 
 
+@pytest.mark.parametrize("minor", [False, True])
+def test_tones_outside_the_scale_are_rarer_where_a_style_leans_away_from_them(
+    planner: PlanDenoiser, minor: bool
+) -> None:
+    def outside(lean: float) -> float:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(planning, "LESS_OUTSIDE", {Style.POP: lean})
+            plan = draw_plan(
+                planner,
+                conditions(64, minor),
+                torch.Generator().manual_seed(3),
+                num_inference_steps=12,
+            )
+        chords = [chord for chord in plan.chords if chord is not None]
+        scale = {0, 2, 4, 5, 7, 9, 11}
+        foreign = [
+            set(chord.pitch_classes) - scale - ({8} if minor and chord.root == 4 else set())
+            for chord in chords
+        ]
+        return float(np.mean([len(tones) for tones in foreign]))
+
+    assert outside(6.0) < 0.75 * outside(0.0)
+
+
 def test_a_second_drawing_takes_half_of_the_steps_of_the_first() -> None:
     assert [planning.second_steps(steps) for steps in (1, 2, 20, 48)] == [1, 1, 10, 24]
 

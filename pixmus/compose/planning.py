@@ -49,8 +49,8 @@ RETURNS: dict[str, tuple[float, int]] = {Style.GAME: (0.9, 3), Style.POP: (0.8, 
 # Taken from the log odds of some roots in C major and in A minor: plans alone stay on the tonic a
 # third longer than real pieces (experiment 128), and chords of the relative key, few dominants and
 # roots outside the scale hide the mode (experiment 129).
-LESS_IN_MAJOR = {0: 0.4, 9: 0.2}
-LESS_IN_MINOR = {9: 0.1, 0: 0.4, 4: -0.3}
+LESS_IN_MAJOR = {0: 0.5, 9: 0.2}
+LESS_IN_MINOR = {9: 0.25, 0: 0.4, 4: -0.3}
 LESS_FOREIGN = 0.6
 # And from those of a quality, by the root that goes with it, for each tone outside the scale.
 LESS_OUTSIDE: dict[str, float] = {Style.POP: 1.6, Style.GAME: 0.2}

@@ -14,7 +14,7 @@ from pixmus.ensembles import Part, Style
 BLOCK_BARS = 8  # that are written together
 TEMPERATURES: dict[str, float] = {
     Part.MELODY: 0.7,
-    Part.HARMONY: 0.6,
+    Part.HARMONY: 0.85,
     Part.BASS: 1.0,
     Part.DRUMS: 0.9,
 }
@@ -72,11 +72,11 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
         by_confidence: bool = True,
         choice_temperature: float = 4.0,
         second_look: float = 0.1,
-        clash_looks: int = 2,
+        clash_looks: int = 1,
         temperature: float = 0.8,
         temperatures: dict[str, float] = TEMPERATURES,
         top: float = 0.95,
-        dynamics_temperature: float = 0.1,
+        dynamics_temperature: float = 0.4,
         register_strength: float = 0.7,
         melody_intervals: tuple[float, ...] = MELODY_INTERVALS,
         bass_intervals: tuple[float, ...] = BASS_INTERVALS,

@@ -8,15 +8,16 @@ given (chords, phrases, who plays, bars) is a token that was never masked.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import count, pairwise, product
+from itertools import count, pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pixmus.chords import QUALITIES, Chord, Quality
+from pixmus.chords import Chord, Quality
 from pixmus.compose.cadences import draw_approach
+from pixmus.compose.plan_leaning import PlanLeaning
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, STYLES, Style
 from pixmus.model.plan_network import PlanDenoiser
@@ -24,12 +25,10 @@ from pixmus.score.plan import HALVES, Plan, tonic_of
 from pixmus.score.plan_tokens import (
     CHORD_COLUMNS,
     LETTER_COLUMN,
-    LOWEST_COLUMN,
     MASKS,
     PHRASE_COLUMNS,
     PLACE_COLUMN,
     PLAYS_COLUMNS,
-    QUALITY_COLUMN,
     ROOT_COLUMN,
     chord_tokens,
     decode_phrases,
@@ -46,25 +45,8 @@ CHOICE_NOISE = 20.0
 # and 2), of which takes of a minute return to too little (experiment 129). Where it is not told,
 # as drawn: 0.1 of plans' phrases in game music, and what songs and quartets have.
 RETURNS: dict[str, tuple[float, int]] = {Style.GAME: (0.9, 3), Style.POP: (0.8, 3)}
-# Taken from the log odds of some roots in C major and in A minor: plans alone stay on the tonic a
-# third longer than real pieces (experiment 128), and chords of the relative key, few dominants and
-# roots outside the scale hide the mode (experiment 129).
-LESS_IN_MAJOR = {0: 0.5, 9: 0.2}
-LESS_IN_MINOR = {9: 0.25, 0: 0.4, 4: -0.3}
-LESS_FOREIGN = 0.6
-# And from those of a quality, by the root that goes with it, for each tone outside the scale.
-LESS_OUTSIDE: dict[str, float] = {Style.POP: 1.6, Style.GAME: 0.2}
-# From those of basses other than the root, which plans alone have two to four times too often.
-LESS_INVERTED: dict[str, float] = {
-    Style.POP: 1.0,
-    Style.QUARTET: 0.6,
-    Style.GAME: 0.7,
-    Style.SONG: 0.3,
-}
-DOMINANT_OF_MINOR, ITS_THIRD = 4, 8
 # The second drawing fills in the chords of phrases that do not return: in fewer steps.
 SECOND_DRAWING = 0.5
-WHITE_KEYS = (0, 2, 4, 5, 7, 9, 11)  # the scale of C major and A minor
 AS_DENSE = 0.5  # between two phrases' density, of the whole range of 2: one may return to the other
 DENSITY = CURVES.index(Curve.DENSITY)
 ALIKE = 0.5  # likeness from which a phrase is a return
@@ -78,20 +60,6 @@ MODE_COLUMN = _PLACE.stop
 STYLE_COLUMNS = slice(MODE_COLUMN + 1, MODE_COLUMN + 1 + len(STYLES))
 _PARTS = slice(STYLE_COLUMNS.stop, STYLE_COLUMNS.stop + len(PARTS))
 NUM_PLAN_CONDITIONS = _PARTS.stop
-
-
-def _outside_of_scale() -> np.ndarray:
-    """Tones outside the scale, float32 (major or minor, 12 roots and none, qualities and none)."""
-    found = np.zeros((2, 13, len(QUALITIES) + 1), np.float32)
-    for root, (index, quality) in product(range(12), enumerate(QUALITIES)):
-        tones = [(root + tone) % 12 for tone in quality.tones]
-        outside = sum(tone not in WHITE_KEYS for tone in tones)
-        found[:, root, index] = outside
-        found[1, root, index] -= root == DOMINANT_OF_MINOR and ITS_THIRD in tones
-    return found
-
-
-OUTSIDE = _outside_of_scale()
 
 
 def _hit_distances(hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -224,8 +192,8 @@ def unmask(
     tokens = tokens.clone()
     masks = torch.as_tensor(MASKS, device=tokens.device)
     total = (tokens == masks).flatten(1).sum(1)
-    less_likely, opposed = _less_likely_roots(conditions), _opposed(conditions)
-    outside, inverted = _tones_outside(conditions), _inversions(conditions)
+    opposed = _opposed(conditions)
+    leaning = PlanLeaning.of(conditions[..., MODE_COLUMN] > 0, conditions[..., STYLE_COLUMNS])
     for step in range(num_inference_steps):
         masked = tokens == masks
         if guidance_scale == 1:
@@ -234,20 +202,11 @@ def unmask(
             both = denoiser(torch.cat([tokens, tokens]), torch.cat([conditions, opposed]))
             pairs = [field.chunk(2) for field in both]
             logits = [free + guidance_scale * (told - free) for told, free in pairs]
-        logits[0] = logits[0] - less_likely
         if evidence is not None:
             logits = _heard_chords(logits, tokens, evidence)
         drawn, confidence = [], []
         for column, field in enumerate(logits):
-            if column == ROOT_COLUMN:
-                field = _fewer_outside(field, outside, tokens[..., QUALITY_COLUMN])
-            if column == QUALITY_COLUMN:  # of a root that is drawn in this step as of a known one
-                roots = torch.where(
-                    masked[..., ROOT_COLUMN], drawn[ROOT_COLUMN], tokens[..., ROOT_COLUMN]
-                )
-                field = _fewer_outside(field, outside.mT, roots)
-            if column == LOWEST_COLUMN:
-                field = field - inverted
+            field = leaning.lean(column, field, tokens, drawn)
             odds = (field / temperature).log_softmax(-1)
             value = (odds + _gumbel(odds.shape, generator)).argmax(-1)
             drawn.append(value)
@@ -264,48 +223,6 @@ def unmask(
         if on_step is not None:
             on_step(step, tokens)
     return tokens
-
-
-def _less_likely_roots(conditions: Tensor) -> Tensor:
-    """What is taken from the log odds of a root's values, (B, T, 13); the last is no chord."""
-    found = torch.zeros(*conditions.shape[:-1], 13)
-    found[..., [root for root in range(12) if root not in WHITE_KEYS]] = LESS_FOREIGN
-    minor = conditions[..., MODE_COLUMN] > 0
-    for asked, less in ((minor, LESS_IN_MINOR), (~minor, LESS_IN_MAJOR)):
-        for root, taken in less.items():
-            found[..., root] += taken * asked
-    return found
-
-
-def _tones_outside(conditions: Tensor) -> Tensor:
-    """What is taken from the log odds of a root's qualities, (B, T, 13, qualities and none)."""
-    minor = conditions[..., MODE_COLUMN] > 0
-    less = _by_style(conditions, LESS_OUTSIDE)
-    return less[..., None, None] * torch.as_tensor(OUTSIDE)[minor.long()]
-
-
-def _inversions(conditions: Tensor) -> Tensor:
-    """What is taken from the log odds of a chord's lowest tone above its root, (B, T, 13)."""
-    found = torch.zeros(*conditions.shape[:-1], 13)
-    found[..., 1:12] = _by_style(conditions, LESS_INVERTED)[..., None]
-    return found
-
-
-def _by_style(conditions: Tensor, values: dict[str, float]) -> Tensor:
-    """Each half bar's value, (B, T), by the style that it is asked in."""
-    table = torch.tensor([values.get(style, 0.0) for style in STYLES])
-    return conditions[..., STYLE_COLUMNS] @ table
-
-
-def _fewer_outside(field: Tensor, outside: Tensor, known: Tensor) -> Tensor:
-    """Log odds of roots, (B, T, 13), beside known qualities (B, T) that `outside` has last.
-
-    With roots last it is the other way round. A mask, which is not known, takes nothing away.
-    """
-    size = outside.shape[-1]
-    index = known.clamp(max=size - 1)[..., None, None].expand(*outside.shape[:-1], 1)
-    less = outside.gather(-1, index)[..., 0]
-    return field - torch.where((known < size)[..., None], less, 0.0)
 
 
 def _opposed(conditions: Tensor) -> Tensor:

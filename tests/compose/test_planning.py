@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pixmus.chords import QUALITIES, Chord, parse_chord
-from pixmus.compose import planning
+from pixmus.compose import plan_leaning, planning
 from pixmus.compose.cadences import ENDING_SHARES
 from pixmus.compose.planning import (
     DENSITY,
@@ -232,13 +232,13 @@ def test_plans_lean_away_from_the_tonic_the_relative_key_and_foreign_roots(
     for minor in (False, True):
         leaning = roots(minor)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(planning, "LESS_FOREIGN", 0.0)
+            patch.setattr(plan_leaning, "LESS_FOREIGN", 0.0)
             wandering = roots(minor)
         foreign = [1, 3, 6, 8, 10]
         assert leaning[foreign].sum() < wandering[foreign].sum()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(planning, "LESS_IN_MAJOR", {})
-            patch.setattr(planning, "LESS_IN_MINOR", {})
+            patch.setattr(plan_leaning, "LESS_IN_MAJOR", {})
+            patch.setattr(plan_leaning, "LESS_IN_MINOR", {})
             alone = roots(minor)
         assert leaning[0] < alone[0]  # the tonic of major, the relative key's of minor
         if minor:
@@ -253,7 +253,7 @@ def test_tones_outside_the_scale_are_rarer_where_a_style_leans_away_from_them(
 ) -> None:
     def outside(lean: float) -> float:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(planning, "LESS_OUTSIDE", {Style.POP: lean})
+            patch.setattr(plan_leaning, "LESS_OUTSIDE", {Style.POP: lean})
             plan = draw_plan(
                 planner,
                 conditions(64, minor),

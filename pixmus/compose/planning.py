@@ -204,7 +204,8 @@ def unmask(
             logits = [free + guidance_scale * (told - free) for told, free in pairs]
         if evidence is not None:
             logits = _heard_chords(logits, tokens, evidence)
-        drawn, confidence = [], []
+        drawn: list[Tensor] = []
+        confidence: list[Tensor] = []
         for column, field in enumerate(logits):
             field = leaning.lean(column, field, tokens, drawn)
             odds = (field / temperature).log_softmax(-1)

@@ -14,7 +14,7 @@ from pixmus.ensembles import Part, Style
 BLOCK_BARS = 8  # that are written together
 TEMPERATURES: dict[str, float] = {
     Part.MELODY: 0.7,
-    Part.HARMONY: 0.85,
+    Part.HARMONY: 0.7,
     Part.BASS: 1.0,
     Part.DRUMS: 0.9,
 }
@@ -39,7 +39,7 @@ STEADY: dict[str, float] = {
     Part.COUNTER: 0.8,
     Part.PAD: 0.5,
 }  # see `strokes_to_repeat`
-KICK_WITH_BASS = 1.4  # see `drums_with_others`
+KICK_WITH_BASS = 1.1  # see `drums_with_others`
 DRUMS_WITH_PITCHED = 0.5  # see `drums_with_others`
 # What is added to the log probability of the rest of each voice but the first in a stroke of the
 # harmony, by style: chords of the network alone are fuller than real ones (experiment 121).

@@ -221,20 +221,25 @@ def form(study: HeldOut, scale: float, count: int) -> Section:
     held-out pieces are of pop, which leaves its key least.
     """
     long = [e for e in study.pieces if e.num_bars >= 40]
-    real = [
-        (e.piece.style, e.cells[: 90 * BEATS_PER_BAR], e.piece.minor, e.piece.tempo_bpm)
-        for e in long
-    ]
-    made = []
+    groups: dict[str, list[tuple[str, np.ndarray, bool, float]]] = {
+        "real": [
+            (e.piece.style, e.cells[: 90 * BEATS_PER_BAR], e.piece.minor, e.piece.tempo_bpm)
+            for e in long
+        ],
+        "made": [],
+    }
     for seed in range(count):
         style = STYLES[seed % len(STYLES)]
         sheet = draw_cue_sheet(np.random.default_rng([4, seed]), 180.0, style)
         score = compose_take(study.pipe, sheet, seed, scale)
-        made.append((style, *score_cells(score), sheet.tempo_bpm))
+        groups["made"].append((style, *score_cells(score), sheet.tempo_bpm))
     rng = np.random.default_rng(5)
     section: Section = {}
-    for name, group in (("real", real), ("made", made)):
-        rows = [(style, _form_of(*piece, rng)) for style, *piece in group]
+    for name, group in groups.items():
+        rows = [
+            (style, _form_of(cells, minor, tempo_bpm, rng))
+            for style, cells, minor, tempo_bpm in group
+        ]
         means = {
             style: {
                 what: mean_known([row[what] for s, row in rows if s == style])

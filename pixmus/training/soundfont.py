@@ -250,7 +250,7 @@ def levelled(pcm: NDArray[np.float32], loop: tuple[int, int], fade: int) -> NDAr
     made = np.atleast_2d((pcm * whole).astype(np.float32))
     blocks = np.pad(np.abs(made[0]), (0, -len(pcm) % LIMITER_BLOCK)).reshape(-1, LIMITER_BLOCK)
     apply_gain(made, limiter_gain(blocks.max(axis=1), 1.0, LIMITER_RELEASE), LIMITER_BLOCK)
-    return made[0]
+    return np.asarray(made[0])
 
 
 def deviation(sides: Sequence[Sample], root: int | None = None) -> float:

@@ -26,7 +26,7 @@ LESS_IN_MINOR = {9: 0.25, 0: 0.4, 4: -0.3}
 LESS_FOREIGN = 0.6  # of roots outside the scale
 # Of a root and a quality for each tone outside the scale: pop has them in a tenth of its half bars,
 # the other styles in a third.
-LESS_OUTSIDE: dict[str, float] = {Style.POP: 2.0, Style.GAME: 0.5}
+LESS_OUTSIDE: dict[str, float] = {Style.POP: 2.0, Style.GAME: 1.0}
 LESS_INVERTED: dict[str, float] = {
     Style.POP: 1.0,
     Style.QUARTET: 0.6,

@@ -190,6 +190,9 @@ class Works:
             is_seen = visit.look(f"t{card.number}")
             shown |= self.panels.show(card, self.studio.tables)
             shown |= self.panels.result.show_shelf(visit, card.number)
+            if visit.takes:  # they may have been made while the page loaded
+                told = self.panels.result.told_done(card, len(visit.takes))
+                shown[self.status] = markup.idle(told)
         yield {**shown, **self.panels.sheet.show(visit)}
         if visit.job is not None and visit.job.is_running:
             yield from self._follow(visit, visit.job)

@@ -107,12 +107,17 @@ class ResultPanel:
 
     def show_done(self, visit: Visit, card: Card, num_made: int, seconds: float) -> dict[Any, Any]:
         """All takes of a piece of work; the best of them is to be seen."""
-        made = "Done" if num_made == 1 else f"{num_made} takes made"
-        best = "" if num_made == 1 else f" {card.name} ranks best; all are equally loud."
         return {
             **self.show_shelf(visit, card.number),
-            self.status: markup.idle(f"{made} in {seconds:.1f} s.{best}"),
+            self.status: markup.idle(self.told_done(card, num_made, f" in {seconds:.1f} s")),
         }
+
+    @staticmethod
+    def told_done(card: Card, num_made: int, seconds: str = "") -> str:
+        """That takes are made, `card` the best of them."""
+        made = "Done" if num_made == 1 else f"{num_made} takes made"
+        best = "" if num_made == 1 else f" {card.name} ranks best; all are equally loud."
+        return f"{made}{seconds}.{best}"
 
     def show_example(self, example: Example, along: Path | None) -> dict[Any, Any]:
         """The finished result of an example, which the browser puts beside the cards it has."""

@@ -68,9 +68,8 @@ def filter_spectrum(
         response = torch.from_numpy(spectrum[..., ::fold])
         spectra = torch.fft.rfft(part, num_fft // fold)
         if spectrum.ndim == 3:
-            mixed = (
-                response[:, 0] * spectra[0]
-            )  # a sum over products would take three times as long
+            # A sum over all products would take three times as long.
+            mixed = response[:, 0] * spectra[0]
             for channel in range(1, len(spectra)):
                 mixed.addcmul_(response[:, channel], spectra[channel])
             spectra = mixed

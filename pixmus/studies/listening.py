@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmus.errors import PixMusError
+from pixmus.files import new_folder
 from pixmus.studies.runner import RUNS, Result, Run, Study
 from pixmus.studies.tables import TEMPLATES
 
@@ -52,7 +53,12 @@ def pairs_of(systems: Mapping[str, Path]) -> list[tuple[str, tuple[str, str]]]:
 
 
 def prepare(systems: Mapping[str, Path], out: Path, seed: int) -> dict[str, Any]:
-    """Write `out/page` (to be given to listeners) and `out/key.json`; returns the key."""
+    """Write `out/page` (to be given to listeners) and `out/key.json`; returns the key.
+
+    `out` must not be there yet: without its key the answers to an earlier page tell nothing.
+    """
+    if (out / "key.json").exists():
+        raise PixMusError(f"{out} holds a page and its key already; name another --folder.")
     pairs = pairs_of(systems)
     if not pairs:
         raise PixMusError(
@@ -61,20 +67,22 @@ def prepare(systems: Mapping[str, Path], out: Path, seed: int) -> dict[str, Any]
         )
     chance = random.Random(seed)
     chance.shuffle(pairs)
-    page = out / "page"
-    page.mkdir(parents=True, exist_ok=True)
     key: dict[str, dict[str, str]] = {}
-    for number, (clip, both) in enumerate(pairs, start=1):
-        sides = dict(zip(SIDES, chance.sample(both, 2), strict=True))
-        for side, system in sides.items():
-            found = next(p for p in systems[system].glob(f"{clip}.*") if p.suffix in ENDINGS)
-            shutil.copyfile(found, page / f"{number}{side}{found.suffix}")
-        key[str(number)] = {"clip": clip, **sides}
-    files = sorted(path.name for path in page.glob("*") if path.suffix in ENDINGS)
-    told = {"pairs": len(pairs), "files": files, "questions": QUESTIONS, "sides": SIDES}
-    text = (TEMPLATES / "listening.html").read_text(encoding="utf-8")
-    (page / "index.html").write_text(text.replace("TOLD", json.dumps(told)), encoding="utf-8")
-    (out / "key.json").write_text(json.dumps(key, indent=2) + "\n", encoding="utf-8")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with new_folder(out) as place:
+        page = place / "page"
+        page.mkdir()
+        for number, (clip, both) in enumerate(pairs, start=1):
+            sides = dict(zip(SIDES, chance.sample(both, 2), strict=True))
+            for side, system in sides.items():
+                found = next(p for p in systems[system].glob(f"{clip}.*") if p.suffix in ENDINGS)
+                shutil.copyfile(found, page / f"{number}{side}{found.suffix}")
+            key[str(number)] = {"clip": clip, **sides}
+        files = sorted(path.name for path in page.iterdir())
+        told = {"pairs": len(pairs), "files": files, "questions": QUESTIONS, "sides": SIDES}
+        text = (TEMPLATES / "listening.html").read_text(encoding="utf-8")
+        (page / "index.html").write_text(text.replace("TOLD", json.dumps(told)), encoding="utf-8")
+        (place / "key.json").write_text(json.dumps(key, indent=2) + "\n", encoding="utf-8")
     return key
 
 

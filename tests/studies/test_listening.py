@@ -37,8 +37,17 @@ def test_pairs_are_clips_of_one_name_and_the_page_does_not_say_whose_they_are(
         for side in "AB":
             assert (page / f"{number}{side}.mp4").read_text() == f"{pair[side]} {pair['clip']}"
     assert not list(page.glob("key*"))
-    sides = {prepare(found, tmp_path / "test", seed)["1"]["A"] for seed in range(8)}
+    sides = {prepare(found, tmp_path / f"test{seed}", seed)["1"]["A"] for seed in range(8)}
     assert sides == {"north", "south"}  # no system always stands on one side
+
+
+def test_a_page_that_listeners_may_have_is_not_made_over(tmp_path: Path) -> None:
+    found = systems(tmp_path)
+    prepare(found, tmp_path / "test", seed=3)
+    key = (tmp_path / "test" / "key.json").read_text()
+    with pytest.raises(PixMusError, match="holds a page and its key already"):
+        prepare(found, tmp_path / "test", seed=4)
+    assert (tmp_path / "test" / "key.json").read_text() == key
 
 
 def test_answers_are_tallied_by_system_whatever_side_it_stood_on(tmp_path: Path) -> None:

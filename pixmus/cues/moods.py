@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 HIGH_ENERGY, LOW_ENERGY = 0.62, 0.38
 BRIGHT, DARK = 0.60, 0.42  # valence; what is dark is in minor
 MOODS = (  # rows dark, neither, bright; columns calm, neither, busy
@@ -9,6 +11,7 @@ MOODS = (  # rows dark, neither, bright; columns calm, neither, busy
     ("still", "easy", "driving"),
     ("serene", "cheerful", "exuberant"),
 )
+PLAIN_CHANGE = 0.35  # of mean energy or valence: what anybody hears as another mood
 
 
 def word_of(value: float, limits: tuple[float, ...], words: tuple[str, ...]) -> str:
@@ -19,3 +22,18 @@ def mood_of(energy: float, valence: float) -> str:
     row = int(valence >= DARK) + int(valence >= BRIGHT)
     column = int(energy >= LOW_ENERGY) + int(energy >= HIGH_ENERGY)
     return MOODS[row][column]
+
+
+def moods_in_turn(energy: np.ndarray, valence: np.ndarray) -> tuple[tuple[float, float], ...]:
+    """(energy, valence) of a span, whose curves are given (n,): their means, or those of its first
+    and last third where these differ plainly and have names of their own."""
+    thirds = [
+        (float(energy[rows].mean()), float(valence[rows].mean()))
+        for rows in np.array_split(np.arange(len(energy)), 3)
+        if len(rows)
+    ]
+    first, last = thirds[0], thirds[-1]
+    change = max(abs(a - b) for a, b in zip(first, last, strict=True))
+    if change >= PLAIN_CHANGE and mood_of(*first) != mood_of(*last):
+        return first, last
+    return ((float(energy.mean()), float(valence.mean())),)

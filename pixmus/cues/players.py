@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from pixmus.cues.direction import Direction
-from pixmus.cues.moods import BRIGHT, DARK, HIGH_ENERGY, LOW_ENERGY
+from pixmus.cues.moods import BRIGHT, DARK, HIGH_ENERGY, LOW_ENERGY, mood_of
 from pixmus.cues.rule_curves import TYPICAL_LOG_CHROMA
 from pixmus.cues.wishes import Wishes
 from pixmus.ensembles import (
@@ -50,8 +50,7 @@ SEEN_PLAYERS: dict[str, tuple[Ensemble | None, Ensemble | None, Ensemble | None]
 
 def choose_players(
     features: Features,
-    energy: float,
-    valence: float,
+    moods: Sequence[tuple[float, float]],
     direction: Direction,
     wishes: Wishes,
     mostly: Sequence[str] = (),
@@ -59,8 +58,11 @@ def choose_players(
     """(ensemble, style, why, why) by the tables above, in accord with whatever was asked for.
 
     The first row that is true decides; change a row to change who plays. `mostly` is what is
-    plainly seen for half of the clip.
+    plainly seen for half of the clip; `moods` are its mood (energy, valence), or two in turn.
     """
+    energy = sum(mood[0] for mood in moods) / len(moods)
+    valence = sum(mood[1] for mood in moods) / len(moods)
+    turns = len(moods) > 1 and max(mood[0] for mood in moods) >= HIGH_ENERGY
     calm, busy = energy < LOW_ENERGY, energy >= HIGH_ENERGY
     colourful = float(features.saturation.mean()) >= math.exp(TYPICAL_LOG_CHROMA[0])
     long, short = features.duration >= LONG_CLIP, features.duration < SHORT_CLIP
@@ -84,6 +86,7 @@ def choose_players(
             f"it plays the style {wanted}",
         ),
         *((True, name, why) for name, why in shown),
+        (turns and not short, ORCHESTRA.name, ", then ".join(mood_of(*mood) for mood in moods)),
         (busy and valence < VERY_DARK and long, HYBRID.name, "very dark and strong, for long"),
         (busy and valence < DARK and short, PIANO_AND_STRINGS.name, "dark and strong, but short"),
         (busy and valence < DARK, ORCHESTRA.name, "dark and strong"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from pixmus.cues.direction import Direction
 from pixmus.cues.hit_points import find_hit_points
-from pixmus.cues.moods import mood_of
+from pixmus.cues.moods import PLAIN_CHANGE, mood_of, moods_in_turn
 from pixmus.cues.players import choose_players
 from pixmus.cues.rule_curves import curve_rows, rule_curves, wished_curves, with_mood
 from pixmus.cues.sections import find_sections, shot_novelties
@@ -28,7 +28,6 @@ if TYPE_CHECKING:  # the rules need no torch
 
 MIN_CUE = 20.0  # s: shorter spans cannot hold a beginning and an ending of their own
 MOST_SAID = 5  # things that are said to be seen
-CUE_CHANGE = 0.35  # of mean energy or valence: then a new scene is a new intent
 
 
 def spot(
@@ -70,7 +69,11 @@ def make_cue_sheet(
         features, valence, float(curves[Curve.REGISTER].mean()), direction, wishes
     )
     ensemble, style, reasons["ensemble"], reasons["style"] = choose_players(
-        features, energy, valence, direction, wishes, mostly
+        features,
+        moods_in_turn(curves[Curve.ENERGY], curves[Curve.VALENCE]),
+        direction,
+        wishes,
+        mostly,
     )
     inputs = ["colour"]
     if features.motion.any():
@@ -110,7 +113,7 @@ def find_cues(
     """One cue, or several where a long clip changes its intent at a new scene.
 
     The music of every cue has an ending of its own, so both sides must be `MIN_CUE` long and
-    differ by `CUE_CHANGE` in mean energy or valence.
+    differ plainly in mean energy or valence. A cue is called by its mood, or its moods in turn.
     """
     duration = features.duration
     start = direction.music_from or 0.0
@@ -131,11 +134,11 @@ def find_cues(
             continue
         before = _means(curves, edges[-1], time)
         after = _means(curves, time, min(time + MIN_CUE, end))
-        if max(abs(a - b) for a, b in zip(before, after, strict=True)) >= CUE_CHANGE:
+        if max(abs(a - b) for a, b in zip(before, after, strict=True)) >= PLAIN_CHANGE:
             edges.append(round(time, 4))
     edges.append(end)
     return tuple(
-        Cue(a, b, mood_of(*_means(curves, a, b)))
+        Cue(a, b, ", then ".join(mood_of(*mood) for mood in _moods(curves, a, b)))
         for a, b in zip(edges[:-1], edges[1:], strict=True)
     )
 
@@ -144,3 +147,11 @@ def _means(curves: dict[str, np.ndarray], start: float, end: float) -> tuple[flo
     """Mean energy and valence between two times."""
     rows = curve_rows(start, end, len(curves[Curve.ENERGY]))
     return float(curves[Curve.ENERGY][rows].mean()), float(curves[Curve.VALENCE][rows].mean())
+
+
+def _moods(
+    curves: dict[str, np.ndarray], start: float, end: float
+) -> tuple[tuple[float, float], ...]:
+    """(energy, valence) between two times: one mood, or two in turn."""
+    rows = curve_rows(start, end, len(curves[Curve.ENERGY]))
+    return moods_in_turn(curves[Curve.ENERGY][rows], curves[Curve.VALENCE][rows])

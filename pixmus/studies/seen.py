@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pixmus.cues.moods import mood_of
+from pixmus.cues.moods import mood_of, moods_in_turn
 from pixmus.curves import CURVES, Curve
 from pixmus.model.folder import MODEL_FOLDER
 from pixmus.studies.runner import Result, Run, Study
@@ -38,12 +38,13 @@ SHOWN_TIERS = ("A",)  # footage under an explicit open licence
 def look_at(film: Film, sheet: Any, judged: dict[str, Any]) -> dict[str, Any]:
     """One row of the table."""
     means = {name: round(float(sheet.curves[name].mean()), 3) for name in CURVES}
+    moods = moods_in_turn(sheet.curves[Curve.ENERGY], sheet.curves[Curve.VALENCE])
     row = {
         "clip": film.name,
         "seconds": round(film.duration, 1),
         "seen": sheet.reasons.get("sight", "").removeprefix("seen: "),
         "curves": means,
-        "mood": mood_of(means[Curve.ENERGY], means[Curve.VALENCE]),
+        "mood": ", then ".join(mood_of(*mood) for mood in moods),
         "key": sheet.key,
         "tempo_bpm": round(sheet.tempo_bpm),
         "ensemble": sheet.ensemble,

@@ -79,6 +79,18 @@ def test_players_suit_the_picture() -> None:
     assert ensemble(duration=6.0, brightness=0.6, saturation=0.3) == "music box"
 
 
+def test_a_mood_that_turns_is_told_in_turn_and_an_orchestra_plays_it() -> None:
+    busy = np.where(np.arange(120) < 60, 0.2, 0.004)
+    light = np.where(np.arange(120) < 60, 0.25, 0.6)
+    turning = spot(picture(motion=busy, brightness=light))
+    assert [cue.name for cue in turning.cues] == ["dark and driving, then serene"]
+    assert turning.ensemble == "orchestra"
+    assert turning.reasons["ensemble"] == "dark and driving, then serene"
+    grey = spot(picture(motion=0.05, brightness=light))  # nothing in it is strong
+    assert ", then " in grey.cues[0].name and grey.ensemble != "orchestra"
+    assert [cue.name for cue in spot(picture()).cues] == ["easy"]
+
+
 def test_direction_is_obeyed() -> None:
     asked = Direction(tempo_bpm=84, key="c# minor", style="quartet", valence=0.2, energy=0.9)
     sheet, free = spot(picture(), asked), spot(picture())

@@ -16,7 +16,7 @@ from pixmus.doors.page.showing import sentence
 from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Visit, Visits
-from pixmus.doors.page.work import Shown
+from pixmus.doors.page.work import Shown, told_once
 
 
 class Looks:
@@ -27,6 +27,7 @@ class Looks:
     ) -> None:
         self.studio, self.visits, self.panels, self.examples = studio, visits, panels, examples
 
+    @told_once
     def on_shelf(self, request: gr.Request, event: gr.EventData) -> Shown:
         """A card of the shelf, or one of its buttons."""
         try:

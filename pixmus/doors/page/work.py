@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,21 @@ EXPIRED = (
 Shown = Iterator[dict[Any, Any]]  # widget -> what it shows from now on
 
 
+def told_once(handler: Callable[..., Shown]) -> Callable[..., Shown]:
+    """A handler of a class with `panels` whose last word changes nothing.
+
+    When a handler ends, Gradio tells its last word a second time. That may be long after the first
+    time, and would lie over whatever was opened meanwhile.
+    """
+
+    @functools.wraps(handler)
+    def told(self: Any, *args: Any, **kwargs: Any) -> Shown:
+        yield from handler(self, *args, **kwargs)
+        yield {self.panels.result.status: gr.skip()}
+
+    return told
+
+
 class Works:
     """The handlers of the buttons that have the studio do something.
 
@@ -43,6 +59,7 @@ class Works:
         self.read = panels.clip.controls.read
         self.status = panels.result.status
 
+    @told_once
     def on_bring(self, request: gr.Request, path: str | None, *values: Any) -> Shown:
         """A clip or a picture was brought: it is watched, and what is wrong with it is said."""
         status = self.status
@@ -76,6 +93,7 @@ class Works:
             if not is_at_work():
                 yield {status: markup.failed(sentence(error))}
 
+    @told_once
     def on_make(
         self,
         request: gr.Request,
@@ -98,6 +116,7 @@ class Works:
             lambda report: self.studio.soundtracks(visit, path, commission, report, check, cuts),
         )
 
+    @told_once
     def on_spot(
         self,
         request: gr.Request,
@@ -121,6 +140,7 @@ class Works:
 
         yield from self._run(visit, check, work)
 
+    @told_once
     def on_recompose(
         self, request: gr.Request, hits: list[list[Any]], cues: list[list[Any]], *values: Any
     ) -> Shown:
@@ -140,6 +160,7 @@ class Works:
             lambda report: self.studio.recompose(visit, sheet, commission, report, check),
         )
 
+    @told_once
     def on_redo(
         self, request: gr.Request, number: int | None, bars: str, parts: list[str], *values: Any
     ) -> Shown:
@@ -164,6 +185,7 @@ class Works:
         visit.stop()
         return markup.idle(CANCELLED if goes_on else NOTHING)
 
+    @told_once
     def on_return(self, request: gr.Request, key: str | None, query: str | None) -> Shown:
         """The page was loaded: what its address asks for is filled in; where it was loaded anew,
         all is shown again, and what goes on is followed.

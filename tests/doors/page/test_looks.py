@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from pixmus.doors.page import markup
+from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.looks import Looks
 from pixmus.doors.page.visits import Visit
 from pixmus.doors.page.work import Works
@@ -77,7 +79,9 @@ def looks(visit: Visit, shelf: Shelf) -> Looks:
 
 def choose(looks: Looks, number: int) -> list[dict[Any, Any]]:
     request, event = SimpleNamespace(session_hash=""), SimpleNamespace(act="choose", number=number)
-    return list(looks.on_shelf(request, event))  # type: ignore[arg-type]
+    *shown, last = looks.on_shelf(request, event)
+    assert last == {"status": gr.skip()}  # what Gradio tells again when a handler ends
+    return shown
 
 
 @pytest.mark.parametrize(("slow", "expected"), [("facts", []), ("pictures", [{"facts": 1}])])
@@ -89,6 +93,18 @@ def test_what_is_slow_is_not_shown_over_what_was_chosen_after_it(
     assert choose(looks, 1) == expected
     assert later == [{"facts": 2}, {"pictures": 2}]
     assert choose(looks, 1) == [{"facts": 1}, {"pictures": 1}]
+
+
+@pytest.mark.parametrize("handlers", [Looks, Works])
+def test_the_last_word_of_every_handler_that_shows_in_steps_changes_nothing(handlers: type) -> None:
+    in_steps = {
+        name: handler
+        for name, handler in vars(handlers).items()
+        if name.startswith("on_") and inspect.isgeneratorfunction(handler)
+    }
+    assert in_steps
+    for name, handler in in_steps.items():
+        assert inspect.unwrap(handler) is not handler, f"{name} wants @told_once"
 
 
 def test_pictures_of_the_best_take_do_not_come_over_the_one_that_is_heard(

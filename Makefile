@@ -1,6 +1,7 @@
 # Everything runs from .venv, which is made on first use. No root needed.
 #   make soundtrack VIDEO=clip.mp4 [OUT=scored.mp4] [ARGS="--seed 7 --ensemble strings"]
 #   make test       format check, lint, types, tests: what CI runs (make check is the same)
+#   make slow       the tests that make test leaves out: whole clusters, long trainings
 #   make demo       the page
 #   make fix        format and mend what can be mended automatically
 #   make fuzz [N=5000]  read so many inputs that are damaged or made up
@@ -22,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FIRST_EXAMPLE = $(firstword $(sort $(wildcard $(addprefix examples/*.,mp4 mov mkv webm gif jpg png))))
 
 .DEFAULT_GOAL := help
-.PHONY: help soundtrack test types tests check demo fix fuzz soak audit bench compare reproduce report space-check smoke wheel
+.PHONY: help soundtrack test slow types tests check demo fix fuzz soak audit bench compare reproduce report space-check smoke wheel
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -63,6 +64,9 @@ types: .venv/installed-dev
 
 tests: .venv/installed-dev
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+slow: .venv/installed-dev
+	$(BIN)/pytest -m slow --timeout 1200 $(ARGS)
 
 # A case's number makes it again: PIXMUS_FUZZ_ONLY=137 pytest tests/fuzz/test_fuzz.py
 N ?= 5000

@@ -147,12 +147,12 @@ class Visitor:
     def status(self) -> str:
         return str(self.tab.inner_text("#status"))
 
-    def wait_for_status(self, text: str, seconds: float = 240) -> None:
-        self.tab.wait_for_function(
-            "text => document.querySelector('#status')?.innerText.includes(text)",
-            arg=text,
-            timeout=1000 * seconds,
-        )
+    def wait_for_status(self, text: str, seconds: float = 180) -> None:
+        begun = time.monotonic()
+        while text not in (status := self.status()):
+            if time.monotonic() - begun > seconds:  # well below what a whole test may take
+                raise AssertionError(f"{text!r} did not come: {status!r}, {self.cards()}")
+            self.tab.wait_for_timeout(100)
 
     def make(self, done: str = "Done in") -> None:
         self.tab.click("#make")

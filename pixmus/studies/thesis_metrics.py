@@ -19,7 +19,7 @@ Waveforms are float (samples,) at `SAMPLE_RATE` unless it says otherwise.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +58,10 @@ THESIS = {
     "PixMus thesis": {"chroma": 0.390, "centroid": 0.269, "contrast": 0.1463},
 }
 
-FEATURES: dict[str, Callable[..., np.ndarray]] = {
-    "chroma": librosa.feature.chroma_stft,
-    "centroid": librosa.feature.spectral_centroid,
-    "contrast": librosa.feature.spectral_contrast,
+FEATURES = {  # and their names in librosa, which loads them when they are asked for
+    "chroma": "chroma_stft",
+    "centroid": "spectral_centroid",
+    "contrast": "spectral_contrast",
 }
 
 
@@ -87,7 +87,10 @@ def spectral_distances(reference: np.ndarray, estimate: np.ndarray) -> dict[str,
         raise PixMusError("half a second of sound at least is needed on both sides to compare.")
     return {
         name: differences(
-            *(scaled(extract(y=y[:length], sr=SAMPLE_RATE)) for y in (reference, estimate))
+            *(
+                scaled(getattr(librosa.feature, extract)(y=y[:length], sr=SAMPLE_RATE))
+                for y in (reference, estimate)
+            )
         )
         for name, extract in FEATURES.items()
     }

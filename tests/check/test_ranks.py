@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import rankdata, spearmanr
 
 from pixmus.check.ranks import ranks, spearman
 
 
 @pytest.mark.parametrize("kinds", [3, 1000])
 def test_it_is_scipys(kinds: int) -> None:
+    from scipy.stats import rankdata, spearmanr  # here, for it takes seconds to load
+
     rng = np.random.default_rng(kinds)
     a, b = rng.integers(0, kinds, (2, 40)) / 7
     b[:20] = a[:20]

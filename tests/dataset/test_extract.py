@@ -184,6 +184,7 @@ def test_a_file_that_kills_or_hangs_its_worker_costs_its_row_alone(media):
     assert all(isinstance(found[r.id], Measured) for r in (ROWS[0], ROWS[1], ROWS[3]))
 
 
+@pytest.mark.slow  # a cluster is started
 @pytest.mark.filterwarnings("ignore")  # Ray warns of itself
 def test_rows_survive_a_machine_that_dies(media, reference, tmp_path, capfd):
     """Two machines with one processor each, of which the one without the head is killed."""

@@ -56,14 +56,16 @@ def with_curve(name: str, start: float, end: float) -> CueSheet:
     return dataclasses.replace(even, curves=even.curves | {name: ramp})
 
 
-@pytest.mark.parametrize("curve", ["density", "energy", "register"])
-def test_a_rising_curve_is_followed_and_a_falling_one_too(pipe: PixMusPipeline, curve: str) -> None:
-    """In the mean of three takes: how far one take goes is partly chance, most so its register."""
+@pytest.mark.parametrize("curve, num_takes", [("density", 1), ("energy", 1), ("register", 3)])
+def test_a_rising_curve_is_followed_and_a_falling_one_too(
+    pipe: PixMusPipeline, curve: str, num_takes: int
+) -> None:
+    """In the mean of some takes: how far one take's register goes is partly chance."""
     tables = pipe.curve_tables
     assert tables is not None
-    changes = np.empty((2, 3))
+    changes = np.empty((2, num_takes))
     for row, (start, end) in enumerate(((0.1, 0.9), (0.9, 0.1))):
-        for seed in range(3):
+        for seed in range(num_takes):
             score = pipe.compose(with_curve(curve, start, end), seed=seed, num_inference_steps=12)
             bars = measure_curves(score, tables)[curve]
             third = len(bars) // 3

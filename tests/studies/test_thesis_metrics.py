@@ -3,13 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from transformers import (
-    ClapAudioConfig,
-    ClapConfig,
-    ClapFeatureExtractor,
-    ClapModel,
-    ClapTextConfig,
-)
 
 from pixmus.errors import PixMusError
 from pixmus.studies.thesis_metrics import (
@@ -91,8 +84,10 @@ def test_the_frechet_distance_of_gaussians_is_known():
 @pytest.fixture(scope="module")
 def tiny_clap(tmp_path_factory) -> Clap:
     """A randomly initialised CLAP of the real class, saved and loaded as from the Hub."""
+    import transformers as hf  # here: every test process would load it while it looks for tests
+
     torch.manual_seed(0)
-    audio = ClapAudioConfig(
+    audio = hf.ClapAudioConfig(
         spec_size=256,
         patch_embeds_hidden_size=16,
         hidden_size=32,
@@ -102,14 +97,16 @@ def tiny_clap(tmp_path_factory) -> Clap:
         num_mel_bins=64,
         enable_fusion=False,
     )
-    text = ClapTextConfig(
+    text = hf.ClapTextConfig(
         vocab_size=32, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
         intermediate_size=16, projection_dim=16,
     )  # fmt: skip
-    config = ClapConfig(audio_config=audio.to_dict(), text_config=text.to_dict(), projection_dim=16)
+    config = hf.ClapConfig(
+        audio_config=audio.to_dict(), text_config=text.to_dict(), projection_dim=16
+    )
     folder = tmp_path_factory.mktemp("clap")
-    ClapModel(config).save_pretrained(folder)
-    ClapFeatureExtractor(truncation="rand_trunc", sampling_rate=48000).save_pretrained(folder)
+    hf.ClapModel(config).save_pretrained(folder)
+    hf.ClapFeatureExtractor(truncation="rand_trunc", sampling_rate=48000).save_pretrained(folder)
     return Clap(folder)
 
 

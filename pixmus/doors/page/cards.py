@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,15 @@ THUMBNAIL_AT = 0.4  # of the clip
 
 
 def shelf_json(visit: Visit, chosen: int | None) -> str:
-    """The cards of a visit, the key that brings it back, and the card to be seen."""
+    """The cards of a visit, the key that brings it back, and the card to be seen.
+
+    `at`, in microseconds, tells which of two states is the later one: answers may overtake.
+    """
+    at = round(1e6 * time.time())
     made = [visit.shelf.number_of(take) for take in visit.takes]
     return json.dumps(
         {
+            "at": at,
             "key": visit.key if visit.folder.exists() else "",
             "cards": [_card(card, made) for card in visit.shelf.cards],
             "chosen": chosen and f"t{chosen}",

@@ -270,17 +270,16 @@ def test_nothing_is_lost_by_an_example_a_redo_or_a_reload_in_the_middle(
     visitor.tab.click("[aria-label^='Ask again as for Take 1']")
     visitor.tab.wait_for_function("document.querySelector('#clip video').src.includes('ten')")
 
-    visitor.sampling(steps=50, seed=11, num_takes=4)  # longer than a page takes to load
+    visitor.sampling(steps=50, seed=11, num_takes=2)  # longer than a page takes to load
     visitor.tab.click("#make")
     visitor.wait_for_status("inference step")
     visitor.reload()
-    visitor.wait_for_status("4 takes made")  # it went on, and is shown again
-    takes = [f"Take {number}" for number in (6, 5, 4, 3)]
-    assert visitor.names() == [*takes, "Three squares", "The calm one", "Take 1"]
+    visitor.wait_for_status("2 takes made")  # it went on, and is shown again
+    assert visitor.names() == ["Take 4", "Take 3", "Three squares", "The calm one", "Take 1"]
     assert visitor.tab.get_attribute("[aria-label='Unpin Take 1']", "aria-pressed") == "true"
     assert "ten" in str(visitor.tab.get_attribute("#clip video", "src"))
     visitor.tab.click("[aria-label='Remove Take 3']")
-    visitor.tab.wait_for_function("document.querySelectorAll('.pm-row').length == 6")
+    visitor.tab.wait_for_function("document.querySelectorAll('.pm-row').length == 4")
 
 
 def _onsets(visitor: Visitor) -> dict[str, set[tuple[float, int]]]:

@@ -146,3 +146,18 @@ def test_a_take_chosen_just_as_the_others_are_done_is_what_the_server_is_told(br
     told = tab.evaluate("told")
     tab.close()
     assert told == [1, 3, 3]
+
+
+def test_an_answer_that_was_overtaken_changes_no_card(browser: Any) -> None:
+    tab = browser.new_page()
+    script = "\n".join(map(markup.asset, SCRIPTS))
+    tab.evaluate(RUN, [markup.asset("player.html"), script])
+    arrive = """([at, name]) => {
+      const card = { id: 't1', number: 1, at: 1, name, clip: 'c', src: '' };
+      props.value = JSON.stringify({ key: '', at, cards: [card], chosen: null, latest: [] });
+      api.refresh();
+      return element.querySelector('.pm-said strong').textContent;
+    }"""
+    heard = [tab.evaluate(arrive, [at, name]) for at, name in ((1, "a"), (3, "c"), (2, "b"))]
+    tab.close()
+    assert heard == ["a", "c", "c"]

@@ -125,7 +125,7 @@ function refresh() {
     opened = [...opened.filter((card) => card.id !== said.example.id), said.example];
     memory.set('pixmus-examples', opened);
   } else if (said.cards) {
-    told = said;
+    if (!(said.at < told.at)) told = said; // what was overtaken is not told again
     if (said.key) { try { sessionStorage.setItem('pixmus-visit', said.key); } catch { /* forbidden */ } }
   }
   if (!said.example && said.cards === undefined) return;

@@ -103,6 +103,20 @@ function paint() {
   movePlayhead();
 }
 
+function label(pen, name, from, to, y, ink) { // readable over the lines of cuts, and inside its span
+  pen.save();
+  pen.beginPath();
+  pen.rect(from, y - 9, to - from - 4, 18);
+  pen.clip();
+  pen.strokeStyle = ink.lane;
+  pen.lineWidth = 4;
+  pen.lineJoin = 'round';
+  pen.strokeText(name, Math.max(from, gutter()) + 4, y);
+  pen.fillStyle = ink.quiet;
+  pen.fillText(name, Math.max(from, gutter()) + 4, y);
+  pen.restore();
+}
+
 const PAINTERS = {
   frames(pen, y, height) {
     const first = picture(scene.frames[0][1]);
@@ -119,18 +133,15 @@ const PAINTERS = {
     }
   },
   marks(pen, y, height, ink) {
+    pen.strokeStyle = ink.text;
+    pen.lineWidth = 1;
+    for (const cut of scene.cuts) line(pen, toX(cut), y, y + height);
     pen.textAlign = 'left';
     for (const [start, end, name] of scene.cues) {
       pen.fillStyle = ink.line;
       pen.fillRect(toX(start), y + height - 4, Math.max(1, toX(end) - toX(start) - 1), 4);
-      if (toX(end) - toX(start) > 60) {
-        pen.fillStyle = ink.quiet;
-        pen.fillText(name, Math.max(toX(start), gutter()) + 4, y + height - 11);
-      }
+      if (toX(end) - toX(start) > 60) label(pen, name, toX(start), toX(end), y + height - 11, ink);
     }
-    pen.strokeStyle = ink.text;
-    pen.lineWidth = 1;
-    for (const cut of scene.cuts) line(pen, toX(cut), y, y + height);
     pen.fillStyle = '#c2185b';
     for (const [time, strength] of scene.hits) {
       const size = 3 + 4 * strength;

@@ -50,6 +50,8 @@ SEEN_PLAYERS: dict[str, tuple[Ensemble | None, Ensemble | None, Ensemble | None]
 
 def choose_players(
     features: Features,
+    energy: float,
+    valence: float,
     moods: Sequence[tuple[float, float]],
     direction: Direction,
     wishes: Wishes,
@@ -58,10 +60,9 @@ def choose_players(
     """(ensemble, style, why, why) by the tables above, in accord with whatever was asked for.
 
     The first row that is true decides; change a row to change who plays. `mostly` is what is
-    plainly seen for half of the clip; `moods` are its mood (energy, valence), or two in turn.
+    plainly seen for half of the clip; `moods` are its mood (energy, valence), or two in turn,
+    and `energy` and `valence` the means of the whole.
     """
-    energy = sum(mood[0] for mood in moods) / len(moods)
-    valence = sum(mood[1] for mood in moods) / len(moods)
     turns = len(moods) > 1 and max(mood[0] for mood in moods) >= HIGH_ENERGY
     calm, busy = energy < LOW_ENERGY, energy >= HIGH_ENERGY
     colourful = float(features.saturation.mean()) >= math.exp(TYPICAL_LOG_CHROMA[0])

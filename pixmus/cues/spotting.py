@@ -70,6 +70,8 @@ def make_cue_sheet(
     )
     ensemble, style, reasons["ensemble"], reasons["style"] = choose_players(
         features,
+        energy,
+        valence,
         moods_in_turn(curves[Curve.ENERGY], curves[Curve.VALENCE]),
         direction,
         wishes,

@@ -147,7 +147,7 @@ class Visitor:
     def status(self) -> str:
         return str(self.tab.inner_text("#status"))
 
-    def wait_for_status(self, text: str, seconds: float = 180) -> None:
+    def wait_for_status(self, text: str, seconds: float = 150) -> None:
         begun = time.monotonic()
         while text not in (status := self.status()):
             if time.monotonic() - begun > seconds:  # well below what a whole test may take

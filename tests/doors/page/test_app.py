@@ -269,6 +269,9 @@ def test_nothing_is_lost_by_an_example_a_redo_or_a_reload_in_the_middle(
     visitor.tab.wait_for_function("document.querySelector('#facts dd').textContent == '8'")
     visitor.tab.click("[aria-label^='Ask again as for Take 1']")
     visitor.tab.wait_for_function("document.querySelector('#clip video').src.includes('ten')")
+    visitor.tab.wait_for_function(
+        "document.querySelector('#seed input, #seed textarea').value == 8"
+    )
 
     visitor.sampling(steps=50, seed=11, num_takes=2)  # longer than a page takes to load
     visitor.tab.click("#make")

@@ -62,9 +62,8 @@ test check: .venv/installed-dev
 types: .venv/installed-dev
 	$(BIN)/mypy
 
-# Three on two cores: the tests of the page wait for a browser more than they work.
 tests: .venv/installed-dev
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 slow: .venv/installed-dev
 	$(BIN)/pytest -m slow --timeout 1200 $(ARGS)

@@ -32,9 +32,9 @@ from pixmus.picture.stream import (
 from pixmus.picture.video import STILL_FRAME_RATE, Video, display_matrix
 from pixmus.picture.views import VIEW_SIZE, view_spacing
 
-# One more than cores that a small machine has: while a frame is made small the others go on, and in
-# H.264 one waits for rows of the frame that another is at (experiment 162).
-DECODING_THREADS = 3
+# More than cores that a small machine has: while a frame is made small the others go on, and in
+# H.264 one waits for rows of the frame that another is at (experiments 162 and 173).
+DECODING_THREADS = 6
 EVERY_SECOND_LINE: tuple[str, dict[str, str]] = ("field", {})
 BLOCK = 8  # pixels that a coder's blocks are wide and high, at least
 LEAST_LINES = 5  # of the picture for each of a small one: with 3, waves seem to move faster

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 HIGH_ENERGY, LOW_ENERGY = 0.62, 0.38
@@ -27,13 +29,17 @@ def mood_of(energy: float, valence: float) -> str:
 def moods_in_turn(energy: np.ndarray, valence: np.ndarray) -> tuple[tuple[float, float], ...]:
     """(energy, valence) of a span, whose curves are given (n,): their means, or those of its first
     and last third where these differ plainly and have names of their own."""
-    thirds = [
+    third = max(1, len(energy) // 3)
+    first, last = (
         (float(energy[rows].mean()), float(valence[rows].mean()))
-        for rows in np.array_split(np.arange(len(energy)), 3)
-        if len(rows)
-    ]
-    first, last = thirds[0], thirds[-1]
+        for rows in (slice(third), slice(-third, None))
+    )
     change = max(abs(a - b) for a, b in zip(first, last, strict=True))
     if change >= PLAIN_CHANGE and mood_of(*first) != mood_of(*last):
         return first, last
     return ((float(energy.mean()), float(valence.mean())),)
+
+
+def in_words(moods: Sequence[tuple[float, float]]) -> str:
+    """What moods (energy, valence) in turn are called."""
+    return ", then ".join(mood_of(*mood) for mood in moods)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from pixmus.cues.direction import Direction
-from pixmus.cues.moods import BRIGHT, DARK, HIGH_ENERGY, LOW_ENERGY, mood_of
+from pixmus.cues.moods import BRIGHT, DARK, HIGH_ENERGY, LOW_ENERGY, in_words
 from pixmus.cues.rule_curves import TYPICAL_LOG_CHROMA
 from pixmus.cues.wishes import Wishes
 from pixmus.ensembles import (
@@ -87,7 +87,7 @@ def choose_players(
             f"it plays the style {wanted}",
         ),
         *((True, name, why) for name, why in shown),
-        (turns and not short, ORCHESTRA.name, ", then ".join(mood_of(*mood) for mood in moods)),
+        (turns and not short, ORCHESTRA.name, in_words(moods)),
         (busy and valence < VERY_DARK and long, HYBRID.name, "very dark and strong, for long"),
         (busy and valence < DARK and short, PIANO_AND_STRINGS.name, "dark and strong, but short"),
         (busy and valence < DARK, ORCHESTRA.name, "dark and strong"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from pixmus.cues.direction import Direction
 from pixmus.cues.hit_points import find_hit_points
-from pixmus.cues.moods import PLAIN_CHANGE, mood_of, moods_in_turn
+from pixmus.cues.moods import PLAIN_CHANGE, in_words, moods_in_turn
 from pixmus.cues.players import choose_players
 from pixmus.cues.rule_curves import curve_rows, rule_curves, wished_curves, with_mood
 from pixmus.cues.sections import find_sections, shot_novelties
@@ -140,7 +140,7 @@ def find_cues(
             edges.append(round(time, 4))
     edges.append(end)
     return tuple(
-        Cue(a, b, ", then ".join(mood_of(*mood) for mood in _moods(curves, a, b)))
+        Cue(a, b, in_words(_moods(curves, a, b)))
         for a, b in zip(edges[:-1], edges[1:], strict=True)
     )
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pixmus.cues.moods import mood_of, moods_in_turn
+from pixmus.cues.moods import in_words, moods_in_turn
 from pixmus.curves import CURVES, Curve
 from pixmus.model.folder import MODEL_FOLDER
 from pixmus.studies.runner import Result, Run, Study
@@ -44,7 +44,7 @@ def look_at(film: Film, sheet: Any, judged: dict[str, Any]) -> dict[str, Any]:
         "seconds": round(film.duration, 1),
         "seen": sheet.reasons.get("sight", "").removeprefix("seen: "),
         "curves": means,
-        "mood": ", then ".join(mood_of(*mood) for mood in moods),
+        "mood": in_words(moods),
         "key": sheet.key,
         "tempo_bpm": round(sheet.tempo_bpm),
         "ensemble": sheet.ensemble,

@@ -226,8 +226,9 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(media, tmp_path):
         extract(ROWS, media, tmp_path, engine="ray", ray_address="127.0.0.1:1")
 
 
-@pytest.mark.slow  # 20 processor seconds each
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)]
+)
 def test_a_run_that_is_ended_goes_on_where_it_stopped(media, reference, tmp_path, how):
     """The command itself, ended after its first row."""
     table, out = tmp_path / "table.csv", tmp_path / "shards"

@@ -90,7 +90,6 @@ def test_every_row_can_be_read_as_the_table_says(table: Table, made: tuple[Path,
     assert report.num_bytes == total and {one.status for one in report.made} == {"done"}
 
 
-@pytest.mark.slow  # 20 processor seconds
 def test_another_process_and_two_workers_make_the_same_bytes(
     table_file: Path, table: Table, made: tuple[Path, Report], tmp_path: Path
 ) -> None:

@@ -56,7 +56,7 @@ def with_curve(name: str, start: float, end: float) -> CueSheet:
     return dataclasses.replace(even, curves=even.curves | {name: ramp})
 
 
-@pytest.mark.parametrize("curve, num_takes", [("density", 1), ("energy", 1), ("register", 3)])
+@pytest.mark.parametrize("curve, num_takes", [("density", 1), ("energy", 1), ("register", 6)])
 def test_a_rising_curve_is_followed_and_a_falling_one_too(
     pipe: PixMusPipeline, curve: str, num_takes: int
 ) -> None:
@@ -71,7 +71,7 @@ def test_a_rising_curve_is_followed_and_a_falling_one_too(
             third = len(bars) // 3
             changes[row, seed] = bars[-third - 1 : -1].mean() - bars[:third].mean()
     rise, fall = changes.mean(1)
-    assert rise > 0 > fall and rise - fall > 0.3, f"{curve}: {changes.round(2)}"
+    assert rise > 0.25 and fall < -0.25, f"{curve}: {changes.round(2)}"
 
 
 KEYS = {"D major": (2, 0.75), "C minor": (12, 0.25)}  # and the mood that fits

@@ -213,14 +213,16 @@ def test_what_was_uploaded_and_made_is_removed(
             if job is None or job.done():  # on a busy machine the clip may be gone before the work
                 job = client.submit(
                     handle_file(clips["eight"]),
-                    num_inference_steps=50,
+                    num_inference_steps=100,
                     num_takes=4,
                     api_name="/soundtrack",
                 )
             time.sleep(0.1)
         assert not job.done()
+        begun = time.monotonic()
         page.process.terminate()
         page.process.wait(30)
+        assert time.monotonic() - begun < 5
         assert not list(page.temporary.iterdir())
     finally:
         page.close()

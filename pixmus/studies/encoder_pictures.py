@@ -115,7 +115,7 @@ def draw_five(films: Sequence[Film], pipe: PixMusPipeline) -> tuple[Figure, dict
                 "music": music,
             }
         )
-    axes[0][1].legend(fontsize=7, ncols=2, frameon=False, loc="center right")
+    axes[0][1].legend(fontsize=7, ncols=2, frameon=False, loc="upper right")
     axes[-1][1].set_xlabel("asked: curves over seconds; vertical lines are hit points", fontsize=8)
     axes[-1][2].set_xlabel("composed: MIDI pitches over seconds; foot: drums", fontsize=8)
     figure.text(0.01, 0.004, CREDIT, fontsize=6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -23,7 +24,8 @@ from pixmus.doors.page.again import python_lines, shell_line
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.endpoints import Endpoints
 from pixmus.doors.page.gradio_base import gr
-from pixmus.doors.page.panels.controls import Controls
+from pixmus.doors.page.panels.controls import Controls, asked_in
+from pixmus.doors.page.showcase import EXAMPLES, Example, find_examples
 from pixmus.doors.page.showing import sentence
 from pixmus.doors.page.visits import Visits
 from pixmus.ensembles import PIANO, Ensemble, Part, Style, add_ensemble, remove_ensemble
@@ -178,6 +180,20 @@ def typed(controls: Controls, name: str, value: Any) -> list[Any]:
     if value is not None:
         values[name] = list(value) if isinstance(value, tuple) else value
     return [value is not None and name in ("valence", "energy"), *values.values()]
+
+
+@pytest.mark.parametrize("example", find_examples(EXAMPLES), ids=lambda example: example.name)
+def test_an_example_that_is_chosen_fills_the_controls_with_all_that_was_asked(
+    example: Example, controls: Controls
+) -> None:
+    facts = json.loads(example.clip.with_suffix(".json").read_text())
+    wanted = {**facts["settings"], **facts["settings"].get("direction", {})}
+    wanted.pop("direction", None)
+    shown = controls.show(asked_in(example.settings()))
+    read = controls.read([shown[widget] for widget in controls.inputs])
+    assert {name: read[name] for name in wanted} == wanted
+    direction = read.direction()  # and what was not asked is left to PixMus
+    assert direction == Direction(**facts["settings"].get("direction", {}))
 
 
 @pytest.mark.parametrize(("choice", "value"), VALUES)

@@ -40,7 +40,7 @@ def take_pictures(browser: Any, url: str, clip: Path, folder: Path) -> list[str]
     _wait_for_take(tab)
     tab.click("[aria-label='Compare with Take 1']")
     _show_middle(tab)
-    tab.evaluate("document.querySelector('.pm-mix').scrollIntoView({block: 'start'})")
+    tab.evaluate("document.querySelector('#result').scrollIntoView({block: 'start'})")
     keep(tab, "compare")
     tab.context.close()
 

@@ -83,7 +83,7 @@ def test_the_page_finds_its_examples_without_the_checkout(programs: Path, tmp_pa
 from pixmus.doors.page import serve, showcase
 print(len(showcase.find_examples(showcase.EXAMPLES)), (showcase.RESULTS / "sync.json").is_file())
 """
-    assert run(programs / "python", "-c", program, folder=tmp_path).split() == ["4", "True"]
+    assert run(programs / "python", "-c", program, folder=tmp_path).split() == ["6", "True"]
 
 
 def test_half_a_repository_makes_no_wheel(tmp_path: Path) -> None:

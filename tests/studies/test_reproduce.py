@@ -2,13 +2,17 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from pixmus.errors import PixMusError
+from pixmus.picture.video import probe
 from pixmus.score.midi import read_midi, write_midi
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
@@ -151,19 +155,57 @@ def test_a_stored_output_that_is_incomplete_is_named(reproduced, tmp_path):
 
 
 def test_the_examples_say_what_they_are():
-    assert len(SHIPPED) == 4
+    assert len(SHIPPED) == 6
     for name in SHIPPED:
         facts = json.loads((EXAMPLES / f"{name}.json").read_text())
         assert {"title", "intent", "licence", "cuts", "settings"} <= set(facts)
         assert Example.load(EXAMPLES / f"{name}.json").clip.is_file()
         assert all((EXAMPLES / "outputs" / name / file).is_file() for file in stored_exports())
+        assert 0 <= facts["poster"] < probe(EXAMPLES / facts["clip"]).duration
+        assert (EXAMPLES / facts["made_by"]).is_file()
     files = [path for path in EXAMPLES.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert sum(path.stat().st_size for path in files) < 14 * 2**20
     assert max(path.stat().st_size for path in files) < 9e6
 
 
+def test_a_film_of_others_says_whose_it_is():
+    credits = (EXAMPLES / "CREDITS.md").read_text()
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    told = {}
+    for name in SHIPPED:
+        facts = json.loads((EXAMPLES / f"{name}.json").read_text())
+        if facts["licence"].startswith("own work"):
+            assert "credit" not in facts
+            continue
+        credit = told[name] = facts["credit"]
+        assert facts["licence"].startswith(f"the clip and its soundtrack {credit['licence']}")
+        for piece in ("work", "by", "licence", "terms", "source", "changed"):
+            assert credit[piece] in credits.replace("\\|", "|"), (name, piece)
+        assert credit["by"] in readme and credit["terms"] in readme
+        with av.open(str(EXAMPLES / facts["clip"])) as clip:
+            assert clip.metadata["artist"] == credit["by"]
+            assert clip.metadata["copyright"] == f"{credit['licence']}, {credit['terms']}"
+    assert {name: credit["licence"] for name, credit in told.items()} == {
+        "dog": "CC BY 4.0",
+        "steel": "CC BY 3.0",
+    }
+
+
+@pytest.mark.parametrize("name", ["dog", "steel"])
+def test_another_film_is_not_cut(name, tmp_path):
+    film = tmp_path / "other.webm"
+    film.write_bytes(b"another film")
+    script = EXAMPLES / "make" / f"{name}.py"
+    done = subprocess.run(
+        [sys.executable, script, film, tmp_path / "out.mp4"], capture_output=True, text=True
+    )
+    assert done.returncode == 1 and not (tmp_path / "out.mp4").exists()
+    assert done.stderr.startswith(f"{film} is not the film that the example was cut from; fetch ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_shipped_example_is_made_again(capsys):
-    """One of the four here, all of them with `make reproduce`."""
+    """One of the six here, all of them with `make reproduce`."""
     assert run("reproduce", ["city"]) == 0, capsys.readouterr().out
 
 

@@ -55,7 +55,7 @@ def example_json(example: Example, index: int, now: float, along: Path | None) -
         "asked": example.intent,
         "src": markup.file_url(example.scored),
         "clip": example.clip.name,
-        "poster": poster(example.scored),
+        "poster": poster(example.scored, example.poster_at),
         "along": markup.file_url(along) if along else "",
     }
     return json.dumps({"example": card, "chosen": card["id"]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
 from html import escape
@@ -17,20 +18,22 @@ from pixmus.doors.page.said import music_line
 from pixmus.doors.page.showcase import Example
 from pixmus.waveform import SAMPLE_RATE
 
-MOST_FILMS = 4  # two by two
+MOST_FILMS = 6  # three by two
 POSTER_WIDTH = 400  # pixels
-POSTER_AT = 0.4  # of the film: the beginning of many a film is dark
+POSTER_AT = 0.4  # of the film, where none is named: the beginning of many a film is dark
 STRIP_SIZE = (400, 40)  # pixels
 
 
 def films(examples: Sequence[Example]) -> str:
     """The scored films of the first examples, to be played where the visitor's own will stand."""
-    figures = "".join(_film(i, example) for i, example in enumerate(examples[:MOST_FILMS]))
+    shown = examples[:MOST_FILMS]
+    with ThreadPoolExecutor(2) as pool:  # decoding and spectra leave the interpreter free
+        figures = "".join(pool.map(_film, range(len(shown)), shown))
     return f'<div class="pm-films">{figures}</div>' if figures else ""
 
 
 def _film(index: int, example: Example) -> str:
-    picture, strip = poster(example.scored), _strip(example.scored)
+    picture, strip = poster(example.scored, example.poster_at), _strip(example.scored)
     shown = f' poster="{picture}"' if picture else ""
     drawn = (
         f'<img src="{strip}" alt="Its sound, from low to high, as time goes on">' if strip else ""
@@ -40,26 +43,30 @@ def _film(index: int, example: Example) -> str:
         f'src="{markup.file_url(example.scored)}" aria-label="{escape(example.title)}"></video>'
         f'<button type="button" class="pm-play" aria-label="Play {escape(example.title)}"></button>'
         f"{drawn}<figcaption><strong>{escape(example.title)}</strong> "
-        f'{escape(music_line(example.take()))} <button type="button" class="pm-open" '
+        f"{escape(music_line(example.take()))} {markup.credit_line(example.credit)}"
+        f'<button type="button" class="pm-open" '
         f'data-index="{index}" aria-label="Open {escape(example.title)}: its notes, settings and '
-        'files">Open it: notes, settings, files</button></figcaption></figure>'
+        'files">Open it<span>: notes, settings, files</span></button></figcaption></figure>'
     )
 
 
 @lru_cache
-def poster(film: Path) -> str:
-    """A frame of the film as the address of a JPEG picture, "" where it cannot be read."""
+def poster(film: Path, at: float | None = None) -> str:
+    """A frame of the film, the one at so many seconds where that is given, as the address of a
+    JPEG picture; "" where it cannot be read.
+    """
     try:
         with av.open(str(film)) as container:
             stream = container.streams.video[0]
             seconds = float((stream.duration or 0) * (stream.time_base or 0))
+            wanted = POSTER_AT * seconds if at is None else at
             # From the last key frame before it; where that is not known, from the beginning.
             with suppress(av.FFmpegError):
-                container.seek(round(1e6 * POSTER_AT * seconds))
+                container.seek(round(1e6 * wanted))
             picture = None
             for frame in container.decode(stream):
                 picture = frame
-                if frame.time >= POSTER_AT * seconds:
+                if frame.time >= wanted:
                     break
             if picture is None:
                 return ""

@@ -20,7 +20,7 @@ from pixmus.curves import CURVES, Curve
 from pixmus.doors.page.inline import jpeg_url
 from pixmus.doors.page.jobs import WAITING, Progress
 from pixmus.doors.page.said import music_line, sentences
-from pixmus.doors.page.showcase import RESULTS, Example
+from pixmus.doors.page.showcase import RESULTS, Credit, Example
 from pixmus.doors.page.takes import Take, describe
 from pixmus.files import shipped
 from pixmus.picture.footage import Footage
@@ -113,6 +113,20 @@ def example_player(example: Example) -> str:
     return f'<div class="pm-player">{_video(example.scored, example.title, True)}</div>'
 
 
+def credit_line(credit: Credit | None, is_whole: bool = False) -> str:
+    """Whose a picture is and its licence; if `is_whole` what it is and what was done to it too."""
+    if credit is None:
+        return ""
+    licence = escape(credit.licence)
+    if credit.terms.startswith("https://"):
+        address = f'href="{escape(credit.terms)}" target="_blank" rel="noreferrer"'
+        licence = f"<a {address}>{licence}</a>"
+    changed = f" Changed: {escape(credit.changed)}." if is_whole and credit.changed else ""
+    work = f"Picture: {escape(credit.work)}, " if is_whole else ""
+    told = f"{work}{escape(credit.by)}, {licence}.{changed}"
+    return f'<span class="pm-credit">{told}</span>'
+
+
 def gallery(examples: Sequence[Example]) -> str:
     """The examples as cards; `gallery.js` tells which of them was chosen."""
     cards = "".join(
@@ -129,8 +143,8 @@ def gallery(examples: Sequence[Example]) -> str:
 def _preview(example: Example) -> str:
     if example.is_still:
         return f'<img src="{file_url(example.clip)}" alt="" loading="lazy">'
-    return (
-        f'<video src="{file_url(example.clip)}#t=1" muted loop playsinline preload="metadata" '
+    return (  # nothing of it is loaded before it is seen: see gallery.js
+        f'<video src="{file_url(example.clip)}#t=1" muted loop playsinline preload="none" '
         'tabindex="-1" aria-hidden="true"></video>'
     )
 
@@ -168,6 +182,7 @@ class Facts:
     warnings: tuple[str, ...]
     notices: tuple[str, ...]
     lines: tuple[str, ...] = ()  # the same in a visitor's words, before the numbers
+    credit: Credit | None = None  # of the picture, where it is not the visitor's
 
     def html(self) -> str:
         """The facts as a list of terms, with warnings under them."""
@@ -185,7 +200,8 @@ class Facts:
             return f"{numbers}{notes}{checked}"
         said = "".join(f"<li>{escape(line)}</li>" for line in self.lines)
         return (
-            f'<ul class="pm-lines">{said}</ul>{notes}<details class="pm-numbers"><summary>'
+            f'<ul class="pm-lines">{said}</ul>{credit_line(self.credit, True)}{notes}'
+            '<details class="pm-numbers"><summary>'
             f"The numbers</summary>{numbers}{checked}</details>"
         )
 
@@ -252,8 +268,11 @@ def example_facts(example: Example) -> Facts:
     wished = f"Words: “{settings[TEXT.name]}”." if settings.get(TEXT.name) else ""
     set_by_hand = f"Set by hand: {', '.join(map(str, by_hand))}." if by_hand else ""
     asked = " ".join(filter(None, (wished, set_by_hand)))
+    if settings and not asked:
+        seen = f" ({example.sight()})" if example.sight() else ""
+        asked = f"Nothing was asked: key, tempo and players come from the picture{seen}."
     lines = tuple(filter(None, (music_line(found), asked)))
-    return Facts(told, tuple(check.get("outside") or ()), (), lines)
+    return Facts(told, tuple(check.get("outside") or ()), (), lines, example.credit)
 
 
 def reasons(sheet: CueSheet) -> str:

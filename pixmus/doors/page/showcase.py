@@ -1,7 +1,8 @@
 """What the page shows without running anything: examples with their results, tables, the card.
 
-An example is `examples/NAME.mp4` (or a still image) with `examples/NAME.json` (title, intent) and
-the folder `examples/outputs/NAME/` that `Soundtrack.save` wrote. Whatever is missing is left out.
+An example is `examples/NAME.mp4` (or a still image) with `examples/NAME.json` (title, intent,
+which frame stands for it, and of a film of others the credit) and the folder
+`examples/outputs/NAME/` that `Soundtrack.save` wrote. Whatever is missing is left out.
 """
 
 from __future__ import annotations
@@ -22,14 +23,35 @@ RESULTS_IN_ORDER = ("sync", "score-model", "encoder", "bench", "compare", "place
 
 
 @dataclass(frozen=True)
+class Credit:
+    """Whose a picture is, as its licence wants it said wherever it is shown."""
+
+    work: str
+    by: str
+    licence: str
+    terms: str  # the address of the licence
+    changed: str = ""  # what was done to it
+
+    @classmethod
+    def read(cls, facts: object) -> Credit | None:
+        """The `credit` of an example's JSON; None where there is none or it says too little."""
+        if not isinstance(facts, dict):
+            return None
+        told = {name: str(facts.get(name) or "") for name in cls.__dataclass_fields__}
+        return cls(**told) if all(told[name] for name in ("work", "by", "licence")) else None
+
+
+@dataclass(frozen=True)
 class Example:
-    """A clip of our own with its finished result."""
+    """A clip of our own, or an open one, with its finished result."""
 
     name: str
     clip: Path
     title: str
     intent: str
     outputs: Path  # the folder; files in it may be missing
+    credit: Credit | None = None  # of a clip that is not our own
+    poster_at: float | None = None  # seconds, of the frame that stands for it; None: unknown
 
     @property
     def scored(self) -> Path:
@@ -50,11 +72,12 @@ class Example:
 
     def take(self) -> dict[str, object]:
         """What `take.json` says, {} where it is missing or unreadable."""
-        try:
-            found = json.loads((self.outputs / "take.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        return _facts(self.outputs / "take.json")
+
+    def sight(self) -> str:
+        """What was seen in its picture, "seen: a, b"; "" where nothing was or it is unknown."""
+        reasons = _facts(self.outputs / "cues.json").get("reasons")
+        return str(reasons.get("sight") or "") if isinstance(reasons, dict) else ""
 
     def settings(self) -> dict[str, object]:
         """What its soundtrack was asked for, {} where that is unknown."""
@@ -79,20 +102,33 @@ def find_examples(folder: Path = EXAMPLES) -> list[Example]:
     for clip in sorted(folder.glob("*")):
         if clip.suffix.lower() not in CLIP_ENDINGS:
             continue
-        try:
-            facts = json.loads(clip.with_suffix(".json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            facts = {}
+        facts = _facts(clip.with_suffix(".json"))
         example = Example(
             clip.stem,
             clip,
             str(facts.get("title") or clip.stem.replace("-", " ").replace("_", " ").capitalize()),
             str(facts.get("intent") or ""),
             folder / "outputs" / clip.stem,
+            Credit.read(facts.get("credit")),
+            _seconds(facts.get("poster")),
         )
         if example.scored.is_file():
             examples.append(example)
     return examples
+
+
+def _seconds(told: object) -> float | None:
+    is_time = isinstance(told, (int, float)) and not isinstance(told, bool) and told >= 0
+    return float(told) if is_time else None  # type: ignore[arg-type]
+
+
+def _facts(path: Path) -> dict[str, object]:
+    """What a JSON file says, {} where it is missing or unreadable."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-// A click plays a film, with sound, one at a time; another opens it as its card among the examples
-// does.
+// A click plays a film, with sound, one at a time and large; another opens it as its card among the
+// examples does.
 element.addEventListener('click', (event) => {
   const opener = event.target.closest('.pm-open');
   if (opener) document.querySelector(`#examples .pm-card[data-index="${opener.dataset.index}"]`)?.click();
@@ -12,5 +12,9 @@ element.addEventListener('click', (event) => {
   video.play().catch(() => {});
 });
 element.addEventListener('play', (event) => {
-  for (const video of element.querySelectorAll('video')) if (video !== event.target) video.pause();
+  for (const video of element.querySelectorAll('video')) {
+    if (video !== event.target) video.pause();
+    video.closest('.pm-film').classList.toggle('pm-playing', video === event.target);
+  }
+  event.target.closest('.pm-film').scrollIntoView({ block: 'nearest', inline: 'start' });
 }, true);

@@ -40,7 +40,7 @@ def build_experiments(examples: Sequence[Example], model: Path) -> None:
 
 def _build_example(example: Example) -> None:
     gr.Markdown(f"### {example.title}\n{example.intent}")
-    gr.HTML(markup.example_player(example))
+    gr.HTML(markup.example_player(example) + markup.credit_line(example.credit, True))
     drawn = example.pictures()
     for name in ("spectrogram", "pianoroll"):
         if name in drawn:

@@ -59,7 +59,15 @@ def page(tmp_path_factory: pytest.TempPathFactory, clips: dict[str, Path]) -> It
     """The page with one example of its own."""
     examples = tmp_path_factory.mktemp("examples")
     shutil.copyfile(clips["eight"], examples / "squares.mp4")
-    facts = {"title": "Three squares", "intent": "A square crosses three colours."}
+    credit = {
+        "work": "Squares",
+        "by": "A Painter | squares.org",
+        "licence": "CC BY 4.0",
+        "terms": "https://creativecommons.org/licenses/by/4.0/",
+        "changed": "shortened",
+    }
+    facts = {"title": "Three squares", "intent": "A square crosses three colours.",
+             "credit": credit, "poster": 4.0}  # fmt: skip
     (examples / "squares.json").write_text(json.dumps(facts))
     (examples / "outputs").mkdir()
     pipe = PixMusPipeline.from_pretrained()

@@ -95,6 +95,9 @@ def test_at_first_sight_all_fits_and_the_finished_film_plays(
     assert visitor.tab.evaluate(FITS) and visitor.is_make_in_sight()
     told = visitor.tab.inner_text("#films figcaption")
     assert "Three squares" in told and "Strings in E minor at 9" in told
+    assert "A Painter | squares.org, CC BY 4.0." in told  # whose it is stands on its card
+    licence = visitor.tab.get_attribute("#films .pm-credit a", "href")
+    assert licence == "https://creativecommons.org/licenses/by/4.0/"
     film = "document.querySelector('#films video')"
     assert visitor.tab.evaluate(f"{film}.poster.startsWith('data:image/jpeg')")
     assert visitor.tab.evaluate("document.querySelector('#films img').naturalWidth") == 400
@@ -102,6 +105,10 @@ def test_at_first_sight_all_fits_and_the_finished_film_plays(
     visitor.tab.click("#films .pm-play")
     visitor.tab.wait_for_function(f"{film}.currentTime > 0.3")
     assert visitor.tab.evaluate(f"{film}.controls && !{film}.muted")
+    assert visitor.tab.evaluate(f"getComputedStyle({film}).objectFit") == "contain"  # all of it
+    place = visitor.tab.locator("#films").bounding_box()
+    large = visitor.tab.locator(".pm-film.pm-playing").bounding_box()
+    assert place and large and (large["x"], large["width"]) == (place["x"], place["width"])
     assert visitor.tab.evaluate(f"{film}.webkitAudioDecodedByteCount") > 1000
     assert visitor.tab.locator("#guidance input[type=number]").is_visible()
     icon = visitor.tab.get_attribute("link[rel~=icon]", "href")
@@ -120,6 +127,11 @@ def test_an_example_shows_its_finished_result_at_once_and_is_made_again_note_for
     visitor.tab.click("#films .pm-open")
     visitor.tab.wait_for_selector("#result video")
     assert not visitor.tab.is_visible("#films") and visitor.tab.is_visible("#examples")
+    card = "document.querySelector('#examples .pm-card video')"  # its picture is the film's
+    visitor.tab.wait_for_function(f"{card}.poster.startsWith('data:image/jpeg')")
+    credit = visitor.tab.inner_text("#facts .pm-credit")
+    assert credit.startswith("Picture: Squares, A Painter | squares.org, CC BY 4.0.")
+    assert credit.endswith("Changed: shortened.")
     visitor.tab.wait_for_selector("#shell .cm-content")
     for dead in ("#redo", "#recompose"):  # what an example cannot be asked is not offered
         assert not visitor.tab.is_visible(dead)

@@ -1,6 +1,7 @@
 """The pictures of the page in `docs/pictures/page`: `pixmus evaluate page --pictures FOLDER`.
 
-Each is what a visitor sees on a screen of 1280 x 900, or of a phone, of the page that runs.
+Each is what a visitor sees of the page that runs, from its top, on a screen of 1280 x 900 (two takes
+compared: a taller one, which shows the film and the cards below it), or of a phone.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-DESK, PHONE = (1280, 900), (390, 844)  # pixels
+DESK, TALL, PHONE = (1280, 900), (1280, 1250), (390, 844)  # pixels
 QUALITY = 72
 SETTLE_MS = 2500
 STATUS = "document.querySelector('#status').innerText.includes('{}')"
@@ -40,7 +41,7 @@ def take_pictures(browser: Any, url: str, clip: Path, folder: Path) -> list[str]
     _wait_for_take(tab)
     tab.click("[aria-label='Compare with Take 1']")
     _show_middle(tab)
-    tab.evaluate("document.querySelector('#result').scrollIntoView({block: 'start'})")
+    tab.set_viewport_size({"width": TALL[0], "height": TALL[1]})
     keep(tab, "compare")
     tab.context.close()
 

@@ -61,3 +61,12 @@ def test_bench_clip_is_full_hd_with_sound(tmp_path: Path) -> None:
     video = probe(path)
     assert (video.width, video.height, video.codec) == (1920, 1080, "h264")
     assert video.has_audio and video.duration == pytest.approx(0.6, abs=0.01)
+
+
+def test_of_calls_and_decodings_the_best_counts(paint_video) -> None:
+    clip = paint_video()
+    slow = {"watch": 3.0, "mux": 0.5}
+    take, measured = bench._turn(lambda: ("take", slow, 4.0), clip)
+    assert take == "take" and measured["call_s"] == 4.0 and measured["watch"] == 3.0
+    assert measured["decode_s"] > 0
+    assert bench.best_of([{"a": 3.0, "b": 1.0}, {"a": 2.0, "b": 5.0}]) == {"a": 2.0, "b": 1.0}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import cast
@@ -38,8 +39,9 @@ from pixmus.compose.sampling import DRUMS, Guidance, Sampling
 from pixmus.compose.seeds import window_seed
 from pixmus.compose.unmasking import BLOCK_BARS, UnmaskingScheduler
 from pixmus.ensembles import PARTS, Part
+from pixmus.model.drawing import Leaning
 from pixmus.model.heard import Told
-from pixmus.model.voice_network import KNOWN, MASKED, Leaning, Unit, VoiceNetwork
+from pixmus.model.voice_network import KNOWN, MASKED, Unit, VoiceNetwork
 
 # A window shows so many bars before a block, and the plan of so many after it.
 CONTEXT_BARS, FUTURE_BARS = 8, 2
@@ -60,11 +62,12 @@ def fill(
     guidance: Guidance,
     sampling: Sampling,
     on_step: Callable[[int, np.ndarray], None] | None = None,
+    beside: Executor | None = None,
 ) -> np.ndarray:
     """A window's tokens (T, NUM_TOKENS) with the masked units of `targets` bool (T, P) written.
 
     `states` int (T, P) says what is known; masked units that are no targets stay masked. `echo`
-    holds the bars that are returned to where `echoed` bool (T,).
+    holds the bars that are returned to where `echoed` bool (T,). `beside`: see `second_thread`.
     """
     scheduler = copy.copy(scheduler)  # steps are set on it, and others may be writing with it
     window = _Window(
@@ -78,6 +81,7 @@ def fill(
         guidance.variants(conditions),
         torch.from_numpy(echo.astype(np.int64)),
         torch.from_numpy(echoed),
+        beside,
     )
     to_write = torch.from_numpy(targets & (states == MASKED))
     done = 0
@@ -114,9 +118,11 @@ class _Window:
     conditions: Tensor  # (variants, T, conditions)
     echo: Tensor  # int64 (T, NUM_TOKENS)
     echoed: Tensor  # bool (T,)
+    beside: Executor | None = None  # see `VoiceNetwork.hear`
 
     def __post_init__(self) -> None:
         self.certainty = torch.zeros(self.states.shape)
+        self.read: dict[int, tuple[Tensor, Tensor]] = {}  # see `VoiceNetwork.hear`
         variants = len(self.conditions)
         # what is led away from returns to nothing
         unled = [torch.zeros_like(self.echoed)] * (variants - 1)
@@ -161,7 +167,7 @@ class _Window:
         return True
 
     def _write_again(self, units: Tensor, guidance: Guidance) -> None:
-        self.states[units[:, 0], units[:, 1]] = MASKED
+        self._set_states(units, MASKED)
         wanted = torch.zeros(self.states.shape, dtype=torch.bool)
         wanted[units[:, 0], units[:, 1]] = True
         drawn, _ = self._draw(wanted, guidance)
@@ -174,7 +180,12 @@ class _Window:
         for beat, part in units.tolist():
             place = cast(Unit, self.network.units[part]).layout.tokens
             self.tokens[beat, place] = drawn[beat, place]
-        self.states[units[:, 0], units[:, 1]] = KNOWN
+        self._set_states(units, KNOWN)
+
+    def _set_states(self, units: Tensor, state: int) -> None:
+        self.states[units[:, 0], units[:, 1]] = state
+        for part in set(units[:, 1].tolist()):
+            self.read.pop(part, None)
 
     def _draw(self, wanted: Tensor, guidance: Guidance) -> tuple[Tensor, Tensor]:
         return _draw(
@@ -183,6 +194,8 @@ class _Window:
             self.states,
             self.conditions,
             self.told,
+            self.read,
+            self.beside,
             wanted,
             self.generator,
             guidance,
@@ -196,6 +209,8 @@ def _draw(
     states: Tensor,
     conditions: Tensor,
     told: Told,
+    read: dict[int, tuple[Tensor, Tensor]],
+    beside: Executor | None,
     wanted: Tensor,
     generator: torch.Generator,
     guidance: Guidance,
@@ -203,7 +218,7 @@ def _draw(
 ) -> tuple[Tensor, Tensor]:
     """Tokens drawn for all wanted units, (T, NUM_TOKENS), and their mean log probability (T, P)."""
     V = len(guidance.weights[0])
-    heard = network.hear(tokens[None], states[None], told.of(V))
+    heard = network.hear(tokens[None], states[None], told.of(slice(V)), read, beside)
     drawn = torch.zeros_like(tokens)
     certainty = torch.zeros(states.shape)
     weights, dynamics_weights = guidance.weights
@@ -323,6 +338,7 @@ def write_blocks(
     guidance: Guidance | None = None,
     sampling: Sampling | None = None,
     on_step: Callable[[int, int, np.ndarray], None] | None = None,
+    beside: Executor | None = None,
 ) -> np.ndarray:
     """The tokens (beats, NUM_TOKENS) of music of any length with all masked units written.
 
@@ -330,7 +346,7 @@ def write_blocks(
     `conditions` (beats, conditions) and the first beats of the bars describe all of it; `sources`
     (bars,) are the bars that bars return to, -1 for none: where those are written already some of
     them comes back (see `bring_bars_back`), and all of them is shown. `on_step` hears of every
-    step: its number, how many there are, the window's tokens.
+    step: its number, how many there are, the window's tokens; `beside` is that of `second_thread`.
     """
     guidance, sampling = guidance or Guidance(), sampling or Sampling()
     written, state = tokens.copy(), states.copy()
@@ -379,6 +395,7 @@ def write_blocks(
                 guidance=guidance,
                 sampling=how,
                 on_step=report,
+                beside=beside,
             )
             state[window] = np.where(now & (state[window] == MASKED), KNOWN, state[window])
     return written

@@ -6,6 +6,7 @@ Nothing is kept between calls: every block of bars draws from a generator of its
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -34,6 +35,7 @@ from pixmus.compose.voice_score import (
 from pixmus.compose.voice_writing import Block, blocks_of, write_blocks
 from pixmus.ensembles import Part, Style
 from pixmus.model.plan_network import PlanDenoiser
+from pixmus.model.two_threads import second_thread
 from pixmus.model.voice_network import KNOWN, MASKED, VoiceNetwork
 from pixmus.score.notes import Score
 from pixmus.score.plan import HALVES, Plan
@@ -88,36 +90,38 @@ def compose(
         if on_step is not None:
             on_step(min(done, total - 1), total, x)
 
-    film_plan = plan_film(
-        writers.planner,
-        draft,
-        cues,
-        seed=seed,
-        guidance_scale=guidance_scale,
-        num_steps=plan_steps,
-        chords=chords,
-        on_step=tell,
-    )
-    canvases = [prepare_voices(sheet, cue, film_plan.plan) for cue in cues]
-    spans = [give_kept(canvas, draft, cue) for canvas, cue in zip(canvases, cues, strict=True)]
-    voices = _Voices(
-        writers,
-        Guidance(guidance_scale, timing_guidance_scale),
-        Sampling.of(writers.scheduler, steps, Style(sheet.style)),
-        lambda share, x: tell(planning + int(share * (total - planning)), torch.from_numpy(x)),
-    )
-    canvas = joined(canvases)
-    blocks = cut(seed=seed, sources=canvas.sources)
-    made = canvas.states == MASKED
-    voices.write(canvas, blocks)
-    for attempt in range(1, MELODY_ATTEMPTS + 1):
-        if not mask_silent_melody(canvas, made, film_plan.plan):
-            break
-        other = window_seed(seed, -2, attempt)
-        voices.write(
-            canvas,
-            cut(seed=other, sources=canvas.sources),
+    with second_thread() as beside:
+        film_plan = plan_film(
+            writers.planner,
+            draft,
+            cues,
+            seed=seed,
+            guidance_scale=guidance_scale,
+            num_steps=plan_steps,
+            chords=chords,
+            on_step=tell,
         )
+        canvases = [prepare_voices(sheet, cue, film_plan.plan) for cue in cues]
+        spans = [give_kept(canvas, draft, cue) for canvas, cue in zip(canvases, cues, strict=True)]
+        voices = _Voices(
+            writers,
+            Guidance(guidance_scale, timing_guidance_scale),
+            Sampling.of(writers.scheduler, steps, Style(sheet.style)),
+            lambda share, x: tell(planning + int(share * (total - planning)), torch.from_numpy(x)),
+            beside,
+        )
+        canvas = joined(canvases)
+        blocks = cut(seed=seed, sources=canvas.sources)
+        made = canvas.states == MASKED
+        voices.write(canvas, blocks)
+        for attempt in range(1, MELODY_ATTEMPTS + 1):
+            if not mask_silent_melody(canvas, made, film_plan.plan):
+                break
+            other = window_seed(seed, -2, attempt)
+            voices.write(
+                canvas,
+                cut(seed=other, sources=canvas.sources),
+            )
     take_written(canvases, canvas)
     written = [
         read_voices(canvas, sheet, span, cue.end_beat)
@@ -134,6 +138,7 @@ class _Voices:
     guidance: Guidance
     sampling: Sampling
     on_step: Callable[[float, np.ndarray], None]  # share of the blocks' steps, tokens
+    beside: Executor | None
 
     def write(self, canvas: VoiceCanvas, blocks: Sequence[Block]) -> None:
         """Write what is masked; it is known from then on."""
@@ -149,6 +154,7 @@ class _Voices:
             guidance=self.guidance,
             sampling=self.sampling,
             on_step=lambda step, total, x: self.on_step(step / total, x),
+            beside=self.beside,
         )
         canvas.states = np.where(canvas.states == MASKED, KNOWN, canvas.states)
 

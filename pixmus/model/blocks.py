@@ -8,10 +8,24 @@ B = batch, T = places, D = width.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class BlockTold:
+    """What a block's input is modulated and turned by."""
+
+    modulation: Tensor  # (B, T, 6, D): its own, to the scales 1 is added
+    along: Tensor  # (1 or B, T, 2, 1, D / heads): of queries and keys, see `turning`
+    across: Tensor
+
+    def of(self, batch: slice) -> BlockTold:
+        """What some of a batch are told who all have the same places."""
+        return BlockTold(self.modulation[batch], self.along, self.across)
 
 
 class Block(nn.Module):
@@ -34,17 +48,23 @@ class Block(nn.Module):
         self.mlp_in = nn.Linear(width, 4 * width)
         self.mlp_out = nn.Linear(4 * width, width)
 
-    def forward(self, x: Tensor, modulation: Tensor, rotation: Tensor) -> Tensor:
+    def tell(self, modulation: Tensor, rotation: Tensor) -> BlockTold:
+        """What stays the same of `modulation` (B, T, 6, D) and `rotation` however often it runs."""
+        scales = torch.tensor([0.0, 1, 0, 0, 1, 0], device=modulation.device)[:, None]
+        own = modulation + self.modulation_offset + scales.to(modulation.dtype)
+        length = torch.stack([self.q_scale, self.k_scale])[:, None]
+        return BlockTold(own, *turning(rotation[..., None, :], length))
+
+    def forward(self, x: Tensor, told: BlockTold) -> Tensor:
         D = x.shape[-1]
-        offset = self.modulation_offset
-        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = (modulation + offset).unbind(2)
-        h = torch.addcmul(shift_a, F.layer_norm(x, (D,)), 1 + scale_a)
-        x = torch.addcmul(x, gate_a, self.attention_out(self.attend(h, rotation)))
-        h = torch.addcmul(shift_m, F.layer_norm(x, (D,)), 1 + scale_m)
+        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = told.modulation.unbind(2)
+        h = torch.addcmul(shift_a, F.layer_norm(x, (D,)), scale_a)
+        x = torch.addcmul(x, gate_a, self.attention_out(self.attend(h, told)))
+        h = torch.addcmul(shift_m, F.layer_norm(x, (D,)), scale_m)
         h = self.mlp_out(F.gelu(self.mlp_in(h), approximate="tanh"))
         return torch.addcmul(x, gate_m, h)
 
-    def attend(self, h: Tensor, rotation: Tensor) -> Tensor:
+    def attend(self, h: Tensor, told: BlockTold) -> Tensor:
         """Attention, (B, T, D) to the same, with queries and keys of one length each.
 
         Written out: for so short a sequence plain products are faster on CPU, backwards most of
@@ -55,9 +75,8 @@ class Block(nn.Module):
         qkv = self.to_qkv(h).view(B, T, 3, self.num_heads, -1)
         qk, v = qkv[:, :, :2], qkv[:, :, 2]  # (B, T, 2, heads, D / heads)
         shortness = 1 / torch.linalg.vector_norm(qk, dim=-1).clamp(min=1e-6)  # (B, T, 2, heads)
-        qk = rotate(qk, rotation[..., None, :], torch.stack([self.q_scale, self.k_scale])[:, None])
-        q, k = qk.permute(2, 0, 3, 1, 4).to(h.dtype)  # (B, heads, T, D / heads)
-        of_q, of_k = shortness.permute(2, 0, 3, 1)  # (B, heads, T)
+        q, k = rotate(qk, told.along, told.across).permute(2, 0, 3, 1, 4).to(h.dtype)
+        of_q, of_k = shortness.permute(2, 0, 3, 1)  # (B, heads, T); q and k (..., D / heads)
         products = (q @ k.transpose(2, 3)) * (self.head_scale * of_q)[..., None] * of_k[:, :, None]
         return (products.softmax(-1) @ v.transpose(1, 2)).transpose(1, 2).reshape(B, T, D)
 
@@ -69,11 +88,15 @@ def rotations(positions: Tensor, head_width: int) -> Tensor:
     return torch.stack([angles.cos(), angles.sin()])[..., None, :]
 
 
-def rotate(x: Tensor, rotation: Tensor, scale: Tensor) -> Tensor:
-    """`scale` times x, turned by `rotation`: the halves a, b of the last axis are its two legs."""
+def turning(rotation: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """What `rotate` multiplies by to turn by `rotation` and to scale by `scale`."""
     cos, sin = rotation
-    half = x.shape[-1] // 2
+    half = cos.shape[-1]
     # (a cos - b sin, b cos + a sin), with the scale multiplied into cosine and sine.
     along = torch.cat([cos, cos], dim=-1) * scale
-    across = torch.cat([-sin, sin], dim=-1) * scale.roll(half, -1)
-    return x * along + x.roll(half, -1) * across
+    return along, torch.cat([-sin, sin], dim=-1) * scale.roll(half, -1)
+
+
+def rotate(x: Tensor, along: Tensor, across: Tensor) -> Tensor:
+    """x turned (see `turning`): the halves a, b of the last axis are its two legs."""
+    return x * along + x.roll(x.shape[-1] // 2, -1) * across

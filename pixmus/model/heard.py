@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from pixmus.model.blocks import BlockTold
+
 
 @dataclass(frozen=True)
 class Told:
@@ -17,19 +19,17 @@ class Told:
     condition: Tensor  # (B, T, D)
     echoes: tuple[Tensor, ...]  # per part (B, T, d): the unit that it returns to, 0 = none
     returning: Tensor  # (B, T, D): what they come to
-    rotation: Tensor
-    modulation: Tensor  # (B, T, 6, D)
+    blocks: tuple[BlockTold, ...]
     final_modulation: Tensor  # (B, T, 2 * D)
 
-    def of(self, count: int) -> Told:
-        """What the first so many of the batch are told."""
+    def of(self, batch: slice) -> Told:
+        """What some of the batch are told."""
         return Told(
-            self.condition[:count],
-            tuple(echo[:count] for echo in self.echoes),
-            self.returning[:count],
-            self.rotation,
-            self.modulation[:count],
-            self.final_modulation[:count],
+            self.condition[batch],
+            tuple(echo[batch] for echo in self.echoes),
+            self.returning[batch],
+            tuple(block.of(batch) for block in self.blocks),
+            self.final_modulation[batch],
         )
 
 

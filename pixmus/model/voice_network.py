@@ -10,7 +10,8 @@ B = batch, T = beats, P = parts, M = masked units, n = tokens of a unit, D = wid
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from pixmus.diffusers_base import ConfigMixin, ModelMixin, register_to_config
 from pixmus.ensembles import PARTS
 from pixmus.model.blocks import Block, rotations
 from pixmus.model.byte_weights import SCALE, from_bytes, read_weights
+from pixmus.model.drawing import Leaning, draw, sharpened, sharper_pitches, struck_last
 from pixmus.model.heard import Heard, Told
 from pixmus.score.grid import STEPS_PER_BEAT
 from pixmus.score.voices import FIRST_PITCH, HOLD, REST, UNIT_LAYOUTS, Gate, UnitLayout
@@ -204,6 +206,37 @@ class Unit(nn.Module):
         counts[:, 0] = has_velocity
         return counts
 
+    @cached_property
+    def places(self) -> tuple[tuple[str, int], ...]:
+        """Of each token its kind, and its place among those of its kind."""
+        return tuple(
+            (kind, column)
+            for kind, places in self.kinds().items()
+            for column in range(places.stop - places.start)
+        )
+
+    def asked(
+        self, kind: str, column: int, tokens: Tensor, has_dynamics: bool
+    ) -> tuple[Tensor | None, Tensor]:
+        """Of which of the units a token is drawn, None: of all, and what it is in the others, (M,).
+
+        `tokens` int64 (M, n) are the units' as far as they are drawn.
+        """
+        layout = self.layout
+        nothing = torch.zeros(len(tokens), dtype=torch.int64)
+        if kind in ("level", "accents") and not has_dynamics:
+            return nothing[:0], nothing
+        if kind == "accents":
+            first = layout.voices.start - layout.start + column * layout.num_voices
+            voices = tokens[:, first : first + layout.num_voices]
+            is_struck = (voices >= (FIRST_PITCH if self.has_pitch else 1)).any(1)
+            return is_struck.nonzero()[:, 0], nothing
+        if kind == "voices" and layout.has_gates:
+            gate = tokens[:, 1 + column // layout.num_voices]
+            otherwise = torch.where(gate == Gate.HOLD, HOLD, REST)
+            return (gate >= Gate.STROKE).nonzero()[:, 0], otherwise
+        return None, nothing
+
     @torch.no_grad()
     def sample(
         self,
@@ -224,148 +257,47 @@ class Unit(nn.Module):
         asked = prepared.new_zeros(M)
         layout = self.layout
         tokens = prepared.new_zeros(M, self.num_tokens, dtype=torch.int64)
-        before = torch.zeros_like(prepared)
+        before = torch.zeros_like(prepared[0])
         total = prepared.new_zeros(M)
-        kinds = self.kinds()
-        for i in range(self.num_tokens):
-            kind = next(k for k, s in kinds.items() if s.start <= i + layout.start < s.stop)
-            column = i + layout.start - kinds[kind].start
-            counts = torch.ones(M, dtype=torch.bool)
-            forced = torch.zeros(M, dtype=torch.int64)
-            allowed: Tensor | None = None
-            if kind in ("level", "accents") and not has_dynamics:
-                counts[:] = False
-            elif kind == "accents":
-                voices = tokens[:, layout.voices.start - layout.start :][
-                    :, column * layout.num_voices : (column + 1) * layout.num_voices
-                ]
-                counts = (voices >= (FIRST_PITCH if self.has_pitch else 1)).any(1)
-            elif kind == "voices" and layout.has_gates:
-                gate = tokens[:, 1 + column // layout.num_voices]
-                counts = gate >= Gate.STROKE
-                forced = torch.where(gate == Gate.HOLD, HOLD, REST)
-                allowed = gate == Gate.STROKE  # no voice goes on
-            if counts.any():
-                at = counts.nonzero()[:, 0]
-                hidden = self.write(prepared[:, at], before[:, at], self.place[i])
+        offsets = self.offsets.tolist()
+        for i, (kind, column) in enumerate(self.places):
+            is_note = kind in ("gates", "voices")
+            if kind != "voices" or column % layout.num_voices == 0:  # the others are asked alike
+                at, otherwise = self.asked(kind, column, tokens, has_dynamics)
+                own = prepared if at is None else prepared[:, at]
+            forced = otherwise
+            if at is None or len(at):
+                told = before if at is None else before[at]
+                hidden = self.write(own, told, self.place[i])
                 logits = self.heads[kind](F.silu(hidden)) + self.biases[kind][column]
-                blend = weights if kind in ("gates", "voices") else dynamics_weights
+                blend = weights if is_note else dynamics_weights
                 log_p = (blend[:, None, None] * logits.log_softmax(-1)).sum(0)
-                if allowed is not None:
-                    log_p[allowed[at], HOLD] = -torch.inf
+                if kind == "voices" and layout.has_gates:  # where all is struck no voice goes on
+                    gate = tokens[:, 1 + column // layout.num_voices]
+                    log_p[(gate if at is None else gate[at]) == Gate.STROKE, HOLD] = -torch.inf
                 if kind == "accents":
                     log_p[:, 0] = -torch.inf
                 if kind == "gates" and lean.struck is not None:
-                    log_p = log_p.clone()
-                    log_p[:, Gate.STROKE] += lean.struck[at, column]
+                    log_p[:, Gate.STROKE] += lean.struck[:, column]
                 if kind == "voices":
                     log_p = lean.added(log_p, at, last, way, column, layout)
-                is_note = kind in ("gates", "voices")
                 warmth = temperature if is_note else dynamics_temperature or temperature
                 if kind == "voices" and self.has_pitch:
-                    p = _sharper_pitches(log_p, warmth, top)
+                    p = sharper_pitches(log_p, warmth, top)
                 else:
-                    p = _sharpened(log_p, warmth, top)
-                drawn = torch.multinomial(p, 1, generator=generator)
-                if kind in ("gates", "voices"):
-                    total[at] += p.gather(1, drawn)[:, 0].clamp(min=1e-9).log()
-                    asked[at] += 1
-                forced = forced.index_put((at,), drawn[:, 0])
+                    p = sharpened(log_p, warmth, top)
+                drawn = draw(p, generator)
+                if is_note:
+                    told_p = p.gather(1, drawn[:, None])[:, 0].clamp(min=1e-9).log()
+                    everywhere = slice(None) if at is None else at
+                    total[everywhere] += told_p
+                    asked[everywhere] += 1
+                forced = drawn if at is None else otherwise.index_put((at,), drawn)
             if kind == "voices" and last is not None:
-                struck = forced >= FIRST_PITCH
-                if way is not None:
-                    moved = (forced - last).sign()
-                    way = torch.where(struck & (last >= FIRST_PITCH) & (moved != 0), moved, way)
-                last = torch.where(struck, forced, last)
+                last, way = struck_last(forced, last, way)
             tokens[:, i] = forced
-            before = before + self.before(forced + self.offsets[i])
+            before = before + F.embedding(forced + offsets[i], self.before.weight)
         return tokens, total / asked.clamp(min=1)
-
-
-@dataclass(frozen=True)
-class Leaning:
-    """What is added to the log probabilities of a unit's voices when they are drawn."""
-
-    favour: Tensor | None = None  # (M, values)
-    struck: Tensor | None = None  # (M, strokes of a beat): to all values that strike a note
-    last: Tensor | None = None  # (M,): the value that was struck before the unit, -1: not known
-    way: Tensor | None = None  # (M,): the sign of the last interval that is known, 0: none is
-    intervals: Tensor | None = None  # (semitones,): by the interval from what was struck last
-    going_on: float = 0.0  # to pitches the same way as the last interval, taken from the others
-    wanted_ways: Tensor | None = None  # (M, steps of a beat): signs of intervals, 2: any
-    repeating: float = 0.0  # to pitches that go such a way
-    thinner: float = 0.0  # to the rests of all voices but the first
-
-    def added(
-        self,
-        log_p: Tensor,
-        at: Tensor,
-        last: Tensor | None,
-        way: Tensor | None,
-        column: int,
-        layout: UnitLayout,
-    ) -> Tensor:
-        """The log probabilities (n, values) of units `at` (n,), what is added to them included.
-
-        `column` counts the voices of all steps; `last` and `way` (M,) are of all units.
-        """
-        if self.favour is not None:
-            log_p = log_p + self.favour[at]
-        if self.struck is not None and not layout.has_gates:
-            log_p = log_p.clone()
-            first = FIRST_PITCH if last is not None else 1  # drums have no pitch, and no hold
-            log_p[:, first:] += self.struck[at, column, None]
-        if last is not None and self.intervals is not None:
-            log_p = log_p + _by_interval(last[at], self.intervals, log_p.shape[-1])
-        if last is not None and way is not None and self.going_on:
-            log_p = log_p + self.going_on * _same_way(last[at], way[at], log_p.shape[-1])
-        if last is not None and self.wanted_ways is not None and self.repeating:
-            moves = (torch.arange(log_p.shape[-1]) - last[at, None]).sign()
-            asked = (moves == self.wanted_ways[at, column, None]) & (last[at, None] >= FIRST_PITCH)
-            asked[:, :FIRST_PITCH] = False
-            log_p = log_p + self.repeating * asked
-        if self.thinner and column % layout.num_voices:
-            log_p = log_p.clone()
-            log_p[:, REST] += self.thinner
-        return log_p
-
-
-def _by_interval(last: Tensor, intervals: Tensor, num_values: int) -> Tensor:
-    """What is added to the log probabilities of a voice's values, (M, values), by the interval."""
-    apart = (torch.arange(num_values) - last[:, None]).abs().clamp(max=len(intervals) - 1)
-    found = intervals[apart] * (last >= FIRST_PITCH)[:, None]
-    found[:, :FIRST_PITCH] = 0
-    return found
-
-
-def _same_way(last: Tensor, way: Tensor, num_values: int) -> Tensor:
-    """1 where a value goes on the way (M,) from the last one (M,), -1 where back; (M, values)."""
-    moves = (torch.arange(num_values) - last[:, None]).sign()
-    found = moves * way[:, None] * (last >= FIRST_PITCH)[:, None]
-    found[:, :FIRST_PITCH] = 0
-    return found
-
-
-def _sharpened(log_p: Tensor, temperature: float, top: float) -> Tensor:
-    """Probabilities at a temperature, of the likeliest values that make up `top` (nucleus)."""
-    p = (log_p / temperature).softmax(-1)
-    if top < 1:
-        order = p.sort(-1, descending=True)
-        beyond = order.values.cumsum(-1) - order.values >= top
-        p = p.scatter(-1, order.indices, order.values.masked_fill(beyond, 0))
-        p = p / p.sum(-1, keepdim=True)
-    return p
-
-
-def _sharper_pitches(log_p: Tensor, temperature: float, top: float) -> Tensor:
-    """Probabilities of a voice's values: pitches sharpened among themselves, not against the rest.
-
-    A pitch is one of many, rest and hold are one each: sharpened together, voices fall silent.
-    """
-    p = log_p.softmax(-1)
-    struck = p[..., FIRST_PITCH:].sum(-1, keepdim=True)
-    pitches = _sharpened(log_p[..., FIRST_PITCH:], temperature, top)
-    return torch.cat([p[..., :FIRST_PITCH], struck * pitches], -1)
 
 
 class VoiceNetwork(ModelMixin, ConfigMixin):
@@ -430,12 +362,13 @@ class VoiceNetwork(ModelMixin, ConfigMixin):
             returning = returning + unit.echo_to_token(returned)
         if positions.dim() == 1:
             positions = positions[None]
+        rotation = rotations(positions, self.head_width).to(condition.dtype)
+        modulation = self.modulation(condition).unflatten(-1, (6, -1))
         return Told(
             condition,
             tuple(echoes),
             returning,
-            rotations(positions, self.head_width).to(condition.dtype),
-            self.modulation(condition).unflatten(-1, (6, -1)),
+            tuple(cast(Block, block).tell(modulation, rotation) for block in self.blocks),
             self.final_modulation(condition),
         )
 
@@ -444,18 +377,42 @@ class VoiceNetwork(ModelMixin, ConfigMixin):
         tokens: Tensor,  # (B, T, NUM_TOKENS) int64, or (1, T, NUM_TOKENS) for all alike
         states: Tensor,  # (B, T, P) or (1, T, P) int64: KNOWN, MASKED or SILENT
         told: Told,
+        read: dict[int, tuple[Tensor, Tensor]] | None = None,
+        beside: Executor | None = None,
     ) -> Heard:
-        """The trunk's answer for every beat."""
+        """The trunk's answer for every beat.
+
+        `read` is what was read before of parts, by their index, and is filled in: whoever changes a
+        part's tokens or states takes it out. `beside` computes for some of the batch meanwhile; no
+        gradients then.
+        """
+        read = {} if read is None else read
         heard = []
         h = told.condition + told.returning
         for index, unit in enumerate(cast("list[Unit]", list(self.units))):
-            found = unit.hear(tokens[..., unit.layout.tokens], states[..., index])
+            if index not in read:
+                found = unit.hear(tokens[..., unit.layout.tokens], states[..., index])
+                read[index] = found, unit.to_token(found)
+            found, token = read[index]
             heard.append(found.expand(len(h), -1, -1))
-            h = h + unit.to_token(found)
-        for block in self.blocks:
-            h = block(h, told.modulation, told.rotation)
+            h = h + token
+        if beside is None or len(h) == 1:
+            beats = self._trunk(h, told)
+        else:  # the first of the batch here, the others meanwhile on another thread
+            others = beside.submit(self._trunk_apart, h[1:], told.of(slice(1, None)))
+            first = self._trunk(h[:1], told.of(slice(1)))
+            beats = torch.cat([first, others.result()])
+        return Heard(beats, heard, told.echoes)
+
+    @torch.inference_mode()
+    def _trunk_apart(self, h: Tensor, told: Told) -> Tensor:
+        return self._trunk(h, told)
+
+    def _trunk(self, h: Tensor, told: Told) -> Tensor:
+        for block, block_told in zip(self.blocks, told.blocks, strict=True):
+            h = block(h, block_told)
         shift, scale = told.final_modulation.chunk(2, dim=-1)
-        return Heard(F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift, heard, told.echoes)
+        return F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift
 
     def forward(
         self,

@@ -18,7 +18,9 @@ from pixmus.compose.voice_conditions import (
 )
 from pixmus.compose.voice_writing import blocks_of, write_blocks
 from pixmus.ensembles import PARTS, Part
-from pixmus.model.voice_network import KNOWN, MASKED, SILENT, Leaning, Unit, VoiceNetwork
+from pixmus.model.drawing import Leaning, draw
+from pixmus.model.two_threads import second_thread
+from pixmus.model.voice_network import KNOWN, MASKED, SILENT, Unit, VoiceNetwork
 from pixmus.score.voices import FIRST_PITCH, UNIT_LAYOUTS, decode_voices, encode_voices
 
 BARS = 3
@@ -146,6 +148,70 @@ def test_chords_as_the_network_sees_them() -> None:
     assert np.flatnonzero(vectors[1]).tolist() == [36] and not vectors[2].any()
     told = np.ones((2, NUM_VOICE_CONDITIONS), np.float32)
     assert not without_wishes(told)[:, CHORD_COLUMNS].any() and told.all()
+
+
+def test_values_are_drawn_as_torch_draws_them() -> None:
+    torch.manual_seed(4)
+    p = torch.randn(64, 50).softmax(-1)
+    of_torch = torch.multinomial(p, 1, generator=torch.Generator().manual_seed(5))[:, 0]
+    assert torch.equal(draw(p, torch.Generator().manual_seed(5)), of_torch)
+
+
+def test_what_is_added_hangs_on_the_last_pitch_and_the_way_there() -> None:
+    layout = UNIT_LAYOUTS[Part.MELODY]
+    low = FIRST_PITCH + 10
+    leaning = Leaning(
+        intervals=torch.tensor([-1.0, 0.5, 0.25]),
+        going_on=2.0,
+        wanted_ways=torch.tensor([[2], [1], [1]]),
+        repeating=4.0,
+    )
+    last, way = torch.tensor([-1, low, low]), torch.tensor([1, -1, 0])
+    nothing = torch.zeros(3, layout.num_voice_values)
+    added = leaning.added(nothing, None, last, way, 0, layout)
+    assert not added[0].any(), "nothing was struck before"
+    assert not added[:, :FIRST_PITCH].any(), "rest and hold are no pitches"
+    told = [low - 3, low - 1, low, low + 1, low + 3]
+    assert added[1, told].tolist() == [2.25, 2.5, -1.0, 2.5, 2.25]
+    assert added[2, told].tolist() == [0.25, 0.5, -1.0, 4.5, 4.25]
+    some = leaning.added(nothing[1:], torch.tensor([1, 2]), last, way, 0, layout)
+    assert torch.equal(some, added[1:])
+
+
+def test_a_second_thread_changes_no_note(network: VoiceNetwork) -> None:
+    """Nor does what was read before of parts that did not change."""
+    states = torch.full((1, 8, len(PARTS)), MASKED)
+    tokens = torch.from_numpy(a_song()[:8].astype(np.int64))[None]
+    told = network.tell(
+        states.expand(2, -1, -1),
+        torch.randn(2, 8, NUM_VOICE_CONDITIONS),
+        torch.arange(8),
+        tokens.expand(2, -1, -1),
+        torch.zeros(2, 8, dtype=torch.bool),
+    )
+    read: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with torch.inference_mode(), second_thread() as beside:
+            assert beside is not None and torch.get_num_threads() == 1
+            assert beside.submit(torch.get_num_threads).result() == 1
+            plain = network.hear(tokens, states, told)
+            both = network.hear(tokens, states, told, read, beside)
+            states = states.clone()
+            states[..., MELODY] = KNOWN
+            del read[MELODY]
+            again = network.hear(tokens, states, told, read, beside)
+            anew = network.hear(tokens, states, told)
+        assert torch.get_num_threads() == 2
+        torch.set_num_threads(1)
+        with second_thread() as beside:
+            assert beside is None
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.allclose(plain.beats, both.beats, atol=1e-5)
+    assert torch.allclose(anew.beats, again.beats, atol=1e-5)
+    assert not torch.allclose(plain.beats, anew.beats, atol=1e-3)
 
 
 def test_pitches_are_sharpened_among_themselves(network: VoiceNetwork) -> None:

@@ -35,6 +35,7 @@ ROOMS = (
     "waveform",
     "plain_base",
     "diffusers_base",
+    "two_threads",
     "renderers",
     "choice",
     "choices",

@@ -35,11 +35,11 @@ from pixmus.compose.voice_score import (
 from pixmus.compose.voice_writing import Block, blocks_of, write_blocks
 from pixmus.ensembles import Part, Style
 from pixmus.model.plan_network import PlanDenoiser
-from pixmus.model.two_threads import second_thread
 from pixmus.model.voice_network import KNOWN, MASKED, VoiceNetwork
 from pixmus.score.notes import Score
 from pixmus.score.plan import HALVES, Plan
 from pixmus.score.voices import FIRST_PITCH, HOLD, UNIT_LAYOUTS
+from pixmus.two_threads import second_thread
 
 OnStep = Callable[[int, int, Tensor], None]  # inference step, all of them, tokens
 

@@ -9,18 +9,19 @@ are not negative: the same picture darker and greyer is never happier.
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import torch
 
 from pixmus.curves import CURVE_RATE_HZ
 from pixmus.picture.efficientnet import HEAD, EfficientNetLite0
 from pixmus.picture.features import Features
 from pixmus.picture.things import SAID_FROM, things_seen
 from pixmus.picture.views import Views, evened
+from pixmus.two_threads import second_thread
 
 NETWORK = "backbone"  # the folder of the network, inside the encoder's
 HEAD_WEIGHTS = "sight.safetensors"
@@ -104,18 +105,24 @@ class Sight:
         seen = self._known.get(views)
         if seen is None:
             even = np.stack([evened(image) for image in views.images])
-            threads = torch.get_num_threads()
-            torch.set_num_threads(min(threads, 2))  # more spin more than they help at this size
-            try:
-                looks, classes = self.network.look(even)
-            finally:
-                torch.set_num_threads(threads)
+            with second_thread() as beside:
+                looks, classes = self._look(even, beside)
             things, shares = things_seen(classes)
             seen = Seen(
                 self.head.mood(looks), looks[:, :HEAD] - self.head.mean[:HEAD], things, shares
             )
             self._known[views] = seen
         return seen
+
+    def _look(self, images: np.ndarray, beside: Executor | None) -> tuple[np.ndarray, np.ndarray]:
+        """What the network says of images, half of them looked at on a second thread."""
+        if beside is None:
+            return self.network.look(images)
+        half = len(images) // 2
+        later = beside.submit(self.network.look, images[half:])
+        first = self.network.look(images[:half])
+        looks, classes = (np.concatenate(both) for both in zip(first, later.result(), strict=True))
+        return looks, classes
 
     def mood(self, features: Features) -> np.ndarray:
         """(n, 2) valence and arousal on the 4 Hz clock, z-scores against the reference films."""

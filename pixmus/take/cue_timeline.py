@@ -28,6 +28,7 @@ from pixmus.take.figure import (
     draw_thumbnails,
     label_row,
     panels_of,
+    without_rules,
 )
 
 if TYPE_CHECKING:  # PyAV is not needed here
@@ -96,7 +97,7 @@ def plot_cue_timeline(
 
 def _draw_cues(axes: Axes, cue_sheet: CueSheet) -> None:
     axes.set_ylim(0.0, 1.0)
-    axes.grid(False)
+    without_rules(axes)
     for cue in cue_sheet.cues:
         axes.add_patch(
             Rectangle((cue.start, 0.0), cue.end - cue.start, 1.0, fc="#d8dee9", ec=PAGE, lw=1.5)

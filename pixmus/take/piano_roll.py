@@ -32,6 +32,7 @@ from pixmus.take.figure import (
     draw_verticals,
     marker_area,
     panels_of,
+    without_rules,
 )
 
 BAR_NUMBERS_IN = 0.16  # room above the piano-roll
@@ -160,7 +161,7 @@ def _draw_chords(row: Axes, chords: Sequence[ChordSpan], score: Score) -> None:
     starts = np.asarray(score.tempo_map.to_seconds(np.array([span.start for span in chords])))
     low, high = row.get_xlim()
     letter = CHORD_LETTER_IN * (high - low) / (row.get_position().width * (WIDTH_PX / DPI))
-    row.grid(False)
+    without_rules(row)
     row.vlines(starts, 0, 1, transform=row.get_xaxis_transform(), color=RULE, lw=0.8, zorder=1)
     free = low
     for start, span in zip(starts.tolist(), chords, strict=True):
@@ -219,7 +220,7 @@ def draw_notes(
 
 
 def _draw_bar_lines(axes: Axes, bars: np.ndarray) -> None:
-    axes.grid(False)
+    without_rules(axes)
     every = _bar_spacing(len(bars))
     axes.vlines(
         bars[::every],

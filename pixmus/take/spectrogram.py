@@ -9,7 +9,17 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
-from pixmus.take.figure import INK, LEFT_IN, PAGE, QUIET, RULE, counted, draw_cuts, panels_of
+from pixmus.take.figure import (
+    INK,
+    LEFT_IN,
+    PAGE,
+    QUIET,
+    RULE,
+    counted,
+    draw_cuts,
+    panels_of,
+    without_rules,
+)
 from pixmus.waveform import SAMPLE_RATE
 
 MEL_BANDS = 160
@@ -45,7 +55,7 @@ def plot_spectrogram(
         vmin=-DYNAMIC_RANGE_DB,
         vmax=0.0,
     )
-    axes.grid(False)
+    without_rules(axes)
     marks = [hz for hz in (200, 500, 1000, 2000, 4000, 8000) if low < _mel(hz) < high]
     axes.yaxis.set_major_locator(FixedLocator([float(_mel(hz)) for hz in marks]))
     axes.set_yticklabels([f"{hz / 1000:g} kHz" if hz >= 1000 else f"{hz} Hz" for hz in marks])
@@ -88,7 +98,8 @@ def mel_spectrogram_db(waveform: np.ndarray, sample_rate: int, columns: int = 14
         piece[inside.start - start : inside.stop - start] = mono[:, inside].mean(axis=0)
         frames = np.lib.stride_tricks.sliding_window_view(piece, FFT_SIZE)[:: int(hop)]
         spectrum = np.fft.rfft(frames * window, axis=1)
-        powers[first : first + len(block)] = (np.abs(spectrum) ** 2)[: len(block)] @ bands
+        spectrum = spectrum[: len(block)]
+        powers[first : first + len(block)] = (spectrum.real**2 + spectrum.imag**2) @ bands
     if len(powers) > columns:
         edges = np.linspace(0, len(powers), columns + 1).astype(int)[:-1]
         widths = np.diff(np.append(edges, len(powers)))[:, None]

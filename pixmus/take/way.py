@@ -31,6 +31,7 @@ from pixmus.take.figure import (
     draw_verticals,
     label_row,
     panels_of,
+    without_rules,
 )
 from pixmus.take.piano_roll import draw_notes, note_spans
 
@@ -120,7 +121,7 @@ def _draw_beats(grid: Axes, tempo_map: TempoMap) -> None:
     grid.vlines(tempo_map.beat_times, 0.0, 0.5, color=QUIET, lw=0.8, zorder=3)
     grid.vlines(bars, 0.0, 0.95, color=INK, lw=1.3, zorder=3)
     grid.set_ylim(0.0, 1.0)
-    grid.grid(False)
+    without_rules(grid)
 
 
 def _draw_score(roll: Axes, score: Score) -> None:
@@ -132,7 +133,7 @@ def _draw_score(roll: Axes, score: Score) -> None:
         )
     pitches = [n.pitch for part in PARTS_FROM_THE_BACK for n in score.parts.get(part, ())] or [60]
     roll.set_ylim(min(pitches) - 2, max(pitches) + 2)
-    roll.grid(False)
+    without_rules(roll)
 
 
 def _draw_waveform(axes: Axes, waveform: np.ndarray, duration: float) -> None:

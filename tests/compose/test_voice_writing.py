@@ -19,9 +19,9 @@ from pixmus.compose.voice_conditions import (
 from pixmus.compose.voice_writing import blocks_of, write_blocks
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.drawing import Leaning, draw
-from pixmus.model.two_threads import second_thread
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT, Unit, VoiceNetwork
 from pixmus.score.voices import FIRST_PITCH, UNIT_LAYOUTS, decode_voices, encode_voices
+from pixmus.two_threads import second_thread
 
 BARS = 3
 BAR_STARTS = np.arange(0, 4 * BARS, 4)

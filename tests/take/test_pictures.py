@@ -17,7 +17,7 @@ from pixmus.picture.frames import Frame
 from pixmus.score.notes import Note, Score
 from pixmus.score.tempo import TempoMap
 from pixmus.take.cue_timeline import plot_cue_timeline
-from pixmus.take.figure import WIDTH_PX, save_figure
+from pixmus.take.figure import RULES, WIDTH_PX, save_figure
 from pixmus.take.piano_roll import plot_piano_roll
 from pixmus.take.spectrogram import (
     DYNAMIC_RANGE_DB,
@@ -138,6 +138,18 @@ def test_piano_roll_names_the_plans_chords_where_they_begin():
     assert list(named.values()) == pytest.approx(np.array([0, 4, 6, 8]) * beat_s, abs=0.15)
 
 
+def test_every_panel_is_ruled_where_the_last_is_labelled():
+    figure = plot_cue_timeline(cue_sheet(), score().tempo_map)
+    labelled = figure.axes[-1].get_xticks().tolist()
+    assert len(labelled) > 5 and labelled[0] == 0
+    for axes in figure.axes[1:]:
+        (rules,) = [each for each in axes.collections if each.get_gid() == RULES]
+        assert [line.vertices[0, 0] for line in rules.get_paths()] == labelled
+    (cues, *_) = figure.axes
+    assert not [each for each in cues.collections if each.get_gid() == RULES]
+    assert all(len(axes.get_xticks()) == 0 for axes in figure.axes[:-1])
+
+
 def test_the_way_names_stages_and_verbs_and_shows_the_sound_at_its_second():
     sheet = cue_sheet()
     frames = [Frame(float(t), np.full((90, 160, 3), 40 * (t % 3), np.uint8)) for t in range(12)]
@@ -150,7 +162,8 @@ def test_the_way_names_stages_and_verbs_and_shows_the_sound_at_its_second():
         text.get_text().split(" \u2193")[0] for text in figure.texts if "\u2193" in text.get_text()
     ]
     assert verbs == ["extract", "spot", "fit", "compose", "render, mix"]
-    outline = figure.axes[5].collections[0].get_paths()[0].vertices
+    drawn = next(each for each in figure.axes[5].collections if each.get_gid() != RULES)
+    outline = drawn.get_paths()[0].vertices
     assert np.abs(outline[outline[:, 0] < 5.9, 1]).max() == 0
     assert np.abs(outline[outline[:, 0] > 6.1, 1]).max() == pytest.approx(0.5, abs=0.01)
 

@@ -1,7 +1,7 @@
-"""Two threads for a network that is small: one thread of torch each, and few places to wait.
+"""Two threads for networks that are small: one thread of torch each, and few places to wait.
 
-Torch's own threads wait for one another at every layer: on two cores of which one is busy that
-stalls. Whoever computes two things at once here meets once for both.
+Torch's own threads wait for one another at every layer: where one of two cores is busy that stalls.
+Whoever computes two things at once here waits once for both, and to the bit as with one thread.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def second_thread() -> Iterator[Executor | None]:
     torch.set_num_threads(1)  # of this thread, and of those that begin later
     try:
         with ThreadPoolExecutor(
-            1, "pixmus-voices", initializer=torch.set_num_threads, initargs=(1,)
+            1, "pixmus-beside", initializer=torch.set_num_threads, initargs=(1,)
         ) as beside:
             yield beside
     finally:

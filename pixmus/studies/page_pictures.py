@@ -1,7 +1,7 @@
 """The pictures of the page in `docs/pictures/page`: `pixmus evaluate page --pictures FOLDER`.
 
-Each is what a visitor sees of the page that runs, from its top, on a screen of 1280 x 900 (two takes
-compared: a taller one, which shows the film and the cards below it), or of a phone.
+Each is what a visitor sees of the page that runs, from its top, on a screen of 1280 x 900 (two
+takes compared: a taller one, which shows the film and the cards below it), or of a phone.
 """
 
 from __future__ import annotations

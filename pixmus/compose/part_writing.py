@@ -21,6 +21,7 @@ from pixmus.score.voices import FIRST_PITCH, LIMBS, UNIT_LAYOUTS, Gate, decode_v
 REGISTER = CURVES.index(Curve.REGISTER)  # its column of the conditions, -1..1
 MELODY = PARTS.index(Part.MELODY)
 NEIGHBOURHOOD = 8  # beats
+HARMONY_PITCH = 57  # the mean of what the network alone writes
 MOTIF_BARS = (-2, -4, 2, 4)
 KICK_LIMB = 0  # of `LIMBS`
 GIVE_WAY = (Part.COUNTER, Part.HARMONY, Part.PAD)
@@ -192,6 +193,21 @@ def stay_near(
     away = (torch.arange(layout.num_pitches) - centre[:, None]).abs() / 12
     favour = torch.zeros(len(beats), layout.num_voice_values)
     favour[:, FIRST_PITCH:] = -strength * away * (total > 0)[:, None]
+    return favour
+
+
+def lie_higher(part: str, num_beats: int, strength: float) -> Tensor | None:
+    """What is added to the log probabilities of the harmony's voices, (M, values), in M beats.
+
+    A pitch an octave above `HARMONY_PITCH` is e to the `strength` times as likely, one below it as
+    much less: by the network alone chords lie three semitones below real ones, and thick there.
+    """
+    if part != Part.HARMONY or strength == 0:
+        return None
+    layout = UNIT_LAYOUTS[part]
+    pitches = torch.arange(layout.num_pitches) + layout.lowest_pitch
+    favour = torch.zeros(num_beats, layout.num_voice_values)
+    favour[:, FIRST_PITCH:] = strength * (pitches - HARMONY_PITCH) / 12
     return favour
 
 

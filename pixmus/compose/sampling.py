@@ -85,6 +85,8 @@ class Sampling:
     drums_with_pitched: float = 0.0  # see `drums_with_others`
     motif: tuple[float, float] = (0.0, 0.0)  # see `motif_to_repeat`
     harmony_near: float = 0.0  # see `stay_near`
+    harmony_higher: float = 0.0  # see `lie_higher`
+    livelier: Mapping[str, float] = field(default_factory=dict)  # added to strokes of parts
     thinner: float = 0.0  # of the harmony: see `Leaning.thinner`
     drums_repeat: float = 0.0  # see `carry_drums_on`
     drums_share: float = 0.15  # of the steps, in which the drums are written after all others
@@ -114,6 +116,8 @@ class Sampling:
             how.drums_with_pitched,
             tuple(how.motif),
             how.harmony_near,
+            how.harmony_higher,
+            how.livelier,
             how.thinner.get(style, 0.0),
             drums_repeat=how.drums_repeat,
             drums_share=how.drums_share,

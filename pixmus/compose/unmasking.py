@@ -14,7 +14,7 @@ from pixmus.ensembles import Part, Style
 BLOCK_BARS = 8  # that are written together
 TEMPERATURES: dict[str, float] = {
     Part.MELODY: 0.7,
-    Part.HARMONY: 0.7,
+    Part.HARMONY: 0.75,
     Part.BASS: 1.0,
     Part.DRUMS: 0.9,
 }
@@ -22,14 +22,19 @@ TEMPERATURES: dict[str, float] = {
 # in semitones, the last for all that are further. Written by the network alone melodies repeat
 # notes twice as often as real ones and move by step a third less (experiment 121).
 MELODY_INTERVALS = (-0.6, 0.5, 0.5, 0.1, 0.0)
-# The same of a bass: the network alone repeats its note in half of its strokes (experiment 126).
-BASS_INTERVALS = (-1.6, 0.7, 0.7, 0.0)
+# The same of a bass: the network alone repeats its note in half of its strokes (experiment 126),
+# and leaps octaves and more half as often again as a real one (experiment 178).
+BASS_INTERVALS = (-1.6, 0.7, 0.7, *[0.0] * 9, -0.9)
 # What is added to the log probabilities of pitches that go on the way the melody went, and taken
 # from those that go back: melodies of the network alone turn half as often again as real ones, and
 # basses a quarter more often.
 GOING_ON: dict[str, float] = {Part.MELODY: 0.8, Part.BASS: 1.0}
 MOTIF = (0.8, 1.2)  # of strokes and of ways: see `motif_to_repeat`
 HARMONY_NEAR = 1.0  # see `stay_near`
+HARMONY_HIGHER = 0.7  # see `lie_higher`
+# What is added to the log probabilities of a part's strokes: counterpoint of the network alone is a
+# third thinner than real ones (experiment 178).
+LIVELIER: dict[str, float] = {Part.COUNTER: 0.3}
 # The rest of what is leaned to and what it did: experiments 126 and 127.
 STEADY: dict[str, float] = {
     Part.DRUMS: 1.0,
@@ -86,6 +91,8 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
         kick_with_bass: float = KICK_WITH_BASS,
         drums_with_pitched: float = DRUMS_WITH_PITCHED,
         harmony_near: float = HARMONY_NEAR,
+        harmony_higher: float = HARMONY_HIGHER,
+        livelier: dict[str, float] = LIVELIER,
         thinner: dict[str, float] = THINNER,
         melody_share: float = 0.4,
         drums_share: float = 0.15,

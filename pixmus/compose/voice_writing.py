@@ -23,6 +23,7 @@ from pixmus.compose.part_writing import (
     clashing_units,
     drums_with_others,
     last_pitches,
+    lie_higher,
     motif_to_repeat,
     reach_register,
     room_for_melody,
@@ -252,10 +253,12 @@ def _leaning(
         room_for_melody(tokens[beats], states[beats], part),
         reach_register(conditions[beats], part, sampling.register_strength),
         stay_near(tokens, states, part, beats, sampling.harmony_near),
+        lie_higher(part, len(beats), sampling.harmony_higher),
     ]
     told = [favour for favour in asked if favour is not None]
     favour = torch.stack(told).sum(0) if told else None
     struck = strokes_to_repeat(tokens, states, part, beats, sampling.steady.get(part, 0.0))
+    struck = struck + sampling.livelier.get(part, 0.0)
     if part == Part.DRUMS:
         struck = struck + drums_with_others(
             tokens, states, beats, sampling.kick_with_bass, sampling.drums_with_pitched

@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from pixmus.compose.part_writing import (
+    HARMONY_PITCH,
     GIVING_WAY,
     KICK_LIMB,
     clashing_units,
     drums_with_others,
     last_pitches,
+    lie_higher,
     motif_to_repeat,
     reach_register,
     room_for_melody,
@@ -152,3 +154,14 @@ def test_chords_stay_near_those_around_them() -> None:
     alone = stay_near(tokens, states, Part.HARMONY, torch.tensor([8]), 1.0)
     assert alone is not None and not alone.any()
     assert stay_near(tokens, states, Part.BASS, torch.tensor([8]), 1.0) is None
+
+
+def test_chords_lie_higher_by_as_much_an_octave() -> None:
+    favour = lie_higher(Part.HARMONY, 2, 0.7)
+    assert favour is not None and favour.shape[0] == 2 and not favour[:, :FIRST_PITCH].any()
+    pitches = favour[1, FIRST_PITCH:]
+    at = HARMONY_PITCH - UNIT_LAYOUTS[Part.HARMONY].lowest_pitch
+    assert pitches[at] == 0  # what is written most is struck as often as before
+    assert pitches[at + 12].item() == pytest.approx(0.7)
+    assert pitches[at - 12].item() == pytest.approx(-0.7)
+    assert lie_higher(Part.BASS, 2, 0.7) is None and lie_higher(Part.HARMONY, 2, 0.0) is None

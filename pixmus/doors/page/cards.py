@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pixmus.choices import ORIGINAL_AUDIO
 from pixmus.doors.page import markup
 from pixmus.doors.page.films import poster
 from pixmus.doors.page.inline import jpeg_url
@@ -81,6 +82,7 @@ def _card(card: Card, made: list[int]) -> dict[str, Any]:
         "poster": _thumbnail(take.soundtrack.thumbnails),
         "along": markup.file_url(take.along) if take.along.exists() else "",
         "sounds": _sounds(take),
+        "musicAlone": take.soundtrack.settings[ORIGINAL_AUDIO.name] == "drop",
     }
 
 

@@ -25,7 +25,8 @@ RUN = """([html, script]) => {
   window.told = [];
   window.element = element;
   const parts = ['element', 'props', 'trigger', 'watch'];
-  window.api = new Function(...parts, script + '; return { refresh, choose }')(
+  const back = '; return { refresh, choose, mixer, gains, isMixing, modeOf }';
+  window.api = new Function(...parts, script + back)(
     element, props, (name, what) => told.push(what.number), () => {});
 }"""
 
@@ -161,3 +162,29 @@ def test_an_answer_that_was_overtaken_changes_no_card(browser: Any) -> None:
     heard = [tab.evaluate(arrive, [at, name]) for at, name in ((1, "a"), (3, "c"), (2, "b"))]
     tab.close()
     assert heard == ["a", "c", "c"]
+
+
+@pytest.mark.parametrize(("is_alone", "at_first"), [(True, "music"), (False, "both")])
+def test_what_is_switched_on_is_what_is_heard_also_where_the_music_was_made_alone(
+    browser: Any, is_alone: bool, at_first: str
+) -> None:
+    tab = browser.new_page()
+    script = "\n".join(map(markup.asset, SCRIPTS))
+    tab.evaluate(RUN, [markup.asset("player.html"), script])
+    heard = """([musicAlone, mode]) => {
+      const card = { id: 't1', number: 1, at: 1, name: 'a', clip: 'c', src: '', musicAlone,
+        sounds: { music: 'm', own: 'o', gain: 1, parts: { bass: 'b' } } };
+      props.value = JSON.stringify({ key: '', at: 1, cards: [card], chosen: 't1', latest: [] });
+      api.refresh();
+      api.mixer.mode = mode;
+      const { music, own } = api.gains(card);
+      return [api.modeOf(card), api.isMixing(card), music, own];
+    }"""
+    found = {mode: tab.evaluate(heard, [is_alone, mode]) for mode in (None, "own", "music", "both")}
+    tab.close()
+    assert found == {
+        None: [at_first, False, 1, 0 if is_alone else 1],  # the film itself plays
+        "own": ["own", True, 0, 1],
+        "music": ["music", not is_alone, 1, 0],
+        "both": ["both", is_alone, 1, 1],
+    }

@@ -1,16 +1,19 @@
 // What is heard: the scored clip as it is, or, by Web Audio, its music, the clip's own sound and the
 // parts at levels of the visitor's, all started on one sample and held to the picture.
-const mixer = { context: null, nodes: null, buffers: new Map(), mode: 'both', levels: { music: 1, own: 1 }, muted: new Set(), solo: new Set(), asking: null };
+const mixer = { context: null, nodes: null, buffers: new Map(), mode: null, levels: { music: 1, own: 1 }, muted: new Set(), solo: new Set(), asking: null };
 const DRIFT = 0.03; // seconds off the picture after which the sound is started anew
 
 const isHeard = (part) => (mixer.solo.size ? mixer.solo.has(part) : !mixer.muted.has(part));
 const partsChanged = () => mixer.muted.size > 0 || mixer.solo.size > 0;
-const isMixing = () => mixer.mode !== 'both' || mixer.levels.music !== 1 || mixer.levels.own !== 1 || partsChanged();
+// Until the visitor chooses, what the film itself holds: the music alone where it was made so.
+const filmMode = (card) => (card?.musicAlone ? 'music' : 'both');
+const modeOf = (card) => mixer.mode || filmMode(card);
+const isMixing = (card = cardOf(chosen)) => modeOf(card) !== filmMode(card) || mixer.levels.music !== 1 || mixer.levels.own !== 1 || partsChanged();
 
 function gains(card) {
-  const music = mixer.mode === 'own' ? 0 : mixer.levels.music;
+  const music = modeOf(card) === 'own' ? 0 : mixer.levels.music;
   const found = { music: partsChanged() ? 0 : music };
-  if (card.sounds.own) found.own = mixer.mode === 'music' ? 0 : mixer.levels.own;
+  if (card.sounds.own) found.own = modeOf(card) === 'music' ? 0 : mixer.levels.own;
   for (const part of Object.keys(card.sounds.parts)) found[part] = partsChanged() && isHeard(part) ? music * card.sounds.gain : 0;
   return found;
 }
@@ -143,7 +146,7 @@ function drawParts() {
       tag('button', { type: 'button', 'aria-pressed': String(mixer.solo.has(part.name)), 'aria-label': `Solo ${part.name}`, title: `${part.name} alone`, onclick: () => press(mixer.solo, part.name) }, 'S'),
     ] : [])));
   const modes = canMix && scene.own ? tag('span', { class: 'pm-modes', role: 'group', 'aria-label': 'What is heard' },
-    ...[['own', 'Original'], ['music', 'Music'], ['both', 'Both']].map(([mode, label]) => tag('button', { type: 'button', 'aria-pressed': String(mixer.mode === mode), onclick: () => { mixer.mode = mode; remix(); } }, label))) : null;
+    ...[['own', 'Original'], ['music', 'Music'], ['both', 'Both']].map(([mode, label]) => tag('button', { type: 'button', 'aria-pressed': String(modeOf(card) === mode), onclick: () => { mixer.mode = mode; remix(); } }, label))) : null;
   const slider = (name, label) => tag('label', { class: 'pm-level' }, label,
     tag('input', { type: 'range', min: 0, max: 1.5, step: 0.05, value: mixer.levels[name], 'aria-label': `Level of ${label.toLowerCase()}`, oninput: (event) => { mixer.levels[name] = Number(event.target.value); remixSoon(); } }));
   const levels = canMix && scene.own ? [slider('music', 'Music'), slider('own', 'Clip’s sound')] : [];

@@ -23,7 +23,7 @@ from pixmus.picture.container import (
     last_timing,
     usual_length,
 )
-from pixmus.picture.scan import Scan, scan_packets
+from pixmus.picture.scan import Scan, remembered, scan_packets
 from pixmus.picture.stream import open_clip, packets_of, picture_stream
 from pixmus.picture.video import Video
 
@@ -44,8 +44,7 @@ def is_copyable(video: Video) -> bool:
 
 def copy_picture(video: Video, waveform: np.ndarray, path: Path, container_format: str) -> bool:
     """Write the clip with its packets untouched; False where their times cannot be kept."""
-    with open_clip(video.path) as source:
-        wanted = scan_packets(source, picture_stream(source, video.path))
+    wanted = remembered(video.path) or _scan(video.path)
     if not wanted.is_uniform:
         return False
     wanted.held_to = round(video.duration / wanted.time_base)
@@ -69,9 +68,12 @@ def copy_picture(video: Video, waveform: np.ndarray, path: Path, container_forma
     are_hidden = sum(packet.is_shown for packet in wanted.packets[: len(timing)]) < len(timing)
     if are_hidden or timing[-1][2] > 1.5 * usual_length(timing):
         end_edit(path, video.duration)  # packets kept for others' sake stay hidden
-    with open_clip(path) as written:
-        got = scan_packets(written, picture_stream(written, path))
-    return _same_times(wanted, got)
+    return _same_times(wanted, _scan(path))
+
+
+def _scan(path: Path) -> Scan:
+    with open_clip(path) as container:
+        return scan_packets(container, picture_stream(container, path))
 
 
 def _in_display_order(scan: Scan, path: Path) -> Scan:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import threading
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import cast
 
 import av
@@ -145,6 +148,31 @@ def scan_packets(container: InputContainer, stream: VideoStream) -> Scan:
     elif stream.duration is not None:
         scan.stream_end = (stream.start_time or 0) + stream.duration
     return scan
+
+
+_LAST: dict[tuple[str, int, int], Scan] = {}
+_MOST_REMEMBERED = 2
+_REMEMBERING = threading.Lock()
+
+
+def remember(path: Path, scan: Scan) -> None:
+    """Keep the scan of a file for whoever copies its packets soon: the last few are kept."""
+    with _REMEMBERING, suppress(OSError):  # a file may be gone by now
+        _LAST[_state(path)] = replace(scan)
+        while len(_LAST) > _MOST_REMEMBERED:
+            del _LAST[next(iter(_LAST))]
+
+
+def remembered(path: Path) -> Scan | None:
+    """The scan of a file that was remembered, if the file is as it was then."""
+    with _REMEMBERING:
+        scan = _LAST.get(_state(path))
+    return None if scan is None else replace(scan)
+
+
+def _state(path: Path) -> tuple[str, int, int]:
+    found = path.stat()
+    return str(path.absolute()), found.st_size, found.st_mtime_ns
 
 
 def _moved(packet: Packet, shift: int) -> Packet:

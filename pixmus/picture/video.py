@@ -27,7 +27,7 @@ from pixmus.choices import STILL_DURATION_S, Length
 from pixmus.errors import PixMusError
 from pixmus.files import named
 from pixmus.picture.animated import WEBP, is_animated_webp
-from pixmus.picture.scan import Scan, scan_packets
+from pixmus.picture.scan import Scan, remember, scan_packets
 from pixmus.picture.still import is_image, still_image
 from pixmus.picture.stream import READABLE, codec_name, open_clip, picture_stream, ticks
 from pixmus.picture.timecode import WRITTEN
@@ -107,6 +107,7 @@ def probe(
             raise _too_long(path, long, max_duration)
         promised = _promised_end(container)
         scan = scan_packets(container, stream)
+        remember(path, scan)
         _check_whole(path, scan, promised, stream)
         frame, shown = scan.first_frame, scan.shown()
         if frame is None or not shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from painted import (
     times_and_levels,
 )
 
+from pixmus.picture import copying
+from pixmus.picture.scan import Scan
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
 from pixmus.picture.write import mux
@@ -34,6 +37,27 @@ def test_copied_packets_are_identical(paint_video: PaintVideo, tmp_path: Path, n
     assert picture_packets(out) == picture_packets(path)
     data = out.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat"), "faststart"
+
+
+def test_a_clip_is_read_again_only_where_it_has_changed(
+    paint_video: PaintVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = paint_video(SHOTS, **H264)
+    video = probe(path)
+    read: list[Path] = []
+    scan = copying._scan
+
+    def noting(place: Path) -> Scan:
+        read.append(place)
+        return scan(place)
+
+    monkeypatch.setattr(copying, "_scan", noting)
+    assert mux(video, click_at(2.0, 3.0), tmp_path / "a.mp4").copied
+    assert len(read) == 1 and path not in read, "what was written is checked"
+    os.utime(path, ns=(1, 1))
+    assert mux(video, click_at(2.0, 3.0), tmp_path / "b.mp4").copied
+    assert len(read) == 3 and read[1] == path
+    assert picture_packets(tmp_path / "a.mp4") == picture_packets(tmp_path / "b.mp4")
 
 
 def test_copied_avi_shows_the_same_frames(paint_video: PaintVideo, tmp_path: Path) -> None:

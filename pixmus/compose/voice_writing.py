@@ -219,7 +219,7 @@ def _draw(
 ) -> tuple[Tensor, Tensor]:
     """Tokens drawn for all wanted units, (T, NUM_TOKENS), and their mean log probability (T, P)."""
     V = len(guidance.weights[0])
-    heard = network.hear(tokens[None], states[None], told.of(slice(V)), read, beside)
+    heard = network.hear(tokens[None], states[None], told.of(slice(V)), read, beside, wanted.any(1))
     drawn = torch.zeros_like(tokens)
     certainty = torch.zeros(states.shape)
     weights, dynamics_weights = guidance.weights

@@ -55,17 +55,21 @@ class Block(nn.Module):
         length = torch.stack([self.q_scale, self.k_scale])[:, None]
         return BlockTold(own, *turning(rotation[..., None, :], length))
 
-    def forward(self, x: Tensor, told: BlockTold) -> Tensor:
+    def forward(self, x: Tensor, told: BlockTold, places: Tensor | None = None) -> Tensor:
+        """(B, T, D) to the same, or to (B, len(places), D): of some places alone."""
         D = x.shape[-1]
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = told.modulation.unbind(2)
         h = torch.addcmul(shift_a, F.layer_norm(x, (D,)), scale_a)
-        x = torch.addcmul(x, gate_a, self.attention_out(self.attend(h, told)))
+        if places is not None:
+            x = x[:, places]
+            gate_a, shift_m, scale_m, gate_m = told.modulation[:, places, 2:].unbind(2)
+        x = torch.addcmul(x, gate_a, self.attention_out(self.attend(h, told, places)))
         h = torch.addcmul(shift_m, F.layer_norm(x, (D,)), scale_m)
         h = self.mlp_out(F.gelu(self.mlp_in(h), approximate="tanh"))
         return torch.addcmul(x, gate_m, h)
 
-    def attend(self, h: Tensor, told: BlockTold) -> Tensor:
-        """Attention, (B, T, D) to the same, with queries and keys of one length each.
+    def attend(self, h: Tensor, told: BlockTold, places: Tensor | None = None) -> Tensor:
+        """Attention, (B, T, D) to the same or some places, queries and keys of one length each.
 
         Written out: for so short a sequence plain products are faster on CPU, backwards most of
         all, than the fused attention. Queries and keys go together, and their lengths are divided
@@ -77,8 +81,10 @@ class Block(nn.Module):
         shortness = 1 / torch.linalg.vector_norm(qk, dim=-1).clamp(min=1e-6)  # (B, T, 2, heads)
         q, k = rotate(qk, told.along, told.across).permute(2, 0, 3, 1, 4).to(h.dtype)
         of_q, of_k = shortness.permute(2, 0, 3, 1)  # (B, heads, T); q and k (..., D / heads)
+        if places is not None:
+            q, of_q = q[:, :, places], of_q[:, :, places]
         products = (q @ k.transpose(2, 3)) * (self.head_scale * of_q)[..., None] * of_k[:, :, None]
-        return (products.softmax(-1) @ v.transpose(1, 2)).transpose(1, 2).reshape(B, T, D)
+        return (products.softmax(-1) @ v.transpose(1, 2)).transpose(1, 2).reshape(B, -1, D)
 
 
 def rotations(positions: Tensor, head_width: int) -> Tensor:

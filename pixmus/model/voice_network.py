@@ -33,6 +33,8 @@ KNOWN, MASKED, SILENT = 0, 1, 2
 NUM_STATES = 3
 # Beats away of the units that are read beside a masked one: its neighbours, and bars before.
 NEIGHBOURS = (-1, 1, -4, 4, -8, -16, -32)
+# Products with fewer rows are summed in another order (MKL), which shows in the last bit.
+FEWEST_PLACES = 4
 
 
 class Unit(nn.Module):
@@ -379,8 +381,9 @@ class VoiceNetwork(ModelMixin, ConfigMixin):
         told: Told,
         read: dict[int, tuple[Tensor, Tensor]] | None = None,
         beside: Executor | None = None,
+        asked: Tensor | None = None,  # bool (T,)
     ) -> Heard:
-        """The trunk's answer for every beat.
+        """The trunk's answer for every beat, or for those that are `asked` for.
 
         `read` is what was read before of parts, by their index, and is filled in: whoever changes a
         part's tokens or states takes it out. `beside` computes for some of the batch meanwhile; no
@@ -396,23 +399,36 @@ class VoiceNetwork(ModelMixin, ConfigMixin):
             found, token = read[index]
             heard.append(found.expand(len(h), -1, -1))
             h = h + token
+        places = None if asked is None else asked.nonzero()[:, 0]
+        if places is not None and len(places) < FEWEST_PLACES:
+            places = None
         if beside is None or len(h) == 1:
-            beats = self._trunk(h, told)
+            beats = self._trunk(h, told, places)
         else:  # the first of the batch here, the others meanwhile on another thread
-            others = beside.submit(self._trunk_apart, h[1:], told.of(slice(1, None)))
-            first = self._trunk(h[:1], told.of(slice(1)))
+            others = beside.submit(self._trunk_apart, h[1:], told.of(slice(1, None)), places)
+            first = self._trunk(h[:1], told.of(slice(1)), places)
             beats = torch.cat([first, others.result()])
         return Heard(beats, heard, told.echoes)
 
     @torch.inference_mode()
-    def _trunk_apart(self, h: Tensor, told: Told) -> Tensor:
-        return self._trunk(h, told)
+    def _trunk_apart(self, h: Tensor, told: Told, places: Tensor | None) -> Tensor:
+        return self._trunk(h, told, places)
 
-    def _trunk(self, h: Tensor, told: Told) -> Tensor:
-        for block, block_told in zip(self.blocks, told.blocks, strict=True):
+    def _trunk(self, h: Tensor, told: Told, places: Tensor | None) -> Tensor:
+        """What the blocks make of h (B, T, D); the last one at some places alone, 0 elsewhere."""
+        *others, last = zip(self.blocks, told.blocks, strict=True)
+        for block, block_told in others:
             h = block(h, block_told)
+        block, block_told = last
         shift, scale = told.final_modulation.chunk(2, dim=-1)
-        return F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift
+        if places is None:
+            h = block(h, block_told)
+            return F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift
+        made = torch.zeros_like(h)
+        h = block(h, block_told, places)
+        shift, scale = shift[:, places], scale[:, places]
+        made[:, places] = F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift
+        return made
 
     def forward(
         self,

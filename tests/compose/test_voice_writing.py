@@ -203,6 +203,9 @@ def test_a_second_thread_changes_no_note(network: VoiceNetwork) -> None:
             del read[MELODY]
             again = network.hear(tokens, states, told, read, beside)
             anew = network.hear(tokens, states, told)
+            asked = torch.arange(8) % 2 == 0
+            some = network.hear(tokens, states, told, read, beside, asked)
+            few = network.hear(tokens, states, told, read, beside, torch.arange(8) == 3)
         assert torch.get_num_threads() == 2
         torch.set_num_threads(1)
         with second_thread() as beside:
@@ -211,6 +214,9 @@ def test_a_second_thread_changes_no_note(network: VoiceNetwork) -> None:
         torch.set_num_threads(threads)
     assert torch.allclose(plain.beats, both.beats, atol=1e-5)
     assert torch.allclose(anew.beats, again.beats, atol=1e-5)
+    assert torch.allclose(some.beats[:, asked], anew.beats[:, asked], atol=1e-5)
+    assert not some.beats[:, ~asked].any()
+    assert torch.allclose(few.beats, anew.beats, atol=1e-5)
     assert not torch.allclose(plain.beats, anew.beats, atol=1e-3)
 
 

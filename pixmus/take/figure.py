@@ -83,7 +83,7 @@ def panels_of(
         axes.tick_params(length=0)
         axes.set_axisbelow(True)
         axes.set_yticks([])
-        # As one thing: a tick, of which matplotlib's grid needs one a line, takes 3 ms to make.
+        # As one thing: a tick, of which matplotlib's grid needs one a line, takes long to make.
         axes.set_xticks([])
         _draw_rules(axes, duration)
         panels.append(axes)

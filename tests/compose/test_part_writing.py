@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from pixmus.compose.part_writing import (
-    HARMONY_PITCH,
     GIVING_WAY,
+    HARMONY_PITCH,
     KICK_LIMB,
     clashing_units,
     drums_with_others,

@@ -126,7 +126,8 @@ def measure_here(path: str, model: str | None, steps: int) -> dict[str, Any]:
 
         _, _, first = take_once()
         load = os.getloadavg()[0]
-        turns, take = [], None
+        turns: list[dict[str, float]] = []
+        take: Any = None
         for _ in range(NUM_TURNS):
             take = None  # memory is that of one
             take, measured = _turn(take_once, clip)

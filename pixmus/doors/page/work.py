@@ -240,7 +240,9 @@ class Works:
         try:
             for event in job.follow():
                 if isinstance(event, Progress):
-                    yield {self.status: markup.stages(event, job.seconds)}
+                    # what was reported before it was stopped must not lie over "Cancelled"
+                    if not visit.is_idle and visit.job is job:
+                        yield {self.status: markup.stages(event, job.seconds)}
                     continue
                 made.append(event)
                 if len(made) == 1:

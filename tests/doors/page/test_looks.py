@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +13,10 @@ import pytest
 
 from pixmus.doors.page import markup
 from pixmus.doors.page.gradio_base import gr
+from pixmus.doors.page.jobs import Job, Progress, Report
 from pixmus.doors.page.looks import Looks
+from pixmus.doors.page.showing import CANCELLED
+from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Visit
 from pixmus.doors.page.work import Works
 
@@ -120,6 +125,27 @@ def test_pictures_of_the_best_take_do_not_come_over_the_one_that_is_heard(
     before, after = (works._show_all(visit, 3, 1.0) for _ in range(2))  # a reload
     assert [next(after), next(before)] == [{"facts": 2}] * 2
     assert list(after) == [{"pictures": 2}], "a page that was left takes nothing from the next"
+
+
+def test_what_was_reported_before_it_was_cancelled_does_not_lie_over_that_word(
+    visit: Visit, shelf: Shelf
+) -> None:
+    go_on, check = threading.Event(), visit.start()
+
+    def work(report: Report) -> Iterator[Take]:
+        report(Progress("compose", 0.05, "inference step 1 of 20"))
+        go_on.wait(30)
+        report(Progress("render", 0.5))
+        check()
+        yield from ()
+
+    works = Works(SimpleNamespace(tables=None), None, shelf.panels)  # type: ignore[arg-type]
+    visit.job = Job(work)
+    told = works._follow(visit, visit.job)
+    assert "inference step 1 of 20" in next(told)["status"]
+    visit.stop()
+    go_on.set()
+    assert list(told) == [{"status": markup.idle(CANCELLED)}]
 
 
 def test_a_take_chosen_just_as_the_others_are_done_is_what_the_server_is_told(browser: Any) -> None:

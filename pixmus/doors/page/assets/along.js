@@ -165,10 +165,11 @@ const PAINTERS = {
     for (const [start, end, name] of scene.chords) {
       pen.fillStyle = ink.line;
       pen.fillRect(toX(start), y, 1, height);
-      if (toX(end) - toX(start) > 7 * name.length) {
+      const from = Math.max(toX(start), gutter()) + 4;
+      if (toX(end) - from > pen.measureText(name).width) {
         pen.fillStyle = ink.text;
         pen.textAlign = 'left';
-        pen.fillText(name, Math.max(toX(start), gutter()) + 4, y + height / 2);
+        pen.fillText(name, from, y + height / 2);
       }
     }
   },

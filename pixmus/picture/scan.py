@@ -152,11 +152,14 @@ def scan_packets(container: InputContainer, stream: VideoStream) -> Scan:
 
 _LAST: dict[tuple[str, int, int], Scan] = {}
 _MOST_REMEMBERED = 2
+_MOST_PACKETS = 200_000  # nearly two hours: longer ones would fill the memory of a server
 _REMEMBERING = threading.Lock()
 
 
 def remember(path: Path, scan: Scan) -> None:
     """Keep the scan of a file for whoever copies its packets soon: the last few are kept."""
+    if len(scan.packets) > _MOST_PACKETS:
+        return
     with _REMEMBERING, suppress(OSError):  # a file may be gone by now
         _LAST[_state(path)] = replace(scan)
         while len(_LAST) > _MOST_REMEMBERED:
@@ -165,9 +168,10 @@ def remember(path: Path, scan: Scan) -> None:
 
 def remembered(path: Path) -> Scan | None:
     """The scan of a file that was remembered, if the file is as it was then."""
-    with _REMEMBERING:
+    with _REMEMBERING, suppress(OSError):  # whoever opens a file that is gone says so
         scan = _LAST.get(_state(path))
-    return None if scan is None else replace(scan)
+        return None if scan is None else replace(scan)
+    return None
 
 
 def _state(path: Path) -> tuple[str, int, int]:

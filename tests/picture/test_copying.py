@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -22,8 +23,8 @@ from painted import (
     times_and_levels,
 )
 
-from pixmus.picture import copying
-from pixmus.picture.scan import Scan
+from pixmus.picture import copying, scan
+from pixmus.picture.scan import Packet, Scan
 from pixmus.picture.sound import read_audio
 from pixmus.picture.video import probe
 from pixmus.picture.write import mux
@@ -45,11 +46,11 @@ def test_a_clip_is_read_again_only_where_it_has_changed(
     path = paint_video(SHOTS, **H264)
     video = probe(path)
     read: list[Path] = []
-    scan = copying._scan
+    scan_file = copying._scan
 
     def noting(place: Path) -> Scan:
         read.append(place)
-        return scan(place)
+        return scan_file(place)
 
     monkeypatch.setattr(copying, "_scan", noting)
     assert mux(video, click_at(2.0, 3.0), tmp_path / "a.mp4").copied
@@ -145,3 +146,21 @@ def test_full_hd_is_copied(paint_video: PaintVideo, tmp_path: Path) -> None:
         frame_rate=8,
     )
     assert mux(probe(path), click_at(0.2, 0.5), tmp_path / "scored.mp4").copied
+
+
+def test_a_scan_is_kept_of_a_file_that_is_there_and_not_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"clip")
+    scanned = Scan(Fraction(1, 30), packets=[Packet(0, 0, 1, True)] * 3)
+    scan.remember(path, scanned)
+    kept = scan.remembered(path)
+    assert kept is not None and kept is not scanned and kept.packets == scanned.packets
+    monkeypatch.setattr(scan, "_MOST_PACKETS", 2)
+    other = tmp_path / "long.mp4"
+    other.write_bytes(b"long")
+    scan.remember(other, scanned)
+    assert scan.remembered(other) is None
+    path.unlink()
+    assert scan.remembered(path) is None  # whoever opens it says so

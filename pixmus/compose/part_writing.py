@@ -1,4 +1,4 @@
-"""What parts owe each other when voices are written: no clash with the chord, room for the melody.
+"""What parts owe each other when voices are written: room for the melody, rhythms that go on.
 
 The network hears the other parts of a beat too little by itself (experiments 73 and 113 to 115).
 """
@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from pixmus.compose.voice_conditions import CHORD_COLUMNS
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, PITCHED, Part
 from pixmus.model.voice_network import KNOWN
 from pixmus.score.grid import BEATS_PER_BAR, STEPS_PER_BEAT
-from pixmus.score.voices import FIRST_PITCH, LIMBS, UNIT_LAYOUTS, Gate, decode_voices
+from pixmus.score.voices import FIRST_PITCH, LIMBS, UNIT_LAYOUTS, Gate
 
 REGISTER = CURVES.index(Curve.REGISTER)  # its column of the conditions, -1..1
 MELODY = PARTS.index(Part.MELODY)
@@ -26,26 +24,6 @@ MOTIF_BARS = (-2, -4, 2, 4)
 KICK_LIMB = 0  # of `LIMBS`
 GIVE_WAY = (Part.COUNTER, Part.HARMONY, Part.PAD)
 NEAR, GIVING_WAY = 2, 3.0  # semitones; how much less likely
-
-
-def clashing_units(tokens: np.ndarray, conditions: np.ndarray) -> np.ndarray:
-    """Units whose note is foreign to a beat's chord and a semitone from another, bool (T, P).
-
-    Octaves aside; on beats alone, where a clash is heard most. What the chord itself holds, as a
-    major seventh, may clash, and so may what sounds over a chord that is not told.
-    """
-    tones = conditions[:, CHORD_COLUMNS][:, :12] > 0
-    found = np.zeros((len(tokens), len(PARTS)), bool)
-    rows = decode_voices(tokens)
-    rows = rows[rows[:, 0] != PARTS.index(Part.DRUMS)]
-    for beat in np.flatnonzero(tones.any(1)):
-        step = beat * STEPS_PER_BEAT
-        sounding = rows[(rows[:, 1] <= step) & (rows[:, 1] + rows[:, 2] > step)]
-        classes = sounding[:, 3] % 12
-        apart = (classes[:, None] - classes[None]) % 12
-        clashes = np.isin(apart, (1, 11)).any(1) & ~tones[beat, classes]
-        found[sounding[clashes, 1] // STEPS_PER_BEAT, sounding[clashes, 0]] = True
-    return found
 
 
 def last_pitches(tokens: Tensor, states: Tensor, part: str) -> tuple[Tensor, Tensor]:

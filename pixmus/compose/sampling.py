@@ -10,13 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pixmus.choices import DEFAULT_GUIDANCE_SCALE, NUM_INFERENCE_STEPS
 from pixmus.compose.unmasking import BLOCK_BARS, UnmaskingScheduler
 from pixmus.compose.voice_conditions import without_timing, without_wishes
 from pixmus.ensembles import PARTS, Part, Style
 
-NUM_INFERENCE_STEPS = 12
 MELODY, DRUMS = PARTS.index(Part.MELODY), PARTS.index(Part.DRUMS)
-DEFAULT_GUIDANCE_SCALE = 1.5
 GUIDED_SHARE = 0.6
 
 
@@ -116,7 +115,7 @@ class Sampling:
             how.drums_with_pitched,
             tuple(how.motif),
             how.harmony_near,
-            how.harmony_higher,
+            how.harmony_higher.get(style, 0.0),
             how.livelier,
             how.thinner.get(style, 0.0),
             drums_repeat=how.drums_repeat,

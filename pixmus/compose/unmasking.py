@@ -13,8 +13,8 @@ from pixmus.ensembles import Part, Style
 
 BLOCK_BARS = 8  # that are written together
 TEMPERATURES: dict[str, float] = {
-    Part.MELODY: 0.7,
-    Part.HARMONY: 0.75,
+    Part.MELODY: 0.75,
+    Part.HARMONY: 0.8,
     Part.BASS: 1.0,
     Part.DRUMS: 0.9,
 }
@@ -31,7 +31,13 @@ BASS_INTERVALS = (-1.6, 0.7, 0.7, *[0.0] * 9, -0.9)
 GOING_ON: dict[str, float] = {Part.MELODY: 0.8, Part.BASS: 1.0}
 MOTIF = (0.8, 1.2)  # of strokes and of ways: see `motif_to_repeat`
 HARMONY_NEAR = 1.0  # see `stay_near`
-HARMONY_HIGHER = 0.7  # see `lie_higher`
+# See `lie_higher`; pop's chords lie where real ones lie without it (experiments 178 and 179).
+HARMONY_HIGHER: dict[str, float] = {
+    Style.POP: 0.0,
+    Style.SONG: 0.7,
+    Style.QUARTET: 0.7,
+    Style.GAME: 0.7,
+}
 # What is added to the log probabilities of a part's strokes: counterpoint of the network alone is a
 # third thinner than real ones (experiment 178).
 LIVELIER: dict[str, float] = {Part.COUNTER: 0.3}
@@ -44,7 +50,10 @@ STEADY: dict[str, float] = {
     Part.COUNTER: 0.8,
     Part.PAD: 0.5,
 }  # see `strokes_to_repeat`
-KICK_WITH_BASS = 1.1  # see `drums_with_others`
+# Parts whose bars are written again beside those around them: see `look_beside`. Of a bass, too, it
+# makes leaps and repeated notes (experiment 179).
+LOOKED_BESIDE = (Part.HARMONY, Part.DRUMS)
+KICK_WITH_BASS = 0.8  # see `drums_with_others`
 DRUMS_WITH_PITCHED = 0.5  # see `drums_with_others`
 # What is added to the log probability of the rest of each voice but the first in a stroke of the
 # harmony, by style: chords of the network alone are fuller than real ones (experiment 121).
@@ -77,7 +86,7 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
         by_confidence: bool = True,
         choice_temperature: float = 4.0,
         second_look: float = 0.1,
-        clash_looks: int = 1,
+        looked_beside: tuple[str, ...] = LOOKED_BESIDE,
         temperature: float = 0.8,
         temperatures: dict[str, float] = TEMPERATURES,
         top: float = 0.95,
@@ -91,7 +100,7 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
         kick_with_bass: float = KICK_WITH_BASS,
         drums_with_pitched: float = DRUMS_WITH_PITCHED,
         harmony_near: float = HARMONY_NEAR,
-        harmony_higher: float = HARMONY_HIGHER,
+        harmony_higher: dict[str, float] = HARMONY_HIGHER,
         livelier: dict[str, float] = LIVELIER,
         thinner: dict[str, float] = THINNER,
         melody_share: float = 0.4,

@@ -20,7 +20,6 @@ import torch
 from torch import Tensor
 
 from pixmus.compose.part_writing import (
-    clashing_units,
     drums_with_others,
     last_pitches,
     lie_higher,
@@ -43,6 +42,7 @@ from pixmus.ensembles import PARTS, Part
 from pixmus.model.drawing import Leaning
 from pixmus.model.heard import Told
 from pixmus.model.voice_network import KNOWN, MASKED, Unit, VoiceNetwork
+from pixmus.score.grid import BEATS_PER_BAR
 
 # A window shows so many bars before a block, and the plan of so many after it.
 CONTEXT_BARS, FUTURE_BARS = 8, 2
@@ -99,9 +99,7 @@ def fill(
                 on_step(done + step, window.tokens.numpy())
         done += num_steps
     window.look_again(to_write, round(scheduler.config.second_look * int(to_write.sum())))
-    for _ in range(scheduler.config.clash_looks):
-        if not window.solve_clashes(to_write):
-            break
+    window.look_beside(to_write, scheduler.config.looked_beside)
     return window.tokens.numpy().astype(np.uint8)
 
 
@@ -158,14 +156,18 @@ class _Window:
         least = units[self.certainty[units[:, 0], units[:, 1]].argsort()[:count]]
         self._write_again(least, self.guidance.off)
 
-    def solve_clashes(self, written: Tensor) -> bool:
-        """Write those of the written units (bool (T, P)) again that clash with the chord; any?"""
-        found = clashing_units(self.tokens.numpy(), self.conditions[0].numpy())
-        units = (torch.from_numpy(found) & written).nonzero()
-        if not len(units):
-            return False
-        self._write_again(units, self.guidance)
-        return True
+    def look_beside(self, written: Tensor, parts: Sequence[str]) -> None:
+        """Write the written units (bool (T, P)) of some parts again, in every second bar at a time.
+
+        Each now knows the bars beside it (see `strokes_to_repeat`), of which few were known when
+        it was uncovered first.
+        """
+        bars = torch.arange(len(written)) // BEATS_PER_BAR
+        own = torch.tensor([part in parts for part in PARTS])
+        for second in (0, 1):
+            units = (written & own & (bars % 2 == second)[:, None]).nonzero()
+            if len(units):
+                self._write_again(units, self.guidance)
 
     def _write_again(self, units: Tensor, guidance: Guidance) -> None:
         self._set_states(units, MASKED)

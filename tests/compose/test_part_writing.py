@@ -1,4 +1,4 @@
-"""Clashes are found where they are heard, and chords leave the melody its room."""
+"""Chords leave the melody its room, and rhythms go on from bar to bar."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pixmus.compose.part_writing import (
     GIVING_WAY,
     HARMONY_PITCH,
     KICK_LIMB,
-    clashing_units,
     drums_with_others,
     last_pitches,
     lie_higher,
@@ -22,7 +21,7 @@ from pixmus.compose.part_writing import (
     stay_near,
     strokes_to_repeat,
 )
-from pixmus.compose.voice_conditions import CHORD_COLUMNS, NUM_VOICE_CONDITIONS, chord_vectors
+from pixmus.compose.voice_conditions import NUM_VOICE_CONDITIONS
 from pixmus.curves import CURVES, Curve
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.voice_network import KNOWN, MASKED
@@ -31,37 +30,18 @@ from pixmus.score.voices import FIRST_PITCH, UNIT_LAYOUTS, encode_voices
 MELODY, HARMONY, BASS = (PARTS.index(p) for p in (Part.MELODY, Part.HARMONY, Part.BASS))
 
 
-def over_c_major(*notes: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Two beats of notes (part, step, steps, pitch), and conditions that tell of C major."""
+def bars_of(*notes: tuple[int, int, int, int], num_bars: int = 3) -> tuple[torch.Tensor, ...]:
+    """Bars of notes (part, step, steps, pitch), all known: tokens, states."""
     rows = np.array([(*note, 80) for note in notes])
-    conditions = np.zeros((2, NUM_VOICE_CONDITIONS), np.float32)
-    width = CHORD_COLUMNS.stop - CHORD_COLUMNS.start
-    told = chord_vectors(np.array([[0, 0, 0], [0, 0, 0]]))
-    conditions[:, CHORD_COLUMNS.start : CHORD_COLUMNS.start + width // 2] = told
-    return encode_voices(rows, 2), conditions
-
-
-def test_the_note_that_is_foreign_to_the_chord_clashes() -> None:
-    tokens, conditions = over_c_major((MELODY, 0, 8, 65), (HARMONY, 0, 4, 52), (HARMONY, 4, 4, 48))
-    found = clashing_units(tokens, conditions)
-    assert np.argwhere(found).tolist() == [[0, MELODY]]  # F over E, not E under F
-    tokens, conditions = over_c_major((MELODY, 0, 8, 65), (HARMONY, 4, 4, 52))
-    # struck on the first beat, it clashes on the second: it is the first that is written again
-    assert np.argwhere(clashing_units(tokens, conditions)).tolist() == [[0, MELODY]]
-
-
-def test_between_beats_and_over_untold_chords_nothing_clashes() -> None:
-    tokens, conditions = over_c_major((MELODY, 2, 1, 65), (HARMONY, 0, 4, 52))
-    assert not clashing_units(tokens, conditions).any()
-    tokens, conditions = over_c_major((MELODY, 0, 4, 65), (HARMONY, 0, 4, 52))
-    assert not clashing_units(tokens, 0 * conditions).any()
+    tokens = torch.from_numpy(encode_voices(rows, 4 * num_bars).astype(np.int64))
+    return tokens, torch.full((4 * num_bars, len(PARTS)), KNOWN)
 
 
 def test_chords_keep_out_of_the_melodys_way() -> None:
-    tokens, _ = over_c_major((MELODY, 0, 4, 60), (MELODY, 4, 4, 72))
-    states = np.full((2, len(PARTS)), MASKED)
+    tokens, states = bars_of((MELODY, 0, 4, 60), (MELODY, 4, 4, 72), num_bars=1)
+    states[:] = MASKED
     states[0, MELODY] = KNOWN
-    shown = torch.from_numpy(tokens.astype(np.int64)), torch.from_numpy(states)
+    shown = tokens, states
     favour = room_for_melody(*shown, Part.HARMONY)
     assert favour is not None
     row = FIRST_PITCH + 60 - UNIT_LAYOUTS[Part.HARMONY].lowest_pitch
@@ -87,22 +67,13 @@ def test_the_register_that_is_asked_for_makes_its_pitches_likelier() -> None:
 
 
 def test_the_last_pitch_is_known_as_far_back_as_all_beats_are() -> None:
-    tokens, _ = over_c_major((MELODY, 0, 2, 65), (MELODY, 2, 6, 67))
-    tokens = torch.from_numpy(np.concatenate([tokens, 0 * tokens])).long()
-    states = torch.full((4, len(PARTS)), KNOWN)
+    tokens, states = bars_of((MELODY, 0, 2, 65), (MELODY, 2, 6, 67), num_bars=1)
     struck = UNIT_LAYOUTS[Part.MELODY].value_of(67)
     last, way = last_pitches(tokens, states, Part.MELODY)
     assert last.tolist() == [-1, struck, struck, struck] and way.tolist() == [0, 1, 1, 1]
     states[1, MELODY] = MASKED
     last, way = last_pitches(tokens, states, Part.MELODY)
     assert last.tolist() == [-1, struck, -1, -1] and way.tolist() == [0, 1, 0, 0]
-
-
-def bars_of(*notes: tuple[int, int, int, int], num_bars: int = 3) -> tuple[torch.Tensor, ...]:
-    """Bars of notes (part, step, steps, pitch), all known: tokens, states."""
-    rows = np.array([(*note, 80) for note in notes])
-    tokens = torch.from_numpy(encode_voices(rows, 4 * num_bars).astype(np.int64))
-    return tokens, torch.full((4 * num_bars, len(PARTS)), KNOWN)
 
 
 def test_strokes_of_both_bars_beside_are_likely_and_of_neither_are_not() -> None:

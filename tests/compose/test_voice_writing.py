@@ -20,7 +20,7 @@ from pixmus.compose.voice_writing import blocks_of, write_blocks
 from pixmus.ensembles import PARTS, Part
 from pixmus.model.drawing import Leaning, draw
 from pixmus.model.voice_network import KNOWN, MASKED, SILENT, Unit, VoiceNetwork
-from pixmus.score.voices import FIRST_PITCH, UNIT_LAYOUTS, decode_voices, encode_voices
+from pixmus.score.voices import FIRST_PITCH, UNIT_LAYOUTS, Gate, decode_voices, encode_voices
 from pixmus.two_threads import second_thread
 
 BARS = 3
@@ -280,3 +280,29 @@ def test_chords_are_thinner_and_none_falls_silent(network: VoiceNetwork) -> None
 
     full, thin = struck(0.0), struck(5.0)
     assert (thin[1:] < full[1:] / 2).all() and abs(float(thin[0] - full[0])) < 0.05
+
+
+def test_rhythms_go_on_where_bars_are_written_again_beside_others(network: VoiceNetwork) -> None:
+    """What both bars beside strike is struck: in one step nothing but a later look knows them."""
+    states = np.full((4 * BARS, len(PARTS)), SILENT)
+    states[:, HARMONY] = MASKED
+    gates = UNIT_LAYOUTS[Part.HARMONY].gates
+
+    def strokes(parts: tuple[str, ...]) -> np.ndarray:
+        made = write_blocks(
+            network,
+            UnmaskingScheduler(second_look=0.0, looked_beside=parts),
+            np.zeros_like(a_song()),
+            states,
+            np.zeros((4 * BARS, NUM_VOICE_CONDITIONS), np.float32),
+            BAR_STARTS,
+            blocks=blocks_of(BARS, seed=0),
+            sampling=Sampling(num_steps=1, steady={Part.HARMONY: 60.0}),
+        )
+        return made[:, gates].reshape(BARS, -1) == Gate.STROKE
+
+    first, middle, last = strokes(())
+    assert (middle != first).any() and (middle != last).any()
+    first, middle, last = strokes((Part.HARMONY,))
+    alike = first == last
+    assert alike.any() and np.array_equal(middle[alike], first[alike])

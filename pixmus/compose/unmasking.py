@@ -53,7 +53,7 @@ STEADY: dict[str, float] = {
 # Parts whose bars are written again beside those around them: see `look_beside`. Of a bass, too, it
 # makes leaps and repeated notes (experiment 179).
 LOOKED_BESIDE = (Part.HARMONY, Part.DRUMS)
-KICK_WITH_BASS = 0.8  # see `drums_with_others`
+KICK_WITH_BASS = 0.5  # see `drums_with_others`
 DRUMS_WITH_PITCHED = 0.5  # see `drums_with_others`
 # What is added to the log probability of the rest of each voice but the first in a stroke of the
 # harmony, by style: chords of the network alone are fuller than real ones (experiment 121).
@@ -105,7 +105,7 @@ class UnmaskingScheduler(SchedulerMixin, ConfigMixin):
         thinner: dict[str, float] = THINNER,
         melody_share: float = 0.4,
         drums_share: float = 0.15,
-        drums_repeat: float = 0.4,
+        drums_repeat: float = 0.2,
         block_bars: int = BLOCK_BARS,
     ) -> None:
         self.num_steps = 1

@@ -33,6 +33,7 @@ from pixmus.training.encoded import encode_piece
 from pixmus.training.real_windows import draw_windows, write_for
 
 DISTRIBUTIONS = ("pitch_class_entropy", "groove_similarity")
+OFTEN = 1 / 3  # of the windows: an AUC of fewer is partly chance
 
 
 def distributions(study: HeldOut, scale: float) -> Section:
@@ -84,14 +85,18 @@ def classifiers(study: HeldOut, scale: float) -> Section:
         rows = study.rows_of(style)
         alone = signed_aucs(real[rows], made[rows])
         order = np.argsort(-np.abs(alone - 0.5))
+        heard_in = [np.isfinite(windows[rows]).sum(0) for windows in (real, made)]
+        often = next(i for i in order if min(heard_in[0][i], heard_in[1][i]) >= OFTEN * len(rows))
         section[style] = {
             "best single": float(np.abs(alone - 0.5).max() + 0.5),
             "mean single": float(np.abs(alone - 0.5).mean() + 0.5),
+            "best single heard often": {names[often]: float(abs(alone[often] - 0.5) + 0.5)},
             "strongest": {
                 names[i]: {
                     "auc": float(alone[i]),
                     "real": mean_known(real[rows, i]),
                     "made": mean_known(made[rows, i]),
+                    "heard in": [int(count[i]) for count in heard_in],
                 }
                 for i in order[:10]
             },

@@ -127,7 +127,11 @@ def test_every_section_is_measured_and_written(
     run("score-model", [*common, "--sections", *quick])
     report = json.loads((tmp_path / "out/score-model.json").read_text())
     assert set(quick) <= set(report)
-    assert 0.5 <= report["classifiers"]["all"]["best single"] <= 1
+    alone = report["classifiers"]["all"]
+    (often,) = alone["best single heard often"].items()
+    assert 0.5 <= often[1] <= alone["best single"] <= 1
+    heard_in = {name: min(each["heard in"]) for name, each in alone["strongest"].items()}
+    assert heard_in.get(often[0], 8) * 3 >= report["classifiers"]["windows"] == 8
     assert report["classifiers"]["power"]["random notes in key"]["best single"] > 0.9
     table = (tmp_path / "out/score-model.md").read_text()
     assert "| density control" in table and "`pixmus check`" in table

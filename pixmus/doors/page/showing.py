@@ -12,12 +12,20 @@ from pixmus.doors.page.room import FULL
 from pixmus.doors.page.visits import Stopped
 from pixmus.errors import DiskError, PixMusError
 from pixmus.files import DISK_TROUBLE
+from pixmus.take.figure import counted
 
 CANCELLED = "Cancelled. Nothing of it was kept."
 SURPRISE = (
     "Something went wrong that PixMus did not foresee; try once more, and if it happens again, "
     "report it with the clip."
 )
+
+
+def cancelled(num_made: int) -> str:
+    """What a visitor reads who cancelled work that had made so many takes by then."""
+    if num_made == 0:
+        return CANCELLED
+    return f"Cancelled. What was made until then stays: {counted(num_made, 'take')}."
 
 
 def sentence(error: BaseException) -> str:

@@ -88,7 +88,6 @@ def tie(page: gr.Blocks, panels: Panels, works: Works, looks: Looks) -> None:
 def _tie_works(panels: Panels, works: Works) -> None:
     clip, sheet, again = panels.clip, panels.sheet, panels.again
     asked = clip.controls.inputs
-    running: list[Any] = []
     for button, work, inputs in (
         (clip.make, works.on_make, clip.inputs),
         (clip.spot, works.on_spot, clip.inputs),
@@ -96,18 +95,18 @@ def _tie_works(panels: Panels, works: Works) -> None:
         (again.redo, works.on_redo, [panels.result.number, again.bars, again.parts, *asked]),
     ):
         button.click(None, None, None, js=SHOW_STATUS, **QUICK)
-        running.append(
-            button.click(
-                work,
-                inputs,
-                panels.outputs,
-                show_progress="hidden",
-                trigger_mode="multiple",  # the later work stops the earlier
-                **WORKING,
-                **PRIVATE,
-            )
+        button.click(
+            work,
+            inputs,
+            panels.outputs,
+            show_progress="hidden",
+            trigger_mode="multiple",  # the later work stops the earlier
+            **WORKING,
+            **PRIVATE,
         )
-    clip.cancel.click(works.on_cancel, None, [panels.result.status], cancels=running, **QUICK)
+    # Nothing is told to Gradio's `cancels`: the work says itself that it was stopped, as its last
+    # word, and in its own stream, where nothing said before can arrive after it.
+    clip.cancel.click(works.on_cancel, None, [panels.result.status], **QUICK)
 
 
 def _press(element: str) -> str:

@@ -17,7 +17,7 @@ from pixmus.doors.page.panels.panels import Panels
 from pixmus.doors.page.panels.result import IDLE
 from pixmus.doors.page.said import ready
 from pixmus.doors.page.shelf import Card
-from pixmus.doors.page.showing import CANCELLED, sentence
+from pixmus.doors.page.showing import cancelled, sentence
 from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Check, Stopped, Visit, Visits
@@ -181,9 +181,10 @@ class Works:
     def on_cancel(self, request: gr.Request) -> str:
         """Cancel."""
         visit = self.visits.find(request.session_hash)
-        goes_on = visit.job is not None and visit.job.is_running
+        job = visit.job
+        told = NOTHING if job is None or not job.is_running else cancelled(len(job.results))
         visit.stop()
-        return markup.idle(CANCELLED if goes_on else NOTHING)
+        return markup.idle(told)
 
     @told_once
     def on_return(self, request: gr.Request, key: str | None, query: str | None) -> Shown:
@@ -261,7 +262,8 @@ class Works:
                 yield {self.status: told, **self.panels.sheet.show(visit)}
         except Stopped:
             if visit.is_idle:  # else another piece of work took its place and tells its own
-                yield {self.status: markup.idle(CANCELLED), **self.panels.result.show_shelf(visit)}
+                told = markup.idle(cancelled(len(made)))
+                yield {self.status: told, **self.panels.result.show_shelf(visit)}
         except Exception as error:
             if not made or made[0] in visit.takes:  # else the takes went while they were drawn
                 yield {self.status: markup.failed(sentence(error))}

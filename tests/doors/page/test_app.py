@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -201,6 +202,8 @@ def test_a_clip_is_ready_before_it_is_asked_for_and_cancel_ends_the_work_and_fre
     visitor.sampling(steps=50, num_takes=4)
     visitor.tab.click("#make")
     visitor.wait_for_status("inference step")
+    ties = json.loads(urlopen(f"{page.url}config").read())["dependencies"]
+    assert not any(tie["cancels"] for tie in ties), "stopped work tells its last word itself"
     visitor.tab.click("#cancel")
     visitor.wait_for_status("Cancelled")
     visitor.tab.wait_for_timeout(500)

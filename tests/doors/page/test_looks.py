@@ -16,7 +16,6 @@ from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.jobs import Job, Progress, Report
 from pixmus.doors.page.looks import Looks
 from pixmus.doors.page.showing import CANCELLED
-from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Visit
 from pixmus.doors.page.work import Works
 
@@ -46,7 +45,10 @@ class Shelf:
             pictures=SimpleNamespace(show=lambda take, _: self._seen("pictures", take.number)),
             sheet=SimpleNamespace(show=lambda *_: {}),
             result=SimpleNamespace(
-                status="status", show_done=lambda *_: {}, show_shelf=lambda *_: {}
+                status="status",
+                show_first=lambda *_: {},
+                show_done=lambda *_: {},
+                show_shelf=lambda *_: {},
             ),
             clip=SimpleNamespace(controls=SimpleNamespace(read=None)),
         )
@@ -127,25 +129,33 @@ def test_pictures_of_the_best_take_do_not_come_over_the_one_that_is_heard(
     assert list(after) == [{"pictures": 2}], "a page that was left takes nothing from the next"
 
 
-def test_what_was_reported_before_it_was_cancelled_does_not_lie_over_that_word(
-    visit: Visit, shelf: Shelf
+@pytest.mark.parametrize(
+    ("num_made", "expected"),
+    [(0, CANCELLED), (2, "Cancelled. What was made until then stays: 2 takes.")],
+)
+def test_that_work_was_cancelled_is_its_own_last_word(
+    visit: Visit, shelf: Shelf, num_made: int, expected: str
 ) -> None:
     go_on, check = threading.Event(), visit.start()
 
-    def work(report: Report) -> Iterator[Take]:
+    def work(report: Report) -> Iterator[Any]:
+        yield from (shelf.find(number + 1).take for number in range(num_made))
         report(Progress("compose", 0.05, "inference step 1 of 20"))
         go_on.wait(30)
         report(Progress("render", 0.5))
         check()
-        yield from ()
 
-    works = Works(SimpleNamespace(tables=None), None, shelf.panels)  # type: ignore[arg-type]
-    visit.job = Job(work)
-    told = works._follow(visit, visit.job)
-    assert "inference step 1 of 20" in next(told)["status"]
-    visit.stop()
+    visits = SimpleNamespace(find=lambda _: visit)
+    works = Works(SimpleNamespace(tables=None), visits, shelf.panels)  # type: ignore[arg-type]
+    job = visit.job = Job(work)
+    told = works._follow(visit, job)
+    while "inference step 1 of 20" not in next(told).get("status", ""):
+        pass
+    request: Any = SimpleNamespace(session_hash="")
+    assert works.on_cancel(request) == markup.idle(expected)
     go_on.set()
-    assert list(told) == [{"status": markup.idle(CANCELLED)}]
+    said = [shown["status"] for shown in told if "status" in shown]
+    assert said == [markup.idle(expected)], "nothing that was reported before lies over it"
 
 
 def test_a_take_chosen_just_as_the_others_are_done_is_what_the_server_is_told(browser: Any) -> None:

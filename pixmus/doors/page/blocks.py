@@ -65,6 +65,33 @@ class PageBlocks(gr.Blocks):
         holder.session_data = States(self.is_there)
         self._state_holder = holder
 
+    def handle_streaming_diffs(
+        self,
+        block_fn: Any,
+        data: list[Any],
+        session_hash: str | None,
+        run: str | None,
+        final: bool,
+        simple_format: bool = False,
+    ) -> list[Any]:
+        """Gradio's own, but what changed inside a value is told as a whole new value.
+
+        Where a handler shows something in steps, the browser changes the value of the step before
+        in its place, which a widget may hold by now: a clip that a later step leaves alone would
+        lose its path.
+        """
+        streams = self.pending_diff_streams[session_hash] if session_hash is not None else {}
+        is_first, whole = run not in streams, list(data)
+        told = super().handle_streaming_diffs(
+            block_fn, data, session_hash, run, final, simple_format
+        )
+        if session_hash is None or run is None or is_first or final or simple_format:
+            return told
+        return [
+            [["replace", [], value]] if any(place for _, place, _ in edits) else edits
+            for edits, value in zip(told, whole, strict=True)
+        ]
+
     async def process_api(self, block_fn: Any, inputs: list[Any], *others: Any, **how: Any) -> Any:
         """Gradio's own, with errors in a visitor's words."""
         try:

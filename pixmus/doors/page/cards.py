@@ -32,11 +32,12 @@ def shelf_json(visit: Visit, chosen: int | None) -> str:
     """
     at = round(1e6 * time.time())
     made = [visit.shelf.number_of(take) for take in visit.takes]
+    best = made[0] if visit.is_ranked and len(made) > 1 else None
     return json.dumps(
         {
             "at": at,
             "key": visit.key if visit.folder.exists() else "",
-            "cards": [_card(card, made) for card in visit.shelf.cards],
+            "cards": [_card(card, best) for card in visit.shelf.cards],
             "chosen": chosen and f"t{chosen}",
             "latest": [f"t{number}" for number in made],
             "most": MOST_CARDS,
@@ -62,7 +63,7 @@ def example_json(example: Example, index: int, now: float, along: Path | None) -
     return json.dumps({"example": card, "chosen": card["id"]})
 
 
-def _card(card: Card, made: list[int]) -> dict[str, Any]:
+def _card(card: Card, best: int | None) -> dict[str, Any]:
     take = card.take
     return {
         "id": f"t{card.number}",
@@ -74,7 +75,7 @@ def _card(card: Card, made: list[int]) -> dict[str, Any]:
         "seed": take.seed,
         "link": query_of(asked_in(take.soundtrack.settings)),
         "held": card.is_held,
-        "best": len(made) > 1 and made[0] == card.number,
+        "best": card.number == best,
         "src": markup.file_url(take.clip),
         "file": take.clip.name,
         "clip": take.source.upload.name,

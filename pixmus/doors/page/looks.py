@@ -65,9 +65,9 @@ class Looks:
         if not is_seen():
             return
         is_other = visit.cue_sheet is None or visit.cue_sheet.to_json() != sheet.to_json()
-        is_other = is_other or visit.watched is not card.take.source
+        is_other = is_other or visit.spotted is not card.take.source
         if is_other and not (visit.job and visit.job.is_running):
-            visit.cue_sheet, visit.watched = sheet, card.take.source
+            visit.cue_sheet, visit.spotted = sheet, card.take.source
             shown |= self.panels.sheet.show(visit, card.take)
         yield shown
         if is_seen():

@@ -62,6 +62,11 @@ def idle(text: str) -> str:
     return f'<div class="pm-status pm-idle" role="status">{escape(text)}</div>'
 
 
+def going(text: str) -> str:
+    """The place of the stages while something is being made, and none of them is told of."""
+    return f'<div class="pm-status pm-idle pm-going" role="status">{escape(text)}</div>'
+
+
 def failed(text: str) -> str:
     """One sentence on what went wrong and what to do."""
     return f'<div class="pm-status pm-failed" role="alert">{escape(text)}</div>'

@@ -143,7 +143,8 @@ def asked_for(settings: Mapping[str, Any]) -> str:
 def change_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """What was asked otherwise than before: "strings instead of band"; or "another seed"."""
     told = []
-    if (before.get("direction") is None) != (after.get("direction") is None):
+    is_other_way = (before.get("direction") is None) != (after.get("direction") is None)
+    if is_other_way:
         sheet = after.get("direction") is None
         told.append("from your cue sheet" if sheet else "from the picture again")
     old = {**before, **(before.get("direction") or {})}
@@ -153,6 +154,8 @@ def change_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
             continue
         if choice.step in (Step.TRIM, Step.TAKES):
             continue
+        if is_other_way and (choice.step == Step.SPOT or name == TEXT.name):
+            continue  # a cue sheet has what was found in the place of what was asked
         value, was = new.get(name), old.get(name)
         if name == TEXT.name:
             told.append(f"“{value}”" if value else "without words")

@@ -23,9 +23,13 @@ SURPRISE = (
 
 def cancelled(num_made: int) -> str:
     """What a visitor reads who cancelled work that had made so many takes by then."""
-    if num_made == 0:
-        return CANCELLED
-    return f"Cancelled. What was made until then stays: {counted(num_made, 'take')}."
+    return CANCELLED if num_made == 0 else ended_early(num_made, True)
+
+
+def ended_early(num_made: int, was_cancelled: bool) -> str:
+    """The same of work that made some of its takes and then was cancelled, or failed."""
+    how = "Cancelled" if was_cancelled else "Ended before all takes were made"
+    return f"{how}. What was made until then stays: {counted(num_made, 'take')}."
 
 
 def sentence(error: BaseException) -> str:

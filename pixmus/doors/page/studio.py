@@ -30,6 +30,7 @@ from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.decoding import mux_apart
 from pixmus.doors.page.jobs import Line, Progress, Report
 from pixmus.doors.page.memory import give_memory_back
+from pixmus.doors.page.shelf import Card
 from pixmus.doors.page.takes import Source, Take, ranked
 from pixmus.doors.page.visits import Check, Visit
 from pixmus.ensembles import ORCHESTRA, Part, Style
@@ -149,6 +150,7 @@ class Studio:
                 made.append(take)
                 yield take
             visit.cue_sheet = ranked(made)[0].soundtrack.cue_sheet
+            visit.spotted = work.source
 
     def spot(
         self,
@@ -167,7 +169,7 @@ class Studio:
             report(Progress("spot"))
             listed = cut_list_of(cuts, work.source.footage.video) if cuts else None
             sheet, _ = self._spot(work.source.footage, commission, listed)
-            visit.cue_sheet = sheet
+            visit.cue_sheet, visit.spotted = sheet, work.source
             return sheet
 
     def recompose(
@@ -178,9 +180,9 @@ class Studio:
         report: Report,
         begun: Check | None = None,
     ) -> Iterator[Take]:
-        """Compose from an edited cue sheet for the footage that was watched before."""
+        """Compose from an edited cue sheet for the footage that it was spotted for."""
         with self._turn(visit, report, begun) as check:
-            work = self._work(visit, check, commission, report)
+            work = self._work(visit, visit.spotted, check, commission, report)
             # As it will be read from the file that comes with the take.
             cue_sheet = CueSheet.from_json(cue_sheet.to_json())
             yield from self._takes(work, {"cue_sheet": cue_sheet})
@@ -197,21 +199,30 @@ class Studio:
         begun: Check | None = None,
     ) -> Iterator[Take]:
         """Make bars or parts of a take anew; every other note stays as it is."""
-        if not bars.strip() and not parts:
-            raise PixMusError('Say which bars ("9-12") or tick which parts to compose anew.')
-        old = visit.shelf.find(number)
+        old = self.to_redo(visit, number, bars, parts)
         with self._turn(visit, report, begun) as check:
             visit.watched = old.take.source
-            work = self._work(visit, check, commission.but(num_takes=1), report)
+            work = self._work(visit, old.take.source, check, commission.but(num_takes=1), report)
             kept_midi = visit.new_folder() / "kept.mid"
             write_midi(old.take.soundtrack.score, kept_midi)
-            asked = {
+            asked: dict[str, Any] = {
                 "cue_sheet": CueSheet.from_json(old.take.soundtrack.cue_sheet.to_json()),
                 "keep": kept_midi,
                 "redo_bars": bars.strip() or None,
                 "redo_parts": ",".join(parts) or None,
             }
             yield from self._takes(work, asked, of=f"redo of {_which(bars, parts)} of {old.name}")
+            visit.cue_sheet, visit.spotted = asked["cue_sheet"], old.take.source
+
+    @staticmethod
+    def to_redo(visit: Visit, number: int | None, bars: str, parts: Sequence[str]) -> Card:
+        """The card whose bars or parts shall be made anew; PixMusError where that cannot be."""
+        if not bars.strip() and not parts:
+            raise PixMusError('Say which bars ("9-12") or tick which parts to compose anew.')
+        old = visit.shelf.find(number)
+        made = old.take.soundtrack
+        keep_score(made.cue_sheet, made.score, bars.strip() or None, ",".join(parts) or None)
+        return old
 
     def play(
         self, visit: Visit, cue_sheet: CueSheet, commission: Commission, begun: Check | None = None
@@ -256,13 +267,15 @@ class Studio:
         return Work(visit, commission, report, check, watched)
 
     @staticmethod
-    def _work(visit: Visit, check: Check, commission: Commission, report: Report) -> Work:
-        """Work on the footage that was watched for a visit."""
-        if visit.watched is None:
+    def _work(
+        visit: Visit, source: Source | None, check: Check, commission: Commission, report: Report
+    ) -> Work:
+        """Work on footage that was watched for a visit before."""
+        if source is None:
             raise PixMusError(
                 "This clip is gone: clips are removed after a while; upload it again."
             )
-        return Work(visit, commission, report, check, visit.watched)
+        return Work(visit, commission, report, check, source)
 
     def _spot(
         self, footage: Footage, commission: Commission, cuts: CutList | None = None
@@ -296,7 +309,7 @@ class Studio:
             yield take
             take.write_along()  # which is seen a moment after the first sound
             take.rest()
-        visit.takes = ranked(made)
+        visit.rank(ranked(made))
 
     def _take(self, work: Work, *, number: int, **asked: Any) -> Take:
         """One take: composed, played and written as a scored clip."""

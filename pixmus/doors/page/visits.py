@@ -116,8 +116,10 @@ class Visit:
     folder: Path
     watched: Source | None = None  # what was watched or chosen last
     ahead: Ahead | None = None  # a clip that was brought, and that nothing was asked of yet
-    cue_sheet: CueSheet | None = None  # as spotted last
-    takes: list[Take] = field(default_factory=list)  # as made last, the best first
+    cue_sheet: CueSheet | None = None  # the one that is shown
+    spotted: Source | None = None  # what that is for; `watched` may be something else by now
+    takes: list[Take] = field(default_factory=list)  # as made last
+    is_ranked: bool = False  # whether all of them were made, and the best is the first
     shelf: Shelf = field(default_factory=Shelf)
     key: str = field(default_factory=lambda: secrets.token_urlsafe(24))  # to come back with
     job: Job[Any] | None = None  # what was set going last
@@ -210,7 +212,7 @@ class Visit:
     def uploads(self) -> set[Path]:
         """The files of the visitor that it still works with, or will."""
         sources = [card.take.source for card in self.shelf.cards]
-        sources += [self.watched] if self.watched else []
+        sources += [each for each in (self.watched, self.spotted) if each]
         waiting = {self.asked[0]} if self.asked else set()  # for its turn in the line
         going = {upload for upload in list(self._going.values()) if upload is not None}
         return {source.upload for source in sources} | waiting | going
@@ -249,8 +251,16 @@ class Visit:
         Returns a sentence about those that had to leave the shelf for it, "" where none did.
         """
         gone = self.shelf.add(take, of)
-        self.takes = takes
+        self.takes, self.is_ranked = self._still_there(takes), False
         return told_gone(gone)
+
+    def rank(self, takes: list[Take]) -> None:
+        """Note the takes of one piece of work that has ended, the best first."""
+        self.takes, self.is_ranked = self._still_there(takes), True
+
+    def _still_there(self, takes: list[Take]) -> list[Take]:
+        """Those that were not removed while others were made."""
+        return [take for take in takes if self.shelf.number_of(take)]
 
     def remove(self, number: int) -> None:
         """Take a card off the shelf; its files are removed."""
@@ -425,7 +435,7 @@ class Visits:
             visit.takes = []
             visit.shelf.clear()
             visit.watched = visit.ahead = visit.job = visit.asked = visit.cue_sheet = None
-            visit.cuts = None
+            visit.cuts = visit.spotted = None
             shutil.rmtree(visit.folder, ignore_errors=True)
 
     def sweep(self) -> None:

@@ -17,7 +17,7 @@ from pixmus.doors.page.panels.panels import Panels
 from pixmus.doors.page.panels.result import IDLE
 from pixmus.doors.page.said import ready
 from pixmus.doors.page.shelf import Card
-from pixmus.doors.page.showing import cancelled, sentence
+from pixmus.doors.page.showing import cancelled, ended_early, sentence
 from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.takes import Take
 from pixmus.doors.page.visits import Check, Stopped, Visit, Visits
@@ -108,7 +108,7 @@ class Works:
             cuts = Path(cuts_path) if cuts_path else None
             visit, check = self.visits.begin(request.session_hash)
         except Exception as error:
-            yield {self.status: markup.failed(sentence(error))}
+            yield self._refused(request, error)
             return
         yield from self._run(
             visit,
@@ -131,7 +131,7 @@ class Works:
             cuts = Path(cuts_path) if cuts_path else None
             visit, check = self.visits.begin(request.session_hash)
         except Exception as error:
-            yield {self.status: markup.failed(sentence(error))}
+            yield self._refused(request, error)
             return
 
         def work(report: Report) -> Iterator[Take]:
@@ -151,7 +151,7 @@ class Works:
                 raise PixMusError("There is no cue sheet yet; press Cues first.")
             sheet, commission = edit(visit.cue_sheet, hits, cues), self.read(values)
         except Exception as error:
-            yield {self.status: markup.failed(sentence(error))}
+            yield self._refused(request, error)
             return
         check = visit.start()
         yield from self._run(
@@ -168,8 +168,9 @@ class Works:
         visit = self.visits.find(request.session_hash)
         try:
             commission = self.read(values)
+            self.studio.to_redo(visit, number, bars, parts)  # before it ends other work
         except Exception as error:
-            yield {self.status: markup.failed(sentence(error))}
+            yield self._refused(request, error)
             return
         check = visit.start()
         yield from self._run(
@@ -214,8 +215,7 @@ class Works:
             shown |= self.panels.show(card, self.studio.tables)
             shown |= self.panels.result.show_shelf(visit, card.number)
             if visit.takes:  # they may have been made while the page loaded
-                told = self.panels.result.told_done(card, len(visit.takes))
-                shown[self.status] = markup.idle(told)
+                shown[self.status] = self._told_of_takes(visit, card)
         yield {**shown, **self.panels.sheet.show(visit)}
         if visit.job is not None and visit.job.is_running:
             yield from self._follow(visit, visit.job)
@@ -232,7 +232,8 @@ class Works:
                 visit.finish(check)
 
         job = visit.job = Job(whole)
-        yield self.panels.result.show_shelf(visit)
+        begun = markup.going("Your soundtrack is begun.")
+        yield {**self.panels.result.show_shelf(visit), self.status: begun}
         yield from self._follow(visit, job)
 
     def _follow(self, visit: Visit, job: Job[Take]) -> Shown:
@@ -255,8 +256,10 @@ class Works:
                         yield shown
                 else:
                     yield self.panels.result.show_shelf(visit)
-            if made:
+            if made and visit.takes:
                 yield from self._show_all(visit, len(made), job.seconds)
+            elif made:  # and all of them were removed meanwhile
+                yield {self.status: markup.idle(IDLE), **self.panels.result.show_shelf(visit)}
             else:
                 told = markup.idle("Spotted. Change the cue sheet below, then compose from it.")
                 yield {self.status: told, **self.panels.sheet.show(visit)}
@@ -267,6 +270,23 @@ class Works:
         except Exception as error:
             if not made or made[0] in visit.takes:  # else the takes went while they were drawn
                 yield {self.status: markup.failed(sentence(error))}
+
+    def _refused(self, request: gr.Request, error: Exception) -> dict[Any, Any]:
+        """What is wrong with what was asked; beside the stages of what goes on, where it does."""
+        visit = self.visits.find(request.session_hash)
+        told = sentence(error)
+        if visit.job is not None and visit.job.is_running:
+            gr.Warning(told, title="Not begun")
+            return {self.status: gr.skip()}
+        return {self.status: markup.failed(told)}
+
+    def _told_of_takes(self, visit: Visit, card: Card) -> str:
+        """What became of the work whose takes are there."""
+        if visit.job is not None and visit.job.is_running:
+            return markup.going("Your soundtrack is being made.")
+        if visit.is_ranked:
+            return markup.idle(self.panels.result.told_done(card, len(visit.takes)))
+        return markup.idle(ended_early(len(visit.takes), visit.is_idle))
 
     @staticmethod
     def _card(visit: Visit, take: Take) -> Card:

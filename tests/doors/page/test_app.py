@@ -223,6 +223,7 @@ def test_a_take_that_is_heard_stays_chosen_when_others_arrive_and_all_are_switch
     visitor.sampling(steps=4, num_takes=4, seed=30)
     visitor.tab.click("#make")
     visitor.tab.wait_for_selector("#result video")
+    assert visitor.tab.is_visible("#cancel"), "there is something to cancel between takes, too"
     source = visitor.source()
     heard = "document.querySelector('#result video:not([hidden])')"
     visitor.tab.evaluate(f"{heard}.play()")
@@ -298,6 +299,9 @@ def test_nothing_is_lost_by_an_example_a_redo_or_a_reload_in_the_middle(
     assert "ten" in str(visitor.tab.get_attribute("#clip video", "src"))
     visitor.tab.click("[aria-label='Remove Take 3']")
     visitor.tab.wait_for_function("document.querySelectorAll('.pm-row').length == 4")
+    visitor.sampling(steps=4, num_takes=1)
+    visitor.make()  # of the clip that was shown again
+    assert visitor.names()[0] == "Take 5" and "ten" in visitor.source()
 
 
 def _onsets(visitor: Visitor) -> dict[str, set[tuple[float, int]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -130,3 +131,26 @@ def test_a_file_by_address_is_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     server.shutdown()
     server.server_close()
+
+
+def test_what_changed_inside_a_value_is_told_as_a_new_value() -> None:
+    page = PageBlocks.__new__(PageBlocks)
+    page.pending_diff_streams = defaultdict(dict)
+    three = SimpleNamespace(outputs=[None] * 3)
+    clip, rows, said = {"path": "a.mp4", "meta": {}}, [[1.0], [2.0]], "Composing"
+
+    def tell(*data: Any) -> list[Any]:
+        return page.handle_streaming_diffs(three, list(data), "session", "run", False)  # type: ignore[arg-type]
+
+    assert tell(clip, rows, said) == [clip, rows, said]
+    left = gr.skip()  # which the browser would make of the very clip that it shows
+    assert tell(left, [[1.0], [3.0]], said) == [
+        [["replace", [], left]],
+        [["replace", [], [[1.0], [3.0]]]],
+        [],
+    ]
+    assert tell(left, [[1.0]], "Composing now") == [
+        [],
+        [["replace", [], [[1.0]]]],
+        [["append", [], " now"]],
+    ]

@@ -16,6 +16,7 @@ from pixmus.doors.page.gradio_base import gr
 from pixmus.doors.page.jobs import Job, Progress, Report
 from pixmus.doors.page.looks import Looks
 from pixmus.doors.page.showing import CANCELLED
+from pixmus.doors.page.studio import Studio
 from pixmus.doors.page.visits import Visit
 from pixmus.doors.page.work import Works
 
@@ -156,6 +157,33 @@ def test_that_work_was_cancelled_is_its_own_last_word(
     go_on.set()
     said = [shown["status"] for shown in told if "status" in shown]
     assert said == [markup.idle(expected)], "nothing that was reported before lies over it"
+
+
+def test_what_cannot_be_done_ends_nothing_and_is_said_beside_the_stages(
+    visit: Visit, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = list[str]()
+    monkeypatch.setattr(gr, "Warning", lambda told, title: said.append(told))
+    go_on, check = threading.Event(), visit.start()
+
+    def work(report: Report) -> Iterator[Any]:
+        report(Progress("compose", 0.05, "inference step 1 of 20"))
+        go_on.wait(30)
+        check()
+        yield shelf.find(1).take
+
+    shelf.panels.clip.controls.read = lambda values: None
+    studio: Any = SimpleNamespace(tables=None, to_redo=Studio.to_redo)
+    visits: Any = SimpleNamespace(find=lambda _: visit)
+    works, request = Works(studio, visits, shelf.panels), SimpleNamespace(session_hash="")  # type: ignore[arg-type]
+    job = visit.job = Job(work)
+    skipped = {"status": gr.skip()}
+    asked: Any = (request, 1, "", [])
+    assert list(works.on_redo(*asked)) == [skipped, skipped]
+    assert said == ['Say which bars ("9-12") or tick which parts to compose anew.']
+    go_on.set()
+    assert [take.number for take in job.follow() if not isinstance(take, Progress)] == [1]
+    assert list(works.on_redo(*asked)) == [{"status": markup.failed(said[0])}, skipped]
 
 
 def test_a_take_chosen_just_as_the_others_are_done_is_what_the_server_is_told(browser: Any) -> None:

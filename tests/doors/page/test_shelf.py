@@ -92,6 +92,15 @@ def test_what_changed_is_said_in_words(changes: dict[str, Any], told: str) -> No
     assert sorted(change_between(before, after).split(", ")) == sorted(told.split(", "))
 
 
+def test_a_cue_sheet_has_what_was_found_which_nobody_asked_for() -> None:
+    found = {**settings(), "direction": None, "key": "E minor", "ensemble": "band", "text": None}
+    assert change_between(settings(), found) == "from your cue sheet"
+    assert change_between(found, settings()) == "from the picture again"
+    again = {**found, "accents": False}
+    assert change_between(settings(), again) == "from your cue sheet, without accents"
+    assert change_between(found, again) == "without accents"
+
+
 def test_a_card_says_what_was_asked_for(tmp_path: Path) -> None:
     assert asked_for(settings()) == "the picture alone"
     assert (

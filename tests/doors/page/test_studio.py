@@ -14,6 +14,7 @@ import soundfile
 
 from pixmus.check.onsets import strong_onsets
 from pixmus.cues.sheet import Cue
+from pixmus.doors.page.cards import shelf_json
 from pixmus.doors.page.commission import Commission
 from pixmus.doors.page.edits import edit
 from pixmus.doors.page.jobs import Progress, reported
@@ -320,12 +321,47 @@ def test_redoing_nothing_is_refused(studio: Studio, had: Visit) -> None:
         list(studio.redo(had, 1, "  ", (), Commission(), lambda _: None))
 
 
+def test_a_cue_sheet_is_composed_from_for_the_clip_that_it_was_spotted_for(
+    studio: Studio, visit: Visit, paint_video: Callable[..., Path]
+) -> None:
+    first = paint_video([(1.5, 40), (1.5, 90)], "first.mp4")
+    other = paint_video([(1.0, 200), (2.0, 90)], "other.mp4")
+    make(studio, visit, first, seed=1)
+    sheet, commission = visit.cue_sheet, Commission(**QUICK)  # type: ignore[arg-type]
+    assert sheet is not None
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == "compose":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        list(studio.soundtracks(visit, other, commission, stop))
+    (take,) = studio.recompose(visit, sheet, commission, lambda _: None)
+    assert take.source.upload == first
+
+
+def test_takes_are_ranked_once_all_are_made_and_a_removed_one_does_not_come_back(
+    studio: Studio, visit: Visit, paint_video: Callable[..., Path]
+) -> None:
+    clip, ranks = paint_video([(1.0, 40), (1.0, 90)]), list[bool]()
+    commission = Commission(**QUICK, num_takes=3, seed=1)  # type: ignore[arg-type]
+    for number, _ in enumerate(studio.soundtracks(visit, clip, commission, lambda _: None)):
+        ranks.append(visit.is_ranked)
+        cards = json.loads(shelf_json(visit, None))["cards"]
+        assert not any(card["best"] for card in cards)
+        if number == 1:
+            visit.remove(1)
+    assert ranks == [False] * 3 and visit.is_ranked
+    assert {take.seed for take in visit.takes} == {2, 3}
+    assert sum(card["best"] for card in json.loads(shelf_json(visit, None))["cards"]) == 1
+
+
 def test_a_visit_whose_clip_is_gone_says_so(
     studio: Studio, had: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sheet = had.cue_sheet
     assert sheet is not None
-    monkeypatch.setattr(had, "watched", None)
+    monkeypatch.setattr(had, "spotted", None)
     with pytest.raises(PixMusError, match="upload it again"):
         list(studio.recompose(had, sheet, Commission(), lambda _: None))
 

@@ -86,7 +86,7 @@ class ResultPanel:
         """The first take of some, as soon as it can be heard."""
         return {
             **self.show_shelf(visit, visit.shelf.number_of(take)),
-            self.status: markup.idle(f"First sound after {seconds:.1f} s."),
+            self.status: markup.going(f"First sound after {seconds:.1f} s."),
         }
 
     def show(self, card: Card, tables: CurveTables) -> dict[Any, Any]:

@@ -76,10 +76,10 @@ class SheetPanel:
 
     def show(self, visit: Visit, take: Take | None = None) -> dict[Any, Any]:
         """The cue sheet of a visit, with the tempo of a take."""
-        sheet, watched = visit.cue_sheet, visit.watched
-        if sheet is None or watched is None:
+        sheet, spotted = visit.cue_sheet, visit.spotted
+        if sheet is None or spotted is None:
             return {}
-        footage = watched.footage
+        footage = spotted.footage
         tempo_map = take.soundtrack.tempo_map if take else None
         rows = hit_rows(sheet)
         return {

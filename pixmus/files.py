@@ -132,6 +132,11 @@ def check_new_folder(folder: str | Path, overwrite: bool = False) -> None:
     _check_parent(folder)
 
 
+def real_place(path: str | Path) -> Path:
+    """Where a path leads, however it is spelt; nothing need be there."""
+    return Path(os.path.normcase(os.path.realpath(path)))
+
+
 def _taken(path: Path) -> TakenError:
     return TakenError(f"{path} is there already; choose another name, or replace it with --force.")
 

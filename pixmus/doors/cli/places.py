@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from pixmus.errors import PixMusError, TakenError
-from pixmus.files import check_new_file, check_new_folder
+from pixmus.files import check_new_file, check_new_folder, real_place
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,33 @@ def places_of(
     for path in [*clip_paths, *(folder / "scored.mp4" for folder in folder_paths)]:
         if path.exists() and path.samefile(clip):
             raise PixMusError(f"{path} is the clip itself; choose another name.")
+    for path in clip_paths:
+        for folder in folder_paths:
+            _check_apart(path, folder, force)
     return list(zip(clips, folders, strict=True))
+
+
+def _check_apart(clip: Path, folder: Path, force: bool) -> None:
+    """Raise where a clip that is written first is in the way of the bundle."""
+    if real_place(clip) == real_place(folder):
+        raise PixMusError(
+            f"{clip} cannot be both the scored clip (-o) and the bundle's folder (--bundle); "
+            "choose another name for one of them."
+        )
+    if real_place(folder) in real_place(clip).parents and not force:
+        raise PixMusError(
+            f"{clip} lies in {folder}, which must be empty for the bundle; choose another place "
+            "for the clip, or leave -o out: the bundle can hold it as scored.mp4."
+        )
+
+
+def check_other_file(out: Path, report: Path) -> None:
+    """Raise where a score and the report on it would be one file, however it is spelt."""
+    if real_place(out) == real_place(report):
+        raise PixMusError(
+            f"{out} cannot be both the score (-o) and the report (--report); choose another name "
+            "for one of them."
+        )
 
 
 def _named(path: Path, takes: int) -> list[Name]:

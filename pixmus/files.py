@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pixmus.errors import DiskError, PixMusError
+from pixmus.errors import DiskError, PixMusError, TakenError
 
 PACKAGE = Path(__file__).parent
 REPOSITORY = PACKAGE.parent  # of a checkout; of an installed package the folder it lies in
@@ -60,18 +60,25 @@ def name_as_text(path: str | Path) -> str:
 
 @contextmanager
 def new_file(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
-    """A path to write to that becomes `path` when the block ends well, and vanishes otherwise."""
+    """A path to write to that becomes `path` when the block ends well, and vanishes otherwise.
+
+    Without `overwrite` raises TakenError where `path` is there by then: nothing is ever replaced.
+    """
     path = Path(path)
     check_new_file(path, overwrite)
-    with replaced_file(path) as beside:
+    beside = _beside(path)
+    try:
         with _named(beside, path):
             yield beside
         check_new_file(path, overwrite)
+        _move(beside, path, overwrite)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 @contextmanager
 def replaced_file(path: Path) -> Iterator[Path]:
-    """`new_file` for one that may be there, with the system's own errors: who writes explains."""
+    """`new_file` for one that is replaced, with the system's own errors: who writes explains."""
     beside = _beside(path)
     try:
         yield beside
@@ -97,10 +104,10 @@ def new_folder(
         with _named(beside, folder):
             yield beside
         check_new_folder(folder, overwrite)
-        if folder.is_dir() and any(folder.iterdir()):
+        if overwrite and folder.is_dir() and any(folder.iterdir()):
             _move_into(beside, folder, replaced)
         else:
-            os.replace(beside, folder)  # an empty folder may be replaced by a rename
+            _move_folder(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -112,21 +119,55 @@ def check_new_file(path: str | Path, overwrite: bool = False) -> None:
     if path.is_dir():
         raise PixMusError(f"{path} is a folder; name a file in it.")
     if path.exists() and not overwrite:
-        raise PixMusError(
-            f"{path} is there already; choose another name, or replace it with --force."
-        )
+        raise _taken(path)
 
 
 def check_new_folder(folder: str | Path, overwrite: bool = False) -> None:
     """Raise unless `folder` can be made or is empty (or may be filled again)."""
     folder = named(folder)
     if folder.exists() and not folder.is_dir():
-        raise PixMusError(f"{folder} is a file; name a folder for the bundle.")
+        raise TakenError(f"{folder} is a file; name a folder for the bundle.")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise PixMusError(
-            f"{folder} is not empty; choose another folder, or replace the bundle with --force."
-        )
+        raise _filled(folder)
     _check_parent(folder)
+
+
+def real_place(path: str | Path) -> Path:
+    """Where a path leads, however it is spelt; nothing need be there."""
+    return Path(os.path.normcase(os.path.realpath(path)))
+
+
+def _taken(path: Path) -> TakenError:
+    return TakenError(f"{path} is there already; choose another name, or replace it with --force.")
+
+
+def _filled(folder: Path) -> TakenError:
+    return TakenError(
+        f"{folder} is not empty; choose another folder, or replace the bundle with --force."
+    )
+
+
+def _move(beside: Path, path: Path, overwrite: bool) -> None:
+    """Give a complete file its name; without `overwrite` another that has it now stays."""
+    if not overwrite:
+        try:
+            os.link(beside, path)  # a rename would replace what appeared since the check
+            return
+        except FileExistsError as error:
+            raise _taken(path) from error
+        except OSError:
+            pass  # a disk without links
+    os.replace(beside, path)
+
+
+def _move_folder(beside: Path, folder: Path) -> None:
+    """Give a complete folder its name, which an empty one may have but no other."""
+    try:
+        os.replace(beside, folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        raise _filled(folder) from error
 
 
 def _may_look(path: Path) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from pixmus import files
 from pixmus.cues.sheet import CueSheet
 from pixmus.editors.read import read_cut_list
-from pixmus.errors import PixMusError
+from pixmus.errors import PixMusError, TakenError
 from pixmus.files import (
     check_new_file,
     check_new_folder,
@@ -45,6 +45,38 @@ def test_a_file_appears_when_complete(tmp_path: Path) -> None:
     with new_file(path, overwrite=True) as place:
         place.write_text("fourth")
     assert path.read_text() == "fourth" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_what_appears_meanwhile_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    """Also behind the last check; a disk without links leaves only the checks."""
+    if has_links:
+        monkeypatch.setattr(files, "check_new_file", lambda *_: None)
+        monkeypatch.setattr(files, "check_new_folder", lambda *_: None)
+    else:
+        monkeypatch.setattr(files.os, "link", lambda *_: 1 / 0)
+    path, folder = tmp_path / "cues.json", tmp_path / "bundle"
+    with pytest.raises(TakenError, match="cues.json is there already"), new_file(path) as place:
+        place.write_text("mine")
+        path.write_text("another's")
+    with pytest.raises(TakenError, match="bundle is not empty"), new_folder(folder) as place:
+        (place / "score.mid").write_text("mine")
+        folder.mkdir()
+        (folder / "score.mid").write_text("another's")
+    assert path.read_text() == (folder / "score.mid").read_text() == "another's"
+    assert sorted(tmp_path.iterdir()) == [folder, path]
+
+
+def test_a_disk_without_links_takes_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_link(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(files.os, "link", no_link)
+    with new_file(tmp_path / "cues.json") as place:
+        place.write_text("first")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["first"]
 
 
 def test_failures_name_the_file_that_was_asked_for(tmp_path: Path) -> None:

@@ -91,7 +91,8 @@ def pickup(parts: dict[str, list[Note]], final: float, first: float) -> dict[str
     )
     if leading is None:
         return parts
-    goal = max((n for n in parts[leading] if n.onset >= final), key=lambda note: note.pitch)
+    last = min(note.onset for note in parts[leading] if note.onset >= final)
+    goal = max((n for n in parts[leading] if n.onset == last), key=lambda note: note.pitch)
     steps = RISE[-int(2 * (final - first)) :] if final > first else ()
     start = final - 0.5 * len(steps)
     figure = [

@@ -29,7 +29,7 @@ from pixmus.compose.planning import (
 )
 from pixmus.compose.seeds import window_seed
 from pixmus.ensembles import PARTS, Part, Style
-from pixmus.keys import key_is_major, key_tonic, transposition
+from pixmus.keys import key_is_major, transposition
 from pixmus.model.plan_network import PlanDenoiser
 from pixmus.score.chords import HALF_BAR_STEPS, chord_evidence, chord_scores, read_chords
 from pixmus.score.film_plan import FilmPlan
@@ -51,10 +51,9 @@ def plan_film(
     seed: int,
     guidance_scale: float,
     num_steps: int,
-    chords: Sequence[Chord | None] | None = None,
     on_step: Callable[[int, Tensor], None] | None = None,
 ) -> FilmPlan:
-    """The plan of a draft's cues. `chords` are asked for, as `given_tokens` takes them."""
+    """The plan of a draft's cues."""
     sheet = draft.cue_sheet
     rows = kept_rows(draft, cues)
     known = [cue.first_bar for cue in cues]
@@ -63,7 +62,7 @@ def plan_film(
         denoiser,
         film_conditions(draft, cues),
         torch.Generator().manual_seed(window_seed(seed, -1, 0)),
-        given_tokens(draft, cues, rows, seed, chords),
+        given_tokens(draft, cues, rows, seed),
         known,
         looks=looks_of_bars(draft, cues),
         guidance_scale=guidance_scale,
@@ -74,7 +73,7 @@ def plan_film(
     if not Style(sheet.style).has_dynamics:
         plan = replace(plan, dynamics=np.full(plan.num_bars, UNKNOWN_DYNAMIC))
     # As they were asked for: what no token of a plan says, the voices are told too.
-    asked = {h: c for cue in cues for h, c in _asked_halves(draft, cue, chords or ()).items()}
+    asked = {half: chord for cue in cues for half, chord in cue.asked_halves.items()}
     plan = replace(plan, chords=tuple(asked.get(h, c) for h, c in enumerate(plan.chords)))
     if Part.MELODY in draft.region.parts:
         plan = with_melody(plan, cues)
@@ -159,17 +158,10 @@ def _open_evidence(rows: np.ndarray, num_bars: int) -> np.ndarray | None:
     return scores.astype(np.float32)
 
 
-def given_tokens(
-    draft: Draft,
-    cues: Sequence[CueBars],
-    rows: np.ndarray,
-    seed: int,
-    chords: Sequence[Chord | None] | None = None,
-) -> np.ndarray:
+def given_tokens(draft: Draft, cues: Sequence[CueBars], rows: np.ndarray, seed: int) -> np.ndarray:
     """The tokens of a plan that are decided before it is drawn.
 
-    `rows` are the kept notes (see `kept_rows`); `chords` those asked for, as heard, of every half
-    bar of the tempo map's bars, None where it is open.
+    `rows` are the kept notes (see `kept_rows`).
     """
     sheet = draft.cue_sheet
     minor, num_bars = not key_is_major(sheet.key), cues[-1].end_bar
@@ -184,7 +176,7 @@ def given_tokens(
             tokens = give_chords(tokens, [read[half]], int(half))
     for cue in cues:
         _give_kept_parts(tokens, draft, cue, rows)
-        for row, chord in _asked_halves(draft, cue, chords or ()).items():  # they win over all
+        for row, chord in cue.asked_halves.items():  # they win over all
             tokens[row] = give_chords(tokens[row : row + 1], [chord])[0]
     return tokens
 
@@ -223,20 +215,6 @@ def _give_kept_parts(tokens: np.ndarray, draft: Draft, cue: CueBars, rows: np.nd
         plays = np.isin(halves, rows[rows[:, 0] == index, 1] // HALF_BAR_STEPS)
         whole = np.array([stays[cue.half_of_beat == half].all() for half in halves])
         tokens[halves[whole], PLAYS_COLUMNS.start + index] = plays[whole]
-
-
-def _asked_halves(draft: Draft, cue: CueBars, chords: Sequence[Chord | None]) -> dict[int, Chord]:
-    """The chords that are asked for by the plan's half bars, in C major or A minor."""
-    found = dict[int, Chord]()
-    shift = tonic_of(not key_is_major(draft.cue_sheet.key)) - key_tonic(draft.cue_sheet.key)
-    starts = np.asarray(draft.score.tempo_map.bar_starts)
-    for beat, half in enumerate(cue.half_of_beat):
-        bar = int(np.searchsorted(starts, cue.span.first_beat + beat, "right")) - 1
-        asked = HALVES * bar + int(cue.conditions.beat_in_bar[beat] >= 2)
-        chord = chords[asked] if asked < len(chords) else None
-        if chord is not None:
-            found[int(half)] = chord.transposed(shift)
-    return found
 
 
 def with_melody(plan: Plan, cues: Sequence[CueBars]) -> Plan:

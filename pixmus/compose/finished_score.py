@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from pixmus.compose.cadences import CADENCE_BEATS, lead_on
+from pixmus.compose.cue_bars import CueBars
 from pixmus.compose.draft import Draft
 from pixmus.compose.endings import HALF_STEP
 from pixmus.compose.seeds import window_seed
@@ -26,19 +27,21 @@ from pixmus.score.spans import CueSpan
 
 def finished_score(
     draft: Draft,
+    cues: Sequence[CueBars],
     spans: Sequence[CueSpan],
     written: Sequence[Mapping[str, list[Note]]],
     seed: int,
 ) -> Score:
     """The draft's score with what was `written` of each cue, in its region; all else stays.
 
-    `spans` are the cues' as they were written.
+    `spans` are the cues' as they were written. Chords that are asked for stay.
     """
     sheet = draft.cue_sheet
     new: dict[str, list[Note]] = {part: [] for part in sheet.parts}
-    for index, (span, read) in enumerate(zip(spans, written, strict=True)):
+    for index, (cue, span, read) in enumerate(zip(cues, spans, written, strict=True)):
         led = dict(read)
-        if may_lead_on(draft, span):
+        before = range(span.final_beat - int(CADENCE_BEATS), span.final_beat)
+        if may_lead_on(draft, span) and cue.asked_beats.isdisjoint(before):
             led = lead_on(led, span, sheet, approach_generator(seed, index))
         for part, notes in led.items():
             new[part] += [note for note in notes if draft.region.holds(part, note.onset)]

@@ -7,7 +7,7 @@ to write a cue; bars before known to go on with it; some parts or bars masked to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from pixmus.compose.conditions import COLUMNS
 from pixmus.compose.cue_bars import CueBars
 from pixmus.compose.draft import Draft
-from pixmus.compose.endings import agrees, chord_for
+from pixmus.compose.endings import agrees, chords_for
 from pixmus.compose.voice_conditions import NUM_LIKENESS, add_plan, form_columns
 from pixmus.cues.sheet import CueSheet
 from pixmus.curves import CURVES, Curve
@@ -125,7 +125,7 @@ def voice_conditions(
 
 
 def prepare_voices(cue_sheet: CueSheet, cue: CueBars, plan: Plan) -> VoiceCanvas:
-    """An empty canvas for one cue, its last chord given; `plan` is of all cues' bars."""
+    """An empty canvas for one cue, its last chords given; `plan` is of all cues' bars."""
     assert plan.num_bars >= cue.end_bar, f"{plan.num_bars=} {cue.end_bar=}"
     parts = [part for part in PARTS if part in cue_sheet.parts]
     states = np.full((cue.num_beats, len(PARTS)), SILENT)
@@ -139,10 +139,9 @@ def prepare_voices(cue_sheet: CueSheet, cue: CueBars, plan: Plan) -> VoiceCanvas
         cue.bar_starts,
         sources_of_plan(plan)[cue.first_bar : cue.end_bar],
     )
-    final = cue.span.final_beat - cue.span.first_beat
-    if 0 <= final < cue.num_beats:
-        chord = chord_for(cue.conditions, parts, final, cue.num_beats)
-        canvas.give(chord, slice(final, cue.num_beats))
+    if cue.last_chords:
+        notes = chords_for(cue.conditions, parts, cue.last_chords, cue.num_beats)
+        canvas.give(notes, slice(min(cue.last_chords), cue.num_beats))
     return canvas
 
 
@@ -150,7 +149,7 @@ def give_kept(canvas: VoiceCanvas, draft: Draft, cue: CueBars) -> CueSpan:
     """Give a cue's canvas the notes that stay, and return the span that the cue has now.
 
     A part that stays without a note is silent: nobody asked for it. Where the kept notes do not end
-    on the tonic the last chord is withdrawn, and the span goes on to the canvas' end.
+    on the last chord it is withdrawn, and the span goes on to the canvas' end.
     """
     span, sheet = cue.span, draft.cue_sheet
     shift = transposition(sheet.key)
@@ -166,9 +165,9 @@ def give_kept(canvas: VoiceCanvas, draft: Draft, cue: CueBars) -> CueSpan:
         canvas.give({part: notes}, stays)
         if not notes:
             canvas.states[stays, PARTS.index(part)] = SILENT
-    if agrees(sheet.key, span.final_beat, draft.stays):
-        return span
     final = span.final_beat - span.first_beat
+    if agrees(sheet.key, span.final_beat, draft.stays, cue.asked.get(final)):
+        return span
     for part in sheet.parts:
         if draft.region.holds(part, span.final_beat):
             canvas.tokens[final:, UNIT_LAYOUTS[part].tokens] = 0
@@ -200,11 +199,16 @@ def take_written(canvases: Sequence[VoiceCanvas], written: VoiceCanvas) -> None:
 
 
 def read_voices(
-    canvas: VoiceCanvas, cue_sheet: CueSheet, span: CueSpan, end_beat: float
+    canvas: VoiceCanvas,
+    cue_sheet: CueSheet,
+    span: CueSpan,
+    end_beat: float,
+    changes: Collection[int] = (),
 ) -> dict[str, list[Note]]:
     """The canvas' notes in the cue's key, on the piece's beats.
 
-    The last chord rings to `end_beat`, the cue's end; what sounds before it stops there. Nothing
+    The last chord rings to `end_beat`, the cue's end; what sounds before it stops there. Others
+    follow it only on `changes`, beats of the cue, each of which ends what rings before it. Nothing
     starts at the cue's end or after it. Notes without a velocity take one by energy and metre.
     """
     shift = transposition(cue_sheet.key)
@@ -218,10 +222,13 @@ def read_voices(
         part = PARTS[index]
         onset = onset_step / STEPS_PER_BEAT
         end = onset + length / STEPS_PER_BEAT
-        if part not in parts or onset > final or onset >= ring_end:
+        if part not in parts or onset >= ring_end or (onset > final and onset not in changes):
             continue
+        following = min((beat for beat in changes if beat > max(onset, final)), default=None)
         if onset < final:
             end = min(end, final, ring_end)
+        elif following is not None and part != Part.DRUMS:
+            end = following
         elif part != Part.DRUMS:
             end = max(ring_end, onset + 1 / STEPS_PER_BEAT)
         if velocity == 0 or not Style(cue_sheet.style).has_dynamics:

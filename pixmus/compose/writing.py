@@ -73,7 +73,7 @@ def compose(
     `chords` are asked for of every half bar of the tempo map's bars, as heard; None is open.
     """
     sheet = draft.cue_sheet
-    cues = bars_of_cues(draft)
+    cues = bars_of_cues(draft, chords)
     if not cues:
         return replace(draft.score, markers=markers_of(sheet))
     steps = max(1, round(VOICE_STEPS * num_inference_steps))
@@ -98,7 +98,6 @@ def compose(
             seed=seed,
             guidance_scale=guidance_scale,
             num_steps=plan_steps,
-            chords=chords,
             on_step=tell,
         )
         canvases = [prepare_voices(sheet, cue, film_plan.plan) for cue in cues]
@@ -124,10 +123,10 @@ def compose(
             )
     take_written(canvases, canvas)
     written = [
-        read_voices(canvas, sheet, span, cue.end_beat)
+        read_voices(canvas, sheet, span, cue.end_beat, cue.last_chords)
         for canvas, span, cue in zip(canvases, spans, cues, strict=True)
     ]
-    return replace(finished_score(draft, spans, written, seed), plan=film_plan)
+    return replace(finished_score(draft, cues, spans, written, seed), plan=film_plan)
 
 
 @dataclass

@@ -12,10 +12,11 @@ import pytest
 import torch
 from tiny_model import pipeline_of
 
-from pixmus.chords import Chord, Quality
+from pixmus.chords import Chord, Quality, parse_chord
 from pixmus.compose.cue_bars import bars_of_cues
 from pixmus.compose.draft import Draft, begin_draft, blank_draft
 from pixmus.compose.film_planning import given_tokens, kept_rows, looks_of_bars, with_melody
+from pixmus.compose.finished_score import finished_score
 from pixmus.compose.seeds import window_seed
 from pixmus.compose.voice_conditions import chord_vectors
 from pixmus.compose.writing import Writers, compose
@@ -167,6 +168,71 @@ def test_asked_chords_are_the_plans(writers: Writers) -> None:
     score = make(writers, draft, chords=asked)
     assert score.plan is not None
     assert [score.plan.chords[i] for i in (0, 2, 3, 4, 5)] == [asked[0], *asked[2:]]
+
+
+def classes_at(score: Score, part: str, onset: float) -> set[int]:
+    return {note.pitch % 12 for note in score.parts[part] if note.onset == onset}
+
+
+def test_asked_chords_are_played_to_the_end(writers: Writers) -> None:
+    """The last chord is the one that is asked for, and what follows while it rings is struck."""
+    draft = blank_draft(a_sheet(), TempoMap.constant(120, 24.0))
+    ((final, end),) = draft.rings
+    asked: list[Chord | None] = [Chord(7)] * (final // 2)  # half bars of two beats
+    score = make(writers, draft, chords=[*asked, parse_chord("C"), parse_chord("D7/F#")])
+    ringing = [note for note in score.parts[Part.BASS] if note.onset >= final]
+    assert [(n.onset, n.pitch % 12, n.duration) for n in ringing] == [
+        (final, 0, 2),
+        (final + 2, 6, end - final - 2),
+    ]
+    assert classes_at(score, Part.HARMONY, final) == {0, 4, 7}
+    assert classes_at(score, Part.HARMONY, final + 2) == {2, 6, 9, 0}
+    for notes in score.parts.values():
+        assert {note.onset for note in notes if note.onset >= final} <= {final, final + 2}
+
+
+def test_an_asked_last_chord_goes_on_where_nothing_else_is_asked_for(writers: Writers) -> None:
+    draft = blank_draft(a_sheet(), TempoMap.constant(120, 24.0))
+    ((final, _),) = draft.rings
+    score = make(writers, draft, chords=[None] * (final // 2) + [Chord(0)])
+    assert score.plan is not None
+    assert score.plan.chords[final // 2 :] == [Chord(0)] * len(score.plan.chords[final // 2 :])
+    assert score.parts[Part.BASS][-1].onset == final
+    assert classes_at(score, Part.BASS, final) == {0}
+
+
+def test_no_approach_is_put_over_an_asked_chord() -> None:
+    """Before a last chord and over a cue's border; elsewhere the half bar leads on as it did."""
+    sheet = a_sheet(24.0, ((0.0, 12.0), (12.0, 24.0)))
+    draft = blank_draft(sheet, TempoMap.constant(120, 24.0))
+    held = [[Note(span.final_beat - 2.0, 49, 2.0, 80)] for span, _ in draft.spans]  # C#
+
+    def led(*halves: int) -> list[bool]:
+        """Whether each cue leads on, where these half bars are asked for."""
+        chords = [Chord(1) if half in halves else None for half in range(24)]
+        cues = bars_of_cues(draft, chords)
+        spans = [cue.span for cue in cues]
+        score = finished_score(draft, cues, spans, [{Part.BASS: notes} for notes in held], 1)
+        return [notes[0] not in score.parts[Part.BASS] for notes in held]
+
+    before = [(span.final_beat - 2) // 2 for span, _ in draft.spans]
+    assert draft.spans[0][0].leads_on
+    assert led() == [True, True]
+    assert led(before[0]) == [False, True]
+    assert led(before[1]) == [True, False]
+    assert led(before[0] - 1, before[0] + 1, before[1] + 1) == [True, True]
+
+
+def test_bars_are_redone_on_the_chord_that_is_asked_for(writers: Writers, whole: Score) -> None:
+    draft = begin_draft(a_sheet(), whole, None, "harmony,bass")
+    ((final, _),) = draft.rings
+    last = [note for note in whole.parts[Part.MELODY] if note.onset == final]
+    assert {note.pitch % 12 for note in last} == {4}  # E, kept, is a tone of A minor and not of F
+    asked = [Chord(9, Quality.MINOR)] * 48
+    score = make(writers, draft, chords=asked)
+    assert score.parts[Part.MELODY] == whole.parts[Part.MELODY]
+    assert classes_at(score, Part.HARMONY, final) == {9, 0, 4}
+    assert classes_at(score, Part.BASS, final) == {9}
 
 
 def test_the_voices_are_told_the_ninth_that_no_plan_has() -> None:

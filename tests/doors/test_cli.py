@@ -46,6 +46,7 @@ class RecordingPipeline:
 
     calls: list[dict] = []
     checks: dict[int, Check] = {}  # by seed
+    others: list[Path] = []  # what another run writes while a take is composed
 
     @classmethod
     def from_pretrained(
@@ -56,6 +57,8 @@ class RecordingPipeline:
 
     def __call__(self, clip: Path, **arguments: object) -> SimpleNamespace:
         self.calls.append({"clip": clip, **arguments})
+        for path in self.others:
+            path.write_bytes(b"another's")
         arguments["on_stage"]("compose", 0.5)
 
         def write_video(path: Path, overwrite: bool = False) -> SimpleNamespace:
@@ -263,6 +266,21 @@ def test_without_names_takes_are_numbered_in_the_current_folder(
     assert main(monkeypatch, "soundtrack", clip) == 0
     expected = {f"two shots-scored-{number}.mp4" for number in (1, 2, 3)}
     assert {path.name for path in tmp_path.iterdir()} == expected
+
+
+def test_a_number_that_another_run_takes_meanwhile_is_left_to_it(
+    clip, tmp_path, monkeypatch, pipeline, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    taken = tmp_path / "two shots-scored-1.mp4"
+    monkeypatch.setattr(pipeline, "others", [taken])
+    assert main(monkeypatch, "soundtrack", clip, "--seed", 1, "--force") == 0
+    assert taken.read_bytes() == b"another's"
+    assert capsys.readouterr().out.startswith("two shots-scored-2.mp4  (seed 1")
+    assert (tmp_path / "two shots-scored-2.mp4").read_bytes() == b"mp4"
+    out = tmp_path / "named.mp4"
+    monkeypatch.setattr(pipeline, "others", [])
+    assert main(monkeypatch, "soundtrack", clip, "-o", out, "--force") == 0 and out.exists()
 
 
 def test_takes_with_a_name_are_numbered_after_it(clip, tmp_path, monkeypatch, pipeline):

@@ -36,7 +36,7 @@ from pixmus.doors.cli.options import (
     Revision,
     StartsAt,
 )
-from pixmus.doors.cli.places import Place, free_folder, places_of
+from pixmus.doors.cli.places import Place, places_of
 from pixmus.doors.cli.stages import OnStage, stages
 from pixmus.errors import PixMusError
 from pixmus.files import new_file
@@ -95,8 +95,7 @@ def soundtrack(
     video = probe(clip, still_duration=asked.still_duration, length=asked.length)
     cut_list = _cut_list(cuts, video, rate, start, cuts_and_seen)
     chosen = chosen_exports(export) if export else ()
-    bundle = free_folder(clip) if chosen and bundle is None else bundle
-    places = places_of(clip, out, bundle, asked.num_takes, force)
+    places = places_of(clip, out, bundle, asked.num_takes, force, bool(chosen))
     if keep is not None and cue_sheet is None:
         raise PixMusError(f"--keep {keep} needs the cue sheet of that score; name it with --cues.")
     arguments = {
@@ -182,16 +181,26 @@ def _write(
     """Write a take where it belongs; yields its name and its check, where it has one."""
     from pixmus.take.exports import write_bundle
 
-    scored_clip, folder = place
-    if scored_clip is not None:
-        on_stage("video out", None)
-        report = take.write_video(scored_clip, overwrite=force)
+    clip_name, folder_name = place
+    scored_clip: Path | None = None
+    folder: Path | None = None
+
+    def write_clip(path: Path, overwrite: bool) -> None:
+        report = take.write_video(path, overwrite=overwrite)
         if report.note:
             typer.echo(report.note, err=True)
-    if folder is not None:
+
+    def write_folder(path: Path, overwrite: bool) -> None:
+        made = {"scored.mp4": scored_clip}
+        write_bundle(take, path, overwrite=overwrite, made=made, names=chosen)
+
+    if clip_name is not None:
+        on_stage("video out", None)
+        scored_clip = clip_name.write(write_clip, force)
+    if folder_name is not None:
         on_stage("bundle", None)
-        write_bundle(take, folder, overwrite=force, made={"scored.mp4": scored_clip}, names=chosen)
-    for written in filter(None, place):
+        folder = folder_name.write(write_folder, force)
+    for written in filter(None, (scored_clip, folder)):
         on_stage("", None)
         typer.echo(f"{written}  (seed {seed}, {take.score.key}, {take.cue_sheet.ensemble})")
     if take.check is not None:

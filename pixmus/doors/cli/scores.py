@@ -25,6 +25,7 @@ from pixmus.doors.cli.options import (
     RedoParts,
     Revision,
 )
+from pixmus.doors.cli.places import check_other_file
 from pixmus.doors.cli.stages import stages
 from pixmus.errors import PixMusError
 from pixmus.files import check_new_file, new_file
@@ -59,6 +60,9 @@ def compose(
 
         cue_sheet, parts = restyled(cue_sheet, style, redo_parts)
         redo_parts = ",".join(parts)
+    check_new_file(out, force)  # before the report is written
+    if report is not None:
+        check_other_file(out, report)
     kept = redone(cue_sheet, keep, redo_bars, redo_parts, report, force)
     with new_file(out, force) as place, stages() as on_stage:
         on_stage("model", None)

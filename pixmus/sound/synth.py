@@ -30,7 +30,7 @@ BLOCK = 64  # samples; FluidSynth handles events between such blocks
 FLUID_COMPLAINTS = (1, 2)  # of fluid_log_level: errors, which are raised here, and warnings
 FLUID_POLYPHONY = 32  # stereo voices count twice; more are inaudible tails that cost time
 DRUM_CHANNEL = 9
-_LOOKING = threading.Lock()
+_STARTING = threading.Lock()
 
 
 class Event(NamedTuple):
@@ -61,8 +61,8 @@ class FluidSynth:
     """FluidSynth through pyfluidsynth, its own reverb and chorus off.
 
     Every call plays on a synth of its own. One that has played before keeps what no reset reaches:
-    the same notes come out different, by -50 to -110 dB of the music where calls follow one
-    another, by -13 dB where two threads share the kept synths. A new one takes 15 ms.
+    the same notes come out different, by -46 to -110 dB of the music where calls follow one
+    another. A new one takes 15 ms.
     """
 
     def __init__(self, font: Path) -> None:
@@ -71,9 +71,6 @@ class FluidSynth:
     def play(self, events: Sequence[Event], sounds: Sequence[Sound], num_samples: int) -> Waveform:
         """The events played; `sounds[i]` is on channel i, drum kits on channel 9."""
         fluidsynth = _fluidsynth()
-        # It warns on stderr of modulators that it has no use for, and of every missing programme.
-        for level in FLUID_COMPLAINTS:
-            fluidsynth._fl.fluid_set_log_function(level, None, None)
         # Dynamic loading reads only the presets in use: 0.03 s instead of 0.4 s for 148 MB.
         synth = fluidsynth.Synth(
             gain=0.5,
@@ -182,15 +179,9 @@ SYNTHS: dict[str, type[FluidSynth] | type[TinySoundFont]] = {
 }
 
 
+@lru_cache(maxsize=1)
 def installed_synths() -> tuple[str, ...]:
     """Names of the synths that this machine has, the better one first."""
-    # An import that fails hands another thread that waits for it the half-made module.
-    with _LOOKING:
-        return _find_synths()
-
-
-@lru_cache(maxsize=1)
-def _find_synths() -> tuple[str, ...]:
     found = []
     with suppress(ImportError):  # pyfluidsynth raises it too when libfluidsynth is missing
         if hasattr(_fluidsynth()._fl, "fluid_synth_write_float"):
@@ -201,10 +192,25 @@ def _find_synths() -> tuple[str, ...]:
 
 
 def _fluidsynth() -> Any:
+    """The module pyfluidsynth, ready to make synths in any thread."""
+    # An import that fails hands another thread that waits for it the half-made module.
+    with _STARTING:
+        return _started_fluidsynth()
+
+
+@lru_cache(maxsize=1)
+def _started_fluidsynth() -> Any:
     # It prints where it found its library when the variable CI is set, as build services set it:
     # in the midst of what a program writes to its standard output.
     with redirect_stdout(sys.stderr):
-        return importlib.import_module("fluidsynth")
+        fluidsynth = importlib.import_module("fluidsynth")
+    # It warns on stderr of modulators that it has no use for, and of every missing programme.
+    for level in FLUID_COMPLAINTS:
+        fluidsynth._fl.fluid_set_log_function(level, None, None)
+    # The first synth of a process fills what all of them use, such as the modulators of velocity,
+    # and a second one that is made meanwhile does not wait for it: it would play without them.
+    fluidsynth.Synth(channels=16, **{"synth.polyphony": 1}).delete()
+    return fluidsynth
 
 
 def _channels(sounds: Sequence[Sound]) -> list[tuple[int, Sound]]:

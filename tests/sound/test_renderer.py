@@ -146,6 +146,61 @@ with ThreadPoolExecutor(2) as pool:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.skipif("fluidsynth" not in installed_synths(), reason="FluidSynth is not installed")
+def test_the_first_synth_of_a_process_is_made_alone():
+    """FluidSynth fills what all synths use while it makes the first; others do not wait for it."""
+    program = """
+import threading
+import fluidsynth
+from pixmus.sound import synth
+from pixmus.sound.soundfont import OWN_FONT
+
+came = threading.Event()  # the second thread makes a synth or waits for a lock
+first_made = threading.Event()
+made_beside = []
+make = fluidsynth.new_fluid_synth
+
+class TellingLock:
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def __enter__(self):
+        if not self.lock.acquire(blocking=False):
+            came.set()
+            self.lock.acquire()
+
+    def __exit__(self, *_):
+        self.lock.release()
+
+def make_first(settings):
+    fluidsynth.new_fluid_synth = make_later
+    second.start()
+    came.wait()
+    made = make(settings)
+    first_made.set()
+    return made
+
+def make_later(settings):
+    made_beside.append(not first_made.is_set())
+    came.set()
+    return make(settings)
+
+for name, value in list(vars(synth).items()):
+    if isinstance(value, type(threading.Lock())):
+        setattr(synth, name, TellingLock())
+fluidsynth.new_fluid_synth = make_first
+player = synth.FluidSynth(OWN_FONT)
+second = threading.Thread(target=player.play, args=([], [], 64))
+player.play([], [], 64)
+second.join()
+assert made_beside and not any(made_beside)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_file_that_is_no_font_is_named(renderer, tmp_path):
     font = tmp_path / "noise.sf2"
     font.write_bytes(b"nothing of the kind" * 100)

@@ -149,8 +149,8 @@ class Studio:
                 take.cuts = cuts
                 made.append(take)
                 yield take
-            visit.cue_sheet = ranked(made)[0].soundtrack.cue_sheet
-            visit.spotted = work.source
+            shown = (visit.takes or made)[0]  # the best of those that were not removed meanwhile
+            visit.cue_sheet, visit.spotted = shown.soundtrack.cue_sheet, work.source
 
     def spot(
         self,
